@@ -1,0 +1,259 @@
+"""The config: YAML -> frozen dataclasses -> overrides -> checked. Knows every key, does no work.
+
+Types and ranges are checked by msgspec; unknown keys are refused here, with a suggestion. `config.yaml`
+in the project's root lists every key with its default (a test compares the two).
+"""
+
+import dataclasses
+import difflib
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+import yaml
+
+from ocr_engine.errors import UsageError
+from ocr_engine.spec import MODES, NGRAM_WHITELIST, PROMPTS
+
+Positive = Annotated[int, msgspec.Meta(ge=1)]
+Seconds = Annotated[float, msgspec.Meta(gt=0)]
+
+
+@dataclass(frozen=True, slots=True)
+class InputConfig:
+    """What is read."""
+
+    path: str | tuple[str, ...] = "samples"
+    pages: str = ""
+    max_pages: Annotated[int, msgspec.Meta(ge=0)] = 0
+    max_document_pages: Positive = 20_000
+    password: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OutputConfig:
+    """What is written."""
+
+    path: str = "outputs"
+    layout: Literal["tree", "official"] = "tree"
+    merge: bool = True
+    page_separator: str = "<!-- page {page} -->"
+    figures: bool = True
+    overlays: bool = False
+    raw: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class RenderConfig:
+    """How a page becomes pixels."""
+
+    backend: Literal["auto", "pymupdf", "pdfium"] = "auto"
+    dpi: Annotated[int, msgspec.Meta(ge=18, le=1200)] = 144
+    workers: Annotated[int, msgspec.Meta(ge=0)] = 0
+    timeout_s: Seconds = 60.0
+    max_pixels: Annotated[int, msgspec.Meta(ge=10_000)] = 40_000_000
+    worker_memory_mb: Annotated[int, msgspec.Meta(ge=256)] = 1_500
+
+
+@dataclass(frozen=True, slots=True)
+class NgramConfig:
+    """The n-gram guard: no n-gram of `size` tokens twice within `window` output tokens. 0 turns it off."""
+
+    size: Annotated[int, msgspec.Meta(ge=0)] = 20
+    window: Annotated[int, msgspec.Meta(ge=0)] = 50
+    whitelist: tuple[str, ...] = NGRAM_WHITELIST
+
+
+@dataclass(frozen=True, slots=True)
+class EngineConfig:
+    """The model and how vLLM runs it."""
+
+    backend: Literal["vllm", "replay"] = "vllm"
+    model: str = "auto"
+    replay_from: str = ""
+    dtype: Literal["auto", "bfloat16", "float16", "float32"] = "auto"
+    max_num_seqs: Annotated[int, msgspec.Meta(ge=0)] = 0
+    max_num_batched_tokens: Annotated[int, msgspec.Meta(ge=0)] = 0
+    max_model_len: Annotated[int, msgspec.Meta(ge=0)] = 0
+    max_tokens: Annotated[int, msgspec.Meta(ge=0)] = 0
+    gpu_memory_utilization: Annotated[float, msgspec.Meta(gt=0, le=1)] = 0.85
+    kv_cache_gb: Annotated[float, msgspec.Meta(ge=0)] = 0.0
+    enforce_eager: bool = False
+    in_flight: Annotated[int, msgspec.Meta(ge=0)] = 0
+    start_timeout_s: Seconds = 1800.0
+    ngram: NgramConfig = field(default_factory=NgramConfig)
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Everything a run depends on."""
+
+    input: InputConfig = field(default_factory=InputConfig)
+    output: OutputConfig = field(default_factory=OutputConfig)
+    render: RenderConfig = field(default_factory=RenderConfig)
+    mode: str = "gundam"
+    max_tiles: Annotated[int, msgspec.Meta(ge=2, le=9)] = 6
+    prompt: str = "markdown"
+    find: str = ""
+    allow_custom_prompt: bool = False
+    engine: EngineConfig = field(default_factory=EngineConfig)
+
+
+def load(path: Path | None, overrides: Mapping[str, Any] | None = None) -> Config:
+    """The config of a YAML file (or the defaults), with `overrides` given as dotted keys.
+
+    Raises:
+        UsageError: unreadable file, unknown key, wrong type or value; the message names the key.
+    """
+    values = _read_yaml(path) if path is not None else {}
+    where = str(path) if path is not None else "command line"
+    for key, value in (overrides or {}).items():
+        _put(values, key.split("."), value)
+    _refuse_unknown(values, Config, where, ())
+    try:
+        config = msgspec.convert(values, Config)
+    except msgspec.ValidationError as error:
+        raise UsageError(f"{where}: {_in_plain_words(error)}") from None
+    _check_meaning(config, where)
+    return config
+
+
+def parse_override(text: str) -> tuple[str, Any]:
+    """`key.path=value` of `--set`; the value is read as YAML, so `true`, `5` and `[a, b]` have their types.
+
+    Raises:
+        UsageError: no `=`, or a value that is not YAML.
+    """
+    key, equals, value = text.partition("=")
+    if not equals or not key:
+        raise UsageError(f"--set {text}: expected KEY=VALUE, such as --set engine.max_num_seqs=256")
+    try:
+        return key.strip(), yaml.safe_load(value) if value else ""
+    except yaml.YAMLError:
+        raise UsageError(f"--set {text}: the value is not valid YAML; quote it") from None
+
+
+def fingerprint(config: Config, sections: Sequence[str], *parts: str) -> str:
+    """A short hash of some config keys (dotted) and further strings: equal exactly when all are equal."""
+    values = {key: _get(config, key) for key in sections}
+    payload = json.dumps([values, parts], sort_keys=True, default=_jsonable)
+    return hashlib.blake2b(payload.encode("utf-8", "surrogateescape"), digest_size=12).hexdigest()
+
+
+READ_KEYS = (
+    "render.dpi", "render.max_pixels", "mode", "max_tiles", "prompt", "find", "engine.ngram",
+    "engine.max_tokens", "engine.max_model_len", "engine.dtype",
+)  # fmt: skip
+"""Keys that change what the model reads or answers: changing one means reading the page again."""
+WRITE_KEYS = ("output.layout", "output.figures", "output.overlays", "output.raw")
+"""Keys that change only how an answer is written: the stored raw text is used again."""
+
+
+def as_dict(config: Config) -> dict[str, Any]:
+    """The config as plain values, without the password."""
+    values: dict[str, Any] = msgspec.to_builtins(config)
+    if values["input"]["password"]:
+        values["input"]["password"] = "(set)"
+    return values
+
+
+def _jsonable(value: object) -> Any:
+    return msgspec.to_builtins(value)
+
+
+def _get(config: object, key: str) -> Any:
+    for name in key.split("."):
+        config = getattr(config, name)
+    return config
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UsageError(f"{path}: no such config file; give one with --config") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: cannot be read ({error})") from None
+    except yaml.YAMLError as error:
+        raise UsageError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise UsageError(f"{path}: expected keys and values, such as `mode: gundam`")
+    return values
+
+
+def _put(values: dict[str, Any], names: list[str], value: Any) -> None:
+    for name in names[:-1]:
+        inner = values.setdefault(name, {})
+        if not isinstance(inner, dict):
+            inner = values[name] = {}
+        values = inner
+    values[names[-1]] = value
+
+
+def _refuse_unknown(values: Mapping[str, Any], cls: type, where: str, path: tuple[str, ...]) -> None:
+    known = {item.name: item for item in dataclasses.fields(cls)}
+    for key, value in values.items():
+        dotted = ".".join((*path, str(key)))
+        if key not in known:
+            raise UsageError(f"{where}: {dotted}: unknown key{_suggestion(str(key), path, known)}")
+        factory = known[key].default_factory
+        if isinstance(factory, type) and dataclasses.is_dataclass(factory):
+            if not isinstance(value, Mapping):
+                raise UsageError(f"{where}: {dotted}: expected keys below it, got {value!r}")
+            _refuse_unknown(value, factory, where, (*path, str(key)))
+
+
+def _suggestion(key: str, path: tuple[str, ...], here: Iterable[str]) -> str:
+    close = difflib.get_close_matches(key, list(here), 1, 0.5)
+    if close:
+        return f" (did you mean {'.'.join((*path, close[0]))}?)"
+    elsewhere = [dotted for dotted in keys() if dotted.rpartition(".")[2] == key]
+    return f" (did you mean {elsewhere[0]}?)" if elsewhere else ""
+
+
+def keys(cls: type = Config, path: tuple[str, ...] = ()) -> list[str]:
+    """All config keys, dotted."""
+    found: list[str] = []
+    for item in dataclasses.fields(cls):
+        factory = item.default_factory
+        here = (*path, item.name)
+        if isinstance(factory, type) and dataclasses.is_dataclass(factory):
+            found += keys(factory, here)
+        else:
+            found.append(".".join(here))
+    return found
+
+
+def _in_plain_words(error: msgspec.ValidationError) -> str:
+    reason, _, place = str(error).partition(" - at `$")
+    return f"{place.strip('.`')}: {reason}" if place else reason
+
+
+def _check_meaning(config: Config, where: str) -> None:
+    _one_of(where, "mode", config.mode, MODES)
+    if config.prompt not in PROMPTS and not config.allow_custom_prompt:
+        _one_of(where, "prompt", config.prompt, PROMPTS, " or set allow_custom_prompt: true")
+    if config.prompt not in PROMPTS and config.prompt.count("<image>") != 1:
+        raise UsageError(f"{where}: prompt: a custom prompt needs `<image>` exactly once")
+    if config.prompt == "locate" and not config.find:
+        raise UsageError(f'{where}: prompt: locate needs the text to find: --find "text"')
+    ngram = config.engine.ngram
+    if ngram.size == 1 or (ngram.size and ngram.window < ngram.size):
+        raise UsageError(
+            f"{where}: engine.ngram: size {ngram.size}, window {ngram.window} can never ban anything;"
+            " use size >= 2 and window >= size, or size 0 to turn the guard off"
+        )
+
+
+def _one_of(where: str, key: str, value: str, known: Iterable[str], otherwise: str = "") -> None:
+    if value in known:
+        return
+    close = difflib.get_close_matches(value, list(known), 1, 0.5)
+    hint = f"did you mean {close[0]}? " if close else ""
+    raise UsageError(f"{where}: {key}: {value!r} is unknown ({hint}one of: {', '.join(known)}{otherwise})")
