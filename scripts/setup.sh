@@ -1,0 +1,64 @@
+#!/usr/bin/env bash
+# Makes .venv with what this machine can use: vLLM for a CUDA GPU, the CPU build of vLLM without one.
+# Sourced by run.sh and test.sh. Running it again installs nothing unless a requirements file changed.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+say() { printf '%s\n' "$*" >&2; }
+stop() { say "setup: $*"; exit 1; }
+
+find_python() {
+    local candidate
+    for candidate in python3.11 python3.12 python3.13 python3.14 python3; do
+        if "$candidate" -c 'import sys; raise SystemExit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' 2>/dev/null; then
+            echo "$candidate"
+            return
+        fi
+    done
+    stop "needs Python 3.11 to 3.14 on the PATH; install one, for example: sudo apt install python3.11 python3.11-venv"
+}
+
+make_venv() {
+    local python
+    [ -x .venv/bin/pip ] && return
+    python="$(find_python)"
+    "$python" -c 'import ensurepip' 2>/dev/null \
+        || stop "$python has no ensurepip; install the venv package, for example: sudo apt install python3-venv"
+    say "setup: making .venv with $("$python" --version)"
+    "$python" -m venv .venv
+}
+
+has_gpu() { command -v nvidia-smi >/dev/null 2>&1 && nvidia-smi -L 2>/dev/null | grep -q GPU; }
+
+pip_install() { .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps "$@"; }
+
+install_cpu_torch() {
+    local torch
+    torch="$(grep -m1 '^torch==' requirements-cpu.txt | cut -d' ' -f1)"
+    # Some machines have the CPU wheel among pip's own sources; elsewhere it comes from PyTorch's index.
+    pip_install "$torch" 2>/dev/null || pip_install --extra-index-url https://download.pytorch.org/whl/cpu "$torch"
+}
+
+# setup REQUIREMENTS_STAMP FILE...: installs the files once, and again only when one of them changes.
+install_once() {
+    local stamp=".venv/$1.stamp" sum
+    shift
+    sum="$(cat "$@" pyproject.toml | cksum)"
+    [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$sum" ] && return
+    say "setup: installing $* (a few minutes the first time)"
+    case " $* " in *" requirements-cpu.txt "*) install_cpu_torch ;; esac
+    local file
+    for file in "$@"; do
+        pip_install -r "$file" || stop "could not install $file: is the package registry reachable, and are 8 GB of disk free?"
+    done
+    pip_install --no-build-isolation --editable .
+    echo "$sum" > "$stamp"
+}
+
+[ "$(uname -s)" = Linux ] || stop "vLLM's wheels are for Linux; on other systems use Docker or WSL 2"
+make_venv
+if has_gpu; then
+    install_once runtime requirements.txt
+else
+    install_once runtime requirements-cpu.txt
+fi
