@@ -1,0 +1,59 @@
+"""The import graph only points down, and the CPU modules never load the GPU stack."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent / "ocr_engine"
+LAYERS = (
+    ("errors",),
+    ("spec", "records"),
+    ("log", "config"),
+    ("progress",),
+    ("pages", "engine", "model", "text", "outputs", "evaluation"),
+    ("stages", "resume"),
+    ("pipeline",),
+    ("cli",),
+)
+RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
+HEAVY = ("torch", "vllm", "ray", "transformers")
+FILES = sorted(path for path in ROOT.rglob("*.py") if path.name != "__init__.py")
+
+
+def dotted(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts)
+
+
+def loads_gpu_stack_on_purpose(module: str) -> bool:
+    return module.startswith("model.") or (module.startswith("engine.") and "vllm" in module)
+
+
+def imported(path: Path) -> set[str]:
+    """First name below ocr_engine of every import in the file, nested ones included."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return {name.split(".")[1] for name in names if name.startswith("ocr_engine.")}
+
+
+@pytest.mark.parametrize("path", FILES, ids=dotted)
+def test_imports_point_down(path: Path) -> None:
+    mine = dotted(path).split(".")[0]
+    assert mine in RANK, f"{mine} has no place in LAYERS"
+    for theirs in (imported(path) & RANK.keys()) - {mine}:
+        assert RANK[theirs] < RANK[mine], f"{mine} must not import {theirs}"
+
+
+def test_importing_the_cpu_modules_loads_no_gpu_stack() -> None:
+    modules = [f"ocr_engine.{m}" for m in map(dotted, FILES) if not loads_gpu_stack_on_purpose(m)]
+    code = f"import sys, importlib\nfor m in {modules!r}: importlib.import_module(m)\n" + (
+        f"print(sorted(set({HEAVY!r}) & set(sys.modules)))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[]"
