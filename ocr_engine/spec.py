@@ -53,6 +53,16 @@ def queries(size_px: int) -> int:
     return -(-(size_px // PATCH_SIZE_PX) // DOWNSAMPLE)
 
 
+def view_tokens(base_size_px: int, tile_size_px: int, columns: int, rows: int) -> int:
+    """Visual tokens of a page: each row of queries ends in a newline token, one separator ends the page.
+
+    `columns` x `rows` tiles of `tile_size_px`; 1 x 1 means no tiles (official `image_process.py`).
+    """
+    side, tile_side = queries(base_size_px), queries(tile_size_px)
+    tiled = columns * rows > 1
+    return side * (side + 1) + (rows * tile_side * (columns * tile_side + 1) if tiled else 0) + 1
+
+
 MODES: Mapping[str, Mode] = MappingProxyType(
     {
         "tiny": Mode("tiny", 512, 512, stretch=True),

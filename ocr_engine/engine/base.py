@@ -1,0 +1,49 @@
+"""What every engine offers: start, one awaitable call a page, stop. Knows nothing of vLLM."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from ocr_engine.records import Generation, GenerationRequest
+
+
+@dataclass(frozen=True, slots=True)
+class EngineInfo:
+    """What a started engine says of itself."""
+
+    model: str
+    """The checkpoint in use: a folder, a hub id, `nano` or `replay`."""
+    reason: str
+    """One line for people: which model, and why this one."""
+    dtype: str
+    max_model_len: int
+    """Prompt and output tokens of a request together; 0 where there is no limit."""
+    capacity: int
+    """Requests in flight that keep the engine busy."""
+    model_id: str
+    """Hash of weights and config, for page fingerprints."""
+
+
+class Engine(Protocol):
+    """Turns page views into raw text. One instance serves many concurrent `generate` calls."""
+
+    async def start(self) -> EngineInfo:
+        """Load everything; called once, before the first `generate`.
+
+        Raises:
+            EngineError: it did not start; the message names the cause and a remedy.
+            UsageError: the config cannot be carried out.
+        """
+        ...
+
+    async def generate(self, request: GenerationRequest) -> Generation:
+        """The model's answer for one page. Cancelling the call aborts the request.
+
+        Raises:
+            RequestError: this request is refused; others are not affected.
+            EngineError: the engine has died and answers no request any more.
+        """
+        ...
+
+    async def stop(self) -> None:
+        """Give everything back, processes included. May be called at any time, more than once."""
+        ...

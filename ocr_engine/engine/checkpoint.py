@@ -1,0 +1,223 @@
+"""From `engine.model` to a checked checkpoint folder: the embedded one, a local folder, or a hub id.
+
+Everything is checked by reading headers only, so a wrong or half-downloaded folder is refused in one line
+before an engine starts. Loads neither torch nor vllm; runs no code from the checkpoint.
+"""
+
+import hashlib
+import importlib.metadata
+import json
+import os
+import re
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ocr_engine.errors import EngineError, UsageError
+from ocr_engine.log import printable
+
+AUTO, NANO = "auto", "nano"
+AUTO_HUB_ID = "deepseek-ai/DeepSeek-OCR"
+ARCHITECTURES = ("DeepseekOCRForCausalLM",)
+MAX_MODEL_LEN = 8192
+"""Longest prompt plus output of the official scripts; longer positions were never trained."""
+
+_NANO_FOLDER = Path(__file__).parents[1] / "model" / NANO
+_CHECKSUMS = "SHA256SUMS"
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+_HUB_FILES = ["*.json", "*.safetensors"]
+_MAX_HEADER_BYTES = 100_000_000
+_MAX_JSON_BYTES = 64 << 20
+_WHOLE_HASH_BYTES = 64 << 20
+_SAMPLES, _SAMPLE_BYTES = 256, 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A folder with everything needed to start, and how it was chosen."""
+
+    folder: Path
+    name: str
+    reason: str
+    architecture: str
+    max_model_len: int
+    model_id: str
+
+
+def resolve(model: str) -> Checkpoint:
+    """The checkpoint that `engine.model` names; a hub id is downloaded where it is not in the cache.
+
+    Raises:
+        UsageError: no such folder, or not a DeepSeek-OCR checkpoint.
+        EngineError: files missing or damaged, or the download failed.
+    """
+    if model == AUTO:
+        model, reason = _choose()
+    else:
+        reason = f"model: {printable(model)} (engine.model)"
+    if model == NANO:
+        _verify_checksums(_NANO_FOLDER)
+        return _inspect(_NANO_FOLDER, NANO, reason)
+    folder = Path(model).expanduser()
+    if folder.is_dir():
+        return _inspect(folder.resolve(), str(folder), reason)
+    if _HUB_ID.fullmatch(model) and not folder.exists():
+        return _inspect(_from_hub(model), model, reason)
+    raise UsageError(
+        f"engine.model: {printable(model)}: no such folder; give auto, nano, a folder or a hub id"
+    )
+
+
+def cuda_gpu_visible() -> bool:
+    """Whether a CUDA GPU and a torch that can use it are here, found without importing torch."""
+    if os.environ.get("CUDA_VISIBLE_DEVICES", "0").strip() in ("", "-1"):
+        return False
+    devices = any(Path("/dev").glob("nvidia[0-9]*")) or Path("/dev/dxg").exists()
+    return devices and not _cpu_build()
+
+
+def _cpu_build() -> bool:
+    try:
+        return importlib.metadata.version("torch").endswith("+cpu")
+    except importlib.metadata.PackageNotFoundError:
+        return True
+
+
+def _choose() -> tuple[str, str]:
+    if cuda_gpu_visible():
+        return AUTO_HUB_ID, f"model: {AUTO_HUB_ID}, because a CUDA GPU is visible (engine.model: auto)"
+    return NANO, (
+        "model: the embedded nano checkpoint, a demonstration for clean printed pages, because no CUDA GPU"
+        f" is visible (engine.model: auto); for real documents use {AUTO_HUB_ID} on a GPU"
+    )
+
+
+def _from_hub(hub_id: str) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    remedy = "download it elsewhere and set engine.model to the folder, or set engine.model: nano"
+    try:
+        return Path(snapshot_download(hub_id, allow_patterns=_HUB_FILES))
+    except (LocalEntryNotFoundError, OSError, HfHubHTTPError, HFValidationError, ValueError) as error:
+        offline = " (HF_HUB_OFFLINE is set)" if os.environ.get("HF_HUB_OFFLINE", "0") not in ("", "0") else ""
+        cause = printable(str(error).strip().partition("\n")[0], 160)
+        raise EngineError(f"engine.model: {hub_id}: not available{offline}: {cause}; {remedy}") from None
+
+
+def _inspect(folder: Path, name: str, reason: str) -> Checkpoint:
+    config = _read_json(folder / "config.json")
+    architecture = _architecture(folder, config)
+    _read_json(folder / "tokenizer.json")
+    shards = _shards(folder)
+    digest = hashlib.sha256()
+    for path in (folder / "config.json", folder / "tokenizer.json", *shards):
+        _add_to_digest(digest, path)
+    language = config.get("language_config")
+    positions = (language if isinstance(language, dict) else config).get("max_position_embeddings")
+    if not isinstance(positions, int) or positions < 1:
+        raise EngineError(f"{folder}/config.json: language_config.max_position_embeddings is missing")
+    return Checkpoint(
+        folder, name, reason, architecture, min(positions, MAX_MODEL_LEN), digest.hexdigest()[:24]
+    )
+
+
+def _architecture(folder: Path, config: dict[str, Any]) -> str:
+    found = config.get("architectures")
+    names = [str(name) for name in found] if isinstance(found, list) else []
+    for name in names:
+        if name in ARCHITECTURES:
+            return name
+    raise UsageError(
+        f"{folder}: architecture {printable(', '.join(names)) or 'unknown'}, expected {ARCHITECTURES[0]};"
+        " set engine.model to a DeepSeek-OCR checkpoint"
+    )
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise EngineError(f"{path.parent}: {path.name} is missing; not a whole checkpoint, download it again")
+    if path.stat().st_size > _MAX_JSON_BYTES:
+        raise EngineError(f"{path}: too large to be what its name says")
+    try:
+        values = json.loads(path.read_bytes())
+    except (ValueError, RecursionError):
+        raise EngineError(f"{path}: not valid JSON; the download is damaged, fetch it again") from None
+    if not isinstance(values, dict):
+        raise EngineError(f"{path}: expected a JSON object; the download is damaged, fetch it again")
+    return values
+
+
+def _shards(folder: Path) -> list[Path]:
+    """The weight files, each checked to be there in full."""
+    index = folder / "model.safetensors.index.json"
+    if index.is_file():
+        weight_map = _read_json(index).get("weight_map")
+        if not isinstance(weight_map, dict) or not weight_map:
+            raise EngineError(f"{index}: no weight_map; the download is damaged, fetch it again")
+        names = sorted({str(value) for value in weight_map.values()})
+        shards = [folder / Path(name).name for name in names]
+    else:
+        weight_map = {}
+        shards = sorted(folder.glob("*.safetensors"))
+    if not shards:
+        raise EngineError(f"{folder}: no *.safetensors file; download the weights into it")
+    tensors: set[str] = set()
+    for shard in shards:
+        tensors |= _tensor_names(shard)
+    missing = sorted(weight_map.keys() - tensors)
+    if missing:
+        raise EngineError(f"{folder}: {len(missing)} tensors of the index are in no file, first {missing[0]}")
+    return shards
+
+
+def _tensor_names(shard: Path) -> set[str]:
+    """Names in a safetensors header, after checking that the file is as long as the header says."""
+    if not shard.is_file():
+        raise EngineError(f"{shard.parent}: {shard.name} is missing: partial download, fetch it again")
+    damaged = f"{shard}: not a whole safetensors file: partial download, fetch it again"
+    try:
+        size = shard.stat().st_size
+        with shard.open("rb") as file:
+            (length,) = struct.unpack("<Q", file.read(8))
+            if length > min(size, _MAX_HEADER_BYTES):
+                raise EngineError(damaged)
+            header = json.loads(file.read(length))
+        tensors = {name: value for name, value in header.items() if name != "__metadata__"}
+        end = max((int(value["data_offsets"][1]) for value in tensors.values()), default=0)
+    except (struct.error, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise EngineError(damaged) from None
+    if size != 8 + length + end:
+        raise EngineError(f"{damaged} ({size:,} of {8 + length + end:,} bytes)")
+    return set(tensors)
+
+
+def _add_to_digest(digest: "hashlib._Hash", path: Path) -> None:
+    """Small files whole; of large ones the size and blocks spread evenly.
+
+    Cheap, and new weights under the same names and shapes still give a new digest.
+    """
+    size = path.stat().st_size
+    digest.update(f"{path.name}:{size}\n".encode())
+    with path.open("rb") as file:
+        if size <= _WHOLE_HASH_BYTES:
+            while block := file.read(1 << 20):
+                digest.update(block)
+            return
+        for number in range(_SAMPLES):
+            file.seek(number * (size - _SAMPLE_BYTES) // (_SAMPLES - 1))
+            digest.update(file.read(_SAMPLE_BYTES))
+
+
+def _verify_checksums(folder: Path) -> None:
+    try:
+        lines = (folder / _CHECKSUMS).read_text(encoding="ascii").split("\n")
+        for checksum, name in (line.split("  ", 1) for line in lines if line):
+            with (folder / name).open("rb") as file:
+                if hashlib.file_digest(file, "sha256").hexdigest() != checksum:
+                    raise EngineError(
+                        f"{folder / name}: damaged (checksum differs); install the project again"
+                    )
+    except (OSError, ValueError) as error:
+        raise EngineError(f"{folder}: incomplete ({error}); install the project again") from None

@@ -1,0 +1,17 @@
+"""From the config to an engine. vLLM is imported only when it is the one asked for, and only at start."""
+
+from pathlib import Path
+
+from ocr_engine.config import Config
+from ocr_engine.engine.base import Engine
+from ocr_engine.engine.replay import ReplayEngine
+
+
+def create_engine(config: Config) -> Engine:
+    """The engine of `engine.backend`, not started yet."""
+    if config.engine.backend == "replay":
+        folder = config.engine.replay_from
+        return ReplayEngine(Path(folder).expanduser() if folder else None)
+    from ocr_engine.engine.vllm_engine import VllmEngine
+
+    return VllmEngine(config.engine)

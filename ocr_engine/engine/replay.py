@@ -1,0 +1,107 @@
+"""An engine that answers from stored raw text of an earlier run, or with one built-in page. No model, no GPU.
+
+Used to write outputs again without a GPU, and to test everything around the engine at speed.
+"""
+
+import asyncio
+import hashlib
+import time
+from pathlib import Path, PurePosixPath
+
+from ocr_engine.engine.base import EngineInfo
+from ocr_engine.errors import EngineError, RequestError
+from ocr_engine.log import printable
+from ocr_engine.records import FinishReason, Generation, GenerationRequest
+from ocr_engine.spec import view_tokens
+
+BUILT_IN_PAGE = """\
+<|ref|>title<|/ref|><|det|>[[90, 60, 910, 110]]<|/det|>
+# A page without a model
+
+<|ref|>text<|/ref|><|det|>[[90, 140, 910, 300]]<|/det|>
+This text is built in. It stands for the answer of a model, so that the way from a page to its files \
+can be seen without one.
+
+<|ref|>sub_title<|/ref|><|det|>[[90, 320, 500, 350]]<|/det|>
+## What it holds
+
+<|ref|>table<|/ref|><|det|>[[90, 380, 910, 560]]<|/det|>
+<table><tr><td>Block</td><td>Count</td></tr><tr><td>table</td><td>1</td></tr>\
+<tr><td>figure</td><td>1</td></tr></table>
+
+<|ref|>image<|/ref|><|det|>[[200, 600, 800, 880]]<|/det|>
+
+<|ref|>image_caption<|/ref|><|det|>[[200, 890, 800, 920]]<|/det|>
+<center>Figure 1: a part of the page</center>
+"""
+_CAPACITY = 32
+_MAX_BYTES = 8 << 20
+_BYTES_PER_TOKEN = 4
+
+
+class ReplayEngine:
+    """Reads `<folder>/<request_id>.raw.md`; with folder None every page gets `BUILT_IN_PAGE`.
+
+    `output_tokens` is an estimate, four bytes a token: stored text does not say how it was tokenised.
+    """
+
+    def __init__(self, folder: Path | None) -> None:
+        self._folder = folder
+
+    async def start(self) -> EngineInfo:
+        """Raises EngineError where the folder is not there."""
+        if self._folder is None:
+            source, where = "built-in", "the built-in page"
+        else:
+            if not self._folder.is_dir():
+                raise EngineError(f"engine.replay_from: {self._folder}: no such folder of an earlier run")
+            self._folder = self._folder.resolve()
+            source, where = str(self._folder), f"raw text stored in {self._folder}"
+        model_id = hashlib.sha256((source + BUILT_IN_PAGE).encode("utf-8", "surrogateescape")).hexdigest()[
+            :24
+        ]
+        reason = f"model: none, answers are replayed from {where} (engine.backend: replay)"
+        return EngineInfo("replay", reason, "none", 0, _CAPACITY, f"replay-{model_id}")
+
+    async def generate(self, request: GenerationRequest) -> Generation:
+        """Raises RequestError where no raw text of this page is stored."""
+        started_s = time.perf_counter()
+        text = BUILT_IN_PAGE
+        if self._folder is not None:
+            text = await asyncio.to_thread(self._read, self._folder, request.request_id)
+        vision_tokens = _vision_tokens(request)
+        return Generation(
+            text=text,
+            finish_reason=FinishReason.STOP,
+            prompt_tokens=vision_tokens + 1 + len(request.prompt) // _BYTES_PER_TOKEN,
+            vision_tokens=vision_tokens,
+            output_tokens=-(-len(text.encode()) // _BYTES_PER_TOKEN),
+            seconds=time.perf_counter() - started_s,
+        )
+
+    async def stop(self) -> None:
+        """Nothing to give back."""
+
+    @staticmethod
+    def _read(folder: Path, request_id: str) -> str:
+        shown = printable(request_id)
+        relative = PurePosixPath(request_id)
+        if relative.is_absolute() or ".." in relative.parts or "\0" in request_id:
+            raise RequestError(f"{shown}: not a page of {folder}")
+        try:
+            path = (folder / f"{relative}.raw.md").resolve()
+            if not path.is_relative_to(folder):
+                raise RequestError(f"{shown}: its raw text lies outside {folder}")
+            if not path.is_file():
+                raise RequestError(f"{shown}: no raw text of this page in {folder}; was output.raw on?")
+            if path.stat().st_size > _MAX_BYTES:
+                raise RequestError(f"{shown}: raw text over {_MAX_BYTES >> 20} MiB")
+            return path.read_bytes().decode("utf-8", "replace")
+        except OSError as error:
+            raise RequestError(f"{shown}: raw text cannot be read ({error.strerror})") from None
+
+
+def _vision_tokens(request: GenerationRequest) -> int:
+    views = request.views
+    tile_size_px = views.tiles.shape[1] if len(views.tiles) else 0
+    return view_tokens(views.global_view.shape[0], tile_size_px, *views.grid)

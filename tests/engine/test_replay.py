@@ -1,0 +1,80 @@
+import asyncio
+import os
+
+import numpy as np
+import pytest
+
+from ocr_engine.config import Config, EngineConfig
+from ocr_engine.engine.factory import create_engine
+from ocr_engine.engine.replay import BUILT_IN_PAGE, ReplayEngine
+from ocr_engine.errors import EngineError, RequestError
+from ocr_engine.records import FinishReason, GenerationRequest, PageViews
+
+
+def request(request_id="doc/pages/0001", side=1024, tiles=0, grid=(1, 1)):
+    views = PageViews(np.zeros((side, side, 3), np.uint8), np.zeros((tiles, 640, 640, 3), np.uint8), grid)
+    return GenerationRequest(request_id, views, "<image>\nFree OCR.", 100, 20, 50)
+
+
+def answer(folder, request_id):
+    async def run():
+        engine = ReplayEngine(folder)
+        await engine.start()
+        return await engine.generate(request(request_id))
+
+    return asyncio.run(run())
+
+
+@pytest.fixture
+def folder(tmp_path):
+    pages = tmp_path / "run" / "doc" / "pages"
+    pages.mkdir(parents=True)
+    (pages / "0001.raw.md").write_bytes("Grüße\r\nline".encode())
+    (tmp_path / "secret.raw.md").write_text("outside")
+    return tmp_path / "run"
+
+
+async def test_built_in_page_has_every_kind_of_block_and_right_counts():
+    engine = create_engine(Config(engine=EngineConfig(backend="replay")))
+    info = await engine.start()
+    assert info.model == "replay" and "replay" in info.reason
+    found = await engine.generate(request(tiles=6, grid=(2, 3)))
+    assert found.text == BUILT_IN_PAGE
+    assert found.vision_tokens == 903 and found.finish_reason is FinishReason.STOP
+    assert found.output_tokens > 0 and found.prompt_tokens > 903
+    for mark in ("title", "text", "table", "image"):
+        assert f"<|ref|>{mark}<|/ref|>" in found.text
+    assert (await engine.generate(request())).vision_tokens == 273
+
+
+def test_stored_text_comes_back_byte_for_byte(folder):
+    assert answer(folder, "doc/pages/0001").text == "Grüße\r\nline"
+
+
+@pytest.mark.parametrize(
+    "bad", ["../secret", "doc/../../secret", "/etc/passwd", "doc/pages/0002", "a\0b", "x" * 5000]
+)
+def test_a_page_that_is_not_there_is_refused(folder, bad):
+    with pytest.raises(RequestError):
+        answer(folder, bad)
+
+
+def test_links_out_of_the_folder_and_pipes_are_refused(folder):
+    (folder / "out.raw.md").symlink_to(folder.parent / "secret.raw.md")
+    os.mkfifo(folder / "pipe.raw.md")
+    for name in ("out", "pipe"):
+        with pytest.raises(RequestError):
+            answer(folder, name)
+
+
+def test_a_link_to_the_folder_itself_works(folder):
+    link = folder.parent / "link"
+    link.symlink_to(folder)
+    assert answer(link, "doc/pages/0001").text
+
+
+async def test_missing_folder_and_distinct_ids(tmp_path):
+    with pytest.raises(EngineError, match="replay_from"):
+        await ReplayEngine(tmp_path / "none").start()
+    ids = {(await ReplayEngine(place).start()).model_id for place in (None, tmp_path)}
+    assert len(ids) == 2
