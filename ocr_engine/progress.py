@@ -42,6 +42,11 @@ class Progress:
         self._bar.update(1)
         self._line_without_terminal()
 
+    @property
+    def pages_per_s(self) -> float:
+        """Pages ended a second since the start."""
+        return self.ended / max(time.monotonic() - self._started_s, 1e-9)
+
     def _details(self) -> str:
         elapsed_s = max(time.monotonic() - self._started_s, 1e-9)
         text = f"{self.tokens / elapsed_s:,.0f} tok/s"
@@ -55,10 +60,14 @@ class Progress:
         if self._tty or self._quiet or now_s < self._next_line_s:
             return
         self._next_line_s = now_s + _INTERVAL_S
-        rate = self.ended / max(now_s - self._started_s, 1e-9)
+        rate = self.pages_per_s
         eta = tqdm.format_interval((self.total - self.ended) / rate) if rate else "?"
         line = f"pages {self.ended:,}/{self.total:,}  {rate:.1f} p/s  {self._details()}  eta {eta}"
         sys.stderr.write(line + "\n")
+
+    def close(self) -> None:
+        """Take the bar off the terminal."""
+        self._bar.close()
 
     def __enter__(self) -> "Progress":
         return self
@@ -69,4 +78,4 @@ class Progress:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._bar.close()
+        self.close()

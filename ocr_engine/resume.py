@@ -27,7 +27,7 @@ class Redo:
 
 
 def plan_page(row: JournalRow | None, page_print: str, root: Path, redo: Redo) -> Plan:
-    """Compare a page's last row with its fingerprint of now; a row whose files are gone counts for nothing."""
+    """Compare a page's last row with its fingerprint of now; a row whose files are gone does not count."""
     if row is None or redo.everything or row.status in redo.statuses:
         return Plan.READ
     read_then, _, write_then = row.fingerprint.partition(".")

@@ -1,4 +1,4 @@
-"""What every engine offers: start, one awaitable call a page, stop. Knows nothing of vLLM."""
+"""What every engine offers: say what it is, start, one awaitable call a page, stop. Knows nothing of vLLM."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -8,7 +8,7 @@ from ocr_engine.records import Generation, GenerationRequest
 
 @dataclass(frozen=True, slots=True)
 class EngineInfo:
-    """What a started engine says of itself."""
+    """What an engine says of itself, before it is started."""
 
     model: str
     """The checkpoint in use: a folder, a hub id, `nano` or `replay`."""
@@ -26,7 +26,16 @@ class EngineInfo:
 class Engine(Protocol):
     """Turns page views into raw text. One instance serves many concurrent `generate` calls."""
 
-    async def start(self) -> EngineInfo:
+    def identify(self) -> EngineInfo:
+        """What will run, found without starting it; downloads the weights where a hub id is new here.
+
+        Raises:
+            EngineError: the checkpoint is incomplete or cannot be had.
+            UsageError: there is no such checkpoint, or it is of another model.
+        """
+        ...
+
+    async def start(self) -> None:
         """Load everything; called once, before the first `generate`.
 
         Raises:

@@ -48,7 +48,7 @@ class ReplayEngine:
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
 
-    async def start(self) -> EngineInfo:
+    def identify(self) -> EngineInfo:
         """Raises EngineError where the folder is not there."""
         if self._folder is None:
             source, where = "built-in", "the built-in page"
@@ -57,11 +57,12 @@ class ReplayEngine:
                 raise EngineError(f"engine.replay_from: {self._folder}: no such folder of an earlier run")
             self._folder = self._folder.resolve()
             source, where = str(self._folder), f"raw text stored in {self._folder}"
-        model_id = hashlib.sha256((source + BUILT_IN_PAGE).encode("utf-8", "surrogateescape")).hexdigest()[
-            :24
-        ]
+        digest = hashlib.sha256((source + BUILT_IN_PAGE).encode("utf-8", "surrogateescape")).hexdigest()
         reason = f"model: none, answers are replayed from {where} (engine.backend: replay)"
-        return EngineInfo("replay", reason, "none", 0, _CAPACITY, f"replay-{model_id}")
+        return EngineInfo("replay", reason, "none", 0, _CAPACITY, f"replay-{digest[:24]}")
+
+    async def start(self) -> None:
+        """Nothing to load."""
 
     async def generate(self, request: GenerationRequest) -> Generation:
         """Raises RequestError where no raw text of this page is stored."""
