@@ -46,7 +46,7 @@ class ReplayEngine:
     """
 
     def __init__(self, folder: Path | None) -> None:
-        self._folder = folder
+        self._folder = folder.resolve() if folder is not None else None
 
     def identify(self) -> EngineInfo:
         """Raises EngineError where the folder is not there."""
@@ -55,7 +55,6 @@ class ReplayEngine:
         else:
             if not self._folder.is_dir():
                 raise EngineError(f"engine.replay_from: {self._folder}: no such folder of an earlier run")
-            self._folder = self._folder.resolve()
             source, where = str(self._folder), f"raw text stored in {self._folder}"
         digest = hashlib.sha256((source + BUILT_IN_PAGE).encode("utf-8", "surrogateescape")).hexdigest()
         reason = f"model: none, answers are replayed from {where} (engine.backend: replay)"

@@ -19,7 +19,6 @@ def request(request_id="doc/pages/0001", side=1024, tiles=0, grid=(1, 1)):
 def answer(folder, request_id):
     async def run():
         engine = ReplayEngine(folder)
-        await engine.start()
         return await engine.generate(request(request_id))
 
     return asyncio.run(run())
@@ -36,7 +35,8 @@ def folder(tmp_path):
 
 async def test_built_in_page_has_every_kind_of_block_and_right_counts():
     engine = create_engine(Config(engine=EngineConfig(backend="replay")))
-    info = await engine.start()
+    info = engine.identify()
+    await engine.start()
     assert info.model == "replay" and "replay" in info.reason
     found = await engine.generate(request(tiles=6, grid=(2, 3)))
     assert found.text == BUILT_IN_PAGE
@@ -73,8 +73,8 @@ def test_a_link_to_the_folder_itself_works(folder):
     assert answer(link, "doc/pages/0001").text
 
 
-async def test_missing_folder_and_distinct_ids(tmp_path):
+def test_missing_folder_and_distinct_ids(tmp_path):
     with pytest.raises(EngineError, match="replay_from"):
-        await ReplayEngine(tmp_path / "none").start()
-    ids = {(await ReplayEngine(place).start()).model_id for place in (None, tmp_path)}
+        ReplayEngine(tmp_path / "none").identify()
+    ids = {ReplayEngine(place).identify().model_id for place in (None, tmp_path)}
     assert len(ids) == 2
