@@ -1,0 +1,108 @@
+"""Batches of samples as compact tensors, and how they become images on the training device."""
+
+import random
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+import torch
+from tokenizers import Tokenizer
+
+from nano.pages import A4, LETTER
+from nano.samples import BATCH, OTHER_SIZES, Sample, draw_sample
+from nano.views import tile_grid
+
+
+@dataclass(frozen=True)
+class Batch:
+    """B samples of one mode, padded to T text tokens; small integer types to travel cheaply."""
+
+    mode: str
+    grid: tuple[int, int]
+    overview: torch.Tensor
+    """(B, S, S) uint8 grey"""
+    tiles: torch.Tensor | None
+    """(B * columns * rows, 640, 640) uint8 grey"""
+    ids: torch.Tensor
+    """(B, T) int16: BOS, prompt, answer"""
+    targets: torch.Tensor
+    """(B, T) int16: the next answer token, -100 where none is asked"""
+    cells: torch.Tensor
+    """(B, T) int16: the visual token that a token is read from, -1 for none"""
+    raster: torch.Tensor
+    """(B, A, 2) int32: slot and character class, -1 for padding"""
+
+    def to(self, device: torch.device) -> "Batch":
+        """Return the batch on a device, asynchronously."""
+        moved = {
+            f.name: value.to(device, non_blocking=True)
+            for f in fields(self)
+            if isinstance(value := getattr(self, f.name), torch.Tensor)
+        }
+        return replace(self, **moved)
+
+
+def collate(samples: list[Sample], mode: str) -> Batch:
+    """Pad samples of one mode and one tile grid to a batch; T is a multiple of 32."""
+    longest = max(len(s.prompt) + len(s.answer) for s in samples) - 1
+    size = (len(samples), (longest + 31) // 32 * 32)
+    ids, targets = np.zeros(size, np.int16), np.full(size, -100, np.int16)
+    cells = np.full(size, -1, np.int16)
+    raster = np.full((len(samples), max(len(s.raster) for s in samples), 2), -1, np.int32)
+    for i, sample in enumerate(samples):
+        whole, start = sample.prompt + sample.answer, len(sample.prompt)
+        ids[i, : len(whole) - 1] = whole[:-1]
+        targets[i, start - 1 : len(whole) - 1] = sample.answer
+        cells[i, start : start + len(sample.cells)] = sample.cells
+        raster[i, : len(sample.raster)] = sample.raster
+    tiles = [s.view.tiles for s in samples if s.view.tiles is not None]
+    return Batch(
+        mode=mode,
+        grid=samples[0].view.grid,
+        overview=torch.from_numpy(np.stack([s.view.overview for s in samples])),
+        tiles=torch.from_numpy(np.concatenate(tiles)) if tiles else None,
+        ids=torch.from_numpy(ids),
+        targets=torch.from_numpy(targets),
+        cells=torch.from_numpy(cells),
+        raster=torch.from_numpy(raster),
+    )
+
+
+def draw_batch(
+    rng: random.Random, tokenizer: Tokenizer, mode: str, progress: float, share: float = 1.0
+) -> Batch:
+    """Draw a batch; share scales its size down for machines with little memory."""
+    size, count = None, max(2, round(BATCH[mode] * share))
+    if mode == "gundam":
+        size = rng.choice(OTHER_SIZES) if rng.random() < 0.2 else rng.choice((A4, LETTER))
+        columns, rows = tile_grid(*size)
+        count = max(2, min(count * 2, count * 7 // (columns * rows + 1)))
+    return collate([draw_sample(rng, tokenizer, mode, progress, size) for _ in range(count)], mode)
+
+
+def _mixture(shape: tuple[int, ...], device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+    """Draw ink and paper colours, (B, 3, 1, 1) in 0..1: black on white for six pages in ten."""
+    plain = torch.rand(shape[0], 1, 1, 1, device=device) < 0.6
+    ink = torch.rand(shape[0], 3, 1, 1, device=device) * 0.45
+    paper = 1 - torch.rand(shape[0], 3, 1, 1, device=device) * 0.16
+    swap = torch.rand(shape[0], 1, 1, 1, device=device) < 0.03
+    ink, paper = torch.where(swap, paper, ink), torch.where(swap, ink, paper)
+    return torch.where(plain, 0.0, ink), torch.where(plain, 1.0, paper)
+
+
+def to_pixels(grey: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    """Turn (B, S, S) uint8 grey into (B, 3, S, S) in -1..1, as evaluation feeds it."""
+    return (grey.to(dtype) / 127.5 - 1).unsqueeze(1).expand(-1, 3, -1, -1)
+
+
+def augment(grey: torch.Tensor, pages: int, dtype: torch.dtype) -> torch.Tensor:
+    """Turn (N, S, S) uint8 grey of `pages` pages into coloured, slightly noisy (N, 3, S, S) in -1..1.
+
+    The grey of padding (127) is coloured too, which costs nothing: no text is there.
+    """
+    ink, paper = _mixture((pages,), grey.device)
+    repeat = grey.shape[0] // pages
+    ink, paper = (c.repeat_interleave(repeat, 0).to(dtype) for c in (ink, paper))
+    image = ink + (paper - ink) * (grey.to(dtype) / 255).unsqueeze(1)
+    level = (torch.rand(grey.shape[0], 1, 1, 1, device=grey.device) - 0.7).clamp(min=0) * 0.12
+    noise = torch.randn(grey.shape, device=grey.device, dtype=dtype).unsqueeze(1)
+    return (image + noise * level.to(dtype)).clamp(0, 1) * 2 - 1

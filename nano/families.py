@@ -1,0 +1,63 @@
+"""The font families of the synthetic pages: file names, how often each is used, what it looks like."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Family:
+    """Four files of one typeface (regular, bold, italic, bold italic) and its share of the pages."""
+
+    name: str
+    files: tuple[str, str, str, str]
+    weight: float
+    look: str
+    """'serif', 'sans', 'mono' or 'tex' (serif with fi/fl ligatures and hyphenated lines)."""
+
+
+def _family(name: str, look: str, weight: float, *endings: str, stem: str = "") -> Family:
+    regular, bold, italic, both = (f"{stem or name}{ending}" for ending in endings)
+    return Family(name, (regular, bold, italic, both), weight, look)
+
+
+_TTF = ("-Regular.ttf", "-Bold.ttf", "-Italic.ttf", "-BoldItalic.ttf")
+_OBLIQUE = (".ttf", "-Bold.ttf", "-Oblique.ttf", "-BoldOblique.ttf")
+_FREE = (".ttf", "Bold.ttf", "Oblique.ttf", "BoldOblique.ttf")
+_GYRE = ("-regular.otf", "-bold.otf", "-italic.otf", "-bolditalic.otf")
+_LIBERTINE = ("_R.otf", "_RB.otf", "_RI.otf", "_RBI.otf")
+
+FAMILIES = (
+    _family("LiberationSerif", "serif", 3.0, *_TTF),
+    _family("LiberationSans", "sans", 3.0, *_TTF),
+    _family("LiberationSansNarrow", "sans", 0.5, *_TTF),
+    _family("LiberationMono", "mono", 0.6, *_TTF),
+    _family("DejaVuSans", "sans", 1.3, *_OBLIQUE),
+    _family("DejaVuSansMono", "mono", 0.3, *_OBLIQUE),
+    _family("DejaVuSerif", "serif", 0.8, ".ttf", "-Bold.ttf", "-Italic.ttf", "-BoldItalic.ttf"),
+    _family("FreeSerif", "serif", 1.0, ".ttf", "Bold.ttf", "Italic.ttf", "BoldItalic.ttf"),
+    _family("FreeSans", "sans", 1.0, *_FREE),
+    _family("Carlito", "sans", 1.7, *_TTF),
+    _family("Roboto", "sans", 1.2, *_TTF),
+    _family("NotoSans", "sans", 1.2, *_TTF),
+    _family("NotoSerif", "serif", 1.2, *_TTF),
+    _family("OpenSans", "sans", 1.2, *_TTF),
+    _family("LinLibertine", "tex", 1.2, *_LIBERTINE),
+    _family("latin-modern", "tex", 3.0, *_GYRE, stem="lmroman10"),
+    _family(
+        "latin-modern-sans", "sans", 0.4, *_GYRE[:2], "-oblique.otf", "-boldoblique.otf", stem="lmsans10"
+    ),
+    _family("cmu-serif", "tex", 1.5, "rm.ttf", "bx.ttf", "ti.ttf", "bi.ttf", stem="cmun"),
+    _family("termes", "tex", 2.5, *_GYRE, stem="texgyretermes"),
+    _family("heros", "sans", 1.5, *_GYRE, stem="texgyreheros"),
+    _family("schola", "tex", 0.6, *_GYRE, stem="texgyreschola"),
+    _family("bonum", "serif", 0.4, *_GYRE, stem="texgyrebonum"),
+    _family("cursor", "mono", 0.3, *_GYRE, stem="texgyrecursor"),
+    _family("stix", "tex", 0.8, "-Regular.otf", "-Bold.otf", "-Italic.otf", "-BoldItalic.otf", stem="STIX"),
+)
+"""Used for training."""
+
+HELD_FAMILIES = (
+    _family("Caladea", "serif", 1.0, *_TTF),
+    _family("Lato", "sans", 1.0, *_TTF),
+    _family("pagella", "tex", 1.0, *_GYRE, stem="texgyrepagella"),
+)
+"""Never seen in training: the held-out fonts."""

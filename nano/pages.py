@@ -1,0 +1,182 @@
+"""Synthetic pages: a random look, columns filled with blocks, headers and footers around them.
+
+A page is native pixels (144 dots per inch unless said) and its blocks in reading order.
+"""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from nano import blocks, exhibits
+from nano.blocks import Block, Column, Style
+from nano.canvas import Canvas, Grey
+from nano.exhibits import Chart
+from nano.families import FAMILIES, HELD_FAMILIES, Family
+from nano.text import load_corpus, words
+from nano.typeset import Face, Word, draw_line, word_width
+
+A4, LETTER = (1190, 1684), (1224, 1584)
+"""Page sizes in px at 144 dpi."""
+
+
+@dataclass(frozen=True)
+class Brief:
+    """What kind of page is wanted; px, words."""
+
+    size: tuple[int, int]
+    text_px: float
+    columns: int
+    words: int
+    margin: float
+    rich: bool
+    held: str = ""
+    """'' for training, 'text' for unseen paragraphs, 'font' for unseen families as well."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """A drawn page: pixels (H, W), glyph centres (x, y, class), blocks, and its chart if it has one."""
+
+    pixels: Grey
+    centres: list[tuple[float, float, int]]
+    blocks: tuple[Block, ...]
+    columns: int = 1
+    chart: Chart | None = None
+
+
+def _family(rng: random.Random, held: str) -> Family:
+    if held == "font":
+        return rng.choice(HELD_FAMILIES)
+    return rng.choices(FAMILIES, [f.weight for f in FAMILIES])[0]
+
+
+def draw_style(rng: random.Random, brief: Brief) -> Style:
+    """Choose how a page looks."""
+    family, size = _family(rng, brief.held), brief.text_px
+    tex = family.look == "tex"
+    justified = rng.random() < (0.85 if tex else 0.35)
+    return Style(
+        family=family,
+        size_px=size,
+        lead=size * rng.uniform(1.12, 1.5),
+        gap=size * (0.0 if tex and rng.random() < 0.4 else rng.uniform(0.3, 1.2)),
+        indent=size * 1.5 if rng.random() < (0.6 if tex else 0.15) else 0.0,
+        align="justify" if justified else "left",
+        hyphenate=rng.choice((0.0, 0.6, 0.9)) if justified else 0.05,
+        bullet=rng.choice("••••–-·"),
+        numbered=rng.random() < 0.4,
+        rich=brief.rich,
+    )
+
+
+_MIX: tuple[tuple[Callable[[Column], None], float, float], ...] = (
+    (blocks.paragraph, 0.60, 1.3),
+    (blocks.heading, 0.14, 4.5),
+    (blocks.bullets, 0.09, 4.0),
+    (exhibits.table, 0.08, 7.0),
+    (exhibits.picture, 0.04, 9.0),
+    (blocks.equation, 0.05, 4.0),
+)
+"""What a column is filled with: builder, share, lines it needs."""
+
+
+def _fill(column: Column) -> None:
+    lines = column.room / column.style.lead
+    fitting = [(build, share) for build, share, need in _MIX if need <= lines]
+    if not column.style.rich or not fitting:
+        blocks.paragraph(column)
+        return
+    build = column.rng.choices([b for b, _ in fitting], [s for _, s in fitting])[0]
+    before = column.y
+    build(column)
+    if column.y == before:
+        blocks.paragraph(column)
+
+
+def _margin_text(canvas: Canvas, rng: random.Random, style: Style, brief: Brief, baseline: float) -> None:
+    """Print a running header or footer: read by no prompt, but seen by the encoder."""
+    face = Face(style.family, style.size_px * rng.uniform(0.7, 0.95))
+    texts = [str(rng.randint(1, 900))]
+    if rng.random() < 0.5:
+        texts += words(rng, rng.randint(1, 6), load_corpus(), 0.1)
+    line = [Word(text, rng.choice((0, 0, 2))) for text in texts]
+    length = sum(word_width(face, w) for w in line) + blocks.space_px(face) * len(line)
+    edge = canvas.width * brief.margin
+    free = canvas.width - 2 * edge - length
+    if free > 0:
+        draw_line(canvas, face, line, edge + rng.choice((0, 0.5, 1)) * free, baseline)
+
+
+def _margins(canvas: Canvas, rng: random.Random, style: Style, brief: Brief) -> None:
+    inset = canvas.height * brief.margin * 0.5
+    if rng.random() < 0.55:
+        _margin_text(canvas, rng, style, brief, canvas.height - inset + 0.4 * style.size_px)
+    if rng.random() < 0.3:
+        _margin_text(canvas, rng, style, brief, inset)
+        if rng.random() < 0.4:
+            y, edge = inset + 0.5 * style.size_px, canvas.width * brief.margin
+            canvas.line(edge, y, canvas.width - edge, y, 1)
+
+
+def _footnote(column: Column) -> None:
+    rng, style = column.rng, column.style
+    face = Face(style.family, style.size_px * 0.82)
+    texts = [f"{rng.randint(1, 9)}", *column.words(rng.randint(5, 25), 0.1)]
+    lines = column.lines([Word(t) for t in texts], face, column.width)[:3]
+    lead = face.size_px * 1.2
+    y = column.bottom + style.size_px * 0.6
+    column.canvas.line(column.x, y, column.x + column.width * 0.3, y, 1)
+    rows = blocks.draw_lines(column.canvas, face, lines, column.x, y + 4, column.width, lead, "left")
+    if rows:
+        column.add("footnote", blocks.rows_box(rows), *rows)
+
+
+def make_page(rng: random.Random, brief: Brief) -> Page:
+    """Draw a page of text as briefed."""
+    width, height = brief.size
+    canvas, style = Canvas(width, height), draw_style(rng, brief)
+    corpus = load_corpus(held=bool(brief.held))
+    left, top = width * brief.margin, height * brief.margin
+    gutter = width * rng.uniform(0.028, 0.045)
+    each = (width - 2 * left - gutter * (brief.columns - 1)) / brief.columns
+    note = brief.rich and rng.random() < 0.12
+    bottom = height - top - (style.size_px * 4.5 if note else 0)
+    head = Column(canvas, rng, style, corpus, left, top, width - 2 * left, bottom)
+    if brief.rich and rng.random() < 0.6:
+        blocks.title(head)
+    found, section, budget = list(head.blocks), 1, brief.words
+    for index in range(brief.columns):
+        column = Column(
+            canvas, rng, style, corpus, left + index * (each + gutter), head.y, each, bottom,
+            section, budget // (brief.columns - index),
+        )  # fmt: skip
+        given = column.left_words
+        while column.left_words > 0 and column.room > 1.3 * style.size_px:
+            _fill(column)
+        if note and index == 0:
+            _footnote(column)
+        budget -= given - column.left_words
+        section, found = column.section, found + column.blocks
+    if brief.rich:
+        _margins(canvas, rng, style, brief)
+    notes = [b for b in found if b.kind == "footnote"]
+    found = [b for b in found if b.kind != "footnote"] + notes
+    return Page(canvas.pixels, canvas.centres, tuple(found), brief.columns)
+
+
+def make_chart_page(rng: random.Random, brief: Brief) -> Page:
+    """Draw a page that is one chart."""
+    width, height = brief.size
+    canvas, style = Canvas(width, height), draw_style(rng, brief)
+    left, top = width * brief.margin, height * max(0.05, brief.margin)
+    corpus = load_corpus(held=bool(brief.held))
+    column = Column(canvas, rng, style, corpus, left, top, width - 2 * left, height - top)
+    if rng.random() < 0.5:
+        blocks.title(column)
+    drawn = exhibits.chart(column, min(column.room, height * rng.uniform(0.4, 0.85)))
+    return Page(canvas.pixels, canvas.centres, tuple(column.blocks), 1, drawn)
+
+
+def make_blank(size: tuple[int, int]) -> Page:
+    """Return an empty page."""
+    return Page(Canvas(*size).pixels, [], ())

@@ -1,0 +1,200 @@
+"""One training sample per call: a page for a mode, its prompt and answer as tokens, its supervision.
+
+The curriculum lives here: which pages and modes are drawn at a progress between 0 and 1.
+"""
+
+import random
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from nano import answers
+from nano.answers import Answer
+from nano.blocks import Block
+from nano.canvas import Grey
+from nano.pages import A4, LETTER, Brief, Page, make_blank, make_chart_page, make_page
+from nano.tokenizer import BOS, EOS
+from nano.views import Turn, View, damage, view
+
+BATCH = {"canvas": 224, "tiny": 112, "small": 80, "base": 40, "large": 20, "gundam": 12}
+"""Pages per batch and GPU."""
+MAX_TOKENS = 1500
+SLOTS = 128
+"""The raster loss sees 16 x 8 slots of 4 x 8 px in every visual token's 64 x 64 px."""
+OTHER_SIZES = ((1684, 1190), (1600, 1200), (1400, 1400), (1280, 720), (900, 1500), (820, 1900))
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A page as the model is fed it."""
+
+    view: View
+    prompt: tuple[int, ...]
+    """BOS and the prompt's tokens; the visual tokens go in after BOS."""
+    answer: tuple[int, ...]
+    """The answer's tokens and EOS."""
+    cells: tuple[int, ...]
+    """For each answer token but EOS, the visual token (newlines counted) it is read from."""
+    raster: NDArray[np.int32]
+    """(n, 2) of slot number (cell * 128 + slot, newlines not counted) and character class."""
+    text: str
+
+
+def modes(progress: float) -> dict[str, float]:
+    """Return the share of batches of every mode."""
+    if progress < 0.03:
+        return {"canvas": 0.6, "small": 0.1, "base": 0.3}
+    if progress < 0.15:
+        return {"canvas": 0.15, "tiny": 0.04, "small": 0.08, "base": 0.58, "gundam": 0.15}
+    return {
+        "canvas": 0.02, "tiny": 0.04, "small": 0.07, "base": 0.54, "large": 0.06, "gundam": 0.27,
+    }  # fmt: skip
+
+
+def _page_size(rng: random.Random) -> tuple[int, int]:
+    return rng.choice(OTHER_SIZES) if rng.random() < 0.12 else rng.choice((A4, LETTER))
+
+
+def _small_type(rng: random.Random, progress: float) -> float:
+    """Draw a type size in points: 8 to 14 for most pages once training is under way."""
+    hard = min(1.0, progress / 0.12)
+    return rng.uniform(8, 13.5) if rng.random() < 0.35 + 0.4 * hard else rng.uniform(11, 20)
+
+
+def draw_brief(rng: random.Random, mode: str, progress: float, size: tuple[int, int] | None) -> Brief:
+    """Choose a page that a mode can resolve."""
+    margin, rich = rng.uniform(0.055, 0.12), rng.random() < 0.88
+    if mode == "canvas":
+        side = rng.choice((320, 360, 400, 440))
+        text = rng.uniform(9.5, 20) * side / 320
+        return Brief((side, side), text, 1, rng.randint(4, 70), 0.04, rng.random() < 0.5)
+    width, height = size or _page_size(rng)
+    if mode in ("tiny", "small"):
+        least = 17 if mode == "tiny" else 13
+        points = rng.uniform(least, 28)
+        return Brief((width, height), 2 * points, 1, rng.randint(8, 160), margin, rich)
+    points = _small_type(rng, progress)
+    many = rng.random() < (0.35 if points < 12 else 0.1)
+    columns = rng.choice((2, 2, 3)) if many and width > 1000 else 1
+    count = rng.randint(15, 200) if rng.random() < 0.3 else rng.randint(180, 650)
+    return Brief((width, height), 2 * points, columns, count, margin, rich)
+
+
+def _ask(rng: random.Random, page: Page) -> Answer:
+    """Choose a prompt for a page: mostly the two document prompts."""
+    kind = rng.random()
+    if page.chart is not None and kind < 0.8:
+        return answers.figure(page)
+    if kind < 0.55:
+        return answers.document(page, grounded=True)
+    if kind < 0.86:
+        return answers.document(page, grounded=False)
+    if kind < 0.93:
+        return answers.lines(page)
+    if kind < 0.965 and answers.page_rows(page):
+        return answers.locate(page, rng)
+    return answers.describe(page) if kind < 0.985 else answers.figure(page)
+
+
+def _draw_page(rng: random.Random, mode: str, progress: float, size: tuple[int, int] | None) -> Page:
+    brief = draw_brief(rng, mode, progress, size)
+    kind = rng.random()
+    if kind < 0.012:
+        return make_blank(brief.size)
+    if kind < 0.04 and mode != "canvas":
+        return make_chart_page(rng, replace(brief, text_px=max(brief.text_px, 22)))
+    return make_page(rng, brief)
+
+
+def _turned_box(block: Block, turn: Turn) -> tuple[float, float, float, float]:
+    x0, y0, x1, y1 = block.box
+    corners = turn.points(np.array([(x0, y0), (x1, y0), (x0, y1), (x1, y1)], np.float32))
+    (a, b), (c, d) = corners.min(0).tolist(), corners.max(0).tolist()
+    return a, b, c, d
+
+
+def _turned(page: Page, pixels: Grey, turn: Turn) -> Page:
+    """Return the damaged page; block boxes follow a turn, single rows and glyphs are moved later."""
+    found = tuple(replace(block, box=_turned_box(block, turn)) for block in page.blocks)
+    return replace(page, pixels=pixels, blocks=found)
+
+
+def _to_view(xy: NDArray[np.float32], seen: View, turn: Turn) -> NDArray[np.int64]:
+    """Map (n, 2) page px to whole px of the supervised view."""
+    moved = turn.points(xy) * np.array(seen.scale) + np.array(seen.shift)
+    limit = np.array(seen.cells) * 64 - 1
+    return np.clip(moved, 0, limit).astype(np.int64)
+
+
+def raster_targets(
+    centres: list[tuple[float, float, int]], seen: View, turn: Turn, rng: random.Random
+) -> NDArray[np.int32]:
+    """Return up to 1500 printed slots and 300 random ones with their character classes."""
+    columns, rows = seen.cells
+    table = np.array(centres, np.float32).reshape(-1, 3)
+    where = _to_view(table[:, :2], seen, turn)
+    cell = (where[:, 1] // 64) * columns + where[:, 0] // 64
+    slot = cell * SLOTS + (where[:, 1] % 64) // 8 * 16 + (where[:, 0] % 64) // 4
+    classes = np.zeros(columns * rows * SLOTS, np.int32)
+    classes[slot] = table[:, 2].astype(np.int32)
+    random_numbers = np.random.default_rng(rng.getrandbits(32))
+    if len(slot) > 1500:
+        slot = random_numbers.choice(slot, 1500, replace=False)
+    asked = np.concatenate([slot, random_numbers.integers(0, len(classes), 300)])
+    return np.stack([asked, classes[asked]], 1).astype(np.int32)
+
+
+def answer_cells(
+    places: list[tuple[float, float]], starts: list[int], seen: View, turn: Turn
+) -> tuple[int, ...]:
+    """Return for tokens that start at characters `starts` the visual token they are read from."""
+    if not places:
+        return ()
+    where = _to_view(np.array(places, np.float32), seen, turn) // 64
+    cells = where[:, 1] * (seen.cells[0] + 1) + where[:, 0]
+    return tuple(int(cells[min(start, len(cells) - 1)]) for start in starts)
+
+
+def _build(page: Page, mode: str, answer: Answer, turn: Turn, tokenizer: Tokenizer,
+           rng: random.Random) -> Sample:  # fmt: skip
+    seen = view(page.pixels, mode)
+    text, places = answer.finish()
+    encoded = tokenizer.encode(text, add_special_tokens=False)
+    begin, end = tokenizer.token_to_id(BOS), tokenizer.token_to_id(EOS)
+    prompt = tokenizer.encode(answer.prompt, add_special_tokens=False).ids
+    starts = [start for start, _ in encoded.offsets]
+    return Sample(
+        view=seen,
+        prompt=(begin, *prompt),
+        answer=(*encoded.ids, end),
+        cells=answer_cells(places, starts, seen, turn),
+        raster=raster_targets(page.centres, seen, turn, rng),
+        text=text,
+    )
+
+
+def draw_sample(
+    rng: random.Random, tokenizer: Tokenizer, mode: str, progress: float,
+    size: tuple[int, int] | None = None,
+) -> Sample:  # fmt: skip
+    """Draw pages until one's answer fits; size fixes the page's px, as one tile grid per batch asks."""
+    while True:
+        page = _draw_page(rng, mode, progress, size)
+        turn = Turn(0.0, page.pixels.shape[1], page.pixels.shape[0])
+        if mode != "canvas" and page.blocks:
+            pixels, turn = damage(rng, page.pixels)
+            page = _turned(page, pixels, turn)
+        sample = _build(page, mode, _ask(rng, page), turn, tokenizer, rng)
+        if len(sample.prompt) + len(sample.answer) <= MAX_TOKENS:
+            return sample
+
+
+def held_sample(
+    rng: random.Random, tokenizer: Tokenizer, mode: str, brief: Brief, *, grounded: bool
+) -> Sample:
+    """Draw an undamaged page for evaluation."""
+    page = make_page(rng, brief)
+    turn = Turn(0.0, *brief.size)
+    return _build(page, mode, answers.document(page, grounded=grounded), turn, tokenizer, rng)
