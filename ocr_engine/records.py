@@ -193,6 +193,19 @@ class ParsedText:
 
 
 @dataclass(frozen=True, slots=True)
+class PageTexts:
+    """The texts of one page, ready to be written: `markdown` for `layout: tree`, the others for `official`.
+
+    Figure links of `markdown` are `../figures/NAME`, as seen from the page's own file.
+    """
+
+    raw: str
+    markdown: str = ""
+    det: str = ""
+    mmd: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class PageRecord:
     """One line of `pages.jsonl`: a pure function of input, config and model, so no times in it."""
 

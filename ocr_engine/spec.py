@@ -103,6 +103,9 @@ PROMPTS: Mapping[str, str] = MappingProxyType(
 LOCATE_SLOT = "xxxx"
 """Where the text to find stands in the official `locate` prompt."""
 
+OFFICIAL_PAGE_SPLIT = "\n\n<--- Page Split --->\n"
+"""What the official PDF script writes after every page, the last one included."""
+
 
 @dataclass(frozen=True, slots=True)
 class SpecialTokens:
