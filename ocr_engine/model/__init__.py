@@ -1,1 +1,1 @@
-"""DeepSeek-OCR as a vLLM model of our own, and the embedded nano checkpoint. Importing this loads no torch."""
+"""DeepSeek-OCR as a vLLM model of our own, and the embedded nano checkpoint. Loads no torch."""

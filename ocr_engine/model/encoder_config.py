@@ -1,0 +1,91 @@
+"""Sizes of a DeepEncoder, read from the `vision_config` of a checkpoint. Numbers only, no torch."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+SAM_KEY, CLIP_KEY = "sam_vit_b", "clip-l-14-224"
+MLP_RATIO = 4
+
+
+@dataclass(frozen=True, slots=True)
+class SamConfig:
+    """Sizes of the first stage. Defaults are what the official code hard-codes beside its config."""
+
+    width: int
+    layers: int
+    heads: int
+    global_layers: tuple[int, ...]
+    downsample: tuple[int, int]
+    neck: int = 256
+    window: int = 14
+    image_px: int = 1024
+    patch_px: int = 16
+
+
+@dataclass(frozen=True, slots=True)
+class ClipConfig:
+    """Sizes of the second stage. Its patch embedding is never run: features of the first stage replace it."""
+
+    width: int
+    layers: int
+    heads: int
+    ffn: int
+    image_px: int = 224
+    patch_px: int = 14
+
+
+@dataclass(frozen=True, slots=True)
+class DeepEncoderConfig:
+    """Both stages."""
+
+    sam: SamConfig
+    clip: ClipConfig
+
+    @property
+    def width(self) -> int:
+        """Numbers in a feature: both stages side by side."""
+        return self.clip.width + self.sam.downsample[1]
+
+    @classmethod
+    def from_vision_config(cls, widths: Mapping[str, Mapping[str, Any]]) -> "DeepEncoderConfig":
+        """From `vision_config.width` of a checkpoint's config.json.
+
+        Raises:
+            ValueError: a key is missing, or the stages do not fit together.
+        """
+        try:
+            sam = _sam_config(widths[SAM_KEY])
+            clip = _clip_config(widths[CLIP_KEY])
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"config.json: vision_config.width lacks {error}") from None
+        if sam.downsample[1] != clip.width:
+            raise ValueError(f"config.json: SAM ends in {sam.downsample[1]} channels, CLIP has {clip.width}")
+        return cls(sam, clip)
+
+
+def _sam_config(values: Mapping[str, Any]) -> SamConfig:
+    first, second = values["downsample_channels"]
+    return SamConfig(
+        width=values["width"],
+        layers=values["layers"],
+        heads=values["heads"],
+        global_layers=tuple(values["global_attn_indexes"]),
+        downsample=(first, second),
+        neck=values.get("neck", 256),
+        window=values.get("window_size", 14),
+        image_px=values.get("image_size", 1024),
+        patch_px=values.get("patch_size", 16),
+    )
+
+
+def _clip_config(values: Mapping[str, Any]) -> ClipConfig:
+    width = values["width"]
+    return ClipConfig(
+        width=width,
+        layers=values["layers"],
+        heads=values["heads"],
+        ffn=values.get("ffn", MLP_RATIO * width),
+        image_px=values["image_size"],
+        patch_px=values["patch_size"],
+    )

@@ -1,0 +1,103 @@
+"""vLLM's multimodal processor for pages whose views are ready: counts tokens, batches fields, no pixels.
+
+A request carries `multi_modal_data={"image": {...}}` with the fields of `views.check_views`; vLLM calls
+such inputs embeddings, so the engine needs `enable_mm_embeds=True`. No Hugging Face processor is involved.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from torch import Tensor
+from vllm.config.multimodal import MultiModalDummyOptions
+from vllm.multimodal.inputs import MultiModalFieldConfig, MultiModalKwargsItems
+from vllm.multimodal.parse import DictEmbeddingItems, MultiModalDataItems, MultiModalDataParser
+from vllm.multimodal.processing import (
+    BaseDummyInputsBuilder,
+    BaseMultiModalProcessor,
+    BaseProcessingInfo,
+    PromptReplacement,
+    PromptUpdate,
+)
+
+from ocr_engine.errors import RequestError
+from ocr_engine.model.views import FIELDS, check_views, count_tokens, largest_page
+from ocr_engine.spec import TOKENS
+
+
+def _fields(_: Mapping[str, Tensor]) -> Mapping[str, MultiModalFieldConfig]:
+    # Not vLLM's flat layout for tiles: it pads tiles of different sizes to the largest of the step.
+    return {
+        "global_views": MultiModalFieldConfig.batched("image"),
+        "tiles": MultiModalFieldConfig.batched("image"),
+        "grids": MultiModalFieldConfig.batched("image", keep_on_cpu=True),
+    }
+
+
+class PageViewsParser(MultiModalDataParser):
+    """Takes the views of one page a request."""
+
+    def _parse_image_data(self, data: Any) -> DictEmbeddingItems:
+        """Raises RequestError naming what is wrong with the views."""
+        if not isinstance(data, Mapping):
+            raise RequestError(f"image: expected views of a page, got {type(data).__name__}")
+        check_views(data)
+        return DictEmbeddingItems(data, "image", set(FIELDS), _fields)
+
+
+class PageInfo(BaseProcessingInfo):
+    """What vLLM asks before any request: limits and token counts."""
+
+    def get_data_parser(self) -> MultiModalDataParser:
+        """The parser of page views."""
+        return PageViewsParser()
+
+    def get_supported_mm_limits(self) -> Mapping[str, int | None]:
+        """One page a request."""
+        return {"image": 1}
+
+    def get_mm_max_tokens_per_item(self, seq_len: int, mm_counts: Mapping[str, int]) -> Mapping[str, int]:
+        """Visual tokens of the largest page."""
+        return {"image": largest_page()[1]}
+
+    @property
+    def image_token_id(self) -> int:
+        """Id of `<image>` in this checkpoint's vocabulary."""
+        return self.get_tokenizer().get_vocab()[TOKENS.image]
+
+
+class PageDummyInputs(BaseDummyInputsBuilder[PageInfo]):
+    """The largest page, for vLLM's memory profiling."""
+
+    def get_dummy_text(self, mm_counts: Mapping[str, int]) -> str:
+        """One placeholder a page."""
+        return TOKENS.image * mm_counts.get("image", 0)
+
+    def get_dummy_mm_data(
+        self, seq_len: int, mm_counts: Mapping[str, int], mm_options: MultiModalDummyOptions
+    ) -> Mapping[str, Any]:
+        """Blank views."""
+        return {"image": largest_page()[0]}
+
+
+class PageProcessor(BaseMultiModalProcessor[PageInfo]):
+    """Replaces `<image>` in the prompt by one placeholder a visual token."""
+
+    def _get_mm_fields_config(
+        self, hf_inputs: Any, hf_processor_mm_kwargs: Mapping[str, object]
+    ) -> Mapping[str, MultiModalFieldConfig]:
+        return _fields(hf_inputs)
+
+    def _get_prompt_updates(
+        self,
+        mm_items: MultiModalDataItems,
+        hf_processor_mm_kwargs: Mapping[str, object],
+        out_mm_kwargs: MultiModalKwargsItems,
+    ) -> Sequence[PromptUpdate]:
+        image_token_id = self.info.image_token_id
+        pages = mm_items.get_items("image", DictEmbeddingItems)
+
+        def placeholders(index: int) -> list[int]:
+            page = pages.get(index)
+            return [image_token_id] * count_tokens(page["global_views"], page["tiles"], page["grids"])
+
+        return [PromptReplacement("image", [image_token_id], placeholders)]

@@ -1,0 +1,84 @@
+"""The uint8 views of one page as they travel to the model, checked. Knows sizes, not pixels' meaning."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ocr_engine.errors import RequestError
+from ocr_engine.spec import MAX_TILES_LIMIT, MODES, view_tokens
+
+FIELDS = ("global_views", "tiles", "grids")
+GLOBAL_SIZES_PX = frozenset(mode.base_size_px for mode in MODES.values())
+TILE_SIZES_PX = frozenset((mode.base_size_px, mode.tile_size_px) for mode in MODES.values() if mode.crop)
+"""Pairs of global view and tile sizes that a mode has."""
+
+
+def check_views(data: Mapping[str, Any]) -> None:
+    """Refuse anything but the views of one page in one of the modes.
+
+    Args:
+        data: `global_views` uint8 (1, S, S, 3); `tiles` uint8 (1, n, T, T, 3), n = 0 for an untiled page;
+            `grids` int64 (1, 2), columns and rows, 1 x 1 for an untiled page.
+
+    Raises:
+        RequestError: names what is wrong.
+    """
+    missing = [name for name in FIELDS if name not in data]
+    if missing or len(data) != len(FIELDS):
+        raise RequestError(f"image: expected the fields {', '.join(FIELDS)}, got {', '.join(sorted(data))}")
+    global_views, tiles, grids = (data[name] for name in FIELDS)
+    _check_pixels("global view", global_views, ndim=4)
+    _check_pixels("tiles", tiles, ndim=5)
+    if not isinstance(grids, Tensor) or grids.dtype != torch.int64 or grids.shape != (1, 2):
+        raise RequestError("grid: expected int64 (1, 2), columns and rows")
+    columns, rows = grids[0].tolist()
+    _check_sizes(global_views.shape[1], tiles.shape[1], tiles.shape[2], columns, rows)
+
+
+def _check_pixels(name: str, pixels: object, ndim: int) -> None:
+    if not isinstance(pixels, Tensor):
+        raise RequestError(f"{name}: expected a tensor, got {type(pixels).__name__}")
+    if pixels.dtype != torch.uint8:
+        raise RequestError(f"{name}: expected uint8 pixels, got {str(pixels.dtype).removeprefix('torch.')}")
+    shape = tuple(pixels.shape)
+    if len(shape) != ndim or shape[0] != 1 or shape[-1] != 3 or shape[-2] != shape[-3]:
+        expected = "(1, S, S, 3)" if ndim == 4 else "(1, n, T, T, 3)"
+        raise RequestError(f"{name}: expected shape {expected}, got {shape}")
+
+
+def _check_sizes(base_px: int, count: int, tile_px: int, columns: int, rows: int) -> None:
+    if base_px not in GLOBAL_SIZES_PX:
+        known = ", ".join(map(str, sorted(GLOBAL_SIZES_PX)))
+        raise RequestError(f"global view: {base_px} px, a size no mode has (one of: {known})")
+    if columns < 1 or rows < 1:
+        raise RequestError(f"grid: {columns} x {rows} is not a grid")
+    if count == 0 and columns * rows != 1:
+        raise RequestError(f"grid: {columns} x {rows}, but the page has no tiles")
+    if count == 0:
+        return
+    if columns * rows != count or not 2 <= count <= MAX_TILES_LIMIT:
+        raise RequestError(
+            f"tiles: {count} for a grid of {columns} x {rows}; expected 2 to {MAX_TILES_LIMIT}, one a cell"
+        )
+    if (base_px, tile_px) not in TILE_SIZES_PX:
+        raise RequestError(f"tiles: {tile_px} px beside a global view of {base_px} px, which no mode has")
+
+
+def count_tokens(global_view: Tensor, tiles: Tensor, grid: Tensor) -> int:
+    """Visual tokens of one checked page: (S, S, 3), (n, T, T, 3) and (2,)."""
+    columns, rows = grid.tolist()
+    return view_tokens(global_view.shape[0], tiles.shape[1], columns, rows)
+
+
+def largest_page() -> tuple[dict[str, Tensor], int]:
+    """Blank views of the page with the most visual tokens any mode allows, and that number."""
+    base_px, tile_px = max(TILE_SIZES_PX)
+    columns, rows = 1, MAX_TILES_LIMIT
+    views = {
+        "global_views": torch.zeros(1, base_px, base_px, 3, dtype=torch.uint8),
+        "tiles": torch.zeros(1, columns * rows, tile_px, tile_px, 3, dtype=torch.uint8),
+        "grids": torch.tensor([[columns, rows]]),
+    }
+    return views, view_tokens(base_px, tile_px, columns, rows)
