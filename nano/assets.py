@@ -138,7 +138,7 @@ def _words(language: str) -> list[str]:
 
 
 def collect_text(folder: Path) -> None:
-    """Write train.txt, held.txt (5 % of the paragraphs), foreign.txt and words.txt into folder."""
+    """Write train, held (5 % of the paragraphs), foreign and words as .txt.gz into folder."""
     rng = random.Random(0)
     prose = [p for root, limit in ENGLISH for p in _paragraphs(root, limit, rng)]
     glosses = _dictionary_glosses()
@@ -153,7 +153,8 @@ def collect_text(folder: Path) -> None:
         words += rng.sample(other, min(7000, len(other)))
     lists = {"held": prose[:cut], "train": prose[cut:], "foreign": foreign, "words": words}
     for name, lines in lists.items():
-        (folder / f"{name}.txt").write_text("\n".join(lines), "utf-8")
+        packed = gzip.compress("\n".join(lines).encode(), mtime=0)
+        (folder / f"{name}.txt.gz").write_bytes(packed)
 
 
 def _subset(source: Path, target: Path) -> None:

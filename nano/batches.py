@@ -67,16 +67,21 @@ def collate(samples: list[Sample], mode: str) -> Batch:
     )
 
 
-def draw_batch(
+def draw_pair(
     rng: random.Random, tokenizer: Tokenizer, mode: str, progress: float, share: float = 1.0
-) -> Batch:
-    """Draw a batch; share scales its size down for machines with little memory."""
-    size, count = None, max(2, round(BATCH[mode] * share))
+) -> tuple[Batch, Batch]:
+    """Draw two batches, the shorter answers in one, so that little is padding.
+
+    share scales the number of pages down for machines with little memory.
+    """
+    size, count = None, max(1, round(BATCH[mode] * share))
     if mode == "gundam":
         size = rng.choice(OTHER_SIZES) if rng.random() < 0.2 else rng.choice((A4, LETTER))
         columns, rows = tile_grid(*size)
-        count = max(2, min(count * 2, count * 7 // (columns * rows + 1)))
-    return collate([draw_sample(rng, tokenizer, mode, progress, size) for _ in range(count)], mode)
+        count = max(1, min(count * 2, count * 7 // (columns * rows + 1)))
+    found = [draw_sample(rng, tokenizer, mode, progress, size) for _ in range(2 * count)]
+    found.sort(key=lambda sample: len(sample.prompt) + len(sample.answer))
+    return collate(found[:count], mode), collate(found[count:], mode)
 
 
 def _mixture(shape: tuple[int, ...], device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:

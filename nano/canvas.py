@@ -9,7 +9,7 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ImageFont
+from PIL import Image, ImageDraw, ImageFont
 
 from nano.assets import FOLDER
 from nano.charset import CLASS_OF
@@ -47,15 +47,19 @@ def _glyph(name: str, fine_size: int, character: str, phase: int) -> Glyph | Non
     left, top, right, bottom = font.getbbox(character, anchor="ls")
     if right <= left or bottom <= top:
         return None
-    mask, (dx, dy) = font.getmask2(character, mode="L", anchor="ls")
-    width, height = mask.size
-    x, y = int(dx) + phase, int(dy)
-    before_x, before_y = x % FINE, y % FINE
-    after_x, after_y = -(width + before_x) % FINE, -(height + before_y) % FINE
-    raw = np.asarray(mask, dtype=np.uint8).reshape(height, width)
-    fine = np.pad(raw, ((before_y, after_y), (before_x, after_x)))
-    coarse = fine.reshape(fine.shape[0] // FINE, FINE, -1, FINE).mean((1, 3))
-    return Glyph(255 - coarse.astype(np.uint8), x // FINE, y // FINE)
+    before_x, before_y = (left + phase) % FINE, top % FINE
+    width, height = before_x + right - left, before_y + bottom - top
+    image = Image.new("L", (width + -width % FINE, height + -height % FINE))
+    pen = (before_x - left, before_y - top)
+    ImageDraw.Draw(image).text(pen, character, fill=255, font=font, anchor="ls")
+    coarse = np.asarray(image.reduce(FINE))
+    return Glyph(255 - coarse, (left + phase) // FINE, top // FINE)
+
+
+def _stocked_size(size_px: float) -> int:
+    """Return a glyph size in quarter px out of few enough that caching pays."""
+    step = 2 if size_px < 24 else 4 if size_px < 40 else 8
+    return max(16, round(size_px * FINE / step) * step)
 
 
 @dataclass
@@ -74,7 +78,7 @@ class Canvas:
     def glyph(self, name: str, size_px: float, character: str, x: float, baseline: float) -> None:
         """Draw one character with its pen position at (x, baseline)."""
         fine = round(x * FINE)
-        drawn = _glyph(name, round(size_px * FINE), character, fine % FINE)
+        drawn = _glyph(name, _stocked_size(size_px), character, fine % FINE)
         if drawn is None:
             return
         x0, y0 = fine // FINE + drawn.left, round(baseline) + drawn.top

@@ -186,7 +186,9 @@ def draw_sample(
         if mode != "canvas" and page.blocks:
             pixels, turn = damage(rng, page.pixels)
             page = _turned(page, pixels, turn)
-        sample = _build(page, mode, _ask(rng, page), turn, tokenizer, rng)
+        # Boxes of single rows do not follow a turn, so a turned page is only asked as a whole.
+        answer = answers.document(page, grounded=True) if turn.angle else _ask(rng, page)
+        sample = _build(page, mode, answer, turn, tokenizer, rng)
         if len(sample.prompt) + len(sample.answer) <= MAX_TOKENS:
             return sample
 

@@ -1,5 +1,6 @@
 """Words for synthetic pages: prose, dictionary words, other languages, numbers and odd strings."""
 
+import gzip
 import random
 import string
 from dataclasses import dataclass
@@ -8,8 +9,8 @@ from pathlib import Path
 
 from nano.assets import FOLDER
 
-FIRST = "James Mary Robert Anna Peter Linda Olga Hugo Ines Rosa Carl Nora Yusuf Mei Ivan Lena".split()
-LAST = "Smith Garcia Chen Novak Rossi Dubois Tanaka Okafor Larsen Meyer Silva Khan Ward Stone".split()
+FIRST = ["James", "Mary", "Robert", "Anna", "Peter", "Linda", "Olga", "Hugo", "Ines", "Rosa", "Carl", "Nora", "Yusuf", "Mei", "Ivan", "Lena"]
+LAST = ["Smith", "Garcia", "Chen", "Novak", "Rossi", "Dubois", "Tanaka", "Okafor", "Larsen", "Meyer", "Silva", "Khan", "Ward", "Stone"]
 ALPHABETS = (
     string.ascii_lowercase,
     string.ascii_uppercase,
@@ -29,7 +30,7 @@ class Corpus:
 
 
 def _lines(name: str, folder: Path) -> list[str]:
-    return (folder / f"{name}.txt").read_text("utf-8").split("\n")
+    return gzip.decompress((folder / f"{name}.txt.gz").read_bytes()).decode().split("\n")
 
 
 @cache

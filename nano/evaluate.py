@@ -1,0 +1,99 @@
+"""Held-out evaluation: pages of unseen text, some in unseen fonts, read greedily and scored."""
+
+import random
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from tokenizers import Tokenizer
+
+from nano.batches import to_pixels
+from nano.metrics import Reading, read, summary
+from nano.model import NanoOcr
+from nano.pages import A4, Brief
+from nano.samples import Sample, held_sample
+from nano.tokenizer import EOS, answer_text
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One kind of held-out page."""
+
+    name: str
+    mode: str
+    held: str
+    grounded: bool
+    sparse: bool = False
+
+
+TRIALS = (
+    Trial("base text markdown", "base", "text", True),
+    Trial("base font free", "base", "font", False),
+    Trial("gundam text markdown", "gundam", "text", True),
+    Trial("small sparse text markdown", "small", "text", True, sparse=True),
+    Trial("base font markdown", "base", "font", True),
+    Trial("base text free", "base", "text", False),
+    Trial("gundam font free", "gundam", "font", False),
+    Trial("tiny sparse text free", "tiny", "text", False, sparse=True),
+    Trial("large text markdown", "large", "text", True),
+)
+"""The first four (one a GPU) are measured during training, all at its end."""
+
+
+def draw_trial(trial: Trial, count: int, tokenizer: Tokenizer, seed: int) -> list[Sample]:
+    """Draw full pages of 250 to 450 words at 10 to 12 points, or sparse ones at 16 to 22 points."""
+    rng, found = random.Random(seed), []
+    while len(found) < count:
+        points = rng.uniform(16, 22) if trial.sparse else rng.uniform(10, 12)
+        words = rng.randint(40, 130) if trial.sparse else rng.randint(250, 450)
+        brief = Brief(A4, 2 * points, 1, words, 0.09, True, trial.held)
+        found.append(held_sample(rng, tokenizer, trial.mode, brief, grounded=trial.grounded))
+    return found
+
+
+@torch.no_grad()
+def answer_samples(
+    model: NanoOcr, tokenizer: Tokenizer, samples: list[Sample], limit: int
+) -> list[list[int]]:
+    """Return generated ids for samples of one mode, grid and prompt."""
+    device = next(model.parameters()).device
+    dtype = torch.bfloat16 if device.type == "cuda" else next(model.parameters()).dtype
+    overview = torch.from_numpy(np.stack([s.view.overview for s in samples])).to(device)
+    tiles = [s.view.tiles for s in samples if s.view.tiles is not None]
+    small = to_pixels(torch.from_numpy(np.concatenate(tiles)).to(device), dtype) if tiles else None
+    with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+        return model.generate(
+            to_pixels(overview, dtype), small, samples[0].view.grid, list(samples[0].prompt),
+            tokenizer.token_to_id(EOS), limit,
+        )  # fmt: skip
+
+
+def readings(
+    model: NanoOcr, tokenizer: Tokenizer, samples: list[Sample], limit: int
+) -> tuple[list[Reading], list[str]]:
+    """Read samples in batches of 24; return scores and answers."""
+    scores, texts, end = [], [], tokenizer.token_to_id(EOS)
+    for start in range(0, len(samples), 24):
+        part = samples[start : start + 24]
+        for sample, ids in zip(part, answer_samples(model, tokenizer, part, limit), strict=True):
+            text = answer_text(tokenizer, ids)
+            texts.append(text)
+            scores.append(read(text, sample.text, ended=end in ids))
+    return scores, texts
+
+
+def evaluate(
+    model: NanoOcr, tokenizer: Tokenizer, trial: Trial, samples: list[Sample], limit: int
+) -> dict[str, object]:
+    """Return a trial's summary with its errors page by page and one example."""
+    model.eval()
+    scores, texts = readings(model, tokenizer, samples, limit)
+    model.train()
+    worst = max(range(len(scores)), key=lambda i: scores[i].error)
+    return {
+        "trial": trial.name,
+        **summary(scores),
+        "errors": [round(s.error, 4) for s in scores],
+        "example": [texts[0][:300], samples[0].text[:300]],
+        "worst": [texts[worst][:1500], samples[worst].text[:1500]],
+    }

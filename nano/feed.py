@@ -1,0 +1,87 @@
+"""Keeps a GPU fed: worker processes draw batches, and each batch is used a few times."""
+
+import queue
+import random
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from multiprocessing.sharedctypes import Synchronized
+from typing import Any
+
+import torch
+from tokenizers import Tokenizer
+
+from nano.assets import FOLDER
+from nano.batches import Batch, draw_pair
+from nano.samples import modes
+
+POOL = 120
+"""Batches that are kept for another use."""
+
+
+class Pages(torch.utils.data.IterableDataset[Batch]):
+    """An endless stream of batches at the shared progress."""
+
+    def __init__(self, seed: int, progress: "Synchronized[float]", share: float) -> None:
+        self.seed, self.progress, self.share = seed, progress, share
+
+    def __iter__(self) -> Iterator[Batch]:
+        """Draw batches; every worker has its own stream of random numbers."""
+        info = torch.utils.data.get_worker_info()
+        rng = random.Random(self.seed * 1000 + (info.id if info else 0))
+        torch.set_num_threads(1)
+        tokenizer = Tokenizer.from_file(str(FOLDER / "tokenizer.json"))
+        while True:
+            progress = self.progress.value
+            shares = modes(progress)
+            mode = rng.choices(list(shares), list(shares.values()))[0]
+            yield from draw_pair(rng, tokenizer, mode, progress, self.share)
+
+
+class Feed:
+    """Batches on a device: new ones as soon as they are drawn, else ones used less than `uses`."""
+
+    def __init__(self, pages: Pages, workers: int, uses: int) -> None:
+        loader = torch.utils.data.DataLoader(
+            pages, batch_size=None, num_workers=workers, prefetch_factor=2 if workers else None
+        )
+        self._stream, self._uses = iter(loader), uses
+        self._queue: queue.Queue[Batch] = queue.Queue(6)
+        self._pool: list[tuple[Batch, int]] = []
+        self._rng = random.Random(pages.seed)
+        self.drawn: Counter[str] = Counter()
+        self.fed: Counter[str] = Counter()
+        threading.Thread(target=self._pull, daemon=True).start()
+
+    def _pull(self) -> None:
+        for batch in self._stream:
+            self._queue.put(batch)
+
+    def _fresh(self, device: torch.device, *, wait: bool) -> Batch | None:
+        try:
+            batch = self._queue.get(block=wait)
+        except queue.Empty:
+            return None
+        batch = batch.to(device)
+        self.drawn[batch.mode] += batch.ids.shape[0]
+        self._pool = [*self._pool[-POOL:], (batch, 1)]
+        return batch
+
+    def next(self, device: torch.device, progress: float) -> Batch:
+        """Return a batch that suits the progress."""
+        batch = self._fresh(device, wait=not self._pool)
+        allowed = modes(progress)
+        old = [i for i, (b, used) in enumerate(self._pool) if used < self._uses and b.mode in allowed]
+        if batch is None and old:
+            index = self._rng.choice(old)
+            batch, used = self._pool[index]
+            self._pool[index] = (batch, used + 1)
+        batch = batch or self._fresh(device, wait=True)
+        assert batch is not None
+        self.fed[batch.mode] += batch.ids.shape[0]
+        return batch
+
+
+def counts(values: Counter[str], world: int) -> dict[str, Any]:
+    """Return pages by mode over all processes, estimated from this one."""
+    return {mode: number * world for mode, number in values.items()}

@@ -1,0 +1,197 @@
+"""The whole model: visual tokens laid out as DeepSeek-OCR does, training loss, greedy generation."""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from nano.batches import Batch, augment
+from nano.charset import CLASSES
+from nano.decoder import Cache, Guide, Layer, MixtureOfExperts, RmsNorm, rotary_table
+from nano.samples import SLOTS
+from nano.shape import MAX_POSITIONS, Shape
+from nano.vision import Clip, Projector, Sam
+
+GUIDED = {1: "current", 2: "current", 3: "next", 4: "next"}
+"""Decoder layers whose head 0 is asked to look at the current or the next token's place."""
+SLOT_WIDTH = 32
+
+
+@dataclass(frozen=True)
+class Weights:
+    """How much the training-only losses count; a cold raster head trains on detached features."""
+
+    raster: float
+    guide: float
+    cold: bool = False
+
+
+class Inner(nn.Module):
+    """Everything under `model.` in the official names."""
+
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        d = shape.decoder
+        self.sam_model = Sam(shape.sam)
+        self.vision_model = Clip(shape.clip)
+        self.projector = Projector(shape.clip.width + shape.sam.down[1], d.hidden)
+        self.image_newline = nn.Parameter(torch.randn(d.hidden) * d.hidden**-0.5)
+        self.view_seperator = nn.Parameter(torch.randn(d.hidden) * d.hidden**-0.5)
+        self.embed_tokens = nn.Embedding(d.vocabulary, d.hidden)
+        self.layers = nn.ModuleList(Layer(d, i) for i in range(d.layers))
+        self.norm = RmsNorm(d.hidden, d.epsilon)
+
+
+class NanoOcr(nn.Module):
+    """DeepSeek-OCR at any size, with the two training-only heads of the raster loss."""
+
+    def __init__(self, shape: Shape | None = None) -> None:
+        super().__init__()
+        self.shape = shape or Shape()
+        d = self.shape.decoder
+        self.model = Inner(self.shape)
+        self.lm_head = nn.Linear(d.hidden, d.vocabulary, bias=False)
+        self.aux_slots = nn.Linear(d.hidden, SLOTS * SLOT_WIDTH)
+        self.aux_classes = nn.Linear(SLOT_WIDTH, CLASSES)
+        cos, sin = rotary_table(d, MAX_POSITIONS)
+        self.register_buffer("cos", cos, persistent=False)
+        self.register_buffer("sin", sin, persistent=False)
+        self.apply(_initialise)
+        nn.init.normal_(self.lm_head.weight, std=0.02)
+        for name, weight in self.named_parameters():
+            if name.endswith(_OUTPUTS):
+                weight.data.mul_(0.4)
+
+    def encode(self, images: Tensor) -> Tensor:
+        """Map (N, 3, S, S) in -1..1 to visual tokens (N, S / 64, S / 64, C)."""
+        m = self.model
+        features = m.sam_model(images)
+        context = m.vision_model(features)
+        both = torch.cat([context[:, 1:], features.flatten(2).transpose(1, 2)], -1)
+        side = features.shape[-1]
+        return m.projector(both).view(images.shape[0], side, side, -1)
+
+    def _rows(self, grid: Tensor) -> Tensor:
+        """Append the newline to each row of (B, h, w, C) and flatten to (B, h * (w + 1), C)."""
+        b, h, _, c = grid.shape
+        newline = self.model.image_newline.to(grid.dtype).expand(b, h, 1, c)
+        return torch.cat([grid, newline], 2).flatten(1, 2)
+
+    def visual_tokens(
+        self, overview: Tensor, tiles: Tensor | None, grid: tuple[int, int]
+    ) -> tuple[Tensor, Tensor]:
+        """Return (B, n, C): tiles, overview, separator; and the supervised grid (B, h, w, C)."""
+        seen = self.encode(overview)
+        b = seen.shape[0]
+        end = self.model.view_seperator.to(seen.dtype).expand(b, 1, -1)
+        if tiles is None:
+            return torch.cat([self._rows(seen), end], 1), seen
+        columns, rows = grid
+        small = self.encode(tiles)
+        n = small.shape[1]
+        small = small.view(b, rows, columns, n, n, -1).transpose(2, 3)
+        small = small.reshape(b, rows * n, columns * n, -1)
+        return torch.cat([self._rows(small), self._rows(seen), end], 1), small
+
+    def _raster_loss(self, grid: Tensor, raster: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the loss of naming the character in every asked slot, and the share named right."""
+        flat = grid.flatten(1, 2)
+        slots = self.aux_slots(flat).view(flat.shape[0], -1, SLOT_WIDTH)
+        index = raster[..., 0].clamp(min=0).unsqueeze(-1).expand(-1, -1, SLOT_WIDTH)
+        logits = self.aux_classes(torch.gather(slots, 1, index)).float()
+        wanted = torch.where(raster[..., 0] >= 0, raster[..., 1], -100)
+        loss = F.cross_entropy(logits.flatten(0, 1), wanted.flatten(), ignore_index=-100)
+        printed = wanted > 0
+        right = ((logits.argmax(-1) == wanted) & printed).sum() / printed.sum().clamp(min=1)
+        return loss, right
+
+    def forward(self, batch: Batch, weights: Weights) -> tuple[Tensor, Tensor]:
+        """Return the training loss and (cross-entropy, raster, guide, accuracy, raster accuracy)."""
+        pages = batch.overview.shape[0]
+        dtype = torch.bfloat16 if batch.overview.is_cuda else torch.float32
+        tiles = None if batch.tiles is None else augment(batch.tiles, pages, dtype)
+        seen, grid = self.visual_tokens(augment(batch.overview, pages, dtype), tiles, batch.grid)
+        count = seen.shape[1]
+        text = self.model.embed_tokens(batch.ids.long()).to(seen.dtype)
+        x = torch.cat([text[:, :1], seen, text[:, 1:]], 1)
+        hidden, guided, balance = self._decode(x, batch.cells.long(), count)
+        targets = batch.targets.long()
+        hidden = torch.cat([hidden[:, :1], hidden[:, count + 1 :]], 1)[targets >= 0]
+        logits, wanted = self.lm_head(self.model.norm(hidden)).float(), targets[targets >= 0]
+        loss = F.cross_entropy(logits, wanted)
+        right = (logits.argmax(-1) == wanted).float().mean()
+        source = grid.detach() if weights.cold else grid
+        raster, named = self._raster_loss(source, batch.raster.long())
+        total = loss + weights.raster * raster + weights.guide * guided + 0.01 * balance
+        return total, torch.stack([loss, raster, guided, right, named]).detach()
+
+    def _decode(self, x: Tensor, cells: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Run the layers over BOS, `count` visual tokens and text, guiding attention to cells."""
+        length = x.shape[1]
+        cos, sin = self.cos[:length].to(x.dtype), self.sin[:length].to(x.dtype)
+        place = torch.where(cells >= 0, cells + 1, -100)
+        targets = {"current": place[:, 1:], "next": F.pad(place[:, 2:], (0, 1), value=-100)}
+        guides, balances = [], []
+        for index, layer in enumerate(self.model.layers):
+            guide = Guide(count + 1, targets[GUIDED[index]]) if index in GUIDED else None
+            x, guided, balance = layer(x, cos, sin, None, guide)
+            guides += [] if guided is None else [guided]
+            balances += [] if balance is None else [balance]
+        return x, torch.stack(guides).mean(), torch.stack(balances).mean()
+
+    @torch.no_grad()
+    def generate(
+        self, overview: Tensor, tiles: Tensor | None, grid: tuple[int, int], prompt: list[int],
+        end: int, limit: int,
+    ) -> list[list[int]]:  # fmt: skip
+        """Decode greedily for a batch with one prompt (BOS first); images (N, 3, S, S) in -1..1."""
+        seen, _ = self.visual_tokens(overview, tiles, grid)
+        b, device, dtype = seen.shape[0], seen.device, seen.dtype
+        text = self.model.embed_tokens(torch.tensor([prompt] * b, device=device)).to(dtype)
+        x = torch.cat([text[:, :1], seen, text[:, 1:]], 1)
+        d = self.shape.decoder
+        room = (b, d.heads, x.shape[1] + limit, d.hidden // d.heads)
+        caches = [
+            Cache(
+                torch.zeros(room, device=device, dtype=dtype), torch.zeros(room, device=device, dtype=dtype)
+            )
+            for _ in self.model.layers
+        ]
+        found, done = [], torch.zeros(b, dtype=torch.bool, device=device)
+        for step in range(limit):
+            chosen = torch.where(done, end, self._next(x, caches))
+            found.append(chosen)
+            done |= chosen == end
+            if step % 16 == 15 and bool(done.all()):
+                break
+            x = self.model.embed_tokens(chosen)[:, None].to(dtype)
+        return torch.stack(found, 1).tolist()
+
+    def _next(self, x: Tensor, caches: list[Cache]) -> Tensor:
+        start, length = caches[0].used, x.shape[1]
+        cos = self.cos[start : start + length].to(x.dtype)
+        sin = self.sin[start : start + length].to(x.dtype)
+        for layer, cache in zip(self.model.layers, caches, strict=True):
+            x, _, _ = layer(x, cos, sin, cache, None)
+        return self.lm_head(self.model.norm(x[:, -1])).argmax(-1)
+
+
+_OUTPUTS = (
+    "o_proj.weight", "down_proj.weight", "experts.down", "attn.proj.weight", "lin2.weight",
+    "fc2.weight", "out_proj.weight",
+)  # fmt: skip
+
+
+def _initialise(module: nn.Module) -> None:
+    if isinstance(module, nn.Linear):
+        nn.init.normal_(module.weight, std=module.weight.shape[1] ** -0.5 * 0.8)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+    elif isinstance(module, nn.Embedding):
+        nn.init.normal_(module.weight, std=0.05 if module.weight.shape[0] > 257 else 0.02)
+
+
+def expert_layers(model: NanoOcr) -> list[int]:
+    """Return the indices of the layers that route to experts."""
+    return [i for i, l in enumerate(model.model.layers) if isinstance(l.mlp, MixtureOfExperts)]

@@ -1,0 +1,46 @@
+"""Train the nano checkpoint: pages are drawn on the fly, weights and log.jsonl appear in --out.
+
+One GPU:      python scripts/train_nano.py --out runs/nano --seconds 3600
+Four GPUs:    python -m torch.distributed.run --nproc-per-node 4 scripts/train_nano.py --out runs/nano --seconds 1300
+Continue:     the same command with --resume
+Before:       python -m nano.assets   (fonts and text from Debian packages)
+After:        python -m nano.assemble runs/nano/weights MODEL_FOLDER
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from nano.train import Plan, train
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("--out", type=Path, required=True, help="folder for weights and log.jsonl")
+    add("--seconds", type=float, required=True, help="wall-clock budget over all segments")
+    add("--checkpoint", type=Path, help="optimizer state; default OUT/checkpoint.pt")
+    add("--init", type=Path, help="folder of an earlier model to start from")
+    add("--resume", action="store_true", help="continue from the checkpoint")
+    add("--lr", type=float, default=Plan.lr)
+    add("--seed", type=int, default=0)
+    add("--workers", type=int, default=Plan.workers, help="page-drawing processes per GPU")
+    add("--uses", type=int, default=Plan.uses, help="how often a batch may be used")
+    add("--share", type=float, default=1.0, help="scale of the batch sizes")
+    add("--tiny", action="store_true", help="a model of no use, for trying the script out")
+    add("--eval-every-s", type=float, default=Plan.eval_every_s)
+    add("--eval-pages", type=int, default=Plan.eval_pages)
+    add("--final-pages", type=int, default=Plan.final_pages)
+    add("--save-every-s", type=float, default=Plan.save_every_s)
+    add("--answer-limit-tok", type=int, default=Plan.answer_limit_tok)
+    options = vars(parser.parse_args())
+    options["checkpoint"] = options["checkpoint"] or options["out"] / "checkpoint.pt"
+    train(Plan(**options))
+
+
+if __name__ == "__main__":
+    main()
