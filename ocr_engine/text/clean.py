@@ -1,0 +1,147 @@
+"""Text of a block in, clean markdown out: a table of rules with their reasons, always applied, idempotent."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from ocr_engine.spec import TOKENS
+from ocr_engine.text.sanitize import sanitize
+from ocr_engine.text.tables import sanitize_table, table_end
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One replacement and why it is made."""
+
+    name: str
+    pattern: re.Pattern[str]
+    replacement: str
+    reason: str
+
+
+def _rule(name: str, pattern: str, replacement: str, reason: str, flags: int = 0) -> Rule:
+    return Rule(name, re.compile(pattern, flags), replacement, reason)
+
+
+CHARACTER_RULES = (
+    _rule(
+        "line ends",
+        r"\r\n?|[\u2028\u2029\x85]",
+        "\n",
+        "one kind of line end, so that lines are lines everywhere",
+    ),
+    _rule(
+        "control characters",
+        r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ufeff\ufffe\uffff]",
+        "",
+        "no page prints them; they break terminals, XML and diffs",
+    ),
+    _rule("half characters", r"[\ud800-\udfff]", "\ufffd", "a lone surrogate cannot be written as UTF-8"),
+    _rule(
+        "bidi overrides",
+        r"[\u202d\u202e]",
+        "",
+        "they show other text than is there; marks, embeddings and isolates of right-to-left text stay",
+    ),
+    _rule(
+        "special tokens",
+        rf"<｜[^｜<>\n]{{1,40}}｜>|{re.escape(TOKENS.grounding)}|<\|/?(?:ref|det)\|>",
+        "",
+        "tokens of the model's own protocol, not text of the page",
+    ),
+)
+"""Applied to everything, code included."""
+
+TEXT_RULES = (
+    _rule(
+        "center", r"</?center\s*/?>", "", "layout, not text; the official scripts remove it", re.IGNORECASE
+    ),
+    _rule("coloneqq", r"\\coloneqq(?![A-Za-z])", ":=", "needs mathtools; the official scripts replace it"),
+    _rule("eqqcolon", r"\\eqqcolon(?![A-Za-z])", "=:", "needs mathtools; the official scripts replace it"),
+    _rule(
+        "trailing space",
+        r"[ \t]+$",
+        "",
+        "two of them are a line break in markdown; never meant here",
+        re.MULTILINE,
+    ),
+    _rule("blank lines", r"\n{3,}", "\n\n", "one blank line separates blocks"),
+)
+"""Applied to everything but code."""
+
+_SPECIAL = re.compile(
+    r"^ {0,3}(?P<fence>`{3,}(?=[^`\n]*$)|~{3,})[^\n]*$|<table(?=[\s/>])", re.MULTILINE | re.IGNORECASE
+)
+_MAX_PASSES = 4
+"""What one rule removes can bring together what another looks for: repeated until nothing changes."""
+
+
+class _Kind(Enum):
+    PROSE = auto()
+    CODE = auto()
+    TABLE = auto()
+
+
+def clean(text: str) -> str:
+    """`text` by the rules, its tables balanced, its markup made harmless, its code left alone and closed."""
+    for _ in range(_MAX_PASSES):
+        before, text = text, _clean_once(text)
+        if text == before:
+            break
+    return text
+
+
+def _clean_once(text: str) -> str:
+    text = _apply(CHARACTER_RULES, text)
+    pieces = [_clean_piece(kind, piece) for kind, piece in _pieces(text)]
+    if len(pieces) == 1:
+        return pieces[0]
+    # A blank line on both sides: an HTML block only ends at one, and a fence must not stand in an HTML block.
+    return "\n\n".join(stripped for piece in pieces if (stripped := piece.strip("\n")))
+
+
+def _clean_piece(kind: _Kind, piece: str) -> str:
+    if kind is _Kind.CODE:
+        return piece
+    piece = _apply(TEXT_RULES, piece)
+    return sanitize_table(piece) if kind is _Kind.TABLE else sanitize(piece)
+
+
+def _apply(rules: tuple[Rule, ...], text: str) -> str:
+    for rule in rules:
+        text = rule.pattern.sub(rule.replacement, text)
+    return text
+
+
+def _pieces(text: str) -> Iterator[tuple[_Kind, str]]:
+    """Fenced code, tables, and the prose between them, in order. An open fence is closed at the end."""
+    start = position = 0
+    while found := _SPECIAL.search(text, position):
+        if fence := found["fence"]:
+            kind, (end, closing) = _Kind.CODE, _fence_end(text, found.end(), fence)
+        else:
+            kind, end, closing = _Kind.TABLE, table_end(text, found.start()), ""
+            if end == found.start() or _in_code_span(text, found.start()):
+                position = found.end()
+                continue
+        if found.start() > start:
+            yield _Kind.PROSE, text[start : found.start()]
+        yield kind, text[found.start() : end] + closing
+        start = position = end
+    if start < len(text) or not start:
+        yield _Kind.PROSE, text[start:]
+
+
+def _fence_end(text: str, position: int, fence: str) -> tuple[int, str]:
+    """Where the code ends, and what has to be added to end it."""
+    closing = re.compile(rf"^ {{0,3}}{re.escape(fence[0])}{{{len(fence)},}}[ \t]*$", re.MULTILINE)
+    found = closing.search(text, position)
+    return (found.end(), "") if found else (len(text.rstrip("\n")), "\n" + fence)
+
+
+def _in_code_span(text: str, position: int) -> bool:
+    line_start = text.rfind("\n", 0, position) + 1
+    line_end = text.find("\n", position)
+    after = text[position : line_end if line_end >= 0 else len(text)]
+    return text.count("`", line_start, position) % 2 == 1 and "`" in after

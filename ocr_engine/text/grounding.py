@@ -1,0 +1,216 @@
+"""Raw model text with grounding tags in, blocks with labels, boxes and text out. Knows no markdown, no files.
+
+`<|ref|>label<|/ref|><|det|>[[x1, y1, x2, y2], ...]<|/det|>` starts a block; the text up to the next tag is
+its content. Malformed tags are repaired and counted; text that is no part of one is never lost. Linear time.
+"""
+
+import re
+from dataclasses import dataclass, field
+
+from ocr_engine.records import Block, Box, ParsedText
+from ocr_engine.spec import BOX_SCALE, TOKENS
+
+FIGURE_LABEL = "image"
+"""The label whose boxes the official scripts crop and link."""
+MAX_BOXES = 10_000
+"""Boxes kept of one page; more is a loop or an attack."""
+MAX_FIGURES = 500
+"""Boxes of one page that become figures."""
+MAX_LABEL_CHARS = 2_000
+"""With the `ocr` prompt the label is a line of text; what is longer than this is text, not a label."""
+_MAX_OPEN_LABEL_CHARS = 64
+"""A label whose `<|/ref|>` is missing is believed only when it is short and on one line."""
+
+_TAG = re.compile(
+    "|".join(map(re.escape, (TOKENS.ref_open, TOKENS.ref_close, TOKENS.det_open, TOKENS.det_close)))
+)
+# A model that slips writes a stray letter or two between numbers: `[[550, s 331, 652, 345]]`.
+_STRAY = r"(?<![A-Za-z])[A-Za-z]{1,2}(?![A-Za-z])"
+_COORDINATES = re.compile(rf"(?:[\s0-9\[\](),;.+-]|{_STRAY})*+")
+_COORDINATES_OF_LINE = re.compile(rf"[ \t]*\[(?:[ \t0-9\[\](),;.+-]|{_STRAY})*+")
+_CLEAN = re.compile(r"\[\[[0-9]{1,3}(?:, ?[0-9]{1,3}){3}\](?:, ?\[[0-9]{1,3}(?:, ?[0-9]{1,3}){3}\])*\]")
+_GROUP = re.compile(r"[\[(]([^\[\]()]*)")
+_NUMBER = re.compile(r"(-?)(?<![0-9])([0-9]+)(?:\.[0-9]*)?")
+_MORE_BOXES = re.compile(r"[ \t]*,?[ \t]*\[")
+
+
+def parse(raw: str, figure_stem: str = "0001") -> ParsedText:
+    """Blocks of one page in reading order.
+
+    Each box of an `image` block gets a figure name `<figure_stem>-<k>.jpg`, k counting from 1 over the page.
+    Boxes are clamped to 0..999, reversed corners swapped, boxes without area dropped; each of these and each
+    malformed tag counts as a repair. The contents of all blocks joined are the raw text without its tags.
+    """
+    return _Parser(raw, figure_stem).parse()
+
+
+@dataclass(slots=True)
+class _OpenBlock:
+    """A block whose content is still growing."""
+
+    label: str
+    boxes: tuple[Box, ...]
+    figures: tuple[str, ...]
+    parts: list[str] = field(default_factory=list)
+
+    def close(self) -> Block:
+        return Block(self.label, self.boxes, "".join(self.parts), self.figures)
+
+
+class _Parser:
+    """Walks over the tags once, left to right; `_position` is the end of what is consumed."""
+
+    def __init__(self, raw: str, figure_stem: str) -> None:
+        self._raw = raw
+        self._stem = figure_stem
+        self._tags = list(_TAG.finditer(raw))
+        self._next = 0
+        self._position = 0
+        self._done: list[Block] = []
+        self._open = _OpenBlock("", (), ())
+        self._boxes = 0
+        self._figures = 0
+        self._repairs = 0
+
+    def parse(self) -> ParsedText:
+        while self._next < len(self._tags):
+            tag = self._tags[self._next]
+            self._keep(self._raw[self._position : tag.start()])
+            self._position = tag.end()
+            self._next += 1
+            if tag[0] == TOKENS.ref_open:
+                self._read_ref(tag)
+            elif tag[0] == TOKENS.det_open:
+                self._repairs += 1  # boxes without a label
+                self._start_block("", *self._read_det(tag))
+            else:
+                self._repairs += 1  # closes nothing
+        self._keep(self._raw[self._position :])
+        self._end_block()
+        return ParsedText(tuple(self._done), self._repairs)
+
+    def _peek(self, kind: str) -> re.Match[str] | None:
+        """The next tag, if it is of this kind."""
+        tag = self._tags[self._next] if self._next < len(self._tags) else None
+        return tag if tag is not None and tag[0] == kind else None
+
+    def _keep(self, text: str) -> None:
+        if text:
+            self._open.parts.append(text)
+
+    def _start_block(self, label: str, boxes: tuple[Box, ...], rest: str) -> None:
+        self._end_block()
+        self._open = _OpenBlock(label, boxes, self._name_figures(label, boxes))
+        self._keep(rest)
+
+    def _end_block(self) -> None:
+        block = self._open
+        if block.label or block.boxes or block.parts:
+            self._done.append(block.close())
+
+    def _name_figures(self, label: str, boxes: tuple[Box, ...]) -> tuple[str, ...]:
+        if label != FIGURE_LABEL:
+            return ()
+        first = self._figures + 1
+        self._figures = min(self._figures + len(boxes), MAX_FIGURES)
+        return tuple(f"{self._stem}-{k}.jpg" for k in range(first, self._figures + 1))
+
+    def _read_ref(self, opened: re.Match[str]) -> None:
+        """A label, whose `<|/ref|>` may be missing, and the boxes after it; else the tag is dropped alone."""
+        label = self._read_label(opened)
+        if label is None:
+            self._repairs += 1
+            return
+        det = self._peek(TOKENS.det_open)
+        if det is None or self._raw[self._position : det.start()].strip():
+            self._repairs += 1  # a label without boxes
+            self._start_block(label, (), "")
+            return
+        self._next += 1
+        self._start_block(label, *self._read_det(det))
+
+    def _read_label(self, opened: re.Match[str]) -> str | None:
+        if closed := self._peek(TOKENS.ref_close):
+            if closed.start() - opened.end() > MAX_LABEL_CHARS:
+                return None
+            self._next += 1
+            self._position = closed.end()
+            return self._raw[opened.end() : closed.start()].strip()
+        det = self._peek(TOKENS.det_open)
+        if det is None or det.start() - opened.end() > _MAX_OPEN_LABEL_CHARS:
+            return None
+        label = self._raw[opened.end() : det.start()].strip()
+        if not label or "\n" in label:
+            return None
+        self._repairs += 1
+        self._position = det.start()
+        return label
+
+    def _read_det(self, opened: re.Match[str]) -> tuple[tuple[Box, ...], str]:
+        """The boxes of a det whose opening tag is consumed, and text that stood inside its tags."""
+        if closed := self._peek(TOKENS.det_close):
+            body = self._raw[opened.end() : closed.start()]
+            self._next += 1
+            self._position = closed.end()
+            end = len(body) if _COORDINATES.fullmatch(body) else _end_of_boxes(body, 0, len(body))
+            rest = body[end:] if body[end:].strip() else ""
+            self._repairs += bool(rest)
+            return self._read_boxes(body[:end]), rest
+        self._repairs += 1
+        stop = self._tags[self._next].start() if self._next < len(self._tags) else len(self._raw)
+        self._position = _end_of_boxes(self._raw, opened.end(), stop)
+        return self._read_boxes(self._raw[opened.end() : self._position]), ""
+
+    def _read_boxes(self, text: str) -> tuple[Box, ...]:
+        groups, broken = _number_groups(text)
+        boxes = [box for box in map(_box, groups) if box is not None]
+        kept = boxes[: MAX_BOXES - self._boxes]
+        self._boxes += len(kept)
+        exact = _CLEAN.fullmatch(text) and kept == [Box(*group) for group in groups]
+        self._repairs += 0 if exact else max(1, broken + len(groups) - len(kept))
+        return tuple(kept)
+
+
+def _end_of_boxes(text: str, start: int, stop: int) -> int:
+    """Where a box list ends that no tag ends in time: at its last bracket, at the latest with its line.
+
+    `start` itself when no box can be read there: what stands there is text, such as `[1] A reference`.
+    """
+    found = _COORDINATES_OF_LINE.match(text, start, stop)
+    if found is None:
+        return start
+    end = _closing_bracket(text, start, found.end())
+    if any(_box(group) for group in _number_groups(text[start:end])[0]):
+        return end
+    # Broken numbers with nothing after them are a broken tag, not text.
+    return end if not text[end:stop].strip() else start
+
+
+def _closing_bracket(text: str, start: int, stop: int) -> int:
+    depth = 0
+    for index in range(start, stop):
+        depth += (text[index] == "[") - (text[index] == "]")
+        if depth == 0 and text[index] == "]" and not _MORE_BOXES.match(text, index + 1, stop):
+            return index + 1
+    return start + len(text[start:stop].rstrip())
+
+
+def _number_groups(text: str) -> tuple[list[list[int]], int]:
+    """Groups of four numbers, and how many groups or numbers did not fit."""
+    groups = [numbers for group in _GROUP.findall(text) if (numbers := _numbers(group))]
+    if not any(len(group) == 4 for group in groups):
+        everything = _numbers(text)
+        groups = [everything] if len(everything) % 4 == 0 else groups
+    fours = [group[at : at + 4] for group in groups for at in range(0, len(group) - 3, 4)]
+    return fours, sum(len(group) % 4 > 0 for group in groups)
+
+
+def _numbers(text: str) -> list[int]:
+    """Whole parts of the numbers in `text`; a minus counts only directly before its digits."""
+    return [-1 if sign else int(digits[:6]) for sign, digits in _NUMBER.findall(text)]
+
+
+def _box(numbers: list[int]) -> Box | None:
+    x1, y1, x2, y2 = (min(max(number, 0), BOX_SCALE) for number in numbers)
+    box = Box(min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2))
+    return box if box.x1 < box.x2 and box.y1 < box.y2 else None

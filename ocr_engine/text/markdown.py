@@ -1,0 +1,73 @@
+"""Parsed blocks in, clean markdown of one page out. Figure names come from the parser; no file is touched."""
+
+from collections.abc import Sequence
+
+from ocr_engine.records import Block, ParsedText
+from ocr_engine.text.clean import clean
+
+LAYOUT_LABELS = frozenset({
+    "abandon", "algorithm", "aside_text", "caption", "chart", "code", "code_caption", "equation",
+    "equation_number", "figure", "figure_caption", "footer", "footnote", "formula", "header", "image",
+    "image_caption", "image_footnote", "index", "interline_equation", "list", "list_item",
+    "page_footnote", "page_header", "page_number", "paragraph", "phonetic", "plain_text", "ref_text",
+    "reference", "seal", "section_header", "sub_title", "subtitle", "table", "table_caption",
+    "table_footnote", "text", "title", "toc",
+})  # fmt: skip
+"""Labels that name a kind of block. With the `ocr` and `locate` prompts a label is the text that was read."""
+
+
+def to_markdown(parsed: ParsedText, link_prefix: str) -> str:
+    """Markdown of a page: tags gone, one `![](<link_prefix>NAME)` for each figure, one newline at the end.
+
+    Blocks are separated by a blank line where the raw text has one, else by a line end. A page without
+    text and figures is the empty string.
+    """
+    labels_are_text = _labels_are_text(parsed.blocks)
+    out: list[str] = []
+    gap = 0
+    for block in parsed.blocks:
+        leading, text, trailing = _split_newlines(block.content)
+        body = _body(block, clean(text), link_prefix, leading, labels_are_text)
+        gap += 0 if block.figures else leading
+        if body:
+            out += ["\n\n" if gap >= 2 else "\n", body] if out else [body]
+            gap = 0
+        gap += trailing
+    page = "".join(out).strip("\n")
+    return f"{page}\n" if page.strip() else ""
+
+
+def _body(block: Block, text: str, link_prefix: str, newlines: int, labels_are_text: bool) -> str:
+    if block.figures:
+        links = "\n".join(f"![]({link_prefix}{name})" for name in block.figures)
+        return links + "\n" * min(newlines + 1, 2) + text if text else links
+    if not text and _is_text(block.label, labels_are_text):
+        return clean(block.label).strip()
+    return text
+
+
+def _labels_are_text(blocks: Sequence[Block]) -> bool:
+    """Whether the page was read line by line into labels: no block has content, some label is no kind."""
+    grounded = [block for block in blocks if block.label]
+    return not any(block.content.strip() for block in grounded) and any(
+        block.label not in LAYOUT_LABELS for block in grounded
+    )
+
+
+def _is_text(label: str, labels_are_text: bool) -> bool:
+    return labels_are_text or label not in LAYOUT_LABELS
+
+
+def _split_newlines(content: str) -> tuple[int, str, int]:
+    """The text without the space around it, and how many line ends that space holds on each side."""
+    text = content.strip()
+    if not text:
+        return 0, "", content.count("\n")
+    start = content.index(text)
+    # Space before the first word of a line can be code or a list: only whole lines are taken away.
+    line_start = content.rfind("\n", 0, start) + 1
+    return (
+        content.count("\n", 0, start),
+        content[line_start : start + len(text)],
+        content.count("\n", start + len(text)),
+    )

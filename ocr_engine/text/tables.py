@@ -1,0 +1,117 @@
+"""HTML tables in model output: where one ends, and the same table balanced and without active markup."""
+
+import re
+
+import nh3
+
+from ocr_engine.text.sanitize import INLINE_TAGS, Markup, classify
+
+_STRUCTURE = frozenset({
+    "caption", "col", "colgroup", "table", "tbody", "td", "tfoot", "th", "thead", "tr",
+})  # fmt: skip
+_TAGS = _STRUCTURE | INLINE_TAGS | {"li", "ol", "p", "ul"}
+_VOID_TAGS = frozenset({"br", "col"})
+_SPANS = frozenset({"colspan", "rowspan"})
+_MAX_SPAN = 999
+MAX_TAGS = 50_000
+"""A table with more tags than this is a loop or an attack; it is kept as escaped text."""
+_MAX_NESTING = 64
+_STRUCTURE_TAG = re.compile(rf"<(/?)({'|'.join(sorted(_STRUCTURE))})(?=[\s/>])[^<>]*>", re.IGNORECASE)
+_TAG = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9]*)(\s[^<>]*)?>")
+_TIDY_ATTRIBUTES = re.compile(r"(?:\s(?:colspan|rowspan)=(\"?)[0-9]{1,3}\1)*\s?/?")
+_BLANK_LINES = re.compile(r"\n(?:[ \t]*\n)+")
+
+
+def table_end(text: str, start: int) -> int:
+    """Where the table starting at `start` ends; `start` when no table starts there.
+
+    A table that is never closed ends with its last tag, or with the paragraph of the cell left open.
+    """
+    depth, end, in_cell = 0, start, False
+    for tag in _STRUCTURE_TAG.finditer(text, start):
+        closing, name = bool(tag[1]), tag[2].lower()
+        if end == start and tag.start() != start:
+            return start
+        if name == "table" and not closing and depth and not in_cell:
+            return end
+        depth += (name == "table") * (-1 if closing else 1)
+        end, in_cell = tag.end(), not closing and name in ("td", "th", "caption")
+        if depth == 0:
+            return end
+    if not in_cell:
+        return end
+    cut = _BLANK_LINES.search(text, end)
+    return cut.start() if cut else len(text)
+
+
+def sanitize_table(table: str) -> str:
+    """A table with spans, subscripts and line breaks kept, everything closed, nothing active, all text kept.
+
+    A table that is already so comes back letter for letter. Blank lines go: they would end the HTML block.
+    """
+    table = _BLANK_LINES.sub("\n", _only_allowed_tags(table))
+    if _is_tidy(table):
+        return table
+    if table.count("<") > MAX_TAGS or _nesting(table) > _MAX_NESTING:
+        return table.replace("<", "&lt;")
+    cleaned: str = nh3.clean(
+        table,
+        tags=set(_TAGS),
+        clean_content_tags=set(),
+        attributes={"td": set(_SPANS), "th": set(_SPANS)},
+        attribute_filter=_bounded_span,
+        link_rel=None,
+    )
+    return cleaned.strip()
+
+
+def _only_allowed_tags(table: str) -> str:
+    out: list[str] = []
+    position = 0
+    for found in re.finditer("<", table):
+        if found.start() < position:
+            continue
+        out.append(table[position : found.start()])
+        markup, length, _ = classify(table, found.start())
+        tag = _TAG.match(table, found.start())
+        if tag is not None and tag[2].lower() in _TAGS:
+            out.append(tag[0])  # nh3 takes its attributes away where they are more than spans
+            length = len(tag[0])
+        elif markup is not Markup.REMOVE:
+            out.append("&lt;")
+            length = 1
+        position = found.start() + length
+    return "".join([*out, table[position:]])
+
+
+def _is_tidy(table: str) -> bool:
+    """Whether every tag is closed in order and carries nothing but small spans."""
+    stack: list[str] = []
+    for closing, name, attributes in _TAG.findall(table):
+        name = name.lower()
+        if not _TIDY_ATTRIBUTES.fullmatch(attributes) or len(stack) > _MAX_NESTING:
+            return False
+        if name in _VOID_TAGS:
+            continue
+        if not closing:
+            stack.append(name)
+        elif not stack or stack.pop() != name:
+            return False
+    return not stack
+
+
+def _nesting(table: str) -> int:
+    """The deepest nesting that unclosed tags could build: HTML parsers take quadratic time over it."""
+    depth = deepest = 0
+    for closing, name, _ in _TAG.findall(table):
+        if name.lower() in INLINE_TAGS | {"table"} and name.lower() not in _VOID_TAGS:
+            depth = max(0, depth + (-1 if closing else 1))
+            deepest = max(deepest, depth)
+    return deepest
+
+
+def _bounded_span(_tag: str, attribute: str, value: str) -> str | None:
+    number = value.strip()
+    if attribute not in _SPANS or not (number.isascii() and number.isdigit() and len(number) < 8):
+        return None
+    return str(min(max(int(number), 1), _MAX_SPAN))
