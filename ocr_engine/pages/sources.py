@@ -1,0 +1,140 @@
+"""Finding the inputs of a run: paths, folders, globs or a list on stdin in, documents out. Opens no file.
+
+What cannot be read comes out as a `Refused`, in its place, so that every input is accounted for.
+"""
+
+import os
+import stat
+import sys
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from ocr_engine.pages.page_ranges import parse_page_ranges, validate_page_ranges
+from ocr_engine.pages.walk import EVERYTHING, Found, has_magic, split_glob, walk
+from ocr_engine.records import Document, DocumentKind
+
+__all__ = ["SUFFIXES", "Refused", "find", "parse_page_ranges", "validate_page_ranges"]
+
+STDIN = "-"
+SUFFIXES: dict[DocumentKind, tuple[str, ...]] = {
+    DocumentKind.PDF: (".pdf",),
+    DocumentKind.IMAGE: (
+        ".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".tif", ".tiff", ".bmp", ".dib", ".webp", ".gif",
+        ".jp2", ".j2k", ".j2c", ".jpx", ".jpf", ".ppm", ".pgm", ".pbm", ".pnm", ".avif", ".heic", ".heif",
+    ),
+}  # fmt: skip
+"""File name suffixes (lower case) by kind of document."""
+
+_SPECIAL_FILES: tuple[tuple[Callable[[int], bool], str], ...] = (
+    (stat.S_ISFIFO, "a named pipe, not a file"),
+    (stat.S_ISSOCK, "a socket, not a file"),
+    (stat.S_ISCHR, "a device, not a file"),
+    (stat.S_ISBLK, "a device, not a file"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """An input that cannot be read, as it was given or found, and why."""
+
+    given: str
+    reason: str
+
+
+def find(inputs: Sequence[str], kinds: Collection[DocumentKind]) -> Iterator[Document | Refused]:
+    """The documents of the given kinds among `inputs`, each once, lazily and always in the same order.
+
+    An input is a file, a folder (read recursively), a glob (`**` for any depth) or `-` for a list of them on
+    stdin, one a line. Below folders and globs other kinds of files are passed over; given by name they are
+    refused. An input that yields nothing at all is refused. Raises nothing for a bad input.
+    """
+    suffixes = {suffix: kind for kind in kinds for suffix in SUFFIXES[kind]}
+    seen: set[str] = set()
+    for given in _expand_stdin(inputs):
+        nothing = True
+        for found in _one_input(given, suffixes):
+            nothing = False
+            if isinstance(found, Refused):
+                yield found
+            elif (key := os.path.realpath(found.path)) not in seen:
+                seen.add(key)
+                yield found
+        if nothing:
+            yield Refused(given, f"nothing to read there (looked for {_list(suffixes)})")
+
+
+def _expand_stdin(inputs: Iterable[str]) -> Iterator[str]:
+    for given in inputs:
+        if given != STDIN:
+            yield given
+            continue
+        for line in sys.stdin.buffer:
+            if name := line.rstrip(b"\n"):
+                yield os.fsdecode(name)
+
+
+def _one_input(given: str, suffixes: dict[str, DocumentKind]) -> Iterator[Document | Refused]:
+    try:
+        path = given if os.path.lexists(given) else str(Path(given).expanduser())
+        if not given:
+            yield Refused(given, "an empty name")
+        elif Path(path).is_dir():
+            yield from _below(path, EVERYTHING, suffixes)
+        elif has_magic(path) and not os.path.lexists(path):
+            yield from _below(*split_glob(path), suffixes)
+        else:
+            yield _file(given, path, Path(path).name, suffixes)
+    except (ValueError, RuntimeError):  # a NUL in the name; `~someone` who does not exist
+        yield Refused(given, "not a valid path")
+
+
+def _below(
+    root: str, pattern: tuple[str, ...], suffixes: dict[str, DocumentKind]
+) -> Iterator[Document | Refused]:
+    for found in walk(root, pattern):
+        if _wanted(found, suffixes):
+            if found.problem:
+                yield Refused(found.path, found.problem)
+            else:
+                yield _file(found.path, found.path, found.relative, suffixes)
+
+
+def _wanted(found: Found, suffixes: dict[str, DocumentKind]) -> bool:
+    return (found.is_folder and bool(found.problem)) or _suffix(found.path) in suffixes
+
+
+def _file(given: str, path: str, relative: str, suffixes: dict[str, DocumentKind]) -> Document | Refused:
+    try:
+        status = Path(path).stat()
+    except OSError as error:
+        return Refused(given, "no such file or folder" if _missing(error) else str(error.strerror))
+    reason = _refusal(path, status.st_mode, suffixes)
+    if reason:
+        return Refused(given, reason)
+    kind = suffixes[_suffix(path)]
+    where = Path(path).absolute()
+    return Document(given, where, PurePosixPath(relative), kind, status.st_size, status.st_mtime_ns)
+
+
+def _refusal(path: str, mode: int, suffixes: dict[str, DocumentKind]) -> str:
+    for is_special, reason in _SPECIAL_FILES:
+        if is_special(mode):
+            return reason
+    if _suffix(path) not in suffixes:
+        return f"not a kind of file this command reads ({_list(suffixes)})"
+    if not os.access(path, os.R_OK):
+        return "no permission to read it"
+    return ""
+
+
+def _missing(error: OSError) -> bool:
+    return isinstance(error, FileNotFoundError | NotADirectoryError)
+
+
+def _suffix(path: str) -> str:
+    return Path(path).suffix.lower()
+
+
+def _list(suffixes: Iterable[str]) -> str:
+    return " ".join(suffixes)
