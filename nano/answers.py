@@ -1,4 +1,4 @@
-"""What the model should answer to each prompt, with the place on the page that each character is read from."""
+"""What the model should answer to each prompt, and where on the page each character is read."""
 
 import random
 from dataclasses import dataclass, field

@@ -1,5 +1,6 @@
 """Keeps a GPU fed: worker processes draw batches, and each batch is used a few times."""
 
+import os
 import queue
 import random
 import threading
@@ -30,6 +31,9 @@ class Pages(torch.utils.data.IterableDataset[Batch]):
         info = torch.utils.data.get_worker_info()
         rng = random.Random(self.seed * 1000 + (info.id if info else 0))
         torch.set_num_threads(1)
+        if info:
+            # The process that drives the GPU goes first.
+            os.nice(10)
         tokenizer = Tokenizer.from_file(str(FOLDER / "tokenizer.json"))
         while True:
             progress = self.progress.value

@@ -43,7 +43,8 @@ def boxes(text: str) -> list[tuple[int, ...]]:
 
 def is_loop(text: str, least: int = 4) -> bool:
     """Say whether a text ends in at least `least` repeats of a part of 10 to 200 characters."""
-    return re.search(r"(.{10,200}?)\1{%d,}.{0,30}$" % (least - 1), text, re.DOTALL) is not None
+    pattern = rf"(.{{10,200}}?)\1{{{least - 1},}}.{{0,30}}$"
+    return re.search(pattern, text[-2000:], re.DOTALL) is not None
 
 
 def read(answer: str, truth: str, *, ended: bool) -> Reading:

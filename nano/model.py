@@ -194,4 +194,4 @@ def _initialise(module: nn.Module) -> None:
 
 def expert_layers(model: NanoOcr) -> list[int]:
     """Return the indices of the layers that route to experts."""
-    return [i for i, l in enumerate(model.model.layers) if isinstance(l.mlp, MixtureOfExperts)]
+    return [i for i, x in enumerate(model.model.layers) if isinstance(x.mlp, MixtureOfExperts)]

@@ -9,8 +9,14 @@ from pathlib import Path
 
 from nano.assets import FOLDER
 
-FIRST = ["James", "Mary", "Robert", "Anna", "Peter", "Linda", "Olga", "Hugo", "Ines", "Rosa", "Carl", "Nora", "Yusuf", "Mei", "Ivan", "Lena"]
-LAST = ["Smith", "Garcia", "Chen", "Novak", "Rossi", "Dubois", "Tanaka", "Okafor", "Larsen", "Meyer", "Silva", "Khan", "Ward", "Stone"]
+FIRST = (
+    "James", "Mary", "Robert", "Anna", "Peter", "Linda", "Olga", "Hugo", "Ines", "Rosa", "Carl",
+    "Nora", "Yusuf", "Mei", "Ivan", "Lena",
+)  # fmt: skip
+LAST = (
+    "Smith", "Garcia", "Chen", "Novak", "Rossi", "Dubois", "Tanaka", "Okafor", "Larsen", "Meyer",
+    "Silva", "Khan", "Ward", "Stone",
+)  # fmt: skip
 ALPHABETS = (
     string.ascii_lowercase,
     string.ascii_uppercase,

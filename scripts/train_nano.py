@@ -1,7 +1,7 @@
 """Train the nano checkpoint: pages are drawn on the fly, weights and log.jsonl appear in --out.
 
 One GPU:      python scripts/train_nano.py --out runs/nano --seconds 3600
-Four GPUs:    python -m torch.distributed.run --nproc-per-node 4 scripts/train_nano.py --out runs/nano --seconds 1300
+Four GPUs:    python -m torch.distributed.run --nproc-per-node 4 scripts/train_nano.py ...
 Continue:     the same command with --resume
 Before:       python -m nano.assets   (fonts and text from Debian packages)
 After:        python -m nano.assemble runs/nano/weights MODEL_FOLDER
