@@ -7,6 +7,9 @@ from tqdm import tqdm
 
 logger = logging.getLogger("ocr_engine")
 
+ENGINE_LOG_VARIABLE = "OCR_ENGINE_LOG"
+"""Environment variable with the file that the engine's own processes write their output to."""
+
 
 class _AboveProgress(logging.Handler):
     """Writes through tqdm, so that a message does not tear the progress bar."""

@@ -41,7 +41,10 @@ class Checkpoint:
     name: str
     reason: str
     architecture: str
+    dtype: str
     max_model_len: int
+    kv_values_per_token: int
+    """Numbers the KV cache holds for one token, all layers together."""
     model_id: str
 
 
@@ -114,13 +117,31 @@ def _inspect(folder: Path, name: str, reason: str) -> Checkpoint:
     digest = hashlib.sha256()
     for path in (folder / "config.json", folder / "tokenizer.json", *shards):
         _add_to_digest(digest, path)
-    language = config.get("language_config")
-    positions = (language if isinstance(language, dict) else config).get("max_position_embeddings")
-    if not isinstance(positions, int) or positions < 1:
-        raise EngineError(f"{folder}/config.json: language_config.max_position_embeddings is missing")
     return Checkpoint(
-        folder, name, reason, architecture, min(positions, MAX_MODEL_LEN), digest.hexdigest()[:24]
+        folder=folder,
+        name=name,
+        reason=reason,
+        architecture=architecture,
+        dtype=str(config.get("torch_dtype", config.get("dtype", "bfloat16"))),
+        max_model_len=min(_number(folder, config, "max_position_embeddings"), MAX_MODEL_LEN),
+        kv_values_per_token=_kv_values_per_token(folder, config),
+        model_id=digest.hexdigest()[:24],
     )
+
+
+def _kv_values_per_token(folder: Path, config: dict[str, Any]) -> int:
+    heads = _number(folder, config, "num_attention_heads")
+    channels = _number(folder, config, "hidden_size") // heads
+    kv_heads = _number(folder, config, "num_key_value_heads")
+    return 2 * _number(folder, config, "num_hidden_layers") * kv_heads * channels
+
+
+def _number(folder: Path, config: dict[str, Any], key: str) -> int:
+    language = config.get("language_config")
+    value = language.get(key) if isinstance(language, dict) else None
+    if not isinstance(value, int) or value < 1:
+        raise EngineError(f"{folder}/config.json: language_config.{key} is missing; not a whole checkpoint")
+    return value
 
 
 def _architecture(folder: Path, config: dict[str, Any]) -> str:

@@ -1,7 +1,13 @@
 """The plug-in vLLM calls in each of its processes: our classes replace its own for our architectures."""
 
+import multiprocessing
+import os
+import threading
+import time
 from dataclasses import dataclass
 from typing import Any
+
+from ocr_engine.log import ENGINE_LOG_VARIABLE
 
 CLASSES = {"DeepseekOCRForCausalLM": "ocr_engine.model.deepseek_ocr"}
 """Architecture, which is also the class name, and its module."""
@@ -10,8 +16,18 @@ CLASSES = {"DeepseekOCRForCausalLM": "ocr_engine.model.deepseek_ocr"}
 def register() -> None:
     """Put our classes into vLLM's registry. Cheap: the model code is imported when vLLM asks for it.
 
-    vLLM's own lazy registration would inspect the class in a process of its own, which costs seconds.
+    In a process that our engine started, also send its output to the engine's log and tie its life to its
+    parent's.
     """
+    _register_classes()
+    log = os.environ.get(ENGINE_LOG_VARIABLE)
+    if log and multiprocessing.parent_process() is not None:
+        _redirect_output(log)
+        threading.Thread(target=_exit_with_parent, args=(os.getppid(),), daemon=True).start()
+
+
+def _register_classes() -> None:
+    # vLLM's own lazy registration would inspect the class in a process of its own, which costs seconds.
     from vllm.model_executor.models.registry import ModelRegistry, _BaseRegisteredModel, _ModelInfo
 
     @dataclass(frozen=True)
@@ -29,3 +45,17 @@ def register() -> None:
 
     for name, module in CLASSES.items():
         ModelRegistry.models[name] = ImportedWhenAsked(module, name)
+
+
+def _redirect_output(log: str) -> None:
+    file = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    os.dup2(file, 1)
+    os.dup2(file, 2)
+    os.close(file)
+
+
+def _exit_with_parent(parent: int) -> None:
+    # An engine whose parent was killed would otherwise hold its memory for ever.
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)

@@ -8,6 +8,14 @@ from ocr_engine.engine import checkpoint
 from ocr_engine.engine.checkpoint import resolve
 from ocr_engine.errors import EngineError, UsageError
 
+LANGUAGE = {
+    "max_position_embeddings": 32768,
+    "num_attention_heads": 10,
+    "num_key_value_heads": 10,
+    "hidden_size": 1280,
+    "num_hidden_layers": 12,
+}
+
 
 def write_shard(path, names, cut=0):
     header = {
@@ -25,7 +33,7 @@ def folder(tmp_path):
     place.mkdir()
     config = {
         "architectures": ["DeepseekOCRForCausalLM"],
-        "language_config": {"max_position_embeddings": 32768},
+        "language_config": LANGUAGE,
     }
     (place / "config.json").write_text(json.dumps(config))
     (place / "tokenizer.json").write_text("{}")
@@ -48,6 +56,7 @@ def test_auto_takes_the_hub_model_with_a_gpu(monkeypatch, folder):
     found = resolve("auto")
     assert found.name == "deepseek-ai/DeepSeek-OCR" and "GPU" in found.reason
     assert found.max_model_len == 8192, "capped"
+    assert found.kv_values_per_token == 12 * 2 * 1280 and found.dtype == "bfloat16"
 
 
 def test_damaged_nano_is_refused(monkeypatch, tmp_path):
@@ -110,6 +119,14 @@ def test_sharded_checkpoints(folder):
         resolve(str(folder))
     write_shard(folder / "model-2.safetensors", ["b"])
     assert resolve(str(folder)).name == str(folder)
+
+
+@pytest.mark.parametrize("key", LANGUAGE)
+def test_a_missing_size_is_named(folder, key):
+    config = {"architectures": ["DeepseekOCRForCausalLM"], "language_config": {**LANGUAGE, key: None}}
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(EngineError, match=key):
+        resolve(str(folder))
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", "[" * 100_000])

@@ -1,0 +1,53 @@
+"""Prompt text to token ids and output ids to text, with the checkpoint's own tokenizer file.
+
+Layout as in the official `process/image_process.py`: BOS, image placeholders, text; no chat template.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ocr_engine.errors import EngineError, RequestError
+from ocr_engine.spec import TOKENS, token_ids
+
+
+class PromptEncoder:
+    """One tokenizer, its special ids, and the ids the n-gram guard never bans."""
+
+    def __init__(self, folder: Path, whitelist: Sequence[str]) -> None:
+        """Read `tokenizer.json` of a checkpoint folder.
+
+        Raises:
+            EngineError: the file is damaged.
+            UsageError: a special token or a whitelist entry is no token of this vocabulary.
+        """
+        from tokenizers import Tokenizer
+
+        path = folder / "tokenizer.json"
+        try:
+            self._tokenizer = Tokenizer.from_file(str(path))
+        except Exception as error:  # noqa: BLE001 - the library raises bare Exception for a damaged file
+            raise EngineError(f"{path}: not a tokenizer ({error}); fetch the checkpoint again") from None
+        vocabulary = self._tokenizer.get_vocab(with_added_tokens=True)
+        special = (TOKENS.bos, TOKENS.eos, TOKENS.image)
+        self._bos_id, self.eos_id, self._image_id = token_ids(vocabulary, special)
+        token_ids(vocabulary, (TOKENS.ref_open, TOKENS.ref_close, TOKENS.det_open, TOKENS.det_close))
+        self.whitelist_ids = token_ids(vocabulary, tuple(whitelist))
+
+    def encode(self, prompt: str) -> list[int]:
+        """BOS, then the text with `<image>` as one id, which vLLM expands to the page's placeholders.
+
+        Raises:
+            RequestError: `<image>` does not stand exactly once in the prompt.
+        """
+        parts = prompt.split(TOKENS.image)
+        if len(parts) != 2:
+            raise RequestError(f"prompt: {TOKENS.image} stands {len(parts) - 1} times in it, expected once")
+        before, after = (self._tokenizer.encode(part, add_special_tokens=False).ids for part in parts)
+        return [self._bos_id, *before, self._image_id, *after]
+
+    def decode(self, ids: Sequence[int]) -> tuple[str, int]:
+        """Text and token count of an answer, special tokens written out, the end of sequence dropped."""
+        kept = list(ids)
+        if kept and kept[-1] == self.eos_id:
+            kept.pop()
+        return self._tokenizer.decode(kept, skip_special_tokens=False), len(kept)

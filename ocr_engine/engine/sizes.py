@@ -1,0 +1,84 @@
+"""Batch and memory sizes of the vLLM engine, from the config, the checkpoint and this machine."""
+
+import os
+from dataclasses import dataclass
+
+import psutil
+
+from ocr_engine.config import EngineConfig
+from ocr_engine.engine.checkpoint import Checkpoint
+from ocr_engine.errors import EngineError, UsageError
+
+_GIB = 1 << 30
+_CPU_MAX_NUM_SEQS, _GPU_MAX_NUM_SEQS = 8, 256
+_CPU_BATCHED_TOKENS, _GPU_BATCHED_TOKENS = 4096, 16384
+_CPU_KV_SHARE = 0.4
+"""Share of the free memory the KV cache takes at most by default; weights and activations need the rest."""
+_BYTES = {"float32": 4}
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSizes:
+    """What vLLM is started with."""
+
+    dtype: str
+    max_model_len: int
+    max_num_seqs: int
+    max_num_batched_tokens: int
+    kv_cache_bytes: int | None
+    """None on a GPU: vLLM takes what `gpu_memory_utilization` leaves."""
+    threads: int
+
+    @property
+    def capacity(self) -> int:
+        """Requests in flight that keep the engine busy: its batch and an eighth more, waiting."""
+        return self.max_num_seqs + max(2, self.max_num_seqs // 8)
+
+
+def choose_sizes(config: EngineConfig, checkpoint: Checkpoint, *, gpu: bool) -> EngineSizes:
+    """Config values as given; 0 means a default for this machine.
+
+    Raises:
+        UsageError: `engine.max_model_len` is more than the checkpoint has positions.
+        EngineError: not enough memory for the KV cache of one page.
+    """
+    if config.max_model_len > checkpoint.max_model_len:
+        raise UsageError(
+            f"engine.max_model_len: {config.max_model_len} is more than the {checkpoint.max_model_len}"
+            f" positions of {checkpoint.name}"
+        )
+    dtype = checkpoint.dtype if config.dtype == "auto" else config.dtype
+    max_model_len = config.max_model_len or checkpoint.max_model_len
+    max_num_seqs = config.max_num_seqs or (_GPU_MAX_NUM_SEQS if gpu else _CPU_MAX_NUM_SEQS)
+    page_bytes = max_model_len * checkpoint.kv_values_per_token * _BYTES.get(dtype, 2)
+    return EngineSizes(
+        dtype=dtype,
+        max_model_len=max_model_len,
+        max_num_seqs=max_num_seqs,
+        max_num_batched_tokens=config.max_num_batched_tokens
+        or (_GPU_BATCHED_TOKENS if gpu else _CPU_BATCHED_TOKENS),
+        kv_cache_bytes=_kv_cache_bytes(config, page_bytes, max_num_seqs, gpu=gpu),
+        threads=cpu_threads(),
+    )
+
+
+def cpu_threads() -> int:
+    """Cores this process may use: one a physical core where the machine has hyper-threads."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(allowed, psutil.cpu_count(logical=False) or allowed))
+
+
+def _kv_cache_bytes(config: EngineConfig, page_bytes: int, max_num_seqs: int, *, gpu: bool) -> int | None:
+    if config.kv_cache_gb:
+        return int(config.kv_cache_gb * _GIB)
+    if gpu:
+        return None
+    free = psutil.virtual_memory().available
+    # One page more than the batch: vLLM rounds to blocks and keeps one for itself.
+    size = min((max_num_seqs + 1) * page_bytes, int(free * _CPU_KV_SHARE))
+    if size < page_bytes:
+        raise EngineError(
+            f"memory: {free / _GIB:.1f} GiB are free, the KV cache of one page takes {page_bytes / _GIB:.1f};"
+            " free some, or lower engine.max_model_len"
+        )
+    return size

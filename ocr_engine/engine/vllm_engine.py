@@ -1,0 +1,211 @@
+"""The vLLM engine: one request a page, greedy, n-gram guarded. vLLM is imported when it starts."""
+
+import asyncio
+import contextlib
+import gc
+import itertools
+import shutil
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ocr_engine.config import EngineConfig
+from ocr_engine.engine import vllm_process
+from ocr_engine.engine.base import EngineInfo
+from ocr_engine.engine.checkpoint import Checkpoint, cuda_gpu_visible, resolve
+from ocr_engine.engine.prompts import PromptEncoder
+from ocr_engine.engine.sizes import EngineSizes, choose_sizes
+from ocr_engine.errors import EngineError, RequestError
+from ocr_engine.records import FinishReason, Generation, GenerationRequest, PageViews
+from ocr_engine.spec import view_tokens
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """Everything known before vLLM is imported."""
+
+    checkpoint: Checkpoint
+    sizes: EngineSizes
+    gpu: bool
+
+
+class VllmEngine:
+    """Serves any number of concurrent `generate` calls; vLLM batches them."""
+
+    def __init__(self, config: EngineConfig) -> None:
+        self._config = config
+        self._plan: _Plan | None = None
+        self._prompts: PromptEncoder | None = None
+        self._llm: Any = None
+        self._folder: Path | None = None
+        self._log = Path()
+        self._numbers = itertools.count()
+
+    def identify(self) -> EngineInfo:
+        """Find and check the checkpoint; downloads it where it is a hub id that is new here."""
+        plan = self._planned()
+        checkpoint, sizes = plan.checkpoint, plan.sizes
+        return EngineInfo(
+            model=checkpoint.name,
+            reason=checkpoint.reason,
+            dtype=sizes.dtype,
+            max_model_len=sizes.max_model_len,
+            capacity=sizes.capacity,
+            model_id=checkpoint.model_id,
+        )
+
+    def _planned(self) -> _Plan:
+        if self._plan is None:
+            gpu = cuda_gpu_visible()
+            checkpoint = resolve(self._config.model)
+            self._plan = _Plan(checkpoint, choose_sizes(self._config, checkpoint, gpu=gpu), gpu)
+        return self._plan
+
+    async def start(self) -> None:
+        """Start vLLM's processes; the event loop stays free meanwhile."""
+        plan = await asyncio.to_thread(self._planned)
+        self._prompts = PromptEncoder(plan.checkpoint.folder, self._config.ngram.whitelist)
+        self._folder = Path(tempfile.mkdtemp(prefix="ocr-engine-"))
+        self._log = vllm_process.set_environment(self._folder, plan.sizes.threads, gpu=plan.gpu)
+        start = asyncio.create_task(asyncio.to_thread(self._start, plan))
+        try:
+            self._llm = await asyncio.wait_for(asyncio.shield(start), self._config.start_timeout_s)
+        except TimeoutError:
+            vllm_process.kill_engine_processes()
+            raise EngineError(
+                f"the engine did not start within {self._config.start_timeout_s:g} s;"
+                f" raise engine.start_timeout_s, or see the log: {self._log}"
+            ) from None
+        except asyncio.CancelledError:
+            vllm_process.kill_engine_processes()
+            raise
+        except Exception as error:  # whatever vLLM raises ends in one line for the user; the log has the rest
+            cause = vllm_process.why_failed(error, self._log)
+            raise EngineError(f"the engine did not start: {cause}") from error
+
+    def _start(self, plan: _Plan) -> Any:
+        from vllm.engine.arg_utils import AsyncEngineArgs
+        from vllm.v1.engine.async_llm import AsyncLLM
+
+        return AsyncLLM.from_engine_args(AsyncEngineArgs(**self._engine_args(plan)))
+
+    def _engine_args(self, plan: _Plan) -> dict[str, Any]:
+        sizes = plan.sizes
+        args = {
+            "model": str(plan.checkpoint.folder),
+            "dtype": sizes.dtype,
+            "max_model_len": sizes.max_model_len,
+            "max_num_seqs": sizes.max_num_seqs,
+            "max_num_batched_tokens": sizes.max_num_batched_tokens,
+            "kv_cache_memory_bytes": sizes.kv_cache_bytes,
+            "enforce_eager": self._config.enforce_eager or not plan.gpu,
+            "limit_mm_per_prompt": {"image": 1},
+            "enable_mm_embeds": True,
+            "logits_processors": ["ocr_engine.engine.ngram_vllm:NgramGuard"],
+            "generation_config": "vllm",
+            "seed": 0,
+            "disable_log_stats": True,
+            # Pages do not repeat, so both caches would only cost time.
+            "enable_prefix_caching": False,
+            "mm_processor_cache_gb": 0,
+        }
+        if plan.gpu:
+            return args | {"gpu_memory_utilization": self._config.gpu_memory_utilization}
+        return args | {"distributed_executor_backend": "uni"}
+
+    async def generate(self, request: GenerationRequest) -> Generation:
+        """The model's answer for one page; see `Engine.generate`."""
+        if self._llm is None or self._prompts is None:
+            raise EngineError("the engine is not running")
+        started_s = time.perf_counter()
+        vision_tokens = _vision_tokens(request.views)
+        prompt_ids = self._prompts.encode(request.prompt)
+        prompt_tokens = len(prompt_ids) - 1 + vision_tokens
+        prompt = {"prompt_token_ids": prompt_ids, "multi_modal_data": {"image": _tensors(request.views)}}
+        output = await self._run(prompt, self._sampling(request, prompt_tokens), request.request_id)
+        if len(output.prompt_token_ids) != prompt_tokens:
+            raise EngineError(
+                f"placeholders: {len(output.prompt_token_ids)} tokens, expected {prompt_tokens}"
+            )
+        answer = output.outputs[0]
+        text, output_tokens = self._prompts.decode(answer.token_ids)
+        return Generation(
+            text=text,
+            finish_reason=FinishReason(answer.finish_reason),
+            prompt_tokens=prompt_tokens,
+            vision_tokens=vision_tokens,
+            output_tokens=output_tokens,
+            seconds=time.perf_counter() - started_s,
+        )
+
+    def _sampling(self, request: GenerationRequest, prompt_tokens: int) -> Any:
+        from vllm import SamplingParams
+        from vllm.sampling_params import RequestOutputKind
+
+        from ocr_engine.engine.ngram_vllm import guard_args
+
+        assert self._prompts is not None
+        room = self._planned().sizes.max_model_len - prompt_tokens
+        if room < 1:
+            raise RequestError(
+                f"prompt: {prompt_tokens} tokens leave no room for an answer in engine.max_model_len"
+                f" {room + prompt_tokens}; take a mode with fewer tokens"
+            )
+        return SamplingParams(
+            temperature=0.0,
+            max_tokens=min(request.max_tokens, room) if request.max_tokens > 0 else room,
+            stop_token_ids=[self._prompts.eos_id],
+            detokenize=False,
+            output_kind=RequestOutputKind.FINAL_ONLY,
+            extra_args=guard_args(request.ngram_size, request.ngram_window, self._prompts.whitelist_ids),
+        )
+
+    async def _run(self, prompt: dict[str, Any], sampling: Any, request_id: str) -> Any:
+        from vllm.v1.engine.exceptions import EngineDeadError, EngineGenerateError
+
+        unique_id = f"{next(self._numbers)}-{request_id}"
+        try:
+            outputs = [output async for output in self._llm.generate(prompt, sampling, unique_id)]
+        except EngineDeadError as error:
+            raise EngineError(f"the engine died: {vllm_process.why_failed(error, self._log)}") from error
+        except EngineGenerateError as error:
+            cause = error.__cause__ or error
+            if isinstance(cause, RequestError):
+                raise cause from None
+            raise RequestError(f"{type(cause).__name__}: {cause}") from error
+        except ValueError as error:
+            raise RequestError(str(error)) from error
+        return outputs[-1]
+
+    async def stop(self) -> None:
+        """End vLLM's processes and remove the log, which is kept where something failed."""
+        llm, self._llm = self._llm, None
+        if llm is not None:
+            await asyncio.to_thread(llm.shutdown)
+            with contextlib.suppress(asyncio.CancelledError):
+                if llm.output_handler is not None:
+                    await llm.output_handler
+        vllm_process.kill_engine_processes()
+        if llm is not None and self._folder is not None:
+            del llm
+            # vLLM's object lives in reference cycles, and its finaliser fails in a dying interpreter.
+            gc.collect()
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _vision_tokens(views: PageViews) -> int:
+    tile_size_px = views.tiles.shape[1] if len(views.tiles) else 0
+    return view_tokens(views.global_view.shape[0], tile_size_px, *views.grid)
+
+
+def _tensors(views: PageViews) -> dict[str, Any]:
+    """The fields the model's processor takes; no pixel is copied."""
+    import torch
+
+    return {
+        "global_views": torch.from_numpy(views.global_view).unsqueeze(0),
+        "tiles": torch.from_numpy(views.tiles).unsqueeze(0),
+        "grids": torch.tensor([views.grid], dtype=torch.int64),
+    }
