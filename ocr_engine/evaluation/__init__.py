@@ -1,0 +1,1 @@
+"""Benchmarks: predictions on disk in, scores out. Knows nothing of engines, pixels or pipelines."""
