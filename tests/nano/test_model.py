@@ -1,0 +1,75 @@
+from pathlib import Path
+
+import torch
+
+from nano.export import config, load_official, official_state, read_weights, save_shards
+from nano.model import NanoOcr
+from nano.optim import orthogonal
+from nano.shape import TINY, Shape
+from nano.vision import SamAttention
+
+
+def _tiny() -> NanoOcr:
+    torch.manual_seed(0)
+    return NanoOcr(TINY).eval()
+
+
+def test_visual_tokens_are_counted_as_officially() -> None:
+    model = _tiny()
+    with torch.no_grad():
+        seen, _ = model.visual_tokens(torch.zeros(1, 3, 640, 640), None, (0, 0))
+        assert seen.shape[1] == 111
+        tiles = torch.zeros(2, 3, 640, 640)
+        seen, grid = model.visual_tokens(torch.zeros(1, 3, 1024, 1024), tiles, (2, 1))
+    assert seen.shape[1] == 483 and grid.shape[1:3] == (10, 20)
+
+
+def test_folded_relative_positions_are_exact() -> None:
+    torch.manual_seed(0)
+    layer = SamAttention(32, 2, 6)
+    torch.nn.init.normal_(layer.rel_pos_h)
+    torch.nn.init.normal_(layer.rel_pos_w)
+    x = torch.randn(2, 6, 6, 32)
+    q, k, v = layer.qkv(x).view(2, 36, 3, 2, 16).permute(2, 0, 3, 1, 4).unbind(0)
+    at = torch.arange(6)
+    table = at[:, None] - at[None] + 5
+    rows, columns = torch.arange(36) // 6, torch.arange(36) % 6
+    by_row = torch.einsum("bhnc,nmc->bhnm", q, layer.rel_pos_h[table][rows][:, rows])
+    by_column = torch.einsum("bhnc,nmc->bhnm", q, layer.rel_pos_w[table][columns][:, columns])
+    weight = (q @ k.transpose(-1, -2) * 16**-0.5 + by_row + by_column).softmax(-1)
+    wanted = layer.proj((weight @ v).transpose(1, 2).reshape(2, 6, 6, 32))
+    assert torch.allclose(layer(x), wanted, atol=1e-4)
+
+
+def test_cached_decoding_equals_one_pass() -> None:
+    model = _tiny()
+    images = torch.randn(2, 3, 320, 320)
+    ids = model.generate(images, None, (0, 0), [0, 7, 8], 1, 6)
+    with torch.no_grad():
+        seen, _ = model.visual_tokens(images, None, (0, 0))
+        text = model.model.embed_tokens(torch.tensor([[0, 7, 8, *row[:-1]] for row in ids]))
+        x = torch.cat([text[:, :1], seen, text[:, 1:]], 1)
+        for layer in model.model.layers:
+            x, _, _ = layer(x, model.cos[: x.shape[1]], model.sin[: x.shape[1]], None, None)
+        best = model.lm_head(model.model.norm(x)).argmax(-1)[:, -6:]
+    assert best.tolist() == ids
+
+
+def test_weights_survive_export(tmp_path: Path) -> None:
+    model, other = _tiny(), NanoOcr(TINY)
+    save_shards(official_state(model, torch.float32), tmp_path)
+    load_official(other, read_weights(tmp_path))
+    for name, value in official_state(model).items():
+        assert torch.equal(value, official_state(other)[name]), name
+
+
+def test_config_names_the_sizes() -> None:
+    found = config(Shape())
+    assert found["num_hidden_layers"] == 5 and found["vocab_size"] == 9216
+    assert found["language_config"]["use_mla"] is False  # type: ignore[index]
+
+
+def test_muon_updates_are_near_orthogonal() -> None:
+    torch.manual_seed(0)
+    values = torch.linalg.svdvals(orthogonal(torch.randn(2, 40, 24)))
+    assert 0.5 < values.min() and values.max() < 1.4
