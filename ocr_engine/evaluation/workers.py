@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import as_completed
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
 from tqdm import tqdm
@@ -43,6 +43,7 @@ def map_items(
     on time.
     """
     count = workers or max(1, min(_cores(), len(items) // MIN_ITEMS_PER_WORKER))
+    bar: Any
     with tqdm(total=len(items), desc=label, unit="page", disable=quiet, leave=False) as bar:
         if count == 1:
             return [_in_process(function, item, bar) for item in items]
@@ -53,7 +54,7 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _in_process(function: Callable[[Item], Result], item: Item, bar: "tqdm[None]") -> Outcome[Result]:
+def _in_process(function: Callable[[Item], Result], item: Item, bar: Any) -> Outcome[Result]:
     try:
         return Outcome(function(item))
     except Exception as error:  # noqa: BLE001 - one hostile page must not end the run; its reason is reported
@@ -67,7 +68,7 @@ def _in_pool(
     items: Sequence[Item],
     workers: int,
     timeout_s: float | None,
-    bar: "tqdm[None]",
+    bar: Any,
 ) -> list[Outcome[Result]]:
     context = multiprocessing.get_context("spawn")
     outcomes: dict[int, Outcome[Result]] = {}

@@ -37,12 +37,13 @@ _MATH = re.compile(r"\$\$(.*?)\$\$|\\\[(.*?)\\\]|\$(.*?)\$|\\\((.*?)\\\)", re.DO
 _DELIMITED = re.compile(r"\$\$(.*?)\$\$|\$(.*?)\$|\\\((.*?)\\\)", re.DOTALL)
 _HTML_TABLE = re.compile(r"<table.*?</table>", re.DOTALL)
 _CODE = re.compile(r"```(\w+)\n(.*?)```", re.DOTALL)
+# In upstream's order. The one-line form keeps the white space inside the braces, the other strips it.
 _WRAPPERS = (
-    re.compile(r"\\title\{(.*?)\}"),
-    re.compile(r"\\title\s*\{(.*?)\}", re.DOTALL),
-    re.compile(r"\\text\s*\{(.*?)\}", re.DOTALL),
-    re.compile(r"\\section\*?\{(.*?)\}"),
-    re.compile(r"\\section\*?\{(.*?)\}", re.DOTALL),
+    (re.compile(r"\\title\{(.*?)\}"), False),
+    (re.compile(r"\\title\s*\{(.*?)\}", re.DOTALL), True),
+    (re.compile(r"\\text\s*\{(.*?)\}", re.DOTALL), True),
+    (re.compile(r"\\section\*?\{(.*?)\}"), False),
+    (re.compile(r"\\section\*?\{(.*?)\}", re.DOTALL), True),
 )
 
 
@@ -128,10 +129,13 @@ def _code(content: str, blocks: list[Block]) -> str:
 
 
 def _unwrap(content: str) -> str:
-    for number, pattern in enumerate(_WRAPPERS):
-        strip = number in (1, 2, 4)
-        content = pattern.sub(lambda m, strip=strip: m[1].strip() if strip else m[1], content)
+    for pattern, strips in _WRAPPERS:
+        content = pattern.sub(_stripped if strips else r"\1", content)
     return content
+
+
+def _stripped(match: re.Match[str]) -> str:
+    return match[1].strip()
 
 
 def _texts(content: str, blocks: list[Block]) -> None:

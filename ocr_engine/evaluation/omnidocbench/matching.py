@@ -4,6 +4,8 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from ocr_engine.evaluation.metrics import edit_distance
 from ocr_engine.evaluation.omnidocbench import candidates as sides
 from ocr_engine.evaluation.omnidocbench import normalise
@@ -118,10 +120,14 @@ def _cells(links: list[Link], predicted: list[Block]) -> tuple[Block, ...]:
     """The cells of each predicted table without a target, as text blocks at the table's position."""
     unused = [predicted[i] for link in links if not link.targets for i in link.lines]
     return tuple(
-        replace(block, category=TEXT, content=cell)
+        replace(block, category=TEXT, kind=_cell_kind(block), content=cell)
         for block in unused
         for cell in normalise.cell_texts(block.content)
     )
+
+
+def _cell_kind(table: Block) -> str:
+    return TEXT if table.kind == table.category else table.kind
 
 
 def _with_norms(row: Row, *, html: bool = False) -> Row:
@@ -216,9 +222,9 @@ def _without_ignored(targets: list[Target], lines: list[Candidate]) -> tuple[lis
     """
     ignored = [target.norm for target in targets if target.category in IGNORED_CATEGORIES]
     costs = cost_matrix(ignored, [line.norm for line in lines])
-    taken = (costs < IGNORED_NEAR).any(axis=0)
+    taken = set(np.nonzero(costs < IGNORED_NEAR)[1].tolist())
     kept_targets = [i for i, target in enumerate(targets) if target.category not in IGNORED_CATEGORIES]
-    return kept_targets, [i for i in range(len(lines)) if not taken[i]]
+    return kept_targets, [i for i in range(len(lines)) if i not in taken]
 
 
 def _on_page(link: Link, kept_targets: list[int], kept_lines: list[int]) -> Link:

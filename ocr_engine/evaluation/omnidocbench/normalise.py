@@ -27,41 +27,12 @@ _FORMULA_DROPPED = tuple(
     )
 )
 # Deleted as plain substrings in this order: `\text` takes the head of `\textit`, and so on.
-_FORMULA_COMMANDS = [
-    "mathbf",
-    "mathrm",
-    "mathnormal",
-    "mathit",
-    "mathbb",
-    "mathcal",
-    "mathscr",
-    "mathfrak",
-    "mathsf",
-    "mathtt",
-    "textbf",
-    "text",
-    "boldmath",
-    "boldsymbol",
-    "operatorname",
-    "bm",
-    "symbfit",
-    "mathbfcal",
-    "symbf",
-    "scriptscriptstyle",
-    "notag",
-    "setlength",
-    "coloneqq",
-    "space",
-    "thickspace",
-    "thinspace",
-    "medspace",
-    "nobreakspace",
-    "negmedspace",
-    "quad",
-    "qquad",
-    "enspace",
-    "substackw",
-]
+_FORMULA_COMMANDS = re.findall(
+    r"\w+",
+    "mathbf mathrm mathnormal mathit mathbb mathcal mathscr mathfrak mathsf mathtt textbf text boldmath "
+    "boldsymbol operatorname bm symbfit mathbfcal symbf scriptscriptstyle notag setlength coloneqq space "
+    "thickspace thinspace medspace nobreakspace negmedspace quad qquad enspace substackw",
+)
 _FORMULA_LITERALS_V1_0 = (*("\\" + command for command in _FORMULA_COMMANDS), " ")
 _FORMULA_LITERALS_V1_5 = (
     *_FORMULA_LITERALS_V1_0,
@@ -99,16 +70,17 @@ def clean(raw: str) -> str:
 
 
 def latex_to_text(latex: str) -> str:
-    r"""LaTeX as Unicode text; as it is where the parser gives up."""
+    """LaTeX as Unicode text; as it is where the parser gives up."""
+    unicode_text = _to_unicode(latex)
+    return latex if unicode_text is None else unicode_text
+
+
+def _to_unicode(latex: str) -> str | None:
     try:
-        return _to_unicode(latex)
+        # A new converter each time: it remembers titles and authors.
+        return str(LatexNodes2Text().latex_to_text(latex))
     except Exception:  # noqa: BLE001 - the parser meets arbitrary model output and raises what it likes
-        return latex
-
-
-def _to_unicode(latex: str) -> str:
-    # A new converter each time: it remembers `\title` and `\author`.
-    return str(LatexNodes2Text().latex_to_text(latex))
+        return None
 
 
 def _inline_formulas_to_unicode(raw: str) -> str:
@@ -120,11 +92,10 @@ def _inline_formulas_to_unicode(raw: str) -> str:
         body = _ESCAPE.sub("", body)
         if not any(sign in body for sign in "\\^_"):
             continue
-        try:
-            unicode_text = _to_unicode(body + " " if body.endswith("\\") else body).strip()
-        except Exception:  # noqa: BLE001 - upstream keeps a formula its LaTeX parser chokes on, whatever the error
+        unicode_text = _to_unicode(body + " " if body.endswith("\\") else body)
+        if unicode_text is None:
             continue
-        replaced += [raw[position : match.start()], unicode_text]
+        replaced += [raw[position : match.start()], unicode_text.strip()]
         position = match.end()
     return "".join(replaced) + raw[position:]
 

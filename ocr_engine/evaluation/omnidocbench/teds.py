@@ -38,7 +38,7 @@ class Similarity:
 
 
 def teds(pred: str, gt: str) -> Similarity:
-    """Similarity of two normalised tables; 0 where one is empty, no table, or has a span that is no number."""
+    """Similarity of two normalised tables; 0 where one is empty, no table, or has a span like "a"."""
     return Similarity(_score(pred, gt, structure_only=False), _score(pred, gt, structure_only=True))
 
 
