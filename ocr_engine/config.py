@@ -149,7 +149,14 @@ READ_KEYS = (
     "engine.max_tokens", "engine.max_model_len", "engine.dtype",
 )  # fmt: skip
 """Keys that change what the model reads or answers: changing one means reading the page again."""
-WRITE_KEYS = ("output.layout", "output.figures", "output.overlays", "output.raw")
+WRITE_KEYS = (
+    "output.layout",
+    "output.merge",
+    "output.page_separator",
+    "output.figures",
+    "output.overlays",
+    "output.raw",
+)
 """Keys that change only how an answer is written: the stored raw text is used again."""
 
 
@@ -213,18 +220,18 @@ def _suggestion(key: str, path: tuple[str, ...], here: Iterable[str]) -> str:
     close = difflib.get_close_matches(key, list(here), 1, 0.5)
     if close:
         return f" (did you mean {'.'.join((*path, close[0]))}?)"
-    elsewhere = [dotted for dotted in keys() if dotted.rpartition(".")[2] == key]
+    elsewhere = [dotted for dotted in all_keys() if dotted.rpartition(".")[2] == key]
     return f" (did you mean {elsewhere[0]}?)" if elsewhere else ""
 
 
-def keys(cls: type = Config, path: tuple[str, ...] = ()) -> list[str]:
+def all_keys(cls: type = Config, path: tuple[str, ...] = ()) -> list[str]:
     """All config keys, dotted."""
     found: list[str] = []
     for item in dataclasses.fields(cls):
         factory = item.default_factory
         here = (*path, item.name)
         if isinstance(factory, type) and dataclasses.is_dataclass(factory):
-            found += keys(factory, here)
+            found += all_keys(factory, here)
         else:
             found.append(".".join(here))
     return found

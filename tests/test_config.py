@@ -1,4 +1,4 @@
-"""config.yaml is the reference of every key; wrong configs give one line that says what, where and what to do."""
+"""config.yaml is the reference of every key; a wrong config is one line: what, where and what to do."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ def test_shipped_config_equals_the_defaults() -> None:
 
 def test_shipped_config_lists_every_key_with_a_comment() -> None:
     shipped = yaml.safe_load(SHIPPED.read_text())
-    for key in config.keys():
+    for key in config.all_keys():
         value = shipped
         for name in key.split("."):
             assert name in value, f"config.yaml lacks {key}"

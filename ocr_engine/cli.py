@@ -1,0 +1,255 @@
+"""The command lines: arguments and config in, exit code out. The only module that prints and opens tools."""
+
+import argparse
+import asyncio
+import contextlib
+import logging
+import signal
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ocr_engine import __version__, log
+from ocr_engine import config as config_module
+from ocr_engine.config import Config
+from ocr_engine.engine.factory import create_engine
+from ocr_engine.errors import ExitCode, OcrError, UsageError
+from ocr_engine.log import logger
+from ocr_engine.outputs import run_files
+from ocr_engine.outputs.files import OutputNames, lock_output
+from ocr_engine.outputs.journal import Journal
+from ocr_engine.pages import sources
+from ocr_engine.pages.pool import RenderPool
+from ocr_engine.pipeline import Conversion, Tools
+from ocr_engine.progress import Progress
+from ocr_engine.records import Document, DocumentKind, PageStatus
+from ocr_engine.resume import Plan, Redo
+from ocr_engine.spec import MODES, PROMPTS
+
+Found = Iterable[Document | sources.Refused]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One of the entry scripts: its name, what it reads, and its words for --help."""
+
+    script: str
+    kind: DocumentKind
+    description: str
+    example: str
+
+
+PDF = Entry(
+    "batch_pdf.py",
+    DocumentKind.PDF,
+    "Convert PDFs to markdown: one file a page, one merged file a document, figures, a journal.",
+    "python batch_pdf.py papers/ --output out --pages 1-3 --mode base",
+)
+IMAGES = Entry(
+    "batch_images.py",
+    DocumentKind.IMAGE,
+    "Convert images to markdown; a TIFF with several pages is one document.",
+    'python batch_images.py scans/ --prompt locate --find "Total"',
+)
+
+
+def batch_pdf(argv: Sequence[str] | None = None) -> int:
+    """Entry of `batch_pdf.py`; returns the exit code."""
+    return _main(PDF, argv)
+
+
+def batch_images(argv: Sequence[str] | None = None) -> int:
+    """Entry of `batch_images.py`; returns the exit code."""
+    return _main(IMAGES, argv)
+
+
+def _main(entry: Entry, argv: Sequence[str] | None) -> int:
+    args = _parser(entry).parse_args(argv)
+    log.set_up(logging.ERROR if args.quiet else logging.DEBUG if args.verbose else logging.INFO)
+    try:
+        return _run(entry, args)
+    except (OcrError, KeyboardInterrupt, asyncio.CancelledError, BaseExceptionGroup) as error:
+        return _exit_code(entry, error)
+
+
+def _exit_code(entry: Entry, error: BaseException) -> int:
+    """Say in one line what ended the run. Anything unexpected is a bug of ours and keeps its traceback."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    if isinstance(error, OcrError):
+        print(f"{entry.script}: {error}", file=sys.stderr)
+        return int(error.exit_code)
+    if isinstance(error, (KeyboardInterrupt, asyncio.CancelledError)):
+        print(f"{entry.script}: stopped; the same command goes on from here", file=sys.stderr)
+        return int(ExitCode.INTERRUPTED)
+    raise error
+
+
+def _parser(entry: Entry) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=entry.script,
+        description=entry.description,
+        epilog=f"Example: {entry.example}\n"
+        "Every option is a key of config.yaml; running again does only what is missing.\n"
+        "Exit codes: 0 all done, 2 arguments or config, 3 no readable input, 4 engine did not start,\n"
+        "5 finished with failed pages, 130 interrupted.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("inputs", nargs="*", metavar="INPUT", help="files, folders, globs, or - for a list on stdin")
+    add("--config", type=Path, metavar="FILE", help="default: config.yaml here or beside the script")
+    add("--output", metavar="DIR", help="output.path")
+    add("--pages", metavar="RANGES", help="input.pages, such as 1-3,7,-1 (-1 is the last page)")
+    add("--max-pages", type=int, metavar="N", help="input.max_pages: stop each document after N pages")
+    add("--mode", metavar="MODE", help=f"mode: {', '.join(MODES)}")
+    add("--prompt", metavar="NAME", help=f"prompt: {', '.join(PROMPTS)}")
+    add("--find", metavar="TEXT", help="find: the text that --prompt locate looks for")
+    add("--model", metavar="MODEL", help="engine.model: auto, nano, a folder or a hub id")
+    add(
+        "--retry", metavar="STATUS,...", help="do pages again that ended so: failed, truncated, looped, blank"
+    )
+    add("--force", action="store_true", help="do everything again")
+    add("--dry-run", action="store_true", help="say what would be done, and do nothing")
+    add("--set", action="append", default=[], metavar="KEY=VALUE", help="any other key of config.yaml")
+    loudness = parser.add_mutually_exclusive_group()
+    loudness.add_argument("--quiet", action="store_true", help="errors only, no progress")
+    loudness.add_argument("--verbose", action="store_true", help="more about what is going on")
+    add("--version", action="version", version=__version__)
+    return parser
+
+
+def _load_config(args: argparse.Namespace) -> Config:
+    options = {
+        "input.path": args.inputs or None,
+        "input.pages": args.pages,
+        "input.max_pages": args.max_pages,
+        "output.path": args.output,
+        "mode": args.mode,
+        "prompt": args.prompt,
+        "find": args.find,
+        "engine.model": args.model,
+    }
+    overrides: dict[str, Any] = dict(config_module.parse_override(text) for text in args.set)
+    overrides |= {key: value for key, value in options.items() if value is not None}
+    config = config_module.load(_config_path(args.config), overrides)
+    sources.validate_page_ranges(config.input.pages)
+    return config
+
+
+def _config_path(given: Path | None) -> Path | None:
+    if given is not None:
+        return given
+    candidates = (Path("config.yaml"), Path(__file__).parents[1] / "config.yaml")
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def _redo(args: argparse.Namespace) -> Redo:
+    names = [name.strip() for name in (args.retry or "").split(",") if name.strip()]
+    known = [status.value for status in PageStatus]
+    for name in names:
+        if name not in known:
+            raise UsageError(f"--retry {name}: unknown status (one of: {', '.join(known)})")
+    return Redo(everything=args.force, statuses=frozenset(PageStatus(name) for name in names))
+
+
+def _run(entry: Entry, args: argparse.Namespace) -> int:
+    config, redo = _load_config(args), _redo(args)
+    paths = config.input.path
+    given = [paths] if isinstance(paths, str) else list(paths)
+    if not any(given):
+        raise UsageError("nothing to read: give an INPUT or set input.path in config.yaml")
+    found = sources.find(given, {entry.kind})
+    root = Path(config.output.path).expanduser()
+    with contextlib.ExitStack() as stack:
+        journal = stack.enter_context(contextlib.closing(Journal(root / "journal.jsonl")))
+        if not args.dry_run:
+            stack.enter_context(lock_output(root))
+            journal.open()
+        engine = create_engine(config)
+        info = engine.identify()
+        pool = stack.enter_context(
+            RenderPool(config.render, config.input.password, config.input.max_document_pages)
+        )
+        progress = stack.enter_context(Progress(quiet=args.quiet or args.dry_run))
+        names = OutputNames(journal.claims())
+        tools = Tools(root, engine, info, pool, journal, names, progress)
+        conversion = Conversion(config, tools, redo)
+        if args.dry_run:
+            return asyncio.run(_print_survey(conversion, found))
+        logger.info(info.reason)
+        return asyncio.run(_convert(entry, conversion, tools, found))
+
+
+async def _print_survey(conversion: Conversion, found: Found) -> int:
+    total = dict.fromkeys(Plan, 0)
+    async for item in conversion.survey(found):
+        counts = {plan: item.plans[plan] for plan in Plan}
+        total = {plan: total[plan] + counts[plan] for plan in Plan}
+        print(f"{log.printable(item.given)}: {item.reason or _plan_words(counts)}")
+    print(f"in all: {_plan_words(total)}")
+    return int(ExitCode.OK)
+
+
+def _plan_words(counts: dict[Plan, int]) -> str:
+    return (
+        f"{counts[Plan.READ]:,} pages to read, {counts[Plan.WRITE]:,} to write again from stored text, "
+        f"{counts[Plan.NOTHING]:,} unchanged"
+    )
+
+
+async def _convert(entry: Entry, conversion: Conversion, tools: Tools, found: Found) -> int:
+    """Run a conversion under this terminal's signals, and write the files about the run."""
+    task = asyncio.ensure_future(conversion.run(found))
+    _stop_on_signals(conversion, task)
+    try:
+        await task
+    finally:
+        tools.progress.close()
+        await tools.engine.stop()
+        run_files.write(tools.root, tools.journal, entry.script)
+    _summarise(conversion, tools)
+    return int(_outcome(conversion))
+
+
+def _stop_on_signals(conversion: Conversion, task: "asyncio.Future[None]") -> None:
+    """First signal: finish what is in flight. Second: stop now; the journal holds either way."""
+    loop = asyncio.get_running_loop()
+
+    def on_signal() -> None:
+        if conversion.stopping:
+            task.cancel()
+            return
+        conversion.stop()
+        logger.warning("stopping: pages in flight are finished first; once more stops at once")
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, on_signal)
+
+
+def _outcome(conversion: Conversion) -> ExitCode:
+    counts = conversion.counts
+    if conversion.stopping:
+        return ExitCode.INTERRUPTED
+    if not counts.documents:
+        return ExitCode.NO_INPUT
+    return ExitCode.OK if counts.all_well else ExitCode.PAGES_FAILED
+
+
+def _summarise(conversion: Conversion, tools: Tools) -> None:
+    counts = conversion.counts
+    words = ", ".join(f"{number:,} {status}" for status, number in counts.pages.items() if number)
+    logger.info(
+        "%s documents, pages: %s (%s unchanged); %.1f pages/s",
+        f"{counts.documents:,}",
+        words or "none",
+        f"{counts.unchanged:,}",
+        tools.progress.pages_per_s,
+    )
+    if not counts.all_well:
+        logger.warning(
+            "not everything was read: see %s; to try again: --retry failed,truncated,looped",
+            tools.root / "failures.csv",
+        )
+    logger.info("markdown is in %s", tools.root)

@@ -1,0 +1,287 @@
+"""The order of the stages and the window of pages in flight. The stages do the work; nothing flows back.
+
+found -> opened -> planned -> prepared (rendered, cut into views) -> generated -> parsed -> drawn -> saved ->
+journal. Pages of many documents share one window and end in any order; each carries its own index.
+"""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+from ocr_engine import stages
+from ocr_engine.config import Config
+from ocr_engine.engine.base import Engine, EngineInfo
+from ocr_engine.errors import InputError, RequestError, UsageError
+from ocr_engine.log import logger, printable
+from ocr_engine.outputs.document_folder import PageWriter
+from ocr_engine.outputs.drawing import DrawnPage, draw_outputs
+from ocr_engine.outputs.files import OutputNames
+from ocr_engine.outputs.journal import Journal
+from ocr_engine.outputs.writer import open_writer
+from ocr_engine.pages.pool import RenderPool
+from ocr_engine.pages.sources import Refused, parse_page_ranges
+from ocr_engine.progress import Progress
+from ocr_engine.records import Document, JournalRow, OpenedDocument, PageRecord, PageRef, PageStatus
+from ocr_engine.resume import Plan, Redo, plan_page
+
+P = ParamSpec("P")
+T = TypeVar("T")
+DOCUMENTS_AHEAD = 32
+"""Documents open at one time: enough one-page documents to keep the window full."""
+PAGES_AHEAD = 16
+"""Pages rendered beyond what the engine takes at once, so that it never waits for one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What a conversion works with; the caller opens and closes them."""
+
+    root: Path
+    engine: Engine
+    info: EngineInfo
+    pool: RenderPool
+    journal: Journal
+    names: OutputNames
+    progress: Progress
+
+
+@dataclass(slots=True)
+class Counts:
+    """What became of this run's documents and pages."""
+
+    pages: dict[PageStatus, int] = field(default_factory=lambda: dict.fromkeys(PageStatus, 0))
+    unchanged: int = 0
+    documents: int = 0
+    unreadable: int = 0
+
+    @property
+    def all_well(self) -> bool:
+        """Whether no page or document needs a second look."""
+        bad = (PageStatus.FAILED, PageStatus.TRUNCATED, PageStatus.LOOPED)
+        return not self.unreadable and not any(self.pages[status] for status in bad)
+
+
+@dataclass(frozen=True, slots=True)
+class Surveyed:
+    """What a run would do with one input: why it cannot be read, or how many pages need what."""
+
+    given: str
+    reason: str
+    plans: Counter[Plan] = field(default_factory=Counter)
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """A page on its way: what it is, its name below the output folder, the fingerprint it will carry."""
+
+    ref: PageRef
+    request_id: str
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What reading a page gave: its record, its raw text, and the seconds each stage took."""
+
+    record: PageRecord
+    raw: str
+    seconds: dict[str, float]
+
+
+class Conversion:
+    """One run over some inputs."""
+
+    def __init__(self, config: Config, tools: Tools, redo: Redo) -> None:
+        self._config = config
+        self._tools = tools
+        self._redo = redo
+        self._mode = stages.mode_of(config)
+        self._rows = tools.journal.latest()
+        self._documents = asyncio.Semaphore(DOCUMENTS_AHEAD)
+        self._window = asyncio.Semaphore(config.engine.in_flight or tools.info.capacity + PAGES_AHEAD)
+        self._engine_start: asyncio.Task[None] | None = None
+        # One thread writes: the files of a page, then its journal line, never interleaved.
+        self._writing = ThreadPoolExecutor(max_workers=1, thread_name_prefix="writer")
+        self.stopping = False
+        """Whether `stop` was asked for."""
+        self.counts = Counts()
+
+    def stop(self) -> None:
+        """Take up nothing new; pages in flight end normally."""
+        self.stopping = True
+
+    async def run(self, found: Iterable[Document | Refused]) -> None:
+        """Convert everything found.
+
+        Raises:
+            EngineError: the engine did not start or died; what is done is in the journal.
+            OutputError: the output folder cannot be written.
+        """
+        try:
+            async with asyncio.TaskGroup() as group:
+                for item in found:
+                    if self.stopping:
+                        break
+                    if isinstance(item, Refused):
+                        await self._end_document(item.given, PageStatus.FAILED, item.reason)
+                        continue
+                    await self._documents.acquire()
+                    group.create_task(self._convert_document(item))
+        finally:
+            if self._engine_start is not None:
+                self._engine_start.cancel()
+            self._writing.shutdown()
+
+    async def survey(self, found: Iterable[Document | Refused]) -> AsyncIterator[Surveyed]:
+        """What `run` would do, document by document, doing none of it."""
+        for item in found:
+            if isinstance(item, Refused):
+                yield Surveyed(item.given, item.reason)
+                continue
+            try:
+                opened, indexes = await self._open(item)
+            except (InputError, UsageError) as error:
+                yield Surveyed(item.given, str(error))
+            else:
+                pages = self._pages(opened, indexes)
+                yield Surveyed(item.given, "", Counter(self._plan(page) for page in pages))
+
+    async def _convert_document(self, document: Document) -> None:
+        try:
+            opened, indexes = await self._open(document)
+        except InputError as error:
+            await self._end_document(document.given, PageStatus.FAILED, str(error))
+        except UsageError as error:
+            await self._end_document(document.given, PageStatus.SKIPPED, str(error))
+        else:
+            self.counts.documents += 1
+            self._tools.progress.add_total(len(indexes))
+            await self._convert_pages(opened, indexes)
+        finally:
+            self._documents.release()
+
+    async def _open(self, document: Document) -> tuple[OpenedDocument, tuple[int, ...]]:
+        opened = await asyncio.wrap_future(self._tools.pool.open(document))
+        indexes = parse_page_ranges(self._config.input.pages, opened.page_count)
+        return opened, indexes[: self._config.input.max_pages or None]
+
+    def _pages(self, opened: OpenedDocument, indexes: tuple[int, ...]) -> Iterator[_Page]:
+        folder = self._tools.names.folder_for(opened.document)
+        for index in indexes:
+            ref = PageRef(opened.document, opened.content_id, index, opened.page_count, opened.backend)
+            page_print = stages.page_fingerprint(self._config, ref, self._tools.info.model_id)
+            yield _Page(ref, f"{folder}/pages/{ref.number:04d}", page_print)
+
+    def _plan(self, page: _Page) -> Plan:
+        return plan_page(self._row(page), page.fingerprint, self._tools.root, self._redo)
+
+    def _row(self, page: _Page) -> JournalRow | None:
+        return self._rows.get((page.ref.document.given, page.ref.number))
+
+    async def _convert_pages(self, opened: OpenedDocument, indexes: tuple[int, ...]) -> None:
+        writer = self._writer(opened.document)
+        changed = False
+        async with asyncio.TaskGroup() as group:
+            for page in self._pages(opened, indexes):
+                plan = self._plan(page)
+                if plan is Plan.NOTHING:
+                    self._count_unchanged(page)
+                    continue
+                await self._window.acquire()
+                if self.stopping:
+                    self._window.release()
+                    return
+                if not changed:
+                    # A merged file on disk is out of date from here on; gone, it cannot pass for done.
+                    await self._write(writer.unmerge)
+                    changed = True
+                group.create_task(self._convert_page(page, writer, plan))
+        if changed or not writer.merged:
+            await self._write(writer.merge)
+
+    def _writer(self, document: Document) -> PageWriter:
+        folder = self._tools.names.folder_for(document)
+        return open_writer(self._tools.root, folder, self._config.output, document.relative.name)
+
+    async def _convert_page(self, page: _Page, writer: PageWriter, plan: Plan) -> None:
+        try:
+            stored = await self._write(writer.stored, page.ref.number) if plan is Plan.WRITE else None
+            if stored is None:
+                read = await self._read(page)
+            else:
+                record, raw = stored
+                read = _Read(stages.parsed_again(record, raw, page.fingerprint), raw, {})
+            await self._save(page, writer, read)
+        finally:
+            self._window.release()
+
+    async def _read(self, page: _Page) -> _Read:
+        started = time.perf_counter()
+        try:
+            task = partial(stages.prepare, mode=self._mode)
+            prepared = await asyncio.wrap_future(self._tools.pool.run(page.ref, task))
+            await self._engine_ready()
+            request = stages.request_for(self._config, prepared.views, page.request_id)
+            generation = await self._tools.engine.generate(request)
+        except (InputError, RequestError) as error:
+            record = stages.failed_record(self._config, page.ref, str(error), page.fingerprint)
+            return _Read(record, "", {"total": time.perf_counter() - started})
+        record = stages.read_record(self._config, page.ref, prepared.geometry, generation, page.fingerprint)
+        seconds = {
+            "render": prepared.seconds,
+            "engine": generation.seconds,
+            "total": time.perf_counter() - started,
+        }
+        return _Read(record, generation.text, seconds)
+
+    async def _engine_ready(self) -> None:
+        """Start the engine when the first page needs it: a run with nothing to read never does."""
+        if self._engine_start is None:
+            self._engine_start = asyncio.create_task(self._tools.engine.start())
+        await asyncio.shield(self._engine_start)
+
+    async def _save(self, page: _Page, writer: PageWriter, read: _Read) -> None:
+        drawn, record = await self._draw(page, read.record)
+        texts = stages.texts_of(self._config, record, read.raw)
+        outputs = await self._write(writer.save_page, record, texts, drawn)
+        row = stages.journal_row(page.ref, record, outputs, read.seconds, len(texts.markdown))
+        await self._write(self._tools.journal.append, row)
+        self.counts.pages[record.status] += 1
+        self._tools.progress.page_ended(record.status, record.text_tokens)
+        if record.status is PageStatus.FAILED:
+            logger.warning("%s: %s", printable(str(page.ref)), record.reason)
+
+    async def _draw(self, page: _Page, record: PageRecord) -> tuple[DrawnPage | None, PageRecord]:
+        figures, overlay = stages.drawings_wanted(self._config, record)
+        if not figures and not overlay:
+            return None, record
+        task = partial(draw_outputs, blocks=record.blocks, figures=figures, overlay=overlay)
+        try:
+            return await asyncio.wrap_future(self._tools.pool.run(page.ref, task)), record
+        except InputError as error:
+            return None, replace(record, reason=f"text read, but its figures were not cropped: {error}")
+
+    def _count_unchanged(self, page: _Page) -> None:
+        row = self._row(page)
+        assert row is not None, "only a page with a row needs nothing"
+        self.counts.unchanged += 1
+        self.counts.pages[row.status] += 1
+        self._tools.progress.page_ended(row.status, 0)
+
+    async def _end_document(self, given: str, status: PageStatus, reason: str) -> None:
+        """Record a document without pages, once: a rerun adds no equal line."""
+        self.counts.unreadable += status is PageStatus.FAILED
+        logger.warning("%s: %s", printable(given), reason)
+        row = JournalRow(given, None, status, reason, fingerprint="")
+        if self._rows.get((given, None)) != row:
+            await self._write(self._tools.journal.append, row)
+
+    async def _write(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        call = partial(function, *args, **kwargs)
+        return await asyncio.get_running_loop().run_in_executor(self._writing, call)

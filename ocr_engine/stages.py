@@ -1,0 +1,162 @@
+"""The steps of one page between the packages: what to ask, what the answer means, what to write.
+
+Each is a plain function of its arguments, so that the local pipeline and a cluster run share them.
+"""
+
+import time
+from dataclasses import dataclass, replace
+
+from ocr_engine.config import READ_KEYS, WRITE_KEYS, Config, fingerprint
+from ocr_engine.pages.views import make_views
+from ocr_engine.records import (
+    FinishReason,
+    Generation,
+    GenerationRequest,
+    JournalRow,
+    PageGeometry,
+    PageImage,
+    PageRecord,
+    PageRef,
+    PageStatus,
+    PageTexts,
+    PageViews,
+    ParsedText,
+)
+from ocr_engine.spec import LOCATE_SLOT, PROMPTS, Mode, resolve_mode
+from ocr_engine.text import official
+from ocr_engine.text.grounding import parse
+from ocr_engine.text.markdown import to_markdown
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedPage:
+    """A page ready for the engine, as it comes back from a render worker."""
+
+    views: PageViews
+    geometry: PageGeometry
+    backend: str
+    seconds: float
+
+
+def prepare(page: PageImage, mode: Mode) -> PreparedPage:
+    """Cut the views of a rendered page; runs in the render worker, so the page's pixels stay there."""
+    started = time.perf_counter()
+    views = make_views(page.image, mode)
+    return PreparedPage(views, page.geometry, page.backend, time.perf_counter() - started)
+
+
+def mode_of(config: Config) -> Mode:
+    """The configured mode with its tile limit."""
+    return resolve_mode(config.mode, config.max_tiles)
+
+
+def prompt_of(config: Config) -> str:
+    """The exact prompt text: an official one by name, the text to find filled in, or a custom one."""
+    prompt = PROMPTS.get(config.prompt, config.prompt)
+    return prompt.replace(LOCATE_SLOT, config.find) if config.prompt == "locate" else prompt
+
+
+def page_fingerprint(config: Config, ref: PageRef, model_id: str) -> str:
+    """`READ.WRITE`: the first half names what was read, the second how it was written.
+
+    Two runs agree on a half exactly when nothing it depends on changed: file content, page, model and
+    the keys of `READ_KEYS`, or the keys of `WRITE_KEYS`.
+    """
+    read = fingerprint(config, READ_KEYS, ref.content_id, str(ref.index), model_id)
+    return f"{read}.{fingerprint(config, WRITE_KEYS)}"
+
+
+def request_for(config: Config, views: PageViews, request_id: str) -> GenerationRequest:
+    """What the engine is asked for these views."""
+    engine = config.engine
+    return GenerationRequest(
+        request_id=request_id,
+        views=views,
+        prompt=prompt_of(config),
+        max_tokens=engine.max_tokens,
+        ngram_size=engine.ngram.size,
+        ngram_window=engine.ngram.window,
+    )
+
+
+def status_of(generation: Generation) -> tuple[PageStatus, str]:
+    """The page's status and reason, from how generation ended."""
+    if generation.finish_reason is not FinishReason.STOP:
+        return PageStatus.TRUNCATED, f"no end of sequence within {generation.output_tokens:,} tokens"
+    if not generation.text.strip():
+        return PageStatus.BLANK, "the model found nothing to read"
+    return PageStatus.DONE, ""
+
+
+def read_record(
+    config: Config, ref: PageRef, geometry: PageGeometry, generation: Generation, page_print: str
+) -> PageRecord:
+    """The record of a page that was read."""
+    parsed = parse(generation.text, figure_stem=figure_stem(ref.number))
+    status, reason = status_of(generation)
+    return PageRecord(
+        page=ref.number,
+        status=status,
+        reason=reason,
+        fingerprint=page_print,
+        mode=config.mode,
+        prompt=config.prompt,
+        blocks=parsed.blocks,
+        geometry=geometry,
+        finish_reason=generation.finish_reason,
+        vision_tokens=generation.vision_tokens,
+        text_tokens=generation.output_tokens,
+        repairs=parsed.repairs,
+    )
+
+
+def parsed_again(record: PageRecord, raw: str, page_print: str) -> PageRecord:
+    """The record of a page whose stored raw text is written anew."""
+    parsed = parse(raw, figure_stem=figure_stem(record.page))
+    return replace(record, blocks=parsed.blocks, repairs=parsed.repairs, fingerprint=page_print)
+
+
+def figure_stem(page_number: int) -> str:
+    """What the names of a page's figures start with."""
+    return f"{page_number:04d}"
+
+
+def failed_record(config: Config, ref: PageRef, reason: str, page_print: str) -> PageRecord:
+    """The record of a page that could not be read."""
+    return PageRecord(ref.number, PageStatus.FAILED, reason, page_print, config.mode, config.prompt)
+
+
+def texts_of(config: Config, record: PageRecord, raw: str) -> PageTexts:
+    """Every text the chosen layout writes for a page."""
+    if config.output.layout == "official":
+        return PageTexts(raw, det=official.page_det(raw), mmd=official.page_mmd(raw, record.page - 1))
+    return PageTexts(raw, markdown=to_markdown(ParsedText(record.blocks), link_prefix="../figures/"))
+
+
+def drawings_wanted(config: Config, record: PageRecord) -> tuple[bool, bool]:
+    """Whether figures have to be cropped, and whether the page has to be drawn with its boxes."""
+    figures = config.output.figures and any(block.figures for block in record.blocks)
+    overlay = config.output.overlays and any(block.boxes for block in record.blocks)
+    return figures, overlay
+
+
+def journal_row(
+    ref: PageRef, record: PageRecord, outputs: tuple[str, ...], seconds: dict[str, float], chars: int
+) -> JournalRow:
+    """The line that says a page is done, written after its files."""
+    return JournalRow(
+        document=ref.document.given,
+        page=record.page,
+        status=record.status,
+        reason=record.reason,
+        fingerprint=record.fingerprint,
+        outputs=outputs,
+        attempts=record.attempts,
+        seconds={stage: round(value, 4) for stage, value in seconds.items()},
+        extra={
+            "mode": record.mode,
+            "chars": chars,
+            "vision_tokens": record.vision_tokens,
+            "text_tokens": record.text_tokens,
+        },
+    )

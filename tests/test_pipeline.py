@@ -1,0 +1,189 @@
+"""From files to files on the replay engine: every input accounted for, resumable, comparable."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pymupdf
+import pytest
+
+from ocr_engine.cli import batch_images, batch_pdf
+from ocr_engine.errors import ExitCode
+
+ROOT = Path(__file__).parent.parent
+SAMPLES = ROOT / "samples"
+REPLAY = (
+    "--config",
+    str(ROOT / "config.yaml"),
+    "--quiet",
+    "--set",
+    "engine.backend=replay",
+    "--set",
+    "render.workers=1",
+)
+
+
+def run_pdf(*args: str | Path) -> int:
+    return batch_pdf([*map(str, args), *REPLAY])
+
+
+def make_pdf(path: Path, pages: int, text: str = "page") -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    document = pymupdf.open()
+    for number in range(1, pages + 1):
+        document.new_page(width=200, height=300).insert_text((20, 40), f"{text} {number}")
+    document.save(path)
+    return path
+
+
+def rows(output: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (output / "journal.jsonl").read_text().splitlines()]
+
+
+def tree(output: Path) -> dict[str, bytes]:
+    """Every file below a document's folder: what a run promises to be the same each time."""
+    top = {"journal.jsonl", "run.json", "timings.csv", "failures.csv", ".lock"}
+    return {
+        str(path.relative_to(output)): path.read_bytes()
+        for path in sorted(output.rglob("*"))
+        if path.is_file() and path.relative_to(output).parts[0] not in top
+    }
+
+
+def test_samples_become_pages_figures_a_merged_file_and_a_journal(tmp_path: Path) -> None:
+    assert run_pdf(SAMPLES, "--output", tmp_path, "--set", "output.overlays=true") is ExitCode.OK
+    folder = tmp_path / "handbook"
+    names = set(tree(tmp_path))
+    for number in range(1, 6):
+        expected = {f"pages/000{number}.md", f"pages/000{number}.raw.md", f"figures/000{number}-1.jpg"}
+        assert {f"handbook/{name}" for name in (*expected, f"layout/000{number}.jpg")} <= names
+    merged = (folder / "handbook.md").read_text()
+    assert merged.count("# A page without a model") == 5
+    assert "<!-- page 5 -->" in merged and "](figures/0005-1.jpg)" in merged and "<|ref|>" not in merged
+    assert "](../figures/0001-1.jpg)" in (folder / "pages/0001.md").read_text()
+    records = [json.loads(line) for line in (folder / "pages.jsonl").read_text().splitlines()]
+    assert [record["page"] for record in records] == [1, 2, 3, 4, 5]
+    assert {record["vision_tokens"] for record in records} == {903}
+    assert sorted(row["page"] for row in rows(tmp_path)) == [1, 2, 3, 4, 5]
+    assert {row["status"] for row in rows(tmp_path)} == {"done"}
+    effective = json.loads((tmp_path / "run.json").read_text())
+    assert effective["config"]["engine"]["backend"] == "replay"
+    assert len((tmp_path / "timings.csv").read_text().splitlines()) == 6
+
+
+def test_a_rerun_does_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run_pdf(SAMPLES, "--output", tmp_path) is ExitCode.OK
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if "handbook" in str(path)}
+    journal = (tmp_path / "journal.jsonl").read_bytes()
+    monkeypatch.setattr("ocr_engine.engine.replay.ReplayEngine.generate", None)
+    assert run_pdf(SAMPLES, "--output", tmp_path) is ExitCode.OK
+    assert {
+        path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if "handbook" in str(path)
+    } == before
+    assert (tmp_path / "journal.jsonl").read_bytes() == journal
+
+
+def test_an_output_key_rewrites_from_stored_text_without_the_engine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run_pdf(SAMPLES, "--output", tmp_path) is ExitCode.OK
+    monkeypatch.setattr("ocr_engine.engine.replay.ReplayEngine.generate", None)
+    assert (
+        run_pdf(SAMPLES, "--output", tmp_path, "--set", "output.page_separator=== {page} ==") is ExitCode.OK
+    )
+    assert "== 4 ==" in (tmp_path / "handbook/handbook.md").read_text()
+
+
+def test_a_changed_page_selection_or_mode_redoes_just_that(tmp_path: Path) -> None:
+    assert run_pdf(SAMPLES, "--output", tmp_path, "--pages", "1-2") is ExitCode.OK
+    assert run_pdf(SAMPLES, "--output", tmp_path, "--pages", "2-3") is ExitCode.OK
+    assert [row["page"] for row in rows(tmp_path)] == [1, 2, 3]
+    assert run_pdf(SAMPLES, "--output", tmp_path, "--pages", "3", "--mode", "base") is ExitCode.OK
+    assert [row["page"] for row in rows(tmp_path)] == [1, 2, 3, 3]
+    merged = (tmp_path / "handbook/handbook.md").read_text()
+    assert [f"<!-- page {n} -->" in merged for n in range(1, 6)] == [True, True, True, False, False]
+
+
+def test_a_changed_document_is_read_again(tmp_path: Path) -> None:
+    source = make_pdf(tmp_path / "in/a.pdf", 2)
+    assert run_pdf(tmp_path / "in", "--output", tmp_path / "out") is ExitCode.OK
+    make_pdf(source, 3, "other")
+    assert run_pdf(tmp_path / "in", "--output", tmp_path / "out") is ExitCode.OK
+    assert sorted(row["page"] for row in rows(tmp_path / "out")) == [1, 1, 2, 2, 3]
+
+
+def test_bad_inputs_are_recorded_and_do_not_stop_the_others(tmp_path: Path) -> None:
+    inputs = tmp_path / "in"
+    make_pdf(inputs / "good.pdf", 1)
+    (inputs / "broken.pdf").write_bytes(b"%PDF-1.7 nothing")
+    (inputs / "page.pdf").write_text("<html><body>sign in</body></html>")
+    code = run_pdf(inputs, tmp_path / "missing.pdf", "--output", tmp_path / "out")
+    assert code is ExitCode.PAGES_FAILED
+    by_name = {Path(row["document"]).name: row for row in rows(tmp_path / "out")}
+    assert set(by_name) == {"good.pdf", "broken.pdf", "page.pdf", "missing.pdf"}
+    assert by_name["good.pdf"]["status"] == "done"
+    for name in ("broken.pdf", "page.pdf", "missing.pdf"):
+        assert by_name[name]["status"] == "failed" and by_name[name]["page"] is None
+        assert by_name[name]["reason"]
+    failures = (tmp_path / "out/failures.csv").read_text()
+    assert "broken.pdf" in failures and "good.pdf" not in failures
+    lines = len(rows(tmp_path / "out"))
+    assert run_pdf(inputs, tmp_path / "missing.pdf", "--output", tmp_path / "out") is ExitCode.PAGES_FAILED
+    assert len(rows(tmp_path / "out")) == lines
+
+
+def test_a_failed_page_keeps_its_slot_and_is_retried_on_request(tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    assert run_pdf(SAMPLES, "--output", first) is ExitCode.OK
+    raw = first / "handbook/pages/0003.raw.md"
+    kept = raw.read_bytes()
+    raw.unlink()
+    replay = ("--output", second, "--set", f"engine.replay_from={first}")
+    assert run_pdf(SAMPLES, *replay) is ExitCode.PAGES_FAILED
+    merged = (second / "handbook/handbook.md").read_text()
+    assert "<!-- page 3 -->" in merged and "failed" in merged
+    assert run_pdf(SAMPLES, *replay) is ExitCode.PAGES_FAILED
+    raw.write_bytes(kept)
+    assert run_pdf(SAMPLES, *replay, "--retry", "failed") is ExitCode.OK
+    assert [row["page"] for row in rows(second)].count(3) == 2
+    assert tree(second)["handbook/handbook.md"] == tree(first)["handbook/handbook.md"]
+
+
+def test_two_runs_give_the_same_bytes(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        assert run_pdf(SAMPLES, "--output", tmp_path / name) is ExitCode.OK
+    assert tree(tmp_path / "one") == tree(tmp_path / "two")
+
+
+def test_a_removed_file_is_made_again(tmp_path: Path) -> None:
+    assert run_pdf(SAMPLES, "--output", tmp_path) is ExitCode.OK
+    before = tree(tmp_path)
+    (tmp_path / "handbook/pages/0002.md").unlink()
+    (tmp_path / "handbook/handbook.md").unlink()
+    assert run_pdf(SAMPLES, "--output", tmp_path) is ExitCode.OK
+    assert tree(tmp_path) == before
+
+
+def test_inputs_that_would_collide_get_names_of_their_own(tmp_path: Path) -> None:
+    inputs = tmp_path / "in"
+    make_pdf(inputs / "report.pdf", 1)
+    shutil.copy(inputs / "report.pdf", inputs / "report.PDF")
+    make_pdf(inputs / "sub/report.pdf", 1)
+    assert run_pdf(inputs, inputs / "sub/report.pdf", "--output", tmp_path / "out") is ExitCode.OK
+    folders = {str(Path(row["outputs"][0]).parent.parent) for row in rows(tmp_path / "out")}
+    assert len(folders) == 3 and {"report", "sub/report"} <= folders
+
+
+def test_images_become_documents(tmp_path: Path) -> None:
+    assert batch_images([str(SAMPLES), "--output", str(tmp_path), *REPLAY]) is ExitCode.OK
+    assert {row["document"].rpartition("/")[2] for row in rows(tmp_path)} == {"note.png", "letter.jpg"}
+    assert (tmp_path / "images/note/note.md").is_file()
+
+
+def test_official_layout_writes_the_official_names(tmp_path: Path) -> None:
+    assert run_pdf(SAMPLES, "--output", tmp_path, "--set", "output.layout=official") is ExitCode.OK
+    names = {str(Path(name).name) for name in tree(tmp_path)}
+    assert {"handbook.mmd", "handbook_det.mmd", "handbook_layouts.pdf", "0_0.jpg", "4_0.jpg"} <= names
+    det = next(tmp_path.rglob("handbook_det.mmd")).read_text()
+    assert det.count("<--- Page Split --->") == 5 and det.count("<|det|>") == 30
