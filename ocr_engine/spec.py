@@ -9,16 +9,15 @@ from types import MappingProxyType
 
 from ocr_engine.errors import UsageError
 
+OCR, OCR2 = FAMILIES = ("deepseek-ocr", "deepseek-ocr-2")
 PATCH_SIZE_PX = 16
 DOWNSAMPLE = 4
 BOX_SCALE = 999
 """Boxes are integers 0..999; `pixel = int(value / 999 * size)` on the rendered page, not the padded view."""
 PAD_COLOR = (127, 127, 127)
 """Grey around the page in the global view: `int(0.5 * 255)`."""
-UNTILED_MAX_PX = 640
-"""A page no larger than this on both sides gets no tiles, whatever the tile size (official literal)."""
-
-FAMILIES = ("deepseek-ocr", "deepseek-ocr-2")
+UNTILED_MAX_PX = MappingProxyType({OCR: 640, OCR2: 768})
+"""A page no larger than this on both sides gets no tiles, whatever the tile size (official literals)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,16 +35,12 @@ class Mode:
     stretch: bool = False
     min_tiles: int = 2
     max_tiles: int = 6
+    family: str = OCR
 
     @property
-    def base_queries(self) -> int:
-        """Visual tokens along one side of the global view."""
-        return queries(self.base_size_px)
-
-    @property
-    def tile_queries(self) -> int:
-        """Visual tokens along one side of a tile."""
-        return queries(self.tile_size_px)
+    def untiled_max_px(self) -> int:
+        """A page no larger than this on both sides gets no tiles."""
+        return UNTILED_MAX_PX[self.family]
 
 
 def queries(size_px: int) -> int:
@@ -53,14 +48,16 @@ def queries(size_px: int) -> int:
     return -(-(size_px // PATCH_SIZE_PX) // DOWNSAMPLE)
 
 
-def view_tokens(base_size_px: int, tile_size_px: int, columns: int, rows: int) -> int:
-    """Visual tokens of a page: each row of queries ends in a newline token, one separator ends the page.
+def view_tokens(base_size_px: int, tile_size_px: int, columns: int, rows: int, family: str = OCR) -> int:
+    """Visual tokens of a page: one a query, one separator, and in DeepSeek-OCR one at the end of each row.
 
     `columns` x `rows` tiles of `tile_size_px`; 1 x 1 means no tiles (official `image_process.py`).
     """
+    newline = 1 if family == OCR else 0
     side, tile_side = queries(base_size_px), queries(tile_size_px)
     tiled = columns * rows > 1
-    return side * (side + 1) + (rows * tile_side * (columns * tile_side + 1) if tiled else 0) + 1
+    tiles = rows * tile_side * (columns * tile_side + newline) if tiled else 0
+    return side * (side + newline) + tiles + 1
 
 
 MODES: Mapping[str, Mode] = MappingProxyType(
@@ -73,21 +70,45 @@ MODES: Mapping[str, Mode] = MappingProxyType(
         "gundam-m": Mode("gundam-m", 1280, 1024, crop=True),
     }
 )
+MODES_OCR2: Mapping[str, Mode] = MappingProxyType(
+    {
+        "small": Mode("small", 768, 768, stretch=True, family=OCR2),
+        "base": Mode("base", 1024, 1024, family=OCR2),
+        "gundam": Mode("gundam", 1024, 768, crop=True, family=OCR2),
+    }
+)
+"""DeepSeek-OCR-2 has learned queries for views of 768 and 1024 px alone, so it has no other modes."""
+FAMILY_MODES: Mapping[str, Mapping[str, Mode]] = MappingProxyType({OCR: MODES, OCR2: MODES_OCR2})
 MAX_TILES_LIMIT = 9
 """The Hugging Face code allows 9 tiles, the vLLM scripts 6; more was never trained."""
+MAX_TILES_OCR2 = 6
+"""All official code of DeepSeek-OCR-2 stops at 6 tiles."""
 
 
-def resolve_mode(mode: "Mode | str", max_tiles: int | None = None) -> Mode:
-    """The mode of that name, with its tile limit replaced where `max_tiles` is given.
+def resolve_mode(mode: "Mode | str", max_tiles: int | None = None, family: str = OCR) -> Mode:
+    """The mode of that name in a model family, with its tile limit replaced where `max_tiles` is given.
 
     Raises:
-        UsageError: the name is unknown.
+        UsageError: the name is unknown, or the family has no such mode or not so many tiles.
     """
     if isinstance(mode, str):
-        if mode not in MODES:
-            raise UsageError(f"mode {mode!r}: unknown (one of: {', '.join(MODES)})")
-        mode = MODES[mode]
-    return mode if max_tiles is None else replace(mode, max_tiles=max_tiles)
+        mode = _mode_of_family(mode, family)
+    if max_tiles is None:
+        return mode
+    if mode.family == OCR2 and max_tiles > MAX_TILES_OCR2:
+        raise UsageError(f"max_tiles: {max_tiles}: {OCR2} was trained with at most {MAX_TILES_OCR2} tiles")
+    return replace(mode, max_tiles=max_tiles)
+
+
+def _mode_of_family(name: str, family: str) -> Mode:
+    modes = FAMILY_MODES[family]
+    if name in modes:
+        return modes[name]
+    known = ", ".join(modes)
+    if name in MODES:
+        sizes = " and ".join(map(str, sorted({mode.tile_size_px for mode in modes.values()})))
+        raise UsageError(f"mode {name!r}: {family} knows views of {sizes} px alone (one of: {known})")
+    raise UsageError(f"mode {name!r}: unknown (one of: {known})")
 
 
 PROMPTS: Mapping[str, str] = MappingProxyType(

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from ocr_engine.errors import UsageError
-from ocr_engine.spec import UNTILED_MAX_PX, Mode, resolve_mode
+from ocr_engine.spec import Mode, resolve_mode, view_tokens
 
 Grid = tuple[int, int]
 
@@ -47,7 +47,7 @@ def choose_grid(width: int, height: int, mode: Mode | str) -> Grid:
         UsageError: unknown mode, or tile limits outside 2..9.
     """
     mode = resolve_mode(mode)
-    if not mode.crop or (width <= UNTILED_MAX_PX and height <= UNTILED_MAX_PX):
+    if not mode.crop or (width <= mode.untiled_max_px and height <= mode.untiled_max_px):
         return (1, 1)
     best, best_difference = (1, 1), float("inf")
     for columns, rows in _candidates(mode):
@@ -61,14 +61,12 @@ def choose_grid(width: int, height: int, mode: Mode | str) -> Grid:
 def visual_tokens(width: int, height: int, mode: Mode | str) -> int:
     """The number of `<image>` placeholders of a page: patches, line ends and the view separator.
 
-    Tiny 73, Small 111, Base 273, Large 421; Gundam 273 to 933 (an A4 page 903).
+    Tiny 73, Small 111, Base 273, Large 421; Gundam 273 to 933 (an A4 page 903). DeepSeek-OCR-2, which has no
+    line ends: 257, and 144 more a tile (an A4 page 1121).
     """
     mode = resolve_mode(mode)
     columns, rows = choose_grid(width, height, mode)
-    base = (mode.base_queries + 1) * mode.base_queries + 1
-    if (columns, rows) == (1, 1):
-        return base
-    return base + (mode.tile_queries * columns + 1) * mode.tile_queries * rows
+    return view_tokens(mode.base_size_px, mode.tile_size_px, columns, rows, mode.family)
 
 
 def _candidates(mode: Mode) -> tuple[Grid, ...]:
