@@ -5,6 +5,7 @@ Knows nothing of what the function does. Functions and items must be picklable (
 
 import multiprocessing
 import os
+import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import as_completed
 from dataclasses import dataclass
@@ -43,8 +44,10 @@ def map_items(
     on time.
     """
     count = workers or max(1, min(_cores(), len(items) // MIN_ITEMS_PER_WORKER))
-    bar: Any
-    with tqdm(total=len(items), desc=label, unit="page", disable=quiet, leave=False) as bar:
+    # Without a terminal: nothing for short runs, then a line every 30 s.
+    pause_s = 0.1 if sys.stderr.isatty() else 30.0
+    options = {"unit": "page", "mininterval": pause_s, "delay": pause_s, "leave": False}
+    with tqdm(total=len(items), desc=label, disable=quiet, **options) as bar:
         if count == 1:
             return [_in_process(function, item, bar) for item in items]
         return _in_pool(function, items, count, timeout_s, bar)

@@ -1,0 +1,6 @@
+"""Score predictions on OmniDocBench, Fox or olmOCR-bench. See --help."""
+
+from ocr_engine.evaluation.cli import main
+
+if __name__ == "__main__":
+    raise SystemExit(main())

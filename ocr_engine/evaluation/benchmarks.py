@@ -1,0 +1,104 @@
+"""Each benchmark behind one signature: a `Request` in, a `Report` out. Printing and arguments are elsewhere.
+
+This is the seam for whoever makes predictions first: fill a folder, then hand it over in a `Run`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from ocr_engine.evaluation.omnidocbench import official, summary
+from ocr_engine.evaluation.omnidocbench.evaluate import Evaluation, evaluate
+from ocr_engine.evaluation.omnidocbench.matching import MatchOptions
+from ocr_engine.evaluation.omnidocbench.protocol import MatchMethod, protocol
+from ocr_engine.evaluation.plots import Axes, Series, draw
+from ocr_engine.evaluation.report import Report
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One folder of predictions. The numbers are known only to whoever made them, and only plotted."""
+
+    label: str
+    predictions: Path
+    vision_tokens: float | None = None
+    """Mean per page."""
+    pages_per_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to score and how; a benchmark ignores what does not concern it."""
+
+    ground_truth: Path
+    runs: tuple[Run, ...]
+    version: str = "1.5"
+    match_method: str = "quick_match"
+    match_timeout_s: float | None = None
+    page_filter: Mapping[str, str] = field(default_factory=dict)
+    cdm: Path | None = None
+    official_dir: Path | None = None
+    tokenizer: str | None = None
+    vision_tokens: str | None = None
+    force: bool = False
+    samples: bool = False
+    workers: int | None = None
+    quiet: bool = False
+
+
+def omnidocbench(request: Request) -> Report:
+    """OmniDocBench end to end; with one run the JSON holds its numbers at the top level."""
+    options = MatchOptions(
+        protocol(request.version), MatchMethod(request.match_method), request.match_timeout_s
+    )
+    scored = [(run, _evaluate(run, options, request)) for run in request.runs]
+    if request.official_dir is not None:
+        for run, evaluation in scored:
+            official.write(request.official_dir, f"{run.label}_{options.method.value}", evaluation)
+    labelled = [(run.label, e, _cdm(request, e)) for run, e in scored]
+    found = {label: summary.details(e, cdm, samples=request.samples) for label, e, cdm in labelled}
+    report = summary.report(labelled, _flat(found))
+    return Report(report.title, report.tables, report.details, report.notes, _sweep_plots(scored))
+
+
+def _flat(found: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    if len(found) == 1:
+        return dict(next(iter(found.values())))
+    return {"runs": found}
+
+
+def _evaluate(run: Run, options: MatchOptions, request: Request) -> Evaluation:
+    return evaluate(
+        request.ground_truth,
+        run.predictions,
+        options,
+        page_filter=dict(request.page_filter),
+        workers=request.workers,
+        quiet=request.quiet,
+    )
+
+
+def _cdm(request: Request, evaluation: Evaluation) -> float | None:
+    if request.cdm is None:
+        return None
+    return summary.load_cdm(request.cdm, evaluation.scores.display_formula)
+
+
+def _sweep_plots(scored: Sequence[tuple[Run, Evaluation]]) -> dict[str, bytes]:
+    """Text score against what each run cost, for runs that know their cost."""
+    plots: dict[str, bytes] = {}
+    for title, label, cost in (
+        ("Text score against vision tokens", "vision tokens a page", lambda run: run.vision_tokens),
+        ("Text score against speed", "pages a second", lambda run: run.pages_per_s),
+    ):
+        known = [(cost(run), run.label, e) for run, e in scored if cost(run) is not None]
+        if known:
+            y = [1 - evaluation.scores.text_block.page_average for _, _, evaluation in known]
+            series = Series("runs", [x for x, _, _ in known], y, [name for _, name, _ in known])
+            plots[title] = draw(Axes(title, label, "1 - text edit distance", line=False), [series])
+    return plots
+
+
+BENCHMARKS: Mapping[str, Callable[[Request], Report]] = MappingProxyType({"omnidocbench": omnidocbench})

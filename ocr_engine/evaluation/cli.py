@@ -1,0 +1,169 @@
+"""Arguments of `eval_batch.py` for predictions that exist: benchmarks run, reports written, exit code out."""
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from ocr_engine import log
+from ocr_engine.errors import ExitCode, OcrError, UsageError
+from ocr_engine.evaluation import report as reports
+from ocr_engine.evaluation.benchmarks import BENCHMARKS, Request, Run
+from ocr_engine.evaluation.report import Report
+from ocr_engine.log import logger
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Score existing predictions; returns the exit code (0 scored, 2 arguments, 3 nothing to score)."""
+    args = parser().parse_args(argv)
+    log.set_up(logging.ERROR if args.quiet else logging.INFO)
+    try:
+        run(args, request(args))
+    except OcrError as error:
+        sys.stderr.write(f"eval_batch.py: {error}\n")
+        return int(error.exit_code)
+    except KeyboardInterrupt:
+        sys.stderr.write("eval_batch.py: stopped\n")
+        return int(ExitCode.INTERRUPTED)
+    return int(ExitCode.OK)
+
+
+def parser() -> argparse.ArgumentParser:
+    """Options of scoring alone; an entry that also makes predictions adds its own."""
+    made = argparse.ArgumentParser(
+        prog="eval_batch.py",
+        description="Score predictions with the official protocols of OmniDocBench, Fox and olmOCR-bench.",
+        epilog="Example: python eval_batch.py --benchmark omnidocbench --version 1.5 --ground-truth GT.json\n"
+        "         --predictions out/gundam out/base --json scores.json --html scores.html\n"
+        "Exit codes: 0 scored, 2 arguments, 3 nothing to score, 130 interrupted.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    _add_inputs(made)
+    _add_outputs(made)
+    _add_options(made)
+    return made
+
+
+def _add_inputs(made: argparse.ArgumentParser) -> None:
+    add = made.add_argument_group("what is scored").add_argument
+    add("--benchmark", required=True, choices=list(BENCHMARKS))
+    add("--version", default="1.5", help="OmniDocBench: 1.5 (default) or 1.0")
+    add(
+        "--ground-truth",
+        required=True,
+        type=Path,
+        metavar="PATH",
+        help="OmniDocBench or Fox: the JSON file; olmOCR-bench: the folder of .jsonl files",
+    )
+    add(
+        "--predictions",
+        required=True,
+        nargs="+",
+        metavar="[LABEL=]DIR",
+        help="folders of markdown, one file a page; several are compared in one table",
+    )
+
+
+def _add_outputs(made: argparse.ArgumentParser) -> None:
+    add = made.add_argument_group("what is written (the summary goes to stdout)").add_argument
+    add("--json", type=Path, metavar="FILE", help="all numbers, unrounded")
+    add("--csv", type=Path, metavar="FILE", help="the tables, unrounded")
+    add("--html", type=Path, metavar="FILE", help="tables and plots on one page")
+    add("--plot", type=Path, metavar="FILE", help="the benchmark's plot as PNG")
+    add("--samples", action="store_true", help="put every compared pair into the JSON file")
+    add(
+        "--official-dir",
+        type=Path,
+        metavar="DIR",
+        help="OmniDocBench: result files as the official evaluator writes them, the CDM export included",
+    )
+
+
+def _add_options(made: argparse.ArgumentParser) -> None:
+    add = made.add_argument_group("how").add_argument
+    add("--match-method", default="quick_match", choices=["quick_match", "simple_match"])
+    add(
+        "--match-timeout",
+        type=float,
+        metavar="SECONDS",
+        help="OmniDocBench: plain matching for a page after this long (official: 30; default: never, "
+        "because it makes scores depend on the machine)",
+    )
+    add("--filter", action="append", default=[], metavar="KEY=VALUE", help="only pages with this attribute")
+    add("--cdm", type=Path, metavar="FILE", help="formula scores from the official CDM tool")
+    add("--tokenizer", metavar="PATH", help="Fox: the model's tokenizer, to bin pages by text tokens")
+    add(
+        "--vision-tokens",
+        metavar="N|MODE",
+        help="Fox: vision tokens a page, or a mode without tiles (tiny 64, small 100, base 256, large 400)",
+    )
+    add("--force", action="store_true", help="olmOCR-bench: score although predictions are missing")
+    add("--workers", type=int, metavar="N", help="processes (default: one a core)")
+    add("--quiet", action="store_true", help="errors only, no progress")
+
+
+def request(args: argparse.Namespace) -> Request:
+    """What the arguments ask for; UsageError where they contradict themselves."""
+    runs = tuple(_run(text) for text in args.predictions)
+    labels = [run.label for run in runs]
+    if len(set(labels)) < len(labels):
+        raise UsageError("--predictions: two folders have the same name; label them: first=DIR second=DIR")
+    if args.cdm and len(runs) > 1:
+        raise UsageError("--cdm: its scores belong to one folder of predictions")
+    if args.workers is not None and args.workers < 1:
+        raise UsageError("--workers: at least 1")
+    return Request(
+        ground_truth=args.ground_truth,
+        runs=runs,
+        version=args.version,
+        match_method=args.match_method,
+        match_timeout_s=args.match_timeout,
+        page_filter=dict(_pair(text, "--filter") for text in args.filter),
+        cdm=args.cdm,
+        official_dir=args.official_dir,
+        tokenizer=args.tokenizer,
+        vision_tokens=args.vision_tokens,
+        force=args.force,
+        samples=args.samples,
+        workers=args.workers,
+        quiet=args.quiet,
+    )
+
+
+def _run(text: str) -> Run:
+    if "=" in text and not Path(text).exists():
+        label, folder = _pair(text, "--predictions")
+        return Run(label, Path(folder))
+    return Run(Path(text).resolve().name, Path(text))
+
+
+def _pair(text: str, option: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not (key and equals and value):
+        raise UsageError(f"{option} {text}: KEY=VALUE is expected")
+    return key, value
+
+
+def run(args: argparse.Namespace, wanted: Request) -> Report:
+    """Run the benchmark, print its tables, and write the files that were asked for."""
+    report = BENCHMARKS[args.benchmark](wanted)
+    sys.stdout.write(reports.to_markdown(report))
+    if args.json:
+        reports.write_json(args.json, report.details)
+    if args.csv:
+        reports.write_text(args.csv, reports.to_csv(report.tables))
+    if args.html:
+        reports.write_text(args.html, reports.to_html(report))
+    if args.plot:
+        _write_plot(args.plot, report)
+    return report
+
+
+def _write_plot(path: Path, report: Report) -> None:
+    if not report.plots:
+        logger.warning("%s: not written, these predictions give no plot", path)
+        return
+    for number, png in enumerate(report.plots.values()):
+        target = path if not number else path.with_name(f"{path.stem}-{number + 1}{path.suffix}")
+        reports.write_bytes(target, png)
