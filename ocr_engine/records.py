@@ -56,6 +56,8 @@ class OpenedDocument:
     page_count: int
     backend: str
     """The renderer that could open it: `pymupdf`, `pdfium` or `pillow`."""
+    claimed_pages: int = 0
+    """Pages the file claims; more than `page_count` where `input.max_document_pages` cut it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,229 @@
+"""Image files as documents: one page a TIFF frame, else one page, through Pillow.
+
+Everything becomes upright RGB on white, with memory bounded before a pixel is decoded. Knows no PDF.
+"""
+
+import importlib
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, UnidentifiedImageError
+
+from ocr_engine.config import RenderConfig
+from ocr_engine.errors import DocumentError, PageError
+from ocr_engine.log import logger
+from ocr_engine.pages.backend import POINTS_PER_INCH, what_is
+from ocr_engine.records import PageGeometry, PageImage
+
+NAME = "pillow"
+FORMATS = ("PNG", "JPEG", "MPO", "TIFF", "BMP", "DIB", "WEBP", "GIF", "JPEG2000", "PPM", "AVIF", "HEIF")
+"""Pillow goes by content, not suffix: without this list an EPS named .png would start Ghostscript."""
+MAX_DECODED_PIXELS = 178_956_970
+"""Pillow's own bound against decompression bombs."""
+_STRIP_PIXELS = 8_000_000
+_SANE_DPI = (30, 2400)
+_ORIENTATION_TAG = 0x0112
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""EXIF orientation to the operation that makes the image upright."""
+_DEEP_MODES = ("I", "F", "I;16", "I;16B", "I;16L", "I;16N")
+
+
+class ImageDocument:
+    """An image file. Each page opens it anew: Pillow closes a file once it is decoded."""
+
+    def __init__(self, path: Path) -> None:
+        """Read the header of `path`.
+
+        Raises:
+            DocumentError: not an image, damaged, or too large to decode.
+        """
+        self._path = path
+        try:
+            with _opened(path) as image:
+                self.page_count = _page_count(image, path)
+        except (DocumentError, MemoryError):
+            raise
+        except Exception as error:  # noqa: BLE001 - hostile images make Pillow raise many types
+            raise DocumentError(_why_not_an_image(path, error)) from None
+
+    def render(self, index: int, config: RenderConfig) -> PageImage:
+        """The frame at `index` (0-based), upright by EXIF, on white, with at most `max_pixels` pixels.
+
+        Raises:
+            PageError: the frame cannot be decoded, or is too large to decode.
+        """
+        try:
+            with _opened(self._path) as image:
+                return _page(image, index, config.max_pixels)
+        except (PageError, MemoryError):
+            raise
+        except Exception as error:  # noqa: BLE001 - hostile images make Pillow raise many types
+            raise PageError(f"cannot be decoded: {_reason(error)}") from None
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
+    _register_plugins(path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # damaged metadata does not matter here, sizes are checked below
+        with _open(path) as image:
+            yield image
+
+
+def _open(path: Path) -> Image.Image:
+    try:
+        Image.init()
+        return Image.open(path, formats=[name for name in FORMATS if name in Image.OPEN])
+    except Image.DecompressionBombError:
+        raise DocumentError(f"too large to decode: over {MAX_DECODED_PIXELS} pixels") from None
+
+
+def _page_count(image: Image.Image, path: Path) -> int:
+    frames = int(getattr(image, "n_frames", 1))
+    if image.format == "TIFF":
+        return frames
+    if frames > 1:
+        logger.debug("%s: animated, %d frames: reading the first", path.name, frames)
+    return 1
+
+
+def _page(image: Image.Image, index: int, max_pixels: int) -> PageImage:
+    if index:
+        image.seek(index)
+    if image.width * image.height > MAX_DECODED_PIXELS:
+        raise PageError(f"too large to decode: {image.width} x {image.height} pixels")
+    file_size = image.size
+    dpi = _dpi(image)
+    shrink = _shrink_factor(file_size, max_pixels)
+    if shrink > 1:
+        image.draft("RGB", (image.width // shrink, image.height // shrink))
+        shrink = _shrink_factor(image.size, max_pixels)
+    image.load()
+    operation = _UPRIGHT.get(image.getexif().get(_ORIENTATION_TAG, 1))
+    pixels = _to_rgb(image, shrink)
+    scale = max(pixels.size) / max(file_size)
+    if operation is not None:
+        pixels = pixels.transpose(operation)
+    return PageImage(pixels, _geometry(pixels.size, dpi, scale), NAME)
+
+
+def _geometry(size: tuple[int, int], dpi: float, scale: float) -> PageGeometry:
+    points_per_px = POINTS_PER_INCH / (dpi * scale)
+    return PageGeometry(*size, size[0] * points_per_px, size[1] * points_per_px, dpi * scale)
+
+
+def _dpi(image: Image.Image) -> float:
+    """The resolution the file claims, where it can be true; else 72, so that points are pixels."""
+    try:
+        across, down = (float(value) for value in image.info["dpi"])
+    except (KeyError, TypeError, ValueError, ZeroDivisionError):
+        return POINTS_PER_INCH
+    low, high = _SANE_DPI
+    square = low <= across <= high and abs(across - down) < 1
+    return across if square else POINTS_PER_INCH
+
+
+def _shrink_factor(size: tuple[int, int], max_pixels: int) -> int:
+    """The smallest whole number to divide both sides by, so that at most `max_pixels` remain."""
+    factor = 1
+    while -(-size[0] // factor) * -(-size[1] // factor) > max_pixels:
+        factor += 1
+    return factor
+
+
+def _to_rgb(image: Image.Image, shrink: int) -> Image.Image:
+    """8-bit RGB on white, each side divided by `shrink`; in strips where shrinking, to bound memory."""
+    white_level = _white_level(image)
+    if shrink == 1:
+        return _flat(image, white_level)
+    width, height = image.size
+    small = Image.new("RGB", (-(-width // shrink), -(-height // shrink)))
+    rows = max(1, _STRIP_PIXELS // (width * shrink)) * shrink
+    for top in range(0, height, rows):
+        strip = _flat(image.crop((0, top, width, min(top + rows, height))), white_level)
+        small.paste(strip.reduce(shrink), (0, top // shrink))
+    return small
+
+
+def _flat(image: Image.Image, white_level: float) -> Image.Image:
+    if image.mode in _DEEP_MODES:
+        return _from_deep(image, white_level).convert("RGB")
+    if image.mode == "LAB":
+        return image.getchannel("L").convert("RGB")
+    if image.has_transparency_data:
+        if image.mode == "La":
+            image = image.convert("LA")
+        layer = image.convert("RGBA")
+        paper = Image.new("RGB", image.size, "white")
+        paper.paste(layer, mask=layer.getchannel("A"))
+        return paper
+    return image.convert("RGB")
+
+
+def _white_level(image: Image.Image) -> float:
+    """The value that stands for white in an image of more than 8 bits a channel: the top of its bit range.
+
+    Scanners put 10 or 12 bits into 16-bit files, and floating point images run to 1, to 255 or to 65535.
+    """
+    if image.mode not in _DEEP_MODES:
+        return 255.0
+    peak = max(float(np.max(strip, initial=0.0)) for strip in _deep_strips(image))
+    return 1.0 if image.mode == "F" and peak <= 1 else float(2 ** max(int(peak).bit_length(), 8) - 1)
+
+
+def _deep_strips(image: Image.Image) -> Iterator[npt.NDArray[np.float32]]:
+    rows = max(1, _STRIP_PIXELS // image.width)
+    for top in range(0, image.height, rows):
+        yield _deep_values(image.crop((0, top, image.width, min(top + rows, image.height))))
+
+
+def _deep_values(image: Image.Image) -> npt.NDArray[np.float32]:
+    values = np.asarray(image, dtype=np.float32)
+    return np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
+
+
+def _from_deep(image: Image.Image, white_level: float) -> Image.Image:
+    values = _deep_values(image)
+    grey = np.clip(values * (255.0 / white_level), 0, 255).astype(np.uint8)
+    transparent = image.info.get("transparency")
+    if isinstance(transparent, int):
+        grey[values == transparent] = 255
+    return Image.fromarray(grey)
+
+
+def _register_plugins(path: Path) -> None:
+    if path.suffix.lower() in (".heic", ".heif"):
+        try:
+            importlib.import_module("pillow_heif").register_heif_opener()
+        except ImportError:
+            return
+
+
+def _why_not_an_image(path: Path, error: Exception) -> str:
+    try:
+        kind = what_is(path)
+    except OSError:
+        return _reason(error)
+    if kind == "a HEIC image":
+        return "HEIC images need a plug-in: pip install pillow-heif"
+    if kind and "image" not in kind:
+        return f"not an image: the file is {kind}"
+    return f"cannot be read as an image: {_reason(error)}"
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, UnidentifiedImageError):
+        return "not a format known here, or damaged"
+    return " ".join(str(error).split())[:200] or type(error).__name__

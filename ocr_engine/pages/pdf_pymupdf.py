@@ -1,0 +1,96 @@
+"""PDF pages through PyMuPDF: the same pixels as the official PDF script (`get_pixmap`, no alpha)."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from ocr_engine.config import RenderConfig
+from ocr_engine.errors import DocumentError, PageError
+from ocr_engine.pages.backend import POINTS_PER_INCH, encrypted, fit_zoom
+from ocr_engine.records import PageGeometry, PageImage
+
+NAME = "pymupdf"
+
+
+class PyMuPdfDocument:
+    """A PDF held open by PyMuPDF."""
+
+    def __init__(self, path: Path, password: str) -> None:
+        """Open `path`.
+
+        Raises:
+            DocumentError: not a PDF, damaged, without pages, or encrypted (then an `EncryptedError`).
+        """
+        self._document = _open(path)
+        if not self._document.is_pdf:
+            kind = (self._document.metadata or {}).get("format") or "something else"
+            raise DocumentError(f"not a PDF: the file holds {kind}")
+        if self._document.needs_pass and not (password and self._document.authenticate(password)):
+            raise encrypted(password)
+        self.page_count = _count(self._document)
+
+    def render(self, index: int, config: RenderConfig) -> PageImage:
+        """The page at `index` (0-based), /Rotate and /UserUnit applied, annotations drawn.
+
+        Raises:
+            PageError: the page cannot be read or drawn.
+        """
+        try:
+            return self._render(index, config)
+        except (PageError, MemoryError):
+            raise
+        except Exception as error:  # noqa: BLE001 - hostile pages make MuPDF raise many types
+            raise PageError(f"{NAME}: {first_line(error)}") from None
+
+    def _render(self, index: int, config: RenderConfig) -> PageImage:
+        import pymupdf
+
+        page = self._document[index]
+        width_pt, height_pt = page.rect.width, page.rect.height
+        zoom = fit_zoom(width_pt, height_pt, config)
+        pixmap = page.get_pixmap(matrix=pymupdf.Matrix(zoom, zoom), alpha=False)
+        image = Image.frombytes("RGB", (pixmap.width, pixmap.height), pixmap.samples_mv)
+        geometry = PageGeometry(image.width, image.height, width_pt, height_pt, zoom * POINTS_PER_INCH)
+        return PageImage(image, geometry, NAME)
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error's message, or its type where it has none."""
+    return next(iter(str(error).splitlines()), "").strip()[:200] or type(error).__name__
+
+
+def _open(path: Path) -> Any:
+    try:
+        import pymupdf
+    except ImportError:
+        raise DocumentError("PyMuPDF is not installed (pip install pymupdf)") from None
+    pymupdf.TOOLS.mupdf_display_errors(False)
+    pymupdf.TOOLS.mupdf_display_warnings(False)
+    try:
+        with path.open("rb") as file:
+            # MuPDF takes names as UTF-8 only; the descriptor's name is always ASCII.
+            return pymupdf.open(path if _is_utf8(path) else f"/dev/fd/{file.fileno()}", filetype="pdf")
+    except MemoryError:
+        raise
+    except Exception as error:  # noqa: BLE001 - hostile files make MuPDF raise many types
+        raise DocumentError(f"{NAME}: {first_line(error).replace(os.fspath(path), path.name)}") from None
+
+
+def _count(document: Any) -> int:
+    try:
+        count = int(document.page_count)
+    except Exception as error:  # noqa: BLE001 - as above: a damaged page tree
+        raise DocumentError(f"{NAME}: {first_line(error)}") from None
+    if count < 1:
+        raise DocumentError(f"{NAME}: no pages")
+    return count
+
+
+def _is_utf8(path: Path) -> bool:
+    try:
+        os.fspath(path).encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True

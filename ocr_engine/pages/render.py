@@ -1,0 +1,124 @@
+"""Documents to pages: the renderer is chosen here, with its fallback. Runs inside worker processes.
+
+Knows no modes, prompts or engines; see `pool` for time and memory limits.
+"""
+
+import hashlib
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+from typing import TypeVar
+
+from ocr_engine.config import RenderConfig
+from ocr_engine.errors import DocumentError, InputError, PageError
+from ocr_engine.pages import image_file, pdf_pdfium, pdf_pymupdf
+from ocr_engine.pages.backend import EncryptedError, OpenDocument, what_is
+from ocr_engine.records import Document, DocumentKind, OpenedDocument, PageImage, PageRef
+
+_T = TypeVar("_T")
+_E = TypeVar("_E", bound=InputError)
+_HELD_OPEN = 2
+_CHUNK_BYTES = 1 << 20
+
+
+def open_document(document: Document, config: RenderConfig, password: str, max_pages: int) -> OpenedDocument:
+    """Open a document once: its content hash, its page count (at most `max_pages`) and who could open it.
+
+    Raises:
+        DocumentError: encrypted, damaged, without pages, or not what its suffix says; one line.
+    """
+    try:
+        kind = what_is(document.path)
+        if kind == "an empty file":
+            raise DocumentError("an empty file")
+        backend, pages = _first_success(
+            _backends(document, config), lambda name: _open(document, name, password)
+        )
+        content_id = _hash(document.path)
+    except OSError as error:
+        raise DocumentError(f"cannot be read: {error.strerror or error}") from None
+    except DocumentError as error:
+        raise _explained(error, document) from None
+    count = min(pages.page_count, max_pages)
+    return OpenedDocument(document, content_id, count, backend, claimed_pages=pages.page_count)
+
+
+def render_page(ref: PageRef, config: RenderConfig, password: str) -> PageImage:
+    """One page as upright RGB, with at most `config.max_pixels` pixels.
+
+    The renderer that opened the document goes first; with backend `auto`, PDFium follows where PyMuPDF fails.
+
+    Raises:
+        PageError: no renderer could draw the page, or the file changed since it was opened.
+    """
+    _check_unchanged(ref.document)
+    backends = _backends(ref.document, config)
+    if ref.backend in backends:
+        backends = backends[backends.index(ref.backend) :]
+    try:
+        return _first_success(
+            backends, lambda name: _open(ref.document, name, password).render(ref.index, config)
+        )[1]
+    except DocumentError as error:
+        raise PageError(str(error)) from None
+    except OSError as error:
+        raise PageError(f"cannot be read: {error.strerror or error}") from None
+
+
+def _backends(document: Document, config: RenderConfig) -> tuple[str, ...]:
+    if document.kind is DocumentKind.IMAGE:
+        return (image_file.NAME,)
+    return (pdf_pymupdf.NAME, pdf_pdfium.NAME) if config.backend == "auto" else (config.backend,)
+
+
+def _first_success(backends: tuple[str, ...], attempt: Callable[[str], _T]) -> tuple[str, _T]:
+    """The first backend whose `attempt` succeeds, with its result; else one error with all reasons."""
+    errors: list[InputError] = []
+    for backend in backends:
+        try:
+            return backend, attempt(backend)
+        except InputError as error:
+            errors.append(error)
+    locked = next((error for error in errors if isinstance(error, EncryptedError)), None)
+    raise locked or type(errors[0])("; ".join(dict.fromkeys(str(error) for error in errors)))
+
+
+def _open(document: Document, backend: str, password: str) -> OpenDocument:
+    return _open_cached(document.path, document.mtime_ns, document.size_bytes, backend, password)
+
+
+@lru_cache(maxsize=_HELD_OPEN)
+def _open_cached(path: Path, _mtime_ns: int, _size_bytes: int, backend: str, password: str) -> OpenDocument:
+    """Held open for the next page; the time and size only make a changed file another key."""
+    if backend == image_file.NAME:
+        return image_file.ImageDocument(path)
+    if backend == pdf_pymupdf.NAME:
+        return pdf_pymupdf.PyMuPdfDocument(path, password)
+    return pdf_pdfium.PdfiumDocument(path, password)
+
+
+def _explained(error: DocumentError, document: Document) -> DocumentError:
+    """The same error, led by what the file really is where its name lies."""
+    if document.kind is not DocumentKind.PDF or isinstance(error, EncryptedError):
+        return error
+    kind = what_is(document.path)
+    if kind in ("", "a PDF", "an empty file"):
+        return error
+    return DocumentError(f"not a PDF: the file is {kind}")
+
+
+def _check_unchanged(document: Document) -> None:
+    try:
+        status = document.path.stat()
+    except OSError as error:
+        raise PageError(f"cannot be read: {error.strerror or error}") from None
+    if (status.st_mtime_ns, status.st_size) != (document.mtime_ns, document.size_bytes):
+        raise PageError("the file changed during the run; run again to read its new content")
+
+
+def _hash(path: Path) -> str:
+    digest = hashlib.blake2b(digest_size=16)
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()
