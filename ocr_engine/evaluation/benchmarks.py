@@ -9,6 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from ocr_engine.evaluation import fox, fox_report
 from ocr_engine.evaluation.omnidocbench import official, summary
 from ocr_engine.evaluation.omnidocbench.evaluate import Evaluation, evaluate
 from ocr_engine.evaluation.omnidocbench.matching import MatchOptions
@@ -88,17 +89,34 @@ def _cdm(request: Request, evaluation: Evaluation) -> float | None:
 
 def _sweep_plots(scored: Sequence[tuple[Run, Evaluation]]) -> dict[str, bytes]:
     """Text score against what each run cost, for runs that know their cost."""
+    costs: list[tuple[str, str, list[float | None]]] = [
+        ("vision tokens", "vision tokens a page", [run.vision_tokens for run, _ in scored]),
+        ("speed", "pages a second", [run.pages_per_s for run, _ in scored]),
+    ]
     plots: dict[str, bytes] = {}
-    for title, label, cost in (
-        ("Text score against vision tokens", "vision tokens a page", lambda run: run.vision_tokens),
-        ("Text score against speed", "pages a second", lambda run: run.pages_per_s),
-    ):
-        known = [(cost(run), run.label, e) for run, e in scored if cost(run) is not None]
+    for name, label, values in costs:
+        known = [(x, *pair) for x, pair in zip(values, scored, strict=True) if x is not None]
         if known:
+            title = f"Text score against {name}"
             y = [1 - evaluation.scores.text_block.page_average for _, _, evaluation in known]
-            series = Series("runs", [x for x, _, _ in known], y, [name for _, name, _ in known])
+            series = Series("runs", [x for x, _, _ in known], y, [run.label for _, run, _ in known])
             plots[title] = draw(Axes(title, label, "1 - text edit distance", line=False), [series])
     return plots
 
 
-BENCHMARKS: Mapping[str, Callable[[Request], Report]] = MappingProxyType({"omnidocbench": omnidocbench})
+def fox_pages(request: Request) -> Report:
+    """Fox page OCR. `--vision-tokens` holds for runs that do not bring their own number."""
+    pages = fox.load(request.ground_truth)
+    count = fox.token_counter(request.tokenizer) if request.tokenizer else None
+    default = fox_report.vision_tokens(request.vision_tokens)
+    runs = []
+    for run in request.runs:
+        scores = fox.evaluate(pages, run.predictions, count, workers=request.workers, quiet=request.quiet)
+        tokens = default if run.vision_tokens is None else round(run.vision_tokens)
+        runs.append((run.label, scores, tokens))
+    return fox_report.report(runs)
+
+
+BENCHMARKS: Mapping[str, Callable[[Request], Report]] = MappingProxyType(
+    {"omnidocbench": omnidocbench, "fox": fox_pages}
+)

@@ -46,8 +46,16 @@ def map_items(
     count = workers or max(1, min(_cores(), len(items) // MIN_ITEMS_PER_WORKER))
     # Without a terminal: nothing for short runs, then a line every 30 s.
     pause_s = 0.1 if sys.stderr.isatty() else 30.0
-    options = {"unit": "page", "mininterval": pause_s, "delay": pause_s, "leave": False}
-    with tqdm(total=len(items), desc=label, disable=quiet, **options) as bar:
+    bar: Any = tqdm(
+        total=len(items),
+        desc=label,
+        unit="page",
+        disable=quiet,
+        leave=False,
+        mininterval=pause_s,
+        delay=pause_s,
+    )
+    with bar:
         if count == 1:
             return [_in_process(function, item, bar) for item in items]
         return _in_pool(function, items, count, timeout_s, bar)
