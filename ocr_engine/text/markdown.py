@@ -16,11 +16,11 @@ LAYOUT_LABELS = frozenset({
 """Labels that name a kind of block. With the `ocr` and `locate` prompts a label is the text that was read."""
 
 
-def to_markdown(parsed: ParsedText, link_prefix: str) -> str:
+def to_markdown(parsed: ParsedText, link_prefix: str | None) -> str:
     """Markdown of a page: tags gone, one `![](<link_prefix>NAME)` for each figure, one newline at the end.
 
-    Blocks are separated by a blank line where the raw text has one, else by a line end. A page without
-    text and figures is the empty string.
+    `link_prefix` None leaves the links out. Blocks are separated by a blank line where the raw text has
+    one, else by a line end. A page without text and figures is the empty string.
     """
     labels_are_text = _labels_are_text(parsed.blocks)
     out: list[str] = []
@@ -37,8 +37,8 @@ def to_markdown(parsed: ParsedText, link_prefix: str) -> str:
     return f"{page}\n" if page.strip() else ""
 
 
-def _body(block: Block, text: str, link_prefix: str, newlines: int, labels_are_text: bool) -> str:
-    if block.figures:
+def _body(block: Block, text: str, link_prefix: str | None, newlines: int, labels_are_text: bool) -> str:
+    if block.figures and link_prefix is not None:
         links = "\n".join(f"![]({link_prefix}{name})" for name in block.figures)
         return links + "\n" * min(newlines + 1, 2) + text if text else links
     if not text and _is_text(block.label, labels_are_text):

@@ -1,0 +1,128 @@
+"""What both layouts share: one document's folder, its page records, its stored raw texts, its stale files."""
+
+import re
+from pathlib import Path, PurePosixPath
+from typing import Protocol
+
+from ocr_engine.errors import OutputError
+from ocr_engine.log import printable
+from ocr_engine.outputs.drawing import DrawnPage
+from ocr_engine.outputs.files import output_errors, remove_temporaries, write_atomic
+from ocr_engine.outputs.jsonl import Position
+from ocr_engine.outputs.page_store import PageStore
+from ocr_engine.records import PageRecord, PageStatus, PageTexts
+
+_WITHOUT_TEXT = (PageStatus.FAILED, PageStatus.SKIPPED)
+
+
+class PageWriter(Protocol):
+    """Writes the pages of one document in any order, then what is made of all of them."""
+
+    @property
+    def merged(self) -> bool:
+        """Whether what is made of all pages is there."""
+
+    def save_page(self, record: PageRecord, texts: PageTexts, drawn: DrawnPage | None) -> tuple[str, ...]:
+        """Write a page and take away what an earlier attempt left of it; returns paths below the root.
+
+        Raises OutputError.
+        """
+
+    def save_failed(self, record: PageRecord) -> tuple[str, ...]:
+        """Write the slot of a page without text. Raises OutputError."""
+
+    def stored(self, page: int) -> tuple[PageRecord, str] | None:
+        """Record and raw text of a page (1-based) written earlier; None where one is not there."""
+
+    def unmerge(self) -> None:
+        """Take away what is made of all pages: out of date, it must not pass for done. Raises OutputError."""
+
+    def merge(self) -> tuple[str, ...]:
+        """Write what is made of all pages; returns paths below the root. Raises OutputError."""
+
+
+class DocumentFolder:
+    """One document's folder below the output root. Pages are numbered from 1."""
+
+    def __init__(self, root: Path, folder: PurePosixPath, hidden: str, subfolders: tuple[str, ...]) -> None:
+        """`hidden` is the subfolder of `pages.jsonl` and the raw texts, `subfolders` are those written to."""
+        self.path = root / folder
+        self.store = PageStore(self.path / hidden)
+        self._folder = folder
+        self._subfolders = subfolders
+        self._swept = False
+        self._positions: dict[int, Position] | None = None
+
+    def write(self, name: str, data: bytes | str) -> str:
+        """Write a file atomically; returns its path below the root."""
+        self._sweep()
+        write_atomic(self.path / name, data)
+        return self.below_root(name)
+
+    def below_root(self, name: str) -> str:
+        """The path of a file of this folder, below the root, with `/`."""
+        return str(self._folder / name)
+
+    def remove(self, name: str) -> None:
+        """Take a file away, if it is there."""
+        path = self.path / name
+        with output_errors(path):
+            path.unlink(missing_ok=True)
+
+    def remove_numbered(self, pattern: str, first: int) -> None:
+        """Take away `pattern.format(k)` for k = first, first + 1, ... up to the first gap.
+
+        From the last one down: cut off in the middle, it leaves no gap that would hide the rest.
+        """
+        last = first
+        while (self.path / pattern.format(last)).exists():
+            last += 1
+        for k in range(last - 1, first - 1, -1):
+            self.remove(pattern.format(k))
+
+    def read(self, name: str) -> str | None:
+        """The text of a file, None when it is not there. Raises OutputError when it cannot be read."""
+        path = self.path / name
+        try:
+            return path.read_bytes().decode("utf-8", "replace")
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise OutputError(f"{printable(str(path))}: cannot be read: {error.strerror}") from error
+
+    def record(self, page: int) -> PageRecord | None:
+        """The stored record of a page. Builds a light index once; records written later are not in it."""
+        if self._positions is None:
+            self._positions = self.store.positions()
+        position = self._positions.get(page)
+        return next(self.store.iterate({page: position}), None) if position else None
+
+    def compact(self) -> dict[int, Position]:
+        """Bring `pages.jsonl` into page order."""
+        self._positions = self.store.compact()
+        return self._positions
+
+    def _sweep(self) -> None:
+        """Before the first write: remove what a killed run left half-written."""
+        if not self._swept:
+            for subfolder in ("", *self._subfolders):
+                remove_temporaries(self.path / subfolder)
+            self._swept = True
+
+
+def stem(page: int) -> str:
+    """The name of a page's files: four digits, more where needed."""
+    return f"{page:04d}"
+
+
+def marker(record: PageRecord) -> str:
+    """A comment for a page that is not simply done, safe whatever the reason holds; else the empty string."""
+    if record.status is PageStatus.DONE:
+        return ""
+    reason = re.sub("-(?=-)", "- ", printable(" ".join(record.reason.split())))
+    return f"<!-- page {record.page}: {record.status}{f': {reason}' if reason else ''} -->"
+
+
+def keeps_raw(record: PageRecord, texts: PageTexts) -> bool:
+    """Whether there is raw text to keep: also an empty one, of a page that was read and is blank."""
+    return bool(texts.raw) or record.status not in _WITHOUT_TEXT

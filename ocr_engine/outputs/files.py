@@ -1,0 +1,190 @@
+"""The file system's side of the outputs: atomic writes, safe and distinct names, one run a folder."""
+
+import contextlib
+import errno
+import hashlib
+import os
+import unicodedata
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePosixPath
+
+import filelock
+
+from ocr_engine.errors import OutputError
+from ocr_engine.log import printable
+from ocr_engine.records import Document
+
+MAX_NAME_BYTES = 180
+"""Bytes of one name, so that a suffix of ours still fits the usual limit of 255."""
+TEMPORARY_SUFFIX = ".ocr-tmp"
+LOCK_NAME = ".lock"
+_FORBIDDEN = frozenset('<>:"/\\|?*')
+_WINDOWS_DEVICES = frozenset(
+    {"con", "prn", "aux", "nul", "conin$", "conout$"}
+    | {f"{port}{digit}" for port in ("com", "lpt") for digit in "0123456789¹²³"}
+)
+# Names of our own files and folders: a document of such a name must not take their place.
+_OWN_SUFFIXES = (".md", ".mmd", ".json", ".jsonl", ".csv", ".html", ".zip", ".parquet", ".pdf", ".jpg")
+_OWN_FOLDERS = frozenset({"pages", "figures", "layout", "images", "review"})
+_ADVICE = {
+    errno.ENOSPC: "the disk is full; make room and run the same command again",
+    errno.EDQUOT: "the disk quota is used up; make room and run the same command again",
+    errno.EROFS: "the file system is read-only; choose another folder with --output",
+    errno.EACCES: "no permission to write there; choose another folder with --output",
+    errno.EPERM: "no permission to write there; choose another folder with --output",
+    errno.ENOTDIR: "a file stands where a folder is needed; choose another folder with --output",
+    errno.EISDIR: "a folder stands where a file is needed; choose another folder with --output",
+    errno.EEXIST: "a file stands where a folder is needed; choose another folder with --output",
+    errno.ENAMETOOLONG: "the path is too long; choose a shorter folder with --output",
+}
+
+
+@contextlib.contextmanager
+def output_errors(path: Path) -> Iterator[None]:
+    """Turn an OSError while writing `path` into an OutputError that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        raise _output_error(path, error) from error
+
+
+def _output_error(path: Path, error: OSError) -> OutputError:
+    advice = _ADVICE.get(error.errno or 0, error.strerror or str(error))
+    return OutputError(f"{printable(str(path))}: cannot be written: {advice}")
+
+
+def write_atomic(path: Path, data: bytes | str) -> None:
+    """Write a file so that it is there whole or not at all, on disk before it has its name.
+
+    Parents are made. Text is UTF-8, lone surrogates replaced. Raises OutputError.
+    """
+    with output_errors(path), atomic_file(path) as temporary:
+        temporary.write_bytes(data if isinstance(data, bytes) else data.encode("utf-8", "replace"))
+
+
+@contextlib.contextmanager
+def atomic_file(path: Path) -> Iterator[Path]:
+    """A temporary path beside `path`: renamed to it when the block ends well, removed when not.
+
+    Its name is a function of `path`'s: what a killed run leaves, the next one replaces.
+    """
+    digest = hashlib.blake2b(os.fsencode(path.name), digest_size=8).hexdigest()
+    temporary = path.with_name(f".{digest}{TEMPORARY_SUFFIX}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        yield temporary
+        sync_file(temporary)
+        temporary.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise
+
+
+def sync_file(path: Path) -> None:
+    """Wait until the file's bytes are on disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def remove_temporaries(folder: Path) -> None:
+    """Remove what a killed run left half-written in `folder` (not in its subfolders)."""
+    with contextlib.suppress(OSError):
+        for path in folder.glob(f".*{TEMPORARY_SUFFIX}"):
+            path.unlink(missing_ok=True)
+
+
+def safe_name(text: str) -> str:
+    """A file name for any document name, valid on Linux, macOS and Windows; at most 180 bytes, never empty.
+
+    What cannot stay becomes `_`; a shortened name ends in a hash of the whole. Idempotent, not injective.
+    """
+    name = unicodedata.normalize("NFC", "".join(map(_safe_character, text)))
+    name = name.rstrip(". ").lstrip(" ")
+    if name[:1] in (".", "-", "~"):
+        name = "_" + name[1:]
+    if name.partition(".")[0].rstrip().casefold() in _WINDOWS_DEVICES:
+        name = f"_{name}"
+    return _shortened(name, text) if name.strip("_") else f"document{_suffix(text) if text else ''}"
+
+
+def _safe_character(character: str) -> str:
+    category = unicodedata.category(character)
+    if category == "Cf":
+        return ""  # invisible: bidi controls, joiners, soft hyphens
+    if category[0] == "C" or category in ("Zl", "Zp") or character in _FORBIDDEN:
+        return "_"
+    return " " if category == "Zs" else character
+
+
+def _shortened(name: str, text: str) -> str:
+    encoded = name.encode()
+    if len(encoded) <= MAX_NAME_BYTES:
+        return name
+    suffix = _suffix(text)
+    head = encoded[: MAX_NAME_BYTES - len(suffix)].decode("utf-8", "ignore").rstrip(". ")
+    return unicodedata.normalize("NFC", head) + suffix
+
+
+def _suffix(text: str) -> str:
+    return "~" + hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=4).hexdigest()
+
+
+class OutputNames:
+    """Gives each document a folder of its own below the output root, the same one in every run."""
+
+    def __init__(self, claims: Mapping[str, str]) -> None:
+        """`claims` are the folders of earlier runs: folder -> `document.given`."""
+        self._owners = {_key(folder): given for folder, given in claims.items()}
+        self._folders = {given: PurePosixPath(folder) for folder, given in claims.items()}
+
+    def folder_for(self, document: Document) -> PurePosixPath:
+        """`<relative parent>/<stem>`, with a suffix from the document's name where another one has that.
+
+        Distinct also where the file system ignores case.
+        """
+        known = self._folders.get(document.given)
+        if known is not None:
+            return known
+        parents = [safe_name(part) for part in document.relative.parent.parts if part not in ("/", "..")]
+        folder = PurePosixPath(*parents, safe_name(document.relative.stem))
+        if _key(str(folder)) in self._owners or _is_own_name(folder):
+            folder = folder.with_name(f"{folder.name}{_suffix(document.given)}")
+        self._owners[_key(str(folder))] = document.given
+        self._folders[document.given] = folder
+        return folder
+
+
+def _key(folder: str) -> str:
+    return unicodedata.normalize("NFC", folder.casefold())
+
+
+def _is_own_name(folder: PurePosixPath) -> bool:
+    name = folder.name.casefold()
+    return name.endswith(_OWN_SUFFIXES) or (len(folder.parts) > 1 and name in _OWN_FOLDERS)
+
+
+@contextlib.contextmanager
+def lock_output(root: Path) -> Iterator[None]:
+    """Hold the output folder for this run; the lock goes with the process, however it ends.
+
+    Raises:
+        OutputError: another run holds it, or the folder cannot be made or locked.
+    """
+    with output_errors(root):
+        root.mkdir(parents=True, exist_ok=True)
+        lock = filelock.FileLock(root / LOCK_NAME, timeout=0)
+        try:
+            lock.acquire()
+        except filelock.Timeout:
+            raise OutputError(
+                f"{printable(str(root))}: another run is writing to this folder; wait for it, or choose"
+                " another folder with --output"
+            ) from None
+    try:
+        yield
+    finally:
+        lock.release()

@@ -1,0 +1,80 @@
+"""JPEGs in, a PDF with one JPEG a page out, written as a stream: memory holds one page, whatever the length.
+
+Ours because img2pdf, Pillow and PDFium hold all pages until the end. Syntax: ISO 32000-1, 7.5 (file
+structure) and 8.9 (images); a JPEG goes in as it is, under the filter DCTDecode.
+"""
+
+import io
+from typing import BinaryIO
+
+from PIL import Image
+
+_CATALOG, _PAGES = 1, 2
+_MAX_POINTS = 14_400.0
+"""The largest page of PDF 1.7 (annex C)."""
+
+
+class JpegPdf:
+    """Writes to a binary file that the caller opens and closes."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._offset = 0
+        self._offsets: dict[int, int] = {}
+        self._pages: list[int] = []
+        self._next = _PAGES + 1
+        self._write(b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n")
+
+    def add_page(self, jpeg: bytes | None, width_pt: float, height_pt: float) -> None:
+        """A page of this size, the RGB or grey JPEG filling it; without one, an empty page."""
+        width_pt, height_pt = (min(max(size, 1.0), _MAX_POINTS) for size in (width_pt, height_pt))
+        page, contents, image = self._next, self._next + 1, self._next + 2
+        self._next += 3
+        self._pages.append(page)
+        resources = f"/XObject << /Im {image} 0 R >>" if jpeg else ""
+        self._object(
+            page,
+            f"<< /Type /Page /Parent {_PAGES} 0 R /MediaBox [0 0 {width_pt:.2f} {height_pt:.2f}]"
+            f" /Contents {contents} 0 R /Resources << {resources} >> >>",
+        )
+        drawing = f"q {width_pt:.2f} 0 0 {height_pt:.2f} 0 0 cm /Im Do Q".encode() if jpeg else b""
+        self._stream(contents, "", drawing)
+        if jpeg:
+            self._stream(image, _image_entries(jpeg), jpeg)
+        else:
+            self._object(image, "null")
+
+    def close(self) -> None:
+        """Write the page tree and the cross-reference table."""
+        kids = " ".join(f"{page} 0 R" for page in self._pages)
+        self._object(_PAGES, f"<< /Type /Pages /Count {len(self._pages)} /Kids [{kids}] >>")
+        self._object(_CATALOG, f"<< /Type /Catalog /Pages {_PAGES} 0 R >>")
+        start = self._offset
+        entries = "".join(f"{self._offsets[number]:010d} 00000 n \n" for number in range(1, self._next))
+        self._write(f"xref\n0 {self._next}\n0000000000 65535 f \n{entries}".encode())
+        self._write(f"trailer\n<< /Size {self._next} /Root {_CATALOG} 0 R >>\n".encode())
+        self._write(f"startxref\n{start}\n%%EOF\n".encode())
+
+    def _object(self, number: int, body: str) -> None:
+        self._offsets[number] = self._offset
+        self._write(f"{number} 0 obj\n{body}\nendobj\n".encode())
+
+    def _stream(self, number: int, entries: str, data: bytes) -> None:
+        self._offsets[number] = self._offset
+        self._write(f"{number} 0 obj\n<< {entries} /Length {len(data)} >>\nstream\n".encode())
+        self._write(data)
+        self._write(b"\nendstream\nendobj\n")
+
+    def _write(self, data: bytes) -> None:
+        self._file.write(data)
+        self._offset += len(data)
+
+
+def _image_entries(jpeg: bytes) -> str:
+    with Image.open(io.BytesIO(jpeg)) as image:
+        width, height = image.size
+        colors = "DeviceGray" if image.mode == "L" else "DeviceRGB"
+    return (
+        f"/Type /XObject /Subtype /Image /Width {width} /Height {height} /ColorSpace /{colors}"
+        " /BitsPerComponent 8 /Filter /DCTDecode"
+    )

