@@ -71,7 +71,7 @@ class VllmEngine:
         self._log = vllm_process.set_environment(self._folder, plan.sizes.threads, gpu=plan.gpu)
         start = asyncio.create_task(asyncio.to_thread(self._start, plan))
         try:
-            self._llm = await asyncio.wait_for(asyncio.shield(start), self._config.start_timeout_s)
+            await asyncio.wait_for(asyncio.shield(start), self._config.start_timeout_s)
         except TimeoutError:
             vllm_process.kill_engine_processes()
             raise EngineError(
@@ -85,11 +85,12 @@ class VllmEngine:
             cause = vllm_process.why_failed(error, self._log)
             raise EngineError(f"the engine did not start: {cause}") from error
 
-    def _start(self, plan: _Plan) -> Any:
+    def _start(self, plan: _Plan) -> None:
         from vllm.engine.arg_utils import AsyncEngineArgs
         from vllm.v1.engine.async_llm import AsyncLLM
 
-        return AsyncLLM.from_engine_args(AsyncEngineArgs(**self._engine_args(plan)))
+        # Not returned: an idle pool thread would keep a returned object alive.
+        self._llm = AsyncLLM.from_engine_args(AsyncEngineArgs(**self._engine_args(plan)))
 
     def _engine_args(self, plan: _Plan) -> dict[str, Any]:
         sizes = plan.sizes

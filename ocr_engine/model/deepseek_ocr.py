@@ -1,13 +1,10 @@
-"""DeepSeek-OCR for vLLM: DeepEncoder and projector of our own in front of vLLM's DeepSeek-V2 decoder.
+"""DeepSeek-OCR for vLLM: a vision tower of our own in front of vLLM's DeepSeek-V2 decoder.
 
-Takes the checked uint8 views of a step's pages, gives each page's features in the official order
-(`deepseek_ocr.py`: tiles, global view, separator; a newline feature ends each row), and loads official
-checkpoints by name.
+Takes the checked uint8 views of a step's pages and loads official checkpoints by name.
 """
 
 from collections.abc import Iterable, Sequence
 
-import torch
 from torch import Tensor, nn
 from vllm.config import VllmConfig
 from vllm.model_executor.models.interfaces import MultiModalEmbeddings, SupportsMultiModal, SupportsPP
@@ -21,22 +18,11 @@ from vllm.model_executor.models.utils import (
 from vllm.multimodal import MULTIMODAL_REGISTRY
 from vllm.sequence import IntermediateTensors
 
-from ocr_engine.model.deep_encoder import UNUSED_WEIGHTS, ClipEncoder, DeepEncoder, SamEncoder
+from ocr_engine.model.deep_encoder import UNUSED_WEIGHTS
 from ocr_engine.model.encoder_config import DeepEncoderConfig
 from ocr_engine.model.processor import PageDummyInputs, PageInfo, PageProcessor
+from ocr_engine.model.vision_tower import VisionTower
 from ocr_engine.spec import TOKENS
-
-
-class Projector(nn.Module):
-    """One linear layer from encoder features to the decoder's width; named as in the checkpoint."""
-
-    def __init__(self, encoder_width: int, decoder_width: int) -> None:
-        super().__init__()
-        self.layers = nn.Linear(encoder_width, decoder_width)
-
-    def forward(self, features: Tensor) -> Tensor:
-        """(..., C) -> (..., D)."""
-        return self.layers(features)
 
 
 @MULTIMODAL_REGISTRY.register_processor(PageProcessor, info=PageInfo, dummy_inputs=PageDummyInputs)
@@ -49,7 +35,7 @@ class DeepseekOCRForCausalLM(nn.Module, SupportsMultiModal, SupportsPP):
             "model.layers.": "language_model.model.layers.",
             "model.norm.": "language_model.model.norm.",
             "lm_head.": "language_model.lm_head.",
-            "model.": "",
+            "model.": "vision_tower.",
         }
     )
 
@@ -67,11 +53,7 @@ class DeepseekOCRForCausalLM(nn.Module, SupportsMultiModal, SupportsPP):
         if config.tile_tag != "2D" or config.global_view_pos != "head":
             raise ValueError("config.json: tile_tag and global_view_pos must be 2D and head")
         with self._mark_tower_model(vllm_config, "image"):
-            self.sam_model = SamEncoder(encoder.sam)
-            self.vision_model = ClipEncoder(encoder.clip)
-            self.projector = Projector(encoder.width, projector.n_embed)
-            self.image_newline = nn.Parameter(torch.zeros(projector.n_embed))
-            self.view_seperator = nn.Parameter(torch.zeros(projector.n_embed))  # sic: name in the checkpoint
+            self.vision_tower = VisionTower(encoder, projector.n_embed)
         with self._mark_language_model(vllm_config):
             self.language_model = init_vllm_registered_model(
                 vllm_config=vllm_config,
@@ -88,7 +70,9 @@ class DeepseekOCRForCausalLM(nn.Module, SupportsMultiModal, SupportsPP):
     def get_mm_mapping(self) -> MultiModelKeys:
         """Which parts are decoder, connector and tower, for vLLM's quantization."""
         return MultiModelKeys.from_string_field(
-            language_model="language_model", connector="projector", tower_model=["sam_model", "vision_model"]
+            language_model="language_model",
+            connector="vision_tower.projector",
+            tower_model=["vision_tower.sam_model", "vision_tower.vision_model"],
         )
 
     def embed_multimodal(
@@ -99,57 +83,8 @@ class DeepseekOCRForCausalLM(nn.Module, SupportsMultiModal, SupportsPP):
         grids: Tensor | Sequence[Tensor],
         **_: object,
     ) -> MultiModalEmbeddings:
-        """Features of every page of a step, one (tokens, D) tensor a page.
-
-        Args:
-            global_views: uint8, (S, S, 3) a page; stacked where all pages agree.
-            tiles: uint8, (n, T, T, 3) a page.
-            grids: int64 (2,) a page, on the CPU: columns and rows.
-        """
-        views = [view.unsqueeze(0) for view in global_views] + list(tiles)
-        features = self.encode_views(views)
-        count = len(features) // 2
-        return tuple(
-            self._lay_out(whole[0], parts, grid.tolist())
-            for whole, parts, grid in zip(features[:count], features[count:], grids, strict=True)
-        )
-
-    def encode_views(self, views: Sequence[Tensor]) -> list[Tensor]:
-        """Project groups of views, all views of one size in one batch.
-
-        Args:
-            views: uint8 (k, S, S, 3) each, k >= 0, sizes may differ between groups.
-
-        Returns:
-            (k, q, q, D) for each group, in the same order; q = 0 for an empty group.
-        """
-        encoder = DeepEncoder(self.sam_model, self.vision_model)
-        groups: dict[int, list[int]] = {}
-        for index, view in enumerate(views):
-            if len(view):
-                groups.setdefault(view.shape[1], []).append(index)
-        empty = self.image_newline.new_empty(0, 0, 0, self.image_newline.shape[0])
-        features = [empty] * len(views)
-        for indexes in groups.values():
-            batch = self.projector(encoder(torch.cat([views[index] for index in indexes])))
-            parts = batch.split([len(views[index]) for index in indexes])
-            for index, part in zip(indexes, parts, strict=True):
-                features[index] = part
-        return features
-
-    def _lay_out(self, whole: Tensor, parts: Tensor, grid: Sequence[int]) -> Tensor:
-        """(q, q, D) and (n, t, t, D) with a grid of (columns, rows) -> (tokens, D)."""
-        rows = [self._with_newlines(whole), self.view_seperator[None]]
-        if len(parts):
-            columns, lines = grid
-            side = parts.shape[1]
-            mosaic = parts.unflatten(0, (lines, columns)).transpose(1, 2)
-            rows.insert(0, self._with_newlines(mosaic.reshape(lines * side, columns * side, -1)))
-        return torch.cat(rows)
-
-    def _with_newlines(self, features: Tensor) -> Tensor:
-        newline = self.image_newline.expand(features.shape[0], 1, -1)
-        return torch.cat([features, newline], 1).flatten(0, 1)
+        """Features of every page of a step; see `VisionTower.forward`."""
+        return self.vision_tower(global_views, tiles, grids)
 
     def forward(
         self,

@@ -1,10 +1,10 @@
 """Sizes of a DeepEncoder, read from the `vision_config` of a checkpoint. Numbers only, no torch."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-SAM_KEY, CLIP_KEY = "sam_vit_b", "clip-l-14-224"
+SAM_KEY, CLIP_KEY, QUERY_KEY = "sam_vit_b", "clip-l-14-224", "qwen2-0-5b"
 MLP_RATIO = 4
 
 
@@ -62,6 +62,53 @@ class DeepEncoderConfig:
         if sam.downsample[1] != clip.width:
             raise ValueError(f"config.json: SAM ends in {sam.downsample[1]} channels, CLIP has {clip.width}")
         return cls(sam, clip)
+
+
+@dataclass(frozen=True, slots=True)
+class QueryConfig:
+    """Sizes of the second stage of DeepSeek-OCR-2. Defaults are hard-coded in the official `qwen2_d2e.py`."""
+
+    width: int
+    layers: int = 24
+    heads: int = 14
+    kv_heads: int = 2
+    ffn: int = 4864
+    rope_base: float = 1_000_000.0
+    eps: float = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class QueryDeepEncoderConfig:
+    """Both stages of DeepSeek-OCR-2."""
+
+    sam: SamConfig
+    query: QueryConfig
+
+    @property
+    def width(self) -> int:
+        """Numbers in a feature: those of the second stage alone."""
+        return self.query.width
+
+    @classmethod
+    def from_vision_config(cls, widths: Mapping[str, Mapping[str, Any]]) -> "QueryDeepEncoderConfig":
+        """From `vision_config.width` of a checkpoint's config.json.
+
+        The first stage ends in the width of the second whatever the config says, as in the official code.
+
+        Raises:
+            ValueError: a key is missing.
+        """
+        try:
+            query = _query_config(widths[QUERY_KEY])
+            sam = _sam_config(widths[SAM_KEY])
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"config.json: vision_config.width lacks {error}") from None
+        return cls(replace(sam, downsample=(sam.downsample[0], query.width)), query)
+
+
+def _query_config(values: Mapping[str, Any]) -> QueryConfig:
+    optional = ("layers", "heads", "kv_heads", "ffn", "rope_base", "eps")
+    return QueryConfig(values["dim"], **{name: values[name] for name in optional if name in values})
 
 
 def _sam_config(values: Mapping[str, Any]) -> SamConfig:

@@ -1,0 +1,152 @@
+"""The encoder of DeepSeek-OCR-2: square uint8 views in, one feature a learned query out.
+
+The SAM stage of DeepSeek-OCR, then a Qwen2 decoder run as an encoder: cells of the view see one another, the
+queries after them see every cell and the queries before themselves. Parameter names and numbers are those of
+the official `deepencoderv2/qwen2_d2e.py`. Knows nothing of vLLM, pages or tiles.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.attention.bias import causal_lower_right
+
+from ocr_engine.model.deep_encoder import DeepEncoder, SamEncoder, normalize
+from ocr_engine.model.encoder_config import QueryConfig
+
+Rotation = tuple[Tensor, Tensor]
+
+QUERIES = {"query_768": 144, "query_1024": 256}
+"""Learned query tables, by their names in the checkpoint: one query a cell of a 768 or 1024 px view."""
+
+
+class QueryEncoder(nn.Module):
+    """Second stage: as many learned queries as the view has cells, answered after them."""
+
+    def __init__(self, config: QueryConfig) -> None:
+        super().__init__()
+        self.model = nn.ModuleDict({"model": _QueryLayers(config)})
+        for name, count in QUERIES.items():
+            self.add_module(name, nn.Embedding(count, config.width))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(n, C, q, q) -> (n, q * q, C).
+
+        Raises:
+            ValueError: the checkpoint has no queries for a view of q * q cells.
+        """
+        cells = features.flatten(2).transpose(1, 2)
+        queries = self._table(cells.shape[1]).expand(cells.shape[0], -1, -1)
+        return self.model["model"](torch.cat([cells, queries], 1), cells.shape[1])[:, cells.shape[1] :]
+
+    def _table(self, cells: int) -> Tensor:
+        for name, count in QUERIES.items():
+            if count == cells:
+                return self.get_parameter(f"{name}.weight")
+        known = " or ".join(map(str, QUERIES.values()))
+        raise ValueError(f"view of {cells} cells: DeepSeek-OCR-2 has queries for {known} alone")
+
+
+class QueryDeepEncoder(DeepEncoder):
+    """Both stages run together, in batches that bound memory."""
+
+    def __init__(self, sam_model: SamEncoder, query_model: QueryEncoder) -> None:
+        super().__init__(sam_model, query_model)
+
+    def _encode(self, views: Tensor) -> Tensor:
+        """uint8 (n, S, S, 3) -> (n, queries, C)."""
+        return self.vision_model(self.sam_model(normalize(views, self.sam_model.pos_embed.dtype)))
+
+
+class _QueryLayers(nn.Module):
+    def __init__(self, config: QueryConfig) -> None:
+        super().__init__()
+        self.channels, self.base = config.width // config.heads, config.rope_base
+        self.layers = nn.ModuleList(_Layer(config) for _ in range(config.layers))
+        self.norm = _RmsNorm(config)
+
+    def forward(self, x: Tensor, cells: int) -> Tensor:
+        rotation = _rotation(x, self.channels, self.base)
+        for layer in self.layers:
+            x = layer(x, rotation, cells)
+        return self.norm(x)
+
+
+class _Layer(nn.Module):
+    def __init__(self, config: QueryConfig) -> None:
+        super().__init__()
+        self.self_attn = _Attention(config)
+        self.mlp = _GatedMlp(config)
+        self.input_layernorm = _RmsNorm(config)
+        self.post_attention_layernorm = _RmsNorm(config)
+
+    def forward(self, x: Tensor, rotation: Rotation, cells: int) -> Tensor:
+        x = x + self.self_attn(self.input_layernorm(x), rotation, cells)
+        return x + self.mlp(self.post_attention_layernorm(x))
+
+
+class _Attention(nn.Module):
+    def __init__(self, config: QueryConfig) -> None:
+        super().__init__()
+        self.channels = config.width // config.heads
+        self.q_proj = nn.Linear(config.width, config.heads * self.channels)
+        self.k_proj = nn.Linear(config.width, config.kv_heads * self.channels)
+        self.v_proj = nn.Linear(config.width, config.kv_heads * self.channels)
+        self.o_proj = nn.Linear(config.heads * self.channels, config.width, bias=False)
+
+    def forward(self, x: Tensor, rotation: Rotation, cells: int) -> Tensor:
+        query, key, value = (
+            project(x).unflatten(-1, (-1, self.channels)).transpose(1, 2)
+            for project in (self.q_proj, self.k_proj, self.v_proj)
+        )
+        shared = query.shape[1] // key.shape[1]
+        key = _rotate(key, rotation).repeat_interleave(shared, 1)
+        attended = _attend(_rotate(query, rotation), key, value.repeat_interleave(shared, 1), cells)
+        return self.o_proj(attended.transpose(1, 2).flatten(2))
+
+
+class _GatedMlp(nn.Module):
+    def __init__(self, config: QueryConfig) -> None:
+        super().__init__()
+        self.gate_proj = nn.Linear(config.width, config.ffn, bias=False)
+        self.up_proj = nn.Linear(config.width, config.ffn, bias=False)
+        self.down_proj = nn.Linear(config.ffn, config.width, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.down_proj(F.silu(self.gate_proj(x)) * self.up_proj(x))
+
+
+class _RmsNorm(nn.Module):
+    def __init__(self, config: QueryConfig) -> None:
+        super().__init__()
+        self.eps = config.eps
+        self.weight = nn.Parameter(torch.ones(config.width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        # Rounded to the input's precision before the weight, as in Qwen2.
+        wide = x.float()
+        wide = wide * torch.rsqrt(wide.pow(2).mean(-1, keepdim=True) + self.eps)
+        return self.weight * wide.to(x.dtype)
+
+
+def _attend(query: Tensor, key: Tensor, value: Tensor, cells: int) -> Tensor:
+    """Attention under the official mask, in two parts, none of which needs a mask tensor on a GPU.
+
+    Cells come first: they see all cells. The queries see all cells and, causally, the queries.
+    """
+    seen = F.scaled_dot_product_attention(query[:, :, :cells], key[:, :, :cells], value[:, :, :cells])
+    asked = query[:, :, cells:]
+    mask = causal_lower_right(asked.shape[2], key.shape[2])
+    return torch.cat([seen, F.scaled_dot_product_attention(asked, key, value, attn_mask=mask)], 2)
+
+
+def _rotation(x: Tensor, channels: int, base: float) -> Rotation:
+    """Cosines and sines (tokens, channels) of the rotary positions 0, 1, ... of x (n, tokens, C)."""
+    steps = torch.arange(0, channels, 2, device=x.device, dtype=torch.float32) / channels
+    places = torch.arange(x.shape[1], device=x.device, dtype=torch.float32)
+    angles = torch.outer(places, base**-steps).repeat(1, 2)
+    return angles.cos().to(x.dtype), angles.sin().to(x.dtype)
+
+
+def _rotate(x: Tensor, rotation: Rotation) -> Tensor:
+    first, second = x.chunk(2, -1)
+    return x * rotation[0] + torch.cat([-second, first], -1) * rotation[1]
