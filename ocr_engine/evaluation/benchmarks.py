@@ -10,6 +10,8 @@ from types import MappingProxyType
 from typing import Any
 
 from ocr_engine.evaluation import fox, fox_report
+from ocr_engine.evaluation.olmocr_bench import evaluate as tests
+from ocr_engine.evaluation.olmocr_bench import summary as test_report
 from ocr_engine.evaluation.omnidocbench import official, summary
 from ocr_engine.evaluation.omnidocbench.evaluate import Evaluation, evaluate
 from ocr_engine.evaluation.omnidocbench.matching import MatchOptions
@@ -117,6 +119,14 @@ def fox_pages(request: Request) -> Report:
     return fox_report.report(runs)
 
 
+def olmocr(request: Request) -> Report:
+    """olmOCR-bench: unit tests of page facts."""
+    cases = tests.load(request.ground_truth)
+    options: dict[str, Any] = {"force": request.force, "workers": request.workers, "quiet": request.quiet}
+    results = [(run.label, tests.evaluate(cases, run.predictions, **options)) for run in request.runs]
+    return test_report.report(results)
+
+
 BENCHMARKS: Mapping[str, Callable[[Request], Report]] = MappingProxyType(
-    {"omnidocbench": omnidocbench, "fox": fox_pages}
+    {"omnidocbench": omnidocbench, "fox": fox_pages, "olmocr-bench": olmocr}
 )

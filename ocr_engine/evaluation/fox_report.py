@@ -7,10 +7,11 @@ from typing import Any
 from ocr_engine.errors import UsageError
 from ocr_engine.evaluation import fox
 from ocr_engine.evaluation.fox import PageScore
+from ocr_engine.evaluation.meteor import available_mode
 from ocr_engine.evaluation.metrics import mean
 from ocr_engine.evaluation.plots import Axes, Series, draw
 from ocr_engine.evaluation.report import Cell, Report, Table
-from ocr_engine.spec import MODES
+from ocr_engine.spec import MODES, queries
 
 NOTES = (
     "Fox's script hands the model's output over as the reference: its precision is the share of the "
@@ -27,7 +28,7 @@ def vision_tokens(text: str | None) -> int | None:
     mode = MODES.get(text)
     if mode is None or mode.crop:
         raise UsageError(f"--vision-tokens {text}: a number, or one of tiny, small, base, large")
-    return mode.base_queries**2
+    return queries(mode.base_size_px) ** 2
 
 
 def summary(scores: Sequence[PageScore], tokens: int | None) -> dict[str, Any]:
@@ -41,7 +42,7 @@ def summary(scores: Sequence[PageScore], tokens: int | None) -> dict[str, Any]:
         "conventional": asdict(fox.average([page.conventional for page in scores])),
         "edit_dist": mean(page.edit for page in scores),
         "precision_interval_95": fox.precision_interval(scores),
-        "meteor_counts": fox.available_mode().value,
+        "meteor_counts": available_mode().value,
         "vision_tokens": tokens,
         "bins": [asdict(one) for one in fox.in_bins(scores, tokens)],
         "per_page": {page.image_name: asdict(page) for page in scores},
