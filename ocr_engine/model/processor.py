@@ -21,7 +21,7 @@ from vllm.multimodal.processing import (
 
 from ocr_engine.errors import RequestError
 from ocr_engine.model.views import FIELDS, check_views, count_tokens, largest_page
-from ocr_engine.spec import TOKENS
+from ocr_engine.spec import OCR, OCR2, TOKENS
 
 
 def _fields(_: Mapping[str, Tensor]) -> Mapping[str, MultiModalFieldConfig]:
@@ -36,20 +36,26 @@ def _fields(_: Mapping[str, Tensor]) -> Mapping[str, MultiModalFieldConfig]:
 class PageViewsParser(MultiModalDataParser):
     """Takes the views of one page a request."""
 
+    def __init__(self, family: str) -> None:
+        super().__init__()
+        self._family = family
+
     def _parse_image_data(self, data: Any) -> DictEmbeddingItems:
         """Raises RequestError naming what is wrong with the views."""
         if not isinstance(data, Mapping):
             raise RequestError(f"image: expected views of a page, got {type(data).__name__}")
-        check_views(data)
+        check_views(data, self._family)
         return DictEmbeddingItems(data, "image", set(FIELDS), _fields)
 
 
 class PageInfo(BaseProcessingInfo):
     """What vLLM asks before any request: limits and token counts."""
 
+    family = OCR
+
     def get_data_parser(self) -> MultiModalDataParser:
         """The parser of page views."""
-        return PageViewsParser()
+        return PageViewsParser(self.family)
 
     def get_supported_mm_limits(self) -> Mapping[str, int | None]:
         """One page a request."""
@@ -57,12 +63,18 @@ class PageInfo(BaseProcessingInfo):
 
     def get_mm_max_tokens_per_item(self, seq_len: int, mm_counts: Mapping[str, int]) -> Mapping[str, int]:
         """Visual tokens of the largest page."""
-        return {"image": largest_page()[1]}
+        return {"image": largest_page(self.family)[1]}
 
     @property
     def image_token_id(self) -> int:
         """Id of `<image>` in this checkpoint's vocabulary."""
         return self.get_tokenizer().get_vocab()[TOKENS.image]
+
+
+class QueryPageInfo(PageInfo):
+    """The same for DeepSeek-OCR-2."""
+
+    family = OCR2
 
 
 class PageDummyInputs(BaseDummyInputsBuilder[PageInfo]):
@@ -76,7 +88,7 @@ class PageDummyInputs(BaseDummyInputsBuilder[PageInfo]):
         self, seq_len: int, mm_counts: Mapping[str, int], mm_options: MultiModalDummyOptions
     ) -> Mapping[str, Any]:
         """Blank views."""
-        return {"image": largest_page()[0]}
+        return {"image": largest_page(self.info.family)[0]}
 
 
 class PageProcessor(BaseMultiModalProcessor[PageInfo]):
@@ -98,6 +110,7 @@ class PageProcessor(BaseMultiModalProcessor[PageInfo]):
 
         def placeholders(index: int) -> list[int]:
             page = pages.get(index)
-            return [image_token_id] * count_tokens(page["global_views"], page["tiles"], page["grids"])
+            count = count_tokens(page["global_views"], page["tiles"], page["grids"], self.info.family)
+            return [image_token_id] * count
 
         return [PromptReplacement("image", [image_token_id], placeholders)]

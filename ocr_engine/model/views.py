@@ -7,16 +7,25 @@ import torch
 from torch import Tensor
 
 from ocr_engine.errors import RequestError
-from ocr_engine.spec import MAX_TILES_LIMIT, MODES, view_tokens
+from ocr_engine.spec import FAMILY_MODES, MAX_TILES_LIMIT, MAX_TILES_OCR2, OCR, OCR2, view_tokens
 
 FIELDS = ("global_views", "tiles", "grids")
-GLOBAL_SIZES_PX = frozenset(mode.base_size_px for mode in MODES.values())
-TILE_SIZES_PX = frozenset((mode.base_size_px, mode.tile_size_px) for mode in MODES.values() if mode.crop)
-"""Pairs of global view and tile sizes that a mode has."""
+MAX_TILES = {OCR: MAX_TILES_LIMIT, OCR2: MAX_TILES_OCR2}
 
 
-def check_views(data: Mapping[str, Any]) -> None:
-    """Refuse anything but the views of one page in one of the modes.
+def global_sizes_px(family: str) -> frozenset[int]:
+    """Sizes of a global view that a mode of the family has."""
+    return frozenset(mode.base_size_px for mode in FAMILY_MODES[family].values())
+
+
+def tile_sizes_px(family: str) -> frozenset[tuple[int, int]]:
+    """Pairs of global view and tile sizes that a mode of the family has."""
+    modes = FAMILY_MODES[family].values()
+    return frozenset((mode.base_size_px, mode.tile_size_px) for mode in modes if mode.crop)
+
+
+def check_views(data: Mapping[str, Any], family: str = OCR) -> None:
+    """Refuse anything but the views of one page in one of the modes of the model family.
 
     Args:
         data: `global_views` uint8 (1, S, S, 3); `tiles` uint8 (1, n, T, T, 3), n = 0 for an untiled page;
@@ -34,7 +43,7 @@ def check_views(data: Mapping[str, Any]) -> None:
     if not isinstance(grids, Tensor) or grids.dtype != torch.int64 or grids.shape != (1, 2):
         raise RequestError("grid: expected int64 (1, 2), columns and rows")
     columns, rows = grids[0].tolist()
-    _check_sizes(global_views.shape[1], tiles.shape[1], tiles.shape[2], columns, rows)
+    _check_sizes(family, global_views.shape[1], tiles.shape[1], tiles.shape[2], columns, rows)
 
 
 def _check_pixels(name: str, pixels: object, ndim: int) -> None:
@@ -48,9 +57,9 @@ def _check_pixels(name: str, pixels: object, ndim: int) -> None:
         raise RequestError(f"{name}: expected shape {expected}, got {shape}")
 
 
-def _check_sizes(base_px: int, count: int, tile_px: int, columns: int, rows: int) -> None:
-    if base_px not in GLOBAL_SIZES_PX:
-        known = ", ".join(map(str, sorted(GLOBAL_SIZES_PX)))
+def _check_sizes(family: str, base_px: int, count: int, tile_px: int, columns: int, rows: int) -> None:
+    if base_px not in global_sizes_px(family):
+        known = ", ".join(map(str, sorted(global_sizes_px(family))))
         raise RequestError(f"global view: {base_px} px, a size no mode has (one of: {known})")
     if columns < 1 or rows < 1:
         raise RequestError(f"grid: {columns} x {rows} is not a grid")
@@ -58,27 +67,27 @@ def _check_sizes(base_px: int, count: int, tile_px: int, columns: int, rows: int
         raise RequestError(f"grid: {columns} x {rows}, but the page has no tiles")
     if count == 0:
         return
-    if columns * rows != count or not 2 <= count <= MAX_TILES_LIMIT:
+    if columns * rows != count or not 2 <= count <= MAX_TILES[family]:
         raise RequestError(
-            f"tiles: {count} for a grid of {columns} x {rows}; expected 2 to {MAX_TILES_LIMIT}, one a cell"
+            f"tiles: {count} for a grid of {columns} x {rows}; expected 2 to {MAX_TILES[family]}, one a cell"
         )
-    if (base_px, tile_px) not in TILE_SIZES_PX:
+    if (base_px, tile_px) not in tile_sizes_px(family):
         raise RequestError(f"tiles: {tile_px} px beside a global view of {base_px} px, which no mode has")
 
 
-def count_tokens(global_view: Tensor, tiles: Tensor, grid: Tensor) -> int:
+def count_tokens(global_view: Tensor, tiles: Tensor, grid: Tensor, family: str = OCR) -> int:
     """Visual tokens of one checked page: (S, S, 3), (n, T, T, 3) and (2,)."""
     columns, rows = grid.tolist()
-    return view_tokens(global_view.shape[0], tiles.shape[1], columns, rows)
+    return view_tokens(global_view.shape[0], tiles.shape[1], columns, rows, family)
 
 
-def largest_page() -> tuple[dict[str, Tensor], int]:
-    """Blank views of the page with the most visual tokens any mode allows, and that number."""
-    base_px, tile_px = max(TILE_SIZES_PX)
-    columns, rows = 1, MAX_TILES_LIMIT
+def largest_page(family: str = OCR) -> tuple[dict[str, Tensor], int]:
+    """Blank views of the page with the most visual tokens any mode of the family allows, and that number."""
+    base_px, tile_px = max(tile_sizes_px(family))
+    columns, rows = 1, MAX_TILES[family]
     views = {
         "global_views": torch.zeros(1, base_px, base_px, 3, dtype=torch.uint8),
         "tiles": torch.zeros(1, columns * rows, tile_px, tile_px, 3, dtype=torch.uint8),
         "grids": torch.tensor([[columns, rows]]),
     }
-    return views, view_tokens(base_px, tile_px, columns, rows)
+    return views, view_tokens(base_px, tile_px, columns, rows, family)
