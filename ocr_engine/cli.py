@@ -3,11 +3,13 @@
 import argparse
 import asyncio
 import contextlib
+import dataclasses
 import logging
 import signal
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -179,7 +181,7 @@ def _run(entry: Entry, args: argparse.Namespace) -> int:
         if args.dry_run:
             return asyncio.run(_print_survey(conversion, found))
         logger.info(info.reason)
-        return asyncio.run(_convert(entry, conversion, tools, found))
+        return asyncio.run(_convert(entry, config, conversion, tools, found))
 
 
 async def _print_survey(conversion: Conversion, found: Found) -> int:
@@ -199,18 +201,40 @@ def _plan_words(counts: dict[Plan, int]) -> str:
     )
 
 
-async def _convert(entry: Entry, conversion: Conversion, tools: Tools, found: Found) -> int:
+async def _convert(entry: Entry, config: Config, conversion: Conversion, tools: Tools, found: Found) -> int:
     """Run a conversion under this terminal's signals, and write the files about the run."""
+    started = datetime.now(UTC)
     task = asyncio.ensure_future(conversion.run(found))
     _stop_on_signals(conversion, task)
+    _write_run(config, conversion, tools, started, ended=None)
     try:
         await task
     finally:
         tools.progress.close()
         await tools.engine.stop()
+        _write_run(config, conversion, tools, started, ended=datetime.now(UTC))
         run_files.write(tools.root, tools.journal, entry.script)
     _summarise(conversion, tools)
     return int(_outcome(conversion))
+
+
+def _write_run(
+    config: Config, conversion: Conversion, tools: Tools, started: datetime, ended: datetime | None
+) -> None:
+    counts = conversion.counts
+    run_files.write_run(
+        tools.root,
+        config=config_module.as_dict(config),
+        model=dataclasses.asdict(tools.info),
+        counts={
+            **{status.value: number for status, number in counts.pages.items()},
+            "unchanged": counts.unchanged,
+            "documents": counts.documents,
+            "documents_unreadable": counts.unreadable,
+        },
+        started=started,
+        ended=ended,
+    )
 
 
 def _stop_on_signals(conversion: Conversion, task: "asyncio.Future[None]") -> None:

@@ -17,7 +17,7 @@ from typing import ParamSpec, TypeVar
 from ocr_engine import stages
 from ocr_engine.config import Config
 from ocr_engine.engine.base import Engine, EngineInfo
-from ocr_engine.errors import InputError, RequestError, UsageError
+from ocr_engine.errors import EngineError, InputError, OutputError, RequestError, UsageError
 from ocr_engine.log import logger, printable
 from ocr_engine.outputs.document_folder import PageWriter
 from ocr_engine.outputs.drawing import DrawnPage, draw_outputs
@@ -211,34 +211,40 @@ class Conversion:
 
     async def _convert_page(self, page: _Page, writer: PageWriter, plan: Plan) -> None:
         try:
-            stored = await self._write(writer.stored, page.ref.number) if plan is Plan.WRITE else None
-            if stored is None:
-                read = await self._read(page)
-            else:
-                record, raw = stored
-                read = _Read(stages.parsed_again(record, raw, page.fingerprint), raw, {})
-            await self._save(page, writer, read)
+            await self._save(page, writer, await self._obtain(page, writer, plan))
+        except (EngineError, OutputError):
+            raise
+        except Exception as error:  # noqa: BLE001 - a bug of ours that one page meets must not end the night
+            logger.debug("%s: internal error", printable(str(page.ref)), exc_info=error)
+            await self._save(page, writer, self._failed(page, f"internal error: {error!r}", {}))
         finally:
             self._window.release()
 
-    async def _read(self, page: _Page) -> _Read:
+    async def _obtain(self, page: _Page, writer: PageWriter, plan: Plan) -> _Read:
+        """The page's record and raw text: from disk where only the writing changed, else from the model."""
+        stored = await self._write(writer.stored, page.ref.number) if plan is Plan.WRITE else None
+        if stored is not None:
+            record, raw = stored
+            return _Read(stages.parsed_again(record, raw, page.fingerprint), raw, {})
         started = time.perf_counter()
         try:
-            task = partial(stages.prepare, mode=self._mode)
-            prepared = await asyncio.wrap_future(self._tools.pool.run(page.ref, task))
-            await self._engine_ready()
-            request = stages.request_for(self._config, prepared.views, page.request_id)
-            generation = await self._tools.engine.generate(request)
+            return await self._read(page, started)
         except (InputError, RequestError) as error:
-            record = stages.failed_record(self._config, page.ref, str(error), page.fingerprint)
-            return _Read(record, "", {"total": time.perf_counter() - started})
+            return self._failed(page, str(error), {"total": time.perf_counter() - started})
+
+    async def _read(self, page: _Page, started: float) -> _Read:
+        task = partial(stages.prepare, mode=self._mode)
+        prepared = await asyncio.wrap_future(self._tools.pool.run(page.ref, task))
+        await self._engine_ready()
+        request = stages.request_for(self._config, prepared.views, page.request_id)
+        generation = await self._tools.engine.generate(request)
         record = stages.read_record(self._config, page.ref, prepared.geometry, generation, page.fingerprint)
-        seconds = {
-            "render": prepared.seconds,
-            "engine": generation.seconds,
-            "total": time.perf_counter() - started,
-        }
+        total = time.perf_counter() - started
+        seconds = {"render": prepared.seconds, "engine": generation.seconds, "total": total}
         return _Read(record, generation.text, seconds)
+
+    def _failed(self, page: _Page, reason: str, seconds: dict[str, float]) -> _Read:
+        return _Read(stages.failed_record(self._config, page.ref, reason, page.fingerprint), "", seconds)
 
     async def _engine_ready(self) -> None:
         """Start the engine when the first page needs it: a run with nothing to read never does."""

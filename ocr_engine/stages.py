@@ -23,7 +23,7 @@ from ocr_engine.records import (
     ParsedText,
 )
 from ocr_engine.spec import LOCATE_SLOT, PROMPTS, Mode, resolve_mode
-from ocr_engine.text import official
+import ocr_engine.text.official as official
 from ocr_engine.text.grounding import parse
 from ocr_engine.text.markdown import to_markdown
 
@@ -135,9 +135,12 @@ def texts_of(config: Config, record: PageRecord, raw: str) -> PageTexts:
 
 def drawings_wanted(config: Config, record: PageRecord) -> tuple[bool, bool]:
     """Whether figures have to be cropped, and whether the page has to be drawn with its boxes."""
+    if record.status is PageStatus.FAILED:
+        return False, False
     figures = config.output.figures and any(block.figures for block in record.blocks)
     overlay = config.output.overlays and any(block.boxes for block in record.blocks)
-    return figures, overlay
+    # The official script's NAME_layouts.pdf shows every page, boxes or not.
+    return figures, overlay or config.output.layout == "official"
 
 
 def journal_row(

@@ -104,5 +104,5 @@ def test_interrupt_ends_with_130_and_the_same_command_goes_on(tmp_path: Path) ->
     assert process.returncode == ExitCode.INTERRUPTED and "Traceback" not in stderr
     done = len(rows(tmp_path / "out"))
     assert 0 < done < 400
-    assert batch_pdf(command[2:] + ["--quiet"]) is ExitCode.OK
+    assert batch_pdf(command[2:] + ["--quiet"]) == ExitCode.OK
     assert len(rows(tmp_path / "out")) == 400

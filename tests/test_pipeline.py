@@ -52,7 +52,7 @@ def tree(output: Path) -> dict[str, bytes]:
 
 
 def test_samples_become_pages_figures_a_merged_file_and_a_journal(tmp_path: Path) -> None:
-    assert run_pdf(SAMPLES, "--output", tmp_path, "--set", "output.overlays=true") is ExitCode.OK
+    assert run_pdf(SAMPLES, "--output", tmp_path, "--set", "output.overlays=true") == ExitCode.OK
     folder = tmp_path / "handbook"
     names = set(tree(tmp_path))
     for number in range(1, 6):
@@ -73,11 +73,11 @@ def test_samples_become_pages_figures_a_merged_file_and_a_journal(tmp_path: Path
 
 
 def test_a_rerun_does_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert run_pdf(SAMPLES, "--output", tmp_path) is ExitCode.OK
+    assert run_pdf(SAMPLES, "--output", tmp_path) == ExitCode.OK
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if "handbook" in str(path)}
     journal = (tmp_path / "journal.jsonl").read_bytes()
     monkeypatch.setattr("ocr_engine.engine.replay.ReplayEngine.generate", None)
-    assert run_pdf(SAMPLES, "--output", tmp_path) is ExitCode.OK
+    assert run_pdf(SAMPLES, "--output", tmp_path) == ExitCode.OK
     assert {
         path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if "handbook" in str(path)
     } == before
@@ -87,19 +87,19 @@ def test_a_rerun_does_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 def test_an_output_key_rewrites_from_stored_text_without_the_engine(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert run_pdf(SAMPLES, "--output", tmp_path) is ExitCode.OK
+    assert run_pdf(SAMPLES, "--output", tmp_path) == ExitCode.OK
     monkeypatch.setattr("ocr_engine.engine.replay.ReplayEngine.generate", None)
     assert (
-        run_pdf(SAMPLES, "--output", tmp_path, "--set", "output.page_separator=== {page} ==") is ExitCode.OK
+        run_pdf(SAMPLES, "--output", tmp_path, "--set", "output.page_separator=== {page} ==") == ExitCode.OK
     )
     assert "== 4 ==" in (tmp_path / "handbook/handbook.md").read_text()
 
 
 def test_a_changed_page_selection_or_mode_redoes_just_that(tmp_path: Path) -> None:
-    assert run_pdf(SAMPLES, "--output", tmp_path, "--pages", "1-2") is ExitCode.OK
-    assert run_pdf(SAMPLES, "--output", tmp_path, "--pages", "2-3") is ExitCode.OK
+    assert run_pdf(SAMPLES, "--output", tmp_path, "--pages", "1-2") == ExitCode.OK
+    assert run_pdf(SAMPLES, "--output", tmp_path, "--pages", "2-3") == ExitCode.OK
     assert [row["page"] for row in rows(tmp_path)] == [1, 2, 3]
-    assert run_pdf(SAMPLES, "--output", tmp_path, "--pages", "3", "--mode", "base") is ExitCode.OK
+    assert run_pdf(SAMPLES, "--output", tmp_path, "--pages", "3", "--mode", "base") == ExitCode.OK
     assert [row["page"] for row in rows(tmp_path)] == [1, 2, 3, 3]
     merged = (tmp_path / "handbook/handbook.md").read_text()
     assert [f"<!-- page {n} -->" in merged for n in range(1, 6)] == [True, True, True, False, False]
@@ -107,9 +107,9 @@ def test_a_changed_page_selection_or_mode_redoes_just_that(tmp_path: Path) -> No
 
 def test_a_changed_document_is_read_again(tmp_path: Path) -> None:
     source = make_pdf(tmp_path / "in/a.pdf", 2)
-    assert run_pdf(tmp_path / "in", "--output", tmp_path / "out") is ExitCode.OK
+    assert run_pdf(tmp_path / "in", "--output", tmp_path / "out") == ExitCode.OK
     make_pdf(source, 3, "other")
-    assert run_pdf(tmp_path / "in", "--output", tmp_path / "out") is ExitCode.OK
+    assert run_pdf(tmp_path / "in", "--output", tmp_path / "out") == ExitCode.OK
     assert sorted(row["page"] for row in rows(tmp_path / "out")) == [1, 1, 2, 2, 3]
 
 
@@ -119,7 +119,7 @@ def test_bad_inputs_are_recorded_and_do_not_stop_the_others(tmp_path: Path) -> N
     (inputs / "broken.pdf").write_bytes(b"%PDF-1.7 nothing")
     (inputs / "page.pdf").write_text("<html><body>sign in</body></html>")
     code = run_pdf(inputs, tmp_path / "missing.pdf", "--output", tmp_path / "out")
-    assert code is ExitCode.PAGES_FAILED
+    assert code == ExitCode.PAGES_FAILED
     by_name = {Path(row["document"]).name: row for row in rows(tmp_path / "out")}
     assert set(by_name) == {"good.pdf", "broken.pdf", "page.pdf", "missing.pdf"}
     assert by_name["good.pdf"]["status"] == "done"
@@ -129,39 +129,39 @@ def test_bad_inputs_are_recorded_and_do_not_stop_the_others(tmp_path: Path) -> N
     failures = (tmp_path / "out/failures.csv").read_text()
     assert "broken.pdf" in failures and "good.pdf" not in failures
     lines = len(rows(tmp_path / "out"))
-    assert run_pdf(inputs, tmp_path / "missing.pdf", "--output", tmp_path / "out") is ExitCode.PAGES_FAILED
+    assert run_pdf(inputs, tmp_path / "missing.pdf", "--output", tmp_path / "out") == ExitCode.PAGES_FAILED
     assert len(rows(tmp_path / "out")) == lines
 
 
 def test_a_failed_page_keeps_its_slot_and_is_retried_on_request(tmp_path: Path) -> None:
     first, second = tmp_path / "first", tmp_path / "second"
-    assert run_pdf(SAMPLES, "--output", first) is ExitCode.OK
+    assert run_pdf(SAMPLES, "--output", first) == ExitCode.OK
     raw = first / "handbook/pages/0003.raw.md"
     kept = raw.read_bytes()
     raw.unlink()
     replay = ("--output", second, "--set", f"engine.replay_from={first}")
-    assert run_pdf(SAMPLES, *replay) is ExitCode.PAGES_FAILED
+    assert run_pdf(SAMPLES, *replay) == ExitCode.PAGES_FAILED
     merged = (second / "handbook/handbook.md").read_text()
     assert "<!-- page 3 -->" in merged and "failed" in merged
-    assert run_pdf(SAMPLES, *replay) is ExitCode.PAGES_FAILED
+    assert run_pdf(SAMPLES, *replay) == ExitCode.PAGES_FAILED
     raw.write_bytes(kept)
-    assert run_pdf(SAMPLES, *replay, "--retry", "failed") is ExitCode.OK
+    assert run_pdf(SAMPLES, *replay, "--retry", "failed") == ExitCode.OK
     assert [row["page"] for row in rows(second)].count(3) == 2
     assert tree(second)["handbook/handbook.md"] == tree(first)["handbook/handbook.md"]
 
 
 def test_two_runs_give_the_same_bytes(tmp_path: Path) -> None:
     for name in ("one", "two"):
-        assert run_pdf(SAMPLES, "--output", tmp_path / name) is ExitCode.OK
+        assert run_pdf(SAMPLES, "--output", tmp_path / name) == ExitCode.OK
     assert tree(tmp_path / "one") == tree(tmp_path / "two")
 
 
 def test_a_removed_file_is_made_again(tmp_path: Path) -> None:
-    assert run_pdf(SAMPLES, "--output", tmp_path) is ExitCode.OK
+    assert run_pdf(SAMPLES, "--output", tmp_path) == ExitCode.OK
     before = tree(tmp_path)
     (tmp_path / "handbook/pages/0002.md").unlink()
     (tmp_path / "handbook/handbook.md").unlink()
-    assert run_pdf(SAMPLES, "--output", tmp_path) is ExitCode.OK
+    assert run_pdf(SAMPLES, "--output", tmp_path) == ExitCode.OK
     assert tree(tmp_path) == before
 
 
@@ -170,19 +170,19 @@ def test_inputs_that_would_collide_get_names_of_their_own(tmp_path: Path) -> Non
     make_pdf(inputs / "report.pdf", 1)
     shutil.copy(inputs / "report.pdf", inputs / "report.PDF")
     make_pdf(inputs / "sub/report.pdf", 1)
-    assert run_pdf(inputs, inputs / "sub/report.pdf", "--output", tmp_path / "out") is ExitCode.OK
+    assert run_pdf(inputs, inputs / "sub/report.pdf", "--output", tmp_path / "out") == ExitCode.OK
     folders = {str(Path(row["outputs"][0]).parent.parent) for row in rows(tmp_path / "out")}
     assert len(folders) == 3 and {"report", "sub/report"} <= folders
 
 
 def test_images_become_documents(tmp_path: Path) -> None:
-    assert batch_images([str(SAMPLES), "--output", str(tmp_path), *REPLAY]) is ExitCode.OK
+    assert batch_images([str(SAMPLES), "--output", str(tmp_path), *REPLAY]) == ExitCode.OK
     assert {row["document"].rpartition("/")[2] for row in rows(tmp_path)} == {"note.png", "letter.jpg"}
     assert (tmp_path / "images/note/note.md").is_file()
 
 
 def test_official_layout_writes_the_official_names(tmp_path: Path) -> None:
-    assert run_pdf(SAMPLES, "--output", tmp_path, "--set", "output.layout=official") is ExitCode.OK
+    assert run_pdf(SAMPLES, "--output", tmp_path, "--set", "output.layout=official") == ExitCode.OK
     names = {str(Path(name).name) for name in tree(tmp_path)}
     assert {"handbook.mmd", "handbook_det.mmd", "handbook_layouts.pdf", "0_0.jpg", "4_0.jpg"} <= names
     det = next(tmp_path.rglob("handbook_det.mmd")).read_text()

@@ -28,7 +28,7 @@ def converted(tmp_path_factory: pytest.TempPathFactory) -> Path:
         [str(SAMPLES), "--config", str(ROOT / "config.yaml"), "--output", str(output), "--quiet",
          "--mode", MODE, "--model", "nano"]
     )  # fmt: skip
-    assert code is ExitCode.OK
+    assert code == ExitCode.OK
     return output / "handbook"
 
 
