@@ -30,14 +30,20 @@ class Grid:
 
     def __init__(self, cells: Sequence[Cell]) -> None:
         self.cells = tuple(cells)
-        self._at = {
-            (row, column): cell
-            for cell in cells
-            for row in range(cell.row, cell.row + cell.rows)
-            for column in range(cell.column, cell.column + cell.columns)
-        }
+        self._at: dict[tuple[int, int], Cell] = {}
+        for cell in cells:
+            for column in range(cell.column, cell.column + cell.columns):
+                self._cover(cell, column)
         self._height = 1 + max((row for row, _ in self._at), default=-1)
         self._width = 1 + max((column for _, column in self._at), default=-1)
+
+    def _cover(self, cell: Cell, column: int) -> None:
+        """A later cell ends the reach of one from above that it runs into."""
+        displaced, row = self._at.get((cell.row, column)), cell.row
+        while displaced is not None and self._at.get((row, column)) is displaced:
+            del self._at[row, column]
+            row += 1
+        self._at |= {(row, column): cell for row in range(cell.row, cell.row + cell.rows)}
 
     def neighbours(self, cell: Cell, direction: str) -> set[Cell]:
         """The nearest other cell on each line that leaves `cell` in a direction; gaps are jumped."""
