@@ -19,7 +19,7 @@ from vllm.multimodal import MULTIMODAL_REGISTRY
 from vllm.sequence import IntermediateTensors
 
 from ocr_engine.model.deep_encoder import UNUSED_WEIGHTS
-from ocr_engine.model.encoder_config import DeepEncoderConfig
+from ocr_engine.model.encoder_config import DeepEncoderConfig, QueryDeepEncoderConfig
 from ocr_engine.model.processor import PageDummyInputs, PageInfo, PageProcessor
 from ocr_engine.model.vision_tower import VisionTower
 from ocr_engine.spec import TOKENS
@@ -28,6 +28,10 @@ from ocr_engine.spec import TOKENS
 @MULTIMODAL_REGISTRY.register_processor(PageProcessor, info=PageInfo, dummy_inputs=PageDummyInputs)
 class DeepseekOCRForCausalLM(nn.Module, SupportsMultiModal, SupportsPP):
     """The whole model as vLLM sees it."""
+
+    encoder_config: type[DeepEncoderConfig] | type[QueryDeepEncoderConfig] = DeepEncoderConfig
+    tower: type[nn.Module] = VisionTower
+    tower_stages = ("sam_model", "vision_model")
 
     hf_to_vllm_mapper = WeightsMapper(
         orig_to_new_prefix={
@@ -43,7 +47,7 @@ class DeepseekOCRForCausalLM(nn.Module, SupportsMultiModal, SupportsPP):
         """Raises ValueError where config.json describes another encoder or projector than the official."""
         super().__init__()
         config = vllm_config.model_config.hf_config
-        encoder = DeepEncoderConfig.from_vision_config(config.vision_config.width)
+        encoder = self.encoder_config.from_vision_config(config.vision_config.width)
         projector = config.projector_config
         if projector.projector_type != "linear" or projector.input_dim != encoder.width:
             raise ValueError(
@@ -53,7 +57,7 @@ class DeepseekOCRForCausalLM(nn.Module, SupportsMultiModal, SupportsPP):
         if config.tile_tag != "2D" or config.global_view_pos != "head":
             raise ValueError("config.json: tile_tag and global_view_pos must be 2D and head")
         with self._mark_tower_model(vllm_config, "image"):
-            self.vision_tower = VisionTower(encoder, projector.n_embed)
+            self.vision_tower = self.tower(encoder, projector.n_embed)
         with self._mark_language_model(vllm_config):
             self.language_model = init_vllm_registered_model(
                 vllm_config=vllm_config,
@@ -72,7 +76,7 @@ class DeepseekOCRForCausalLM(nn.Module, SupportsMultiModal, SupportsPP):
         return MultiModelKeys.from_string_field(
             language_model="language_model",
             connector="vision_tower.projector",
-            tower_model=["vision_tower.sam_model", "vision_tower.vision_model"],
+            tower_model=[f"vision_tower.{stage}" for stage in self.tower_stages],
         )
 
     def embed_multimodal(

@@ -9,7 +9,10 @@ from typing import Any
 
 from ocr_engine.log import ENGINE_LOG_VARIABLE
 
-CLASSES = {"DeepseekOCRForCausalLM": "ocr_engine.model.deepseek_ocr"}
+CLASSES = {
+    "DeepseekOCRForCausalLM": "ocr_engine.model.deepseek_ocr",
+    "DeepseekOCR2ForCausalLM": "ocr_engine.model.deepseek_ocr2",
+}
 """Architecture, which is also the class name, and its module."""
 
 

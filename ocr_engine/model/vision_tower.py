@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from ocr_engine.model.deep_encoder import ClipEncoder, DeepEncoder, SamEncoder
 from ocr_engine.model.encoder_config import DeepEncoderConfig
+from ocr_engine.model.view_batches import encode_by_size
 
 
 class Projector(nn.Module):
@@ -64,18 +65,9 @@ class VisionTower(nn.Module):
             (k, q, q, D) for each group, in the same order; q = 0 for an empty group.
         """
         encoder = DeepEncoder(self.sam_model, self.vision_model)
-        groups: dict[int, list[int]] = {}
-        for index, view in enumerate(views):
-            if len(view):
-                groups.setdefault(view.shape[1], []).append(index)
+        features = encode_by_size(views, lambda batch: self.projector(encoder(batch)))
         empty = self.image_newline.new_empty(0, 0, 0, self.image_newline.shape[0])
-        features = [empty] * len(views)
-        for indexes in groups.values():
-            batch = self.projector(encoder(torch.cat([views[index] for index in indexes])))
-            parts = batch.split([len(views[index]) for index in indexes])
-            for index, part in zip(indexes, parts, strict=True):
-                features[index] = part
-        return features
+        return [empty if part is None else part for part in features]
 
     def _lay_out(self, whole: Tensor, parts: Tensor, grid: Sequence[int]) -> Tensor:
         """(q, q, D) and (n, t, t, D) with a grid of (columns, rows) -> (tokens, D)."""
