@@ -43,6 +43,8 @@ class Plan:
     seconds: float
     init: Path | None = None
     resume: bool = False
+    spent: float = 0.0
+    """Seconds of the budget that a lost run, whose weights are in `init`, has used."""
     lr: float = 2e-3
     warmup_steps: int = 60
     hold: float = 0.5
@@ -93,9 +95,10 @@ def rate(plan: Plan, step: int, progress: float) -> float:
 
 def loss_weights(step: int, progress: float) -> Weights:
     """Return the raster and guide weights; the raster head warms up on detached features."""
+    cold = step < 80
     if progress < 0.25:
-        return Weights(0.5, 0.3, cold=step < 80)
-    return Weights(0.3, 0.1) if progress < 0.7 else Weights(0.1, 0.05)
+        return Weights(0.5, 0.3, cold=cold)
+    return Weights(0.3, 0.1, cold=cold) if progress < 0.7 else Weights(0.1, 0.05, cold=cold)
 
 
 class Trainer:
@@ -110,7 +113,7 @@ class Trainer:
             start_from(model, plan.init, self.tokenizer)
         self.model = model.to(place.device)
         self.optimizers = optimizers(self.model, plan.lr)
-        self.step, self.spent = 0, 0.0
+        self.step, self.spent = 0, plan.spent
         if plan.resume:
             self._restore()
         torch.manual_seed(plan.seed + 1 + place.rank + self.step)

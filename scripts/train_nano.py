@@ -26,6 +26,7 @@ def main() -> None:
     add("--checkpoint", type=Path, help="optimizer state; default OUT/checkpoint.pt")
     add("--init", type=Path, help="folder of an earlier model to start from")
     add("--resume", action="store_true", help="continue from the checkpoint")
+    add("--spent", type=float, default=0.0, help="seconds of the budget behind the weights of --init")
     add("--lr", type=float, default=Plan.lr)
     add("--seed", type=int, default=0)
     add("--workers", type=int, default=Plan.workers, help="page-drawing processes per GPU")
