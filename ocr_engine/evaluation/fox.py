@@ -7,6 +7,7 @@ Predictions are one markdown file a page. No text is cleaned on either side, as 
 import json
 import math
 import re
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -171,10 +172,17 @@ def tokens(first: str, second: str) -> tuple[list[str], list[str]]:
     """Words of both texts: jieba's if either has Chinese in it, else what white space separates."""
     if not (_CHINESE.search(first) or _CHINESE.search(second)):
         return first.split(), second.split()
-    import jieba
-
-    jieba.setLogLevel("WARNING")
+    jieba = _jieba()
     return jieba.lcut(first), jieba.lcut(second)
+
+
+def _jieba() -> Any:
+    with warnings.catch_warnings():
+        # jieba asks setuptools for its files in a way that is going away.
+        warnings.simplefilter("ignore")
+        import jieba
+    jieba.setLogLevel("WARNING")
+    return jieba
 
 
 def measures(*, predicted: Sequence[str], reference: Sequence[str], mode: MeteorMode) -> Measures:
@@ -191,8 +199,6 @@ def measures(*, predicted: Sequence[str], reference: Sequence[str], mode: Meteor
 
 def _sentence_bleu(reference: Sequence[str], predicted: Sequence[str]) -> float:
     """BLEU-4 without smoothing. NLTK warns about each page without a common 4-gram; 0 says it too."""
-    import warnings
-
     from nltk.translate.bleu_score import sentence_bleu
 
     with warnings.catch_warnings():

@@ -1,0 +1,49 @@
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ocr_engine.evaluation.omnidocbench.assignment import cost_matrix, quick_links, simple_links
+from ocr_engine.evaluation.omnidocbench.truncation import merged_spans
+
+LINES = st.lists(st.text(alphabet="abcd", min_size=1, max_size=12), min_size=1, max_size=7)
+
+
+@settings(max_examples=150, deadline=None)
+@given(LINES, LINES)
+def test_spans_tile_the_lines(targets: list[str], lines: list[str]) -> None:
+    spans = merged_spans(cost_matrix(targets, lines), targets, lines)
+    assert [i for span in spans for i in span] == list(range(len(lines)))
+
+
+@settings(max_examples=150, deadline=None)
+@given(LINES, LINES, st.booleans())
+def test_every_target_is_linked_and_no_line_forgotten(
+    targets: list[str], lines: list[str], hybrid: bool
+) -> None:
+    links = quick_links(targets, lines, hybrid=hybrid)
+    linked = [i for link in links for i in link.targets]
+    assert set(linked) == set(range(len(targets)))
+    if hybrid:
+        assert len(linked) == len(targets)
+    assert all(0 <= link.edit <= 1 for link in links)
+
+
+@settings(max_examples=100, deadline=None)
+@given(LINES, LINES)
+def test_a_plain_assignment_links_each_side_once(targets: list[str], lines: list[str]) -> None:
+    links = simple_links(targets, lines)
+    assert sorted(i for link in links for i in link.targets) == list(range(len(targets)))
+    assert sorted(i for link in links for i in link.lines) == list(range(len(lines)))
+
+
+def test_pieces_are_joined_only_while_they_come_nearer() -> None:
+    target = "thequickbrownfoxjumpsoverthelazydog"
+    lines = [target[:18], target[18:], "zzzzzzzz"]
+    spans = merged_spans(cost_matrix([target], lines), [target], lines)
+    assert spans == [range(2), range(2, 3)]
+
+
+def test_sure_pairs_are_not_touched() -> None:
+    lines = ["abcdefgh", "ijkl"]
+    spans = merged_spans(np.array([[0.2, 0.9]]), ["abcdefghijkl"], lines)
+    assert spans == [range(1), range(1, 2)]
