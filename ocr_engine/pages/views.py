@@ -49,4 +49,4 @@ def _tiles(image: Image.Image, grid: Grid, size_px: int) -> Pixels:
         return np.empty((0, size_px, size_px, 3), dtype=np.uint8)
     stretched = np.asarray(image.resize((columns * size_px, rows * size_px), Image.Resampling.BICUBIC))
     cut = stretched.reshape(rows, size_px, columns, size_px, 3).swapaxes(1, 2)
-    return np.ascontiguousarray(cut).reshape(-1, size_px, size_px, 3)
+    return cut.copy().reshape(-1, size_px, size_px, 3)

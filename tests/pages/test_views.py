@@ -87,6 +87,12 @@ def test_arrays_own_their_pixels_and_travel_compactly() -> None:
     assert views.nbytes == 3 * (1024**2 + 6 * 640**2)
 
 
+@pytest.mark.parametrize("size", [(500, 1500), (1500, 500), (1190, 1684), (300, 200)])
+def test_arrays_are_writable_for_every_grid(size: tuple[int, int]) -> None:
+    views = make_views(picture(*size), "gundam")
+    assert views.global_view.flags.writeable and views.tiles.flags.writeable
+
+
 def test_a_page_too_thin_for_one_pixel_keeps_its_ink() -> None:
     views = make_views(Image.new("RGB", (1, 5000)), "base")
     assert (views.global_view == 0).any(), "the black line vanished"
