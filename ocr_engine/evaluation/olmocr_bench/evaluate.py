@@ -7,7 +7,8 @@ from pathlib import Path
 
 from ocr_engine.errors import InputError, UsageError
 from ocr_engine.evaluation.metrics import bootstrap_interval, mean
-from ocr_engine.evaluation.olmocr_bench.cases import Case, Verdict, baseline, parse, run
+from ocr_engine.evaluation.olmocr_bench.cases import Case, baseline, parse
+from ocr_engine.evaluation.olmocr_bench.rules import Verdict, run
 from ocr_engine.evaluation.predictions import read_markdown
 from ocr_engine.evaluation.workers import map_items
 from ocr_engine.log import logger

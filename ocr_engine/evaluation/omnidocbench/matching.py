@@ -14,7 +14,6 @@ from ocr_engine.evaluation.omnidocbench.assignment import (
     MatchTimeoutError,
     cost_matrix,
     quick_links,
-    simple_links,
 )
 from ocr_engine.evaluation.omnidocbench.candidates import Candidate, Target
 from ocr_engine.evaluation.omnidocbench.ground_truth import Element, Page
@@ -31,6 +30,12 @@ from ocr_engine.evaluation.omnidocbench.protocol import (
     Protocol,
 )
 from ocr_engine.evaluation.omnidocbench.rows import Row, build
+from ocr_engine.evaluation.omnidocbench.simple_matching import (
+    TableRows,
+    match_tables,
+    simple_rows,
+    trivial_links,
+)
 
 IGNORED_NEAR = 0.25
 """A prediction this near to a header, caption or the like is taken out before matching (v1.5)."""
@@ -81,67 +86,12 @@ class PageRows:
 def match_page(page: Page, markdown: str, options: MatchOptions) -> PageRows:
     """Rows of one page under `options`."""
     blocks = split(markdown, options.protocol)
-    tables = _match_tables(page, blocks, options.protocol)
+    tables = match_tables(page, blocks, options.protocol)
     return (_match_hybrid if options.protocol.hybrid else _match_separately)(page, blocks, tables, options)
 
 
-@dataclass(frozen=True, slots=True)
-class _Tables:
-    html: tuple[Row, ...] = ()
-    latex: tuple[Row, ...] = ()
-    cells: tuple[Block, ...] = ()
-    """Cells of predicted tables that no annotated table wanted (v1.5 treats them as text)."""
-
-
-def _match_tables(page: Page, blocks: dict[str, list[Block]], protocol: Protocol) -> _Tables:
-    """One assignment over raw strings. Without an annotated table predicted ones are not looked at.
-
-    The page counts as LaTeX if it predicts more LaTeX tables than HTML ones. v1.5 then scores it as if
-    nothing had been predicted; v1.0 needs LaTeXML to score it, and without it compares the raw LaTeX.
-    """
-    elements = page.in_reading_order(("table",))
-    if not elements:
-        return _Tables()
-    html, latex = blocks.get(HTML_TABLE, []), blocks.get(LATEX_TABLE, [])
-    is_latex = len(latex) > len(html)
-    predicted = latex if is_latex else html
-    targets = sides.targets(elements, lambda e: e.html, lambda e: e.latex if is_latex and e.latex else e.html)
-    lines = sides.candidates(predicted, lambda block: block.content)
-    links = _simple_links(targets, lines)
-    rows = tuple(_simple_row(link, targets, lines, page.image_name) for link in links if link.targets)
-    cells = _cells(links, predicted) if targets else ()
-    if is_latex:
-        scored = (_unpredicted(row) if protocol.hybrid else row for row in rows)
-        return _Tables(latex=tuple(_with_norms(row) for row in scored), cells=cells)
-    return _Tables(html=tuple(_with_norms(row, html=True) for row in rows), cells=cells)
-
-
-def _cells(links: list[Link], predicted: list[Block]) -> tuple[Block, ...]:
-    """The cells of each predicted table without a target, as text blocks at the table's position."""
-    unused = [predicted[i] for link in links if not link.targets for i in link.lines]
-    return tuple(
-        replace(block, category=TEXT, kind=_cell_kind(block), content=cell)
-        for block in unused
-        for cell in normalise.cell_texts(block.content)
-    )
-
-
-def _cell_kind(table: Block) -> str:
-    return TEXT if table.kind == table.category else table.kind
-
-
-def _with_norms(row: Row, *, html: bool = False) -> Row:
-    """A LaTeX prediction normalises to nothing: it is never converted here."""
-    norm_pred = normalise.table(row.pred) if html else ""
-    return replace(row, norm_gt=normalise.table(row.gt), norm_pred=norm_pred)
-
-
-def _unpredicted(row: Row) -> Row:
-    return replace(row, pred_indices=(), pred="", pred_kind="", pred_position=None, edit=1.0)
-
-
 def _match_hybrid(
-    page: Page, blocks: dict[str, list[Block]], tables: _Tables, options: MatchOptions
+    page: Page, blocks: dict[str, list[Block]], tables: TableRows, options: MatchOptions
 ) -> PageRows:
     """v1.5: text and formulas in one match."""
     elements = page.in_reading_order((*TEXT_CATEGORIES, FORMULA))
@@ -176,11 +126,7 @@ def _mixed_simple_rows(
     image_name: str, elements: list[Element], blocks: list[Block], protocol: Protocol
 ) -> list[Row]:
     targets, lines = _mixed_sides(elements, blocks, protocol)
-    return [
-        _simple_row(link, targets, lines, image_name)
-        for link in _simple_links(targets, lines)
-        if link.targets
-    ]
+    return [row for row in simple_rows(targets, lines, image_name) if row.gt_indices]
 
 
 def _mixed_quick_rows(
@@ -195,7 +141,7 @@ def _mixed_quick_rows(
     if not targets:
         return []
     if not lines or (len(targets) == 1 and len(lines) == 1):
-        links = _trivial_links(targets, lines)
+        links = trivial_links(targets, lines)
         return [build(link, targets, lines, image_name, arrays=True) for link in links]
     kept_targets, kept_lines = _without_ignored(targets, lines)
     links = quick_links(
@@ -235,17 +181,8 @@ def _on_page(link: Link, kept_targets: list[int], kept_lines: list[int]) -> Link
     )
 
 
-def _trivial_links(targets: Sequence[Target], lines: Sequence[Candidate]) -> list[Link]:
-    """One side empty, or one line against one: matched whatever their distance."""
-    if not targets:
-        return [Link((), (i,), 1.0) for i in range(len(lines))]
-    if not lines:
-        return [Link((i,), (), 1.0) for i in range(len(targets))]
-    return [Link((0,), (0,), float(cost_matrix([targets[0].norm], [lines[0].norm])[0, 0]))]
-
-
 def _match_separately(
-    page: Page, blocks: dict[str, list[Block]], tables: _Tables, options: MatchOptions
+    page: Page, blocks: dict[str, list[Block]], tables: TableRows, options: MatchOptions
 ) -> PageRows:
     """v1.0: text with text, formulas with formulas. Unmatched predictions cost as text, not as formulas."""
     rows, timed_out = _rows_of_kind(page, TEXT_CATEGORIES, blocks.get(TEXT, []), options, limited=True)
@@ -263,42 +200,24 @@ def _rows_of_kind(
     if not elements:
         return [], False
     targets, lines = _mixed_sides(elements, blocks, options.protocol)
-    name = page.image_name
-    simple = options.method is MatchMethod.SIMPLE
-    if not simple and (not targets or not lines or (len(targets) == 1 and len(lines) == 1)):
-        links = _trivial_links(targets, lines)
-        return [build(link, targets, lines, name, arrays=False) for link in links], False
+    if options.method is MatchMethod.SIMPLE:
+        return simple_rows(targets, lines, page.image_name), False
     try:
-        if not simple:
-            deadline_s = _deadline_s(options) if limited else None
-            norms = [t.norm for t in targets], [line.norm for line in lines]
-            links = quick_links(*norms, hybrid=False, deadline_s=deadline_s)
-            return [build(link, targets, lines, name, arrays=False) for link in links], False
+        links = _quick_or_trivial(targets, lines, _deadline_s(options) if limited else None)
     except MatchTimeoutError:
-        simple = True
-    links = _simple_links(targets, lines)
-    rows = [_simple_row(link, targets, lines, name) for link in links]
-    return rows, options.method is not MatchMethod.SIMPLE
+        return simple_rows(targets, lines, page.image_name), True
+    return [build(link, targets, lines, page.image_name, arrays=False) for link in links], False
+
+
+def _quick_or_trivial(targets: list[Target], lines: list[Candidate], deadline_s: float | None) -> list[Link]:
+    if not targets or not lines or (len(targets) == 1 and len(lines) == 1):
+        return trivial_links(targets, lines)
+    norms = [target.norm for target in targets], [line.norm for line in lines]
+    return quick_links(*norms, hybrid=False, deadline_s=deadline_s)
 
 
 def _deadline_s(options: MatchOptions) -> float | None:
     return None if options.timeout_s is None else time.monotonic() + options.timeout_s
-
-
-def _simple_links(targets: Sequence[Target], lines: Sequence[Candidate]) -> list[Link]:
-    if targets and lines:
-        return simple_links([target.norm for target in targets], [line.norm for line in lines])
-    if not targets:
-        return [Link((), tuple(range(len(lines))), 1.0)] if lines else []
-    return _trivial_links(targets, lines)
-
-
-def _simple_row(link: Link, targets: Sequence[Target], lines: Sequence[Candidate], image_name: str) -> Row:
-    """Upstream reads index 0 as "no prediction" here: the first one loses its kind and position."""
-    row = build(link, targets, lines, image_name, arrays=False)
-    if link.targets and link.lines == (0,):
-        return replace(row, pred_kind="", pred_position=None)
-    return row
 
 
 def _reading_order(image_name: str, text: Sequence[Row]) -> ReadingOrder | None:

@@ -3,7 +3,8 @@ from typing import Any
 
 import pytest
 
-from ocr_engine.evaluation.olmocr_bench.cases import Verdict, baseline, normalise, parse, run
+from ocr_engine.evaluation.olmocr_bench.cases import baseline, normalise, parse
+from ocr_engine.evaluation.olmocr_bench.rules import Verdict, run
 
 HTML = "<table><tr><th>name</th><th colspan=2>size</th></tr><tr><td>cat</td><td>1</td><td>2</td></tr></table>"
 PIPES = "| name | size |\n|---|---|\n| cat | 1 |\n| dog | 2 |"
