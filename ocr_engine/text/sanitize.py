@@ -38,6 +38,8 @@ _DEFINITION = re.compile(r"^( {0,3}\[[^\]\n]{1,999}\]):(?=[ \t]*\n?[ \t]*\S+[ \t
 _PARAGRAPH_BREAK = re.compile(r"(\n(?:[ \t]*\n)+)")
 _BLANKS = re.compile(r"[\x00-\x20]+")
 
+_MAX_NESTING = 64
+
 
 class Markup(Enum):
     """What becomes of one `<`."""
@@ -63,10 +65,10 @@ def classify(text: str, at: int) -> tuple[Markup, int, str]:
     name, active = name.lower(), _is_active(name.lower(), attributes)
     if not end:
         return (Markup.ESCAPE if active else Markup.TEXT), 1, name
-    if active and (name in _SCRIPT_TAGS or attributes.strip(" /") or name not in _ACTIVE_TAGS):
-        return Markup.REMOVE, len(found[0]), name
     if name in INLINE_TAGS and _ATTRIBUTES.fullmatch(attributes):
         return Markup.KEEP, len(found[0]), name
+    if active and (name in _SCRIPT_TAGS or attributes.strip(" /") or name not in _ACTIVE_TAGS):
+        return Markup.REMOVE, len(found[0]), name
     if _AUTOLINK.fullmatch(found[0]):
         return Markup.TEXT, len(found[0]), ""
     taglike = active or not attributes or attributes[0] in " \t\n/"
@@ -85,8 +87,8 @@ def _is_active(name: str, attributes: str) -> bool:
 class _Paragraph:
     """Text without blank lines, rewritten left to right.
 
-    `unfinished` are places in `out` of a `<` that no `>` ended yet: a renderer may take all up to the next
-    `>` as one tag, so they are escaped as soon as something active follows.
+    `unfinished` are places in `out` of a `<` that no `>` ended yet, with what escapes it: a renderer may take
+    all up to the next `>` as one tag, so they are escaped as soon as something does that acts.
     """
 
     text: str
@@ -95,30 +97,33 @@ class _Paragraph:
     in_math: bool = False
     opened: list[str] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
-    unfinished: list[int] = field(default_factory=list)
+    unfinished: dict[int, str] = field(default_factory=dict)
+    has_link: bool = False
 
     def clean(self) -> str:
+        self.has_link = "](" in self.text
         tokens = list(_DELIMITER.finditer(self.text))
-        closers = _closers(tokens, code=not _TAG_AT_LINE_START.search(self.text))
+        code, math = _code_spans(self.text, tokens), _math_spans(tokens)
         math_end = -1
         for index, token in enumerate(tokens):
             if token.start() < self.position:
                 continue
-            self._plain(token.start())
             self.in_math = token.start() < math_end
             if token[0] == "<":
+                self._plain(token.start())
                 self._markup()
-            elif index in closers and token[0][0] == "`":
-                self._verbatim(closers[index])
-            elif index in closers:
-                math_end = max(math_end, closers[index])
+            elif index in code:
+                self._plain(token.start())
+                self._verbatim(code[index])
+            elif index in math:
+                math_end = max(math_end, math[index])
         self._plain(len(self.text))
         self.out += [f"</{name}>" for name in reversed(self.opened)]
         return "".join(self.out)
 
     def _plain(self, end: int) -> None:
         piece = _BAD_LINK.sub("] ", self.text[self.position : end])
-        if "](" in self.text:
+        if self.has_link:
             piece = piece.replace("![", "! [")
         if ">" in piece:
             self.unfinished.clear()
@@ -136,17 +141,20 @@ class _Paragraph:
         if markup is Markup.ESCAPE and closing and name in self.removed:
             self.removed.remove(name)
             markup, length = Markup.REMOVE, self.text.index(">", self.position) + 1 - self.position
-        if markup is Markup.REMOVE or (markup is Markup.ESCAPE and name in _ACTIVE_TAGS):
+        if markup is Markup.KEEP and not closing and len(self.opened) >= _MAX_NESTING:
+            markup, length = Markup.ESCAPE, 1
+        if markup in (Markup.REMOVE, Markup.ESCAPE):
             self._escape_unfinished()
+        escaped = "\\lt " if self.in_math else "&lt;"
         if self.in_math and markup is not Markup.TEXT:
-            self.out.append("\\lt ")
+            self.out.append(escaped)
             length = 1
         elif markup is Markup.TEXT:
             if not whole.endswith(">"):
-                self.unfinished.append(len(self.out))
+                self.unfinished[len(self.out)] = escaped
             self.out.append(whole)
         elif markup is Markup.ESCAPE:
-            self.out.append("&lt;")
+            self.out.append(escaped)
         elif markup is Markup.KEEP:
             self.out.append(self._kept(whole, name))
         elif not closing:
@@ -165,26 +173,59 @@ class _Paragraph:
         return f"<{name}>"
 
     def _escape_unfinished(self) -> None:
-        for place in self.unfinished:
-            self.out[place] = "\\lt " if self.in_math else "&lt;"
+        for place, escaped in self.unfinished.items():
+            self.out[place] = escaped
         self.unfinished.clear()
 
 
-def _closers(tokens: list[re.Match[str]], code: bool) -> dict[int, int]:
-    """Token index of each math or code opener -> text position where its span ends. One backward pass."""
+def _math_spans(tokens: list[re.Match[str]]) -> dict[int, int]:
+    """Token index of each math opener -> text position where its span ends. One backward pass."""
     following: dict[str, int] = {}
     ends: dict[int, int] = {}
     for index in range(len(tokens) - 1, -1, -1):
-        token = tokens[index]
-        kind = token[0]
-        if kind == "\n":
-            following = {key: end for key, end in following.items() if key[0] != "`"}
-        elif kind[0] == "`":
-            if code and kind in following:
-                ends[index] = following[kind]
-            following[kind] = token.end()
-        else:
-            if _CLOSERS.get(kind) in following:
-                ends[index] = following[_CLOSERS[kind]]
-            following[kind] = token.end()
+        kind = tokens[index][0]
+        if _CLOSERS.get(kind) in following:
+            ends[index] = following[_CLOSERS[kind]]
+        following[kind] = tokens[index].end()
     return ends
+
+
+def _code_spans(text: str, tokens: list[re.Match[str]]) -> dict[int, int]:
+    """Token index of each code span's opener -> text position where it ends.
+
+    Only spans that every renderer takes for code: on one line, without a cell border, and after no line that
+    leaves a backtick unpaired; none in a paragraph with an HTML line or an escaped backtick.
+    """
+    if _TAG_AT_LINE_START.search(text) or "\\`" in text:
+        return {}
+    spans: dict[int, int] = {}
+    line: list[int] = []
+    for index, token in enumerate(tokens):
+        if token[0][0] == "`":
+            line.append(index)
+        elif token[0] == "\n":
+            if not _pair_backticks(text, tokens, line, spans):
+                return spans
+            line = []
+    _pair_backticks(text, tokens, line, spans)
+    return spans
+
+
+def _pair_backticks(text: str, tokens: list[re.Match[str]], line: list[int], spans: dict[int, int]) -> bool:
+    """Add the code spans of one line to `spans`; whether all its backticks are paired."""
+    closer: dict[int, int] = {}
+    following: dict[str, int] = {}
+    for index in reversed(line):
+        closer[index] = following.get(tokens[index][0], -1)
+        following[tokens[index][0]] = index
+    paired, done = True, -1
+    for index in line:
+        if index <= done:
+            continue
+        if closer[index] < 0:
+            paired = False
+            continue
+        done = closer[index]
+        if text.find("|", tokens[index].end(), tokens[done].start()) < 0:
+            spans[index] = tokens[done].end()
+    return paired
