@@ -62,7 +62,7 @@ def sanitize_table(table: str) -> str:
         attribute_filter=_bounded_span,
         link_rel=None,
     )
-    return cleaned.strip()
+    return _BLANK_LINES.sub("\n", cleaned.strip())
 
 
 def _only_allowed_tags(table: str) -> str:
