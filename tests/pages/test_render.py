@@ -1,6 +1,8 @@
 import hashlib
 import io
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -203,7 +205,7 @@ def test_without_pymupdf_installed_pdfium_does_it_all(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = pdf(tmp_path / "a.pdf", "one")
-    monkeypatch.setitem(__import__("sys").modules, "pymupdf", None)
+    monkeypatch.setitem(sys.modules, "pymupdf", None)
     assert opened(path).backend == "pdfium"
     assert page(path).backend == "pdfium"
     with pytest.raises(DocumentError, match="pip install pymupdf"):
@@ -252,11 +254,21 @@ def test_a_long_document_is_opened_once_and_reopened_rarely(
     assert len(opens) == 3
 
 
-def test_renderers_say_nothing_on_the_terminal(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    path = raw_pdf(tmp_path / "a.pdf", "/MediaBox[0 0 100 100]", content="(unclosed Tj BT /F1 12 Tf ET Q Q Q")
-    for config in (PYMUPDF, PDFIUM):
-        page(path, config=config)
+def test_renderers_say_nothing_on_the_terminal(tmp_path: Path) -> None:
+    """In a process of its own: both libraries take hold of the terminal when they are imported."""
+    raw_pdf(tmp_path / "a.pdf", "/MediaBox[0 0 100 100]", content="(unclosed Tj BT /F1 12 Tf ET Q Q Q")
     (tmp_path / "b.pdf").write_bytes(b"%PDF-1.7\n garbage")
-    with pytest.raises(DocumentError):
-        opened(tmp_path / "b.pdf")
-    assert capfd.readouterr() == ("", "")
+    code = (
+        "import sys; from pathlib import Path; from ocr_engine.config import RenderConfig\n"
+        "from ocr_engine.errors import DocumentError\n"
+        "from ocr_engine.pages.pdf_pymupdf import PyMuPdfDocument as A\n"
+        "from ocr_engine.pages.pdf_pdfium import PdfiumDocument as B\n"
+        "for cls in (A, B):\n"
+        "    cls(Path('a.pdf'), '').render(0, RenderConfig())\n"
+        "    try: cls(Path('b.pdf'), '')\n"
+        "    except DocumentError: continue\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, check=True)
+    assert (done.stdout, done.stderr) == (b"", b"")
