@@ -95,6 +95,20 @@ def test_official_files_and_cdm_go_out_and_come_back(benchmark: Path) -> None:
     assert run(benchmark, "--cdm", str(scored)) == 3
 
 
+def test_a_latex_table_is_scored_as_missing_in_v1_5(benchmark: Path) -> None:
+    gt = json.loads((benchmark / "gt.json").read_text())
+    html = "<table><tr><td>a</td></tr></table>"
+    gt[0]["layout_dets"].append(
+        {"anno_id": 2, "order": 2, "category_type": "table", "html": html, "latex": "x"}
+    )
+    (benchmark / "gt.json").write_text(json.dumps(gt))
+    (benchmark / "good/one.pdf_1.md").write_text(TEXT + "\n\n\\begin{tabular}{c}a\\end{tabular}\n")
+    out = benchmark / "out.json"
+    assert run(benchmark, "--json", str(out)) == 0
+    found = json.loads(out.read_text())
+    assert (found["table_teds"], found["table_edit"]) == (0.0, 1.0)
+
+
 @pytest.mark.parametrize(
     ("options", "code", "words"),
     [

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,8 @@ def test_an_empty_and_a_missing_answer_score_nothing_and_are_counted(tmp_path: P
 def test_bins_are_half_open_and_give_the_compression(tmp_path: Path) -> None:
     pages = [FoxPage("a.png", PAGE, None), FoxPage("b.png", "w " * 20, None)]
     scores = evaluated(tmp_path, pages, {"a": PAGE, "b": "w " * 20})
+    exact = [replace(scores[0], text_tokens=count) for count in (600, 700)]
+    assert [one.pages for one in fox.in_bins(exact, 100)[:2]] == [1, 1]
     bins = {(one.low, one.high): one for one in fox.in_bins(scores, 100)}
     assert [one.pages for one in bins.values()] == [1, 0, 0, 0, 0, 0, 0]
     assert bins[600, 700].compression == 6.5

@@ -163,6 +163,12 @@ def test_cells_of_an_unwanted_table_are_text_in_v1_5() -> None:
     assert ("unrelated", "unrelated") not in pairs(match(elements, markdown, V1_0).text)
 
 
+def test_cells_stay_tables_where_the_annotation_is_empty() -> None:
+    rows = match([table(""), text("unrelated", 1), text(LONG_A, 2)], f"{LONG_A}\n\n{OTHER_TABLE}")
+    assert rows.html_table == ()
+    assert ("unrelated", "") in pairs(rows.text)
+
+
 def test_a_latex_page_counts_as_unpredicted_in_v1_5() -> None:
     tabular = "\\begin{tabular}{cc}1 & 2\\end{tabular} "
     v1_5, v1_0 = (match([table(TABLE)], tabular, protocol) for protocol in (V1_5, V1_0))

@@ -47,3 +47,27 @@ def test_sure_pairs_are_not_touched() -> None:
     lines = ["abcdefgh", "ijkl"]
     spans = merged_spans(np.array([[0.2, 0.9]]), ["abcdefghijkl"], lines)
     assert spans == [range(1), range(1, 2)]
+
+
+def test_a_piece_may_differ_in_less_than_six_tenths() -> None:
+    target = "abcdefghijklmnopqrstuvwxyz1234"
+    for piece, spans in (
+        ("klmnoZZZZZ", [range(2)]),
+        ("klmZZZZZZZ", [range(1), range(1, 2)]),
+    ):
+        lines = [target[:10], piece]
+        assert merged_spans(cost_matrix([target], lines), [target], lines) == spans
+
+
+def test_a_pair_further_apart_than_seven_tenths_is_released() -> None:
+    targets = ["abcdefghij", "klmnopqrst"]
+    for line, edit in (("abcZZZZZZZ", 0.7), ("abZZZZZZZZ", 1.0)):
+        links = quick_links(targets, [line, targets[1]], hybrid=True)
+        assert {link.targets: link.edit for link in links} == {(0,): edit, (1,): 0.0}
+
+
+def test_a_left_over_target_joins_a_line_that_holds_it_but_for_less_than_four_tenths() -> None:
+    targets = ["abcdefghijklmnopqrst", "uvwxyz1234"]
+    for tail, linked in (("uvwxyz1ZZZ", [(0, 1)]), ("uvwxyzZZZZ", [(0,), (1,)])):
+        links = quick_links(targets, [targets[0] + tail], hybrid=True)
+        assert [link.targets for link in links] == linked
