@@ -211,8 +211,9 @@ FRAGMENTS = st.sampled_from(
     ["<", ">", "</", "<b>", "</b>", "<sub>", "<script>", "</script>", "<img src=x onerror=alert(1)>", "<y ",
      "onclick=alert(1)", " onclick=alert(1)>", "javascript:alert(1)", "[x](", ")", "![x](", "`", "``",
      "```\n", "\n", "\n\n", "\\(", "\\)", "\\[", "\\]", "$$", "<table>", "<tr>", "<td>", "</td>", "</tr>",
-     "</table>", "<td onclick=alert(1)>", "<!--", "-->", "<center>", "&lt;", "&", "word", " ", "  ", "'", '"', "=", "/",
-     "<a href='javascript:alert(1)'>", "</a>", "<|ref|>", "<｜eos｜>", "    ", "> ", "- ", "# ", "~~~\n"]
+     "</table>", "<td onclick=alert(1)>", "<!--", "-->", "<center>", "&lt;", "&", "word", " ", "  ", "'", '"',
+     "=", "/", "<a href='javascript:alert(1)'>", "</a>", "<|ref|>", "<｜eos｜>", "    ", "> ",
+     "- ", "# ", "~~~\n"]
 )  # fmt: skip
 HOSTILE = st.lists(FRAGMENTS, max_size=14).map("".join)
 

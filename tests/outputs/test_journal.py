@@ -1,0 +1,168 @@
+"""The journal: round trips, torn lines, faults while writing, memory, claims."""
+
+import errno
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ocr_engine.errors import OutputError
+from ocr_engine.outputs.journal import Journal
+from ocr_engine.records import JournalRow, PageStatus
+
+MakeRow = Callable[..., JournalRow]
+
+
+def journal_at(path: Path, *rows: JournalRow) -> Journal:
+    journal = Journal(path)
+    for row in rows:
+        journal.append(row)
+    journal.close()
+    return journal
+
+
+def test_a_line_has_exactly_the_promised_keys(tmp_path: Path, row: MakeRow) -> None:
+    path = tmp_path / "journal.jsonl"
+    journal_at(path, row("ü.pdf", 3))
+    (line,) = path.read_text(encoding="utf-8").splitlines()
+    assert json.loads(line) == {
+        "document": "ü.pdf",
+        "page": 3,
+        "status": "done",
+        "reason": "",
+        "fingerprint": "read.write",
+        "outputs": ["a/pages/0003.md"],
+        "attempts": 1,
+        "seconds": {"render": 0.25, "total": 1.5},
+        "mode": "gundam",
+        "chars": 12,
+    }
+    assert "ü.pdf" in line, "readable without a JSON parser"
+
+
+def test_rows_come_back_as_they_were(tmp_path: Path, row: MakeRow) -> None:
+    rows = [
+        row("a.pdf", 1),
+        row("broken.pdf", None, status=PageStatus.FAILED, reason="no pages", outputs=()),
+        row(os.fsdecode(b"latin-\xe9.pdf"), 2),
+        row("new\nline\u2028\u202e.pdf", 2),
+    ]
+    journal = journal_at(tmp_path / "journal.jsonl", *rows)
+    assert list(journal.rows()) == list(journal.latest_rows()) == rows
+
+
+def test_an_extra_cannot_replace_a_key(tmp_path: Path, row: MakeRow) -> None:
+    journal = journal_at(tmp_path / "journal.jsonl", row(extra={"status": "failed", "chars": 1}))
+    (read,) = journal.rows()
+    assert (read.status, read.extra) == (PageStatus.DONE, {"chars": 1})
+
+
+def test_the_last_row_of_a_page_counts(tmp_path: Path, row: MakeRow) -> None:
+    first, other, second = row(reason="first"), row("b.pdf"), row(reason="second")
+    journal = journal_at(tmp_path / "journal.jsonl", first, other, second)
+    latest = journal.latest()
+    assert {key: value.reason for key, value in latest.items()} == {("a.pdf", 1): "second", ("b.pdf", 1): ""}
+    assert latest["a.pdf", 1].seconds == {} == latest["a.pdf", 1].extra
+    assert list(journal.latest_rows()) == [other, second]
+
+
+def test_claims_name_the_folder_of_each_document(tmp_path: Path, row: MakeRow) -> None:
+    journal = journal_at(
+        tmp_path / "journal.jsonl",
+        row("in/a.pdf", 1, outputs=("x/a/pages/0001.md", "x/a/figures/0001-1.jpg")),
+        row("b.pdf", 1, outputs=("b/.pages/0001.det",)),
+        row("c.pdf", None, outputs=()),
+        row("evil.pdf", 1, outputs=("../../etc/pages/0001.md",)),
+    )
+    assert journal.claims() == {"x/a": "in/a.pdf", "b": "b.pdf"}
+
+
+def test_no_journal_yet_is_an_empty_one_and_nothing_is_made(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "out" / "journal.jsonl")
+    assert journal.latest() == {} == journal.claims()
+    assert list(journal.rows()) == []
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_in_its_place_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="is not a file"):
+        Journal(tmp_path)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(cut=st.integers(0, 400), junk=st.binary(max_size=20))
+def test_a_torn_tail_costs_at_most_the_torn_line(tmp_path: Path, row: MakeRow, cut: int, junk: bytes) -> None:
+    path = tmp_path / "journal.jsonl"
+    path.unlink(missing_ok=True)
+    journal_at(path, row("a.pdf", 1), row("a.pdf", 2))
+    whole = path.read_bytes()
+    second = whole.index(b"\n") + 1
+    torn = whole[: second + min(cut, len(whole) - second)] + junk.replace(b"\n", b"")
+    path.write_bytes(torn)
+    journal = journal_at(path, row("a.pdf", 3))
+    pages = [row.page for row in journal.rows()]
+    assert pages in ([1, 3], [1, 2, 3])
+    survived = torn[second:].startswith(whole[second:]) or torn[second:].strip(b" \t\r\n") == whole[second:-1]
+    assert (2 in pages) == survived
+
+
+def test_opening_mends_and_reading_alone_does_not(tmp_path: Path, row: MakeRow) -> None:
+    path = tmp_path / "journal.jsonl"
+    journal_at(path, row())
+    whole = path.read_bytes()
+    path.write_bytes(whole + b'{"document": "b.p')
+    journal = Journal(path)
+    assert len(journal.latest()) == 1
+    assert path.read_bytes() != whole
+    journal.open()
+    journal.close()
+    assert path.read_bytes() == whole
+
+
+def test_junk_in_the_middle_is_skipped(tmp_path: Path, row: MakeRow) -> None:
+    path = tmp_path / "journal.jsonl"
+    journal_at(path, row("a.pdf", 1))
+    with path.open("ab") as file:
+        file.write(
+            b'\0\0\0\0\n[1]\n{"document": 5}\n\xff\n'
+            b'{"document": "x", "page": 1, "outputs": [], "status": "?"}\n'
+        )
+    journal_at(path, row("a.pdf", 2))
+    assert [row.page for row in Journal(path).rows()] == [1, 2]
+
+
+def test_a_line_that_does_not_fit_on_the_disk_leaves_no_half_line(
+    tmp_path: Path, row: MakeRow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "journal.jsonl"
+    journal = Journal(path)
+    journal.append(row("a.pdf", 1))
+    real_write, calls = os.write, []
+
+    def write_some_then_fail(handle: int, data: memoryview) -> int:
+        calls.append(handle)
+        if len(calls) > 1:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return real_write(handle, data[:10])
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", write_some_then_fail)
+        with pytest.raises(OutputError, match="disk is full"):
+            journal.append(row("a.pdf", 2))
+    journal.append(row("a.pdf", 3))
+    journal.close()
+    assert [row.page for row in journal.rows()] == [1, 3]
+
+
+def test_a_line_is_on_disk_before_append_returns(
+    tmp_path: Path, row: MakeRow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[int] = []
+    path = tmp_path / "journal.jsonl"
+    monkeypatch.setattr(os, "fsync", lambda handle: synced.append(os.fstat(handle).st_size))
+    journal_at(path, row())
+    assert synced == [path.stat().st_size]

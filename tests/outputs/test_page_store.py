@@ -1,0 +1,89 @@
+"""pages.jsonl: round trips, last record wins, order, torn tails."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ocr_engine.errors import OutputError
+from ocr_engine.outputs.page_store import NAME, PageStore
+from ocr_engine.records import PageRecord, PageStatus
+
+MakeRecord = Callable[..., PageRecord]
+
+
+def test_records_come_back_as_they_were(tmp_path: Path, record: MakeRecord) -> None:
+    store = PageStore(tmp_path)
+    records = [
+        record(1),
+        record(2, PageStatus.FAILED, "no \ud800 luck", blocks=(), geometry=None, vision_tokens=0),
+    ]
+    for item in records:
+        store.append(item)
+    assert store.load() == {1: records[0], 2: records[1]}
+
+
+def test_a_line_holds_boxes_in_three_units_and_no_times(tmp_path: Path, record: MakeRecord) -> None:
+    PageStore(tmp_path).append(record(1))
+    values = json.loads((tmp_path / NAME).read_text(encoding="utf-8"))
+    assert values["blocks"][0]["boxes"] == [
+        {"norm": [10, 20, 300, 400], "px": [2, 6, 60, 120], "pt": [1.0, 3.0, 30.03, 60.06]}
+    ]
+    assert values["size"] == {"px": [200, 300], "pt": [100.0, 150.0], "dpi": 144.0}
+    assert values["compression_ratio"] == round(100 / 903, 3)
+    assert not any("second" in key or "time" in key for key in values)
+
+
+def test_compacting_sorts_and_keeps_the_last_record_of_a_page(tmp_path: Path, record: MakeRecord) -> None:
+    store = PageStore(tmp_path)
+    for item in (record(3), record(1, reason="old"), record(2), record(1, reason="new")):
+        store.append(item)
+    assert not store.is_compact()
+    positions = store.compact()
+    assert list(positions) == [1, 2, 3]
+    assert store.is_compact()
+    assert [item.reason for item in store.iterate(positions)] == ["new", "", ""]
+    lines = (tmp_path / NAME).read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line)["page"] for line in lines] == [1, 2, 3]
+
+
+def test_the_order_of_writing_does_not_show(tmp_path: Path, record: MakeRecord) -> None:
+    for name, order in (("a", (1, 2, 3)), ("b", (3, 1, 2, 2))):
+        store = PageStore(tmp_path / name)
+        for page in order:
+            store.append(record(page))
+        store.compact()
+    assert (tmp_path / "a" / NAME).read_bytes() == (tmp_path / "b" / NAME).read_bytes()
+
+
+def test_a_torn_tail_and_junk_are_tolerated(tmp_path: Path, record: MakeRecord) -> None:
+    store = PageStore(tmp_path)
+    store.append(record(1))
+    with (tmp_path / NAME).open("ab") as file:
+        file.write(b'{"page": 0}\n{"page": "x"}\n{"page": 2, "status": "do')
+    assert list(store.load()) == [1]
+    store.append(record(3))
+    assert list(store.load()) == [1, 3]
+    assert list(store.compact()) == [1, 3]
+
+
+def test_nothing_stored(tmp_path: Path) -> None:
+    store = PageStore(tmp_path / "new")
+    assert store.load() == {}
+    assert store.is_compact()
+    assert store.compact() == {}
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_folder_in_its_place_is_refused(tmp_path: Path) -> None:
+    (tmp_path / NAME).mkdir()
+    with pytest.raises(OutputError, match="is not a file"):
+        PageStore(tmp_path)
+
+
+@pytest.mark.usefixtures("full_disk")
+def test_a_full_disk_leaves_the_records_as_they_were(tmp_path: Path, record: MakeRecord) -> None:
+    with pytest.raises(OutputError, match="disk is full"):
+        PageStore(tmp_path).append(record(1))
+    assert (tmp_path / NAME).read_bytes() == b""

@@ -1,0 +1,110 @@
+"""run.json, timings.csv and failures.csv."""
+
+import csv
+import json
+import os
+import shlex
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from ocr_engine.errors import OutputError
+from ocr_engine.outputs import run_files
+from ocr_engine.outputs.journal import Journal
+from ocr_engine.records import JournalRow, PageStatus
+
+MakeRow = Callable[..., JournalRow]
+
+
+def written(tmp_path: Path, *rows: JournalRow) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
+    journal = Journal(tmp_path / "journal.jsonl")
+    for row in rows:
+        journal.append(row)
+    run_files.write(tmp_path, journal, "batch_pdf.py")
+    journal.close()
+    tables = []
+    for name in ("timings.csv", "failures.csv"):
+        with (tmp_path / name).open(encoding="utf-8", errors="surrogateescape", newline="") as file:
+            tables.append(list(csv.DictReader(file)))
+    return tables[0], tables[1]
+
+
+def test_timings_have_a_row_a_page_with_its_last_numbers(tmp_path: Path, row: MakeRow) -> None:
+    extra = {"mode": "base", "chars": 7, "vision_tokens": 273, "text_tokens": 50}
+    timings, _ = written(
+        tmp_path,
+        row("a.pdf", 2),
+        row("a.pdf", 2, seconds={"render": 0.5, "engine": 2.0, "total": 3.0}, extra=extra),
+        row("b.pdf", 1, seconds={"render": 0.25}),
+        row("broken.pdf", None, status=PageStatus.FAILED),
+    )
+    assert list(timings[0]) == [
+        "document", "page", "page_index", "image_name", "seconds", "mode", "chars",
+        "seconds_engine", "seconds_render", "vision_tokens", "text_tokens",
+    ]  # fmt: skip
+    assert [list(timing.values()) for timing in timings] == [
+        ["a.pdf", "2", "1", "page_0002", "3.0", "base", "7", "2.0", "0.5", "273", "50"],
+        ["b.pdf", "1", "0", "page_0001", "0.25", "gundam", "12", "", "0.25", "", ""],
+    ]
+
+
+def test_failures_come_with_the_command_that_does_them_again(tmp_path: Path, row: MakeRow) -> None:
+    hostile = os.fsdecode(b"-it's \xe9\n$(rm).pdf")
+    _, failures = written(
+        tmp_path,
+        row("a.pdf", 1, status=PageStatus.FAILED, reason="old"),
+        row("a.pdf", 1),
+        row(hostile, 7, status=PageStatus.LOOPED, reason="a \ud800"),
+        row("broken.pdf", None, status=PageStatus.FAILED, reason="no pages"),
+        row("blank.pdf", 1, status=PageStatus.BLANK),
+    )
+    assert [(item["page"], item["status"]) for item in failures] == [("7", "looped"), ("", "failed")]
+    assert shlex.split(failures[0]["retry command"]) == [
+        "python", "batch_pdf.py", f"./{hostile}", "--output", str(tmp_path), "--pages", "7",
+        "--retry", "looped",
+    ]  # fmt: skip
+    assert failures[1]["retry command"] == f"python batch_pdf.py broken.pdf --output {tmp_path}"
+
+
+def test_an_empty_journal_gives_headers_only(tmp_path: Path) -> None:
+    run_files.write(tmp_path, Journal(tmp_path / "journal.jsonl"), "batch_pdf.py")
+    assert (tmp_path / "failures.csv").read_text() == "document,page,status,reason,retry command\n"
+
+
+def test_run_json_says_what_ran(tmp_path: Path) -> None:
+    started = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    run_files.write_run(
+        tmp_path,
+        config={"mode": "gundam"},
+        model={"id": "nano"},
+        counts={"done": 3},
+        started=started,
+        ended=started + timedelta(seconds=1.5),
+    )
+    run = json.loads((tmp_path / "run.json").read_text())
+    assert (run["started"], run["ended"], run["seconds"]) == (
+        "2026-01-02T03:04:05+00:00",
+        "2026-01-02T03:04:06+00:00",
+        1.5,
+    )
+    assert (run["config"], run["model"], run["counts"]) == ({"mode": "gundam"}, {"id": "nano"}, {"done": 3})
+    assert {"python", "system", "pillow"} <= set(run["versions"])
+
+
+def test_statuses_are_counted_from_the_last_rows(tmp_path: Path, row: MakeRow) -> None:
+    journal = Journal(tmp_path / "journal.jsonl")
+    for item in (row(status=PageStatus.FAILED), row(), row("b.pdf", 1, status=PageStatus.BLANK)):
+        journal.append(item)
+    assert run_files.count_statuses(journal) == {
+        "done": 1, "blank": 1, "truncated": 0, "looped": 0, "failed": 0, "skipped": 0,
+    }  # fmt: skip
+    journal.close()
+
+
+@pytest.mark.usefixtures("full_disk")
+def test_a_full_disk_is_said(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match=r"timings\.csv: cannot be written: the disk is full"):
+        run_files.write(tmp_path, Journal(tmp_path / "journal.jsonl"), "batch_pdf.py")
+    assert list(tmp_path.iterdir()) == []
