@@ -63,9 +63,13 @@ def choose_sizes(config: EngineConfig, checkpoint: Checkpoint, *, gpu: bool) -> 
 
 
 def cpu_threads() -> int:
-    """Cores this process may use: one a physical core where the machine has hyper-threads."""
+    """Threads of the engine on a CPU: the physical cores this process may use, less one.
+
+    The one is for rendering and the event loop: an engine thread that waits for a core makes all others wait
+    (two cores, two threads, a third process busy: a quarter of the speed of one thread).
+    """
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(allowed, psutil.cpu_count(logical=False) or allowed))
+    return max(1, min(allowed, psutil.cpu_count(logical=False) or allowed) - 1)
 
 
 def _kv_cache_bytes(config: EngineConfig, page_bytes: int, max_num_seqs: int, *, gpu: bool) -> int | None:

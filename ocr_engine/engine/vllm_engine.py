@@ -164,6 +164,7 @@ class VllmEngine:
         )
 
     async def _run(self, prompt: dict[str, Any], sampling: Any, request_id: str) -> Any:
+        from vllm.exceptions import VLLMClientError
         from vllm.v1.engine.exceptions import EngineDeadError, EngineGenerateError
 
         unique_id = f"{next(self._numbers)}-{request_id}"
@@ -176,7 +177,7 @@ class VllmEngine:
             if isinstance(cause, RequestError):
                 raise cause from None
             raise RequestError(f"{type(cause).__name__}: {cause}") from error
-        except ValueError as error:
+        except (ValueError, VLLMClientError) as error:
             raise RequestError(str(error)) from error
         return outputs[-1]
 

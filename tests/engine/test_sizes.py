@@ -1,0 +1,64 @@
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from ocr_engine.config import EngineConfig
+from ocr_engine.engine import sizes
+from ocr_engine.engine.checkpoint import Checkpoint
+from ocr_engine.engine.sizes import choose_sizes
+from ocr_engine.errors import EngineError, UsageError
+
+GIB = 1 << 30
+FULL = Checkpoint(Path(), "full", "", "DeepseekOCRForCausalLM", "bfloat16", 8192, 2 * 12 * 1280, "id")
+
+
+@pytest.fixture
+def free_gib(monkeypatch):
+    def set_free(gib):
+        free = SimpleNamespace(available=int(gib * GIB))
+        monkeypatch.setattr(sizes.psutil, "virtual_memory", lambda: free)
+
+    set_free(1000)
+    return set_free
+
+
+def test_cpu_cache_holds_the_whole_batch(free_gib):
+    found = choose_sizes(EngineConfig(), FULL, gpu=False)
+    page = 8192 * FULL.kv_values_per_token * 2
+    assert found.kv_cache_bytes == (found.max_num_seqs + 1) * page
+    assert choose_sizes(EngineConfig(dtype="float32"), FULL, gpu=False).kv_cache_bytes == 18 * page
+    assert found.capacity > found.max_num_seqs and found.dtype == "bfloat16"
+
+
+def test_cpu_cache_leaves_memory_to_the_rest(free_gib):
+    free_gib(4)
+    assert choose_sizes(EngineConfig(), FULL, gpu=False).kv_cache_bytes == int(4 * GIB * 0.4)
+    free_gib(1)
+    with pytest.raises(EngineError, match="memory: 1.0 GiB"):
+        choose_sizes(EngineConfig(), FULL, gpu=False)
+
+
+def test_gpu_leaves_the_cache_to_vllm_unless_told(free_gib):
+    assert choose_sizes(EngineConfig(), FULL, gpu=True).kv_cache_bytes is None
+    assert choose_sizes(EngineConfig(kv_cache_gb=2), FULL, gpu=True).kv_cache_bytes == 2 * GIB
+
+
+def test_given_values_are_kept(free_gib):
+    config = EngineConfig(max_num_seqs=3, max_num_batched_tokens=77, max_model_len=100, dtype="float16")
+    found = choose_sizes(config, FULL, gpu=False)
+    assert (found.max_num_seqs, found.max_num_batched_tokens, found.max_model_len) == (3, 77, 100)
+    assert found.dtype == "float16"
+
+
+def test_more_positions_than_the_checkpoint_has(free_gib):
+    with pytest.raises(UsageError, match="8192"):
+        choose_sizes(EngineConfig(max_model_len=9000), FULL, gpu=False)
+
+
+def test_one_core_is_left_free(monkeypatch):
+    monkeypatch.setattr(sizes.os, "sched_getaffinity", lambda _: set(range(4)), raising=False)
+    monkeypatch.setattr(sizes.psutil, "cpu_count", lambda logical: 2)
+    assert sizes.cpu_threads() == 1
+    monkeypatch.setattr(sizes.psutil, "cpu_count", lambda logical: None)
+    assert sizes.cpu_threads() == 3

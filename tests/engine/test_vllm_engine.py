@@ -1,0 +1,152 @@
+"""The real engine on the nano checkpoint: one start for all tests, in float32 so that answers repeat."""
+
+import asyncio
+
+import numpy as np
+import psutil
+import pytest
+import pytest_asyncio
+
+from ocr_engine.config import EngineConfig
+from ocr_engine.engine.ngram import banned_tokens
+from ocr_engine.engine.vllm_engine import VllmEngine
+from ocr_engine.errors import EngineError, RequestError
+from ocr_engine.records import FinishReason, GenerationRequest, PageViews
+from ocr_engine.spec import MODES, PROMPTS
+
+pytest.importorskip("vllm", reason="needs vllm")
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+GRIDS = {"gundam": (2, 3), "gundam-m": (2, 1)}
+TOKENS = {"tiny": 73, "small": 111, "base": 273, "large": 421, "gundam": 903, "gundam-m": 421 + 16 * 33}
+
+
+def views(mode_name, seed=0, **changes):
+    """A page of grey stripes that differ with the seed: not text, but not blank either."""
+    mode = MODES[mode_name]
+    columns, rows = grid = GRIDS.get(mode_name, (1, 1))
+    random = np.random.default_rng(seed)
+    stripes = random.integers(0, 2, (mode.base_size_px // 16, 1, 1), dtype=np.uint8) * 255
+    page = np.broadcast_to(np.repeat(stripes, 16, 0), (mode.base_size_px, mode.base_size_px, 3)).copy()
+    count = columns * rows if mode.crop else 0
+    tiles = np.full((count, mode.tile_size_px, mode.tile_size_px, 3), 255, np.uint8)
+    return PageViews(**({"global_view": page, "tiles": tiles, "grid": grid} | changes))
+
+
+def request(mode_name="tiny", seed=0, max_tokens=4, ngram=(20, 50), prompt=PROMPTS["markdown"], **changes):
+    return GenerationRequest(
+        f"doc/pages/{seed:04}", views(mode_name, seed, **changes), prompt, max_tokens, *ngram
+    )
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def engine():
+    made = VllmEngine(EngineConfig(model="nano", dtype="float32", max_num_seqs=8))
+    await made.start()
+    yield made
+    await made.stop()
+    left = [child.name() for child in psutil.Process().children(recursive=True)]
+    assert not [name for name in left if "VLLM" in name or "Engine" in name]
+
+
+async def ids_of(engine, monkeypatch, asked):
+    """Token ids of an answer, which the engine itself turns into text."""
+    seen = []
+    decode = engine._prompts.decode
+    monkeypatch.setattr(engine._prompts, "decode", lambda ids: seen.append(list(ids)) or decode(ids))
+    await engine.generate(asked)
+    return seen[0]
+
+
+async def test_every_mode_in_one_batch_has_its_token_count(engine):
+    answers = await asyncio.gather(*(engine.generate(request(name)) for name in MODES))
+    assert {name: answer.vision_tokens for name, answer in zip(MODES, answers, strict=True)} == TOKENS
+    for answer in answers:
+        assert answer.prompt_tokens > answer.vision_tokens + 1
+        assert (answer.finish_reason, answer.output_tokens) == (FinishReason.LENGTH, 4)
+
+
+async def test_two_pages_at_once_answer_as_each_alone(engine):
+    asked = [request("small", seed=1, max_tokens=60), request("base", seed=2, max_tokens=60)]
+    alone = [(await engine.generate(item)).text for item in asked]
+    together = await asyncio.gather(*(engine.generate(item) for item in asked))
+    assert [answer.text for answer in together] == alone
+    assert alone[0] != alone[1] and all(alone)
+
+
+async def test_guard_bans_under_greedy_decoding(engine, monkeypatch):
+    def repeats(ids):
+        return [place for place in range(len(ids)) if ids[place] in banned_tokens(ids[:place], 2, 400, ())]
+
+    whitelist = engine._prompts.whitelist_ids
+    free = await ids_of(engine, monkeypatch, request("tiny", max_tokens=200, ngram=(0, 0)))
+    guarded = await ids_of(engine, monkeypatch, request("tiny", max_tokens=200, ngram=(2, 400)))
+    assert repeats(free), "an answer without repeats proves nothing"
+    assert [guarded[place] for place in repeats(guarded) if guarded[place] not in whitelist] == []
+
+
+async def test_guards_of_a_changing_batch_do_not_mix(engine, monkeypatch):
+    guards = [(0, 0), (2, 400), (3, 90), (0, 0), (20, 50)]
+    asked = [request("tiny", seed, max_tokens=40 + 25 * seed, ngram=guards[seed]) for seed in range(5)]
+    alone = [(await engine.generate(item)).text for item in asked]
+    together = await asyncio.gather(*(engine.generate(item) for item in asked))
+    assert [answer.text for answer in together] == alone
+
+
+WRONG = {
+    "768 px": {"global_view": np.zeros((768, 768, 3), np.uint8)},
+    "float32": {"global_view": np.zeros((512, 512, 3), np.float32)},
+    "grid": {"grid": (2, 3)},
+    "tiles": {"tiles": np.zeros((2, 640, 640, 3), np.uint8), "grid": (2, 1)},
+    r"\(1, 512, 640, 3\)": {"global_view": np.zeros((512, 640, 3), np.uint8)},
+}
+
+
+@pytest.mark.parametrize("named", WRONG)
+async def test_wrong_views_are_refused_by_name(engine, named):
+    with pytest.raises(RequestError, match=named):
+        await engine.generate(request("tiny", **WRONG[named]))
+
+
+@pytest.mark.parametrize(
+    ("prompt", "named"),
+    [("no image", "0 times"), ("<image><image>", "2 times"), ("<image>" + "a b " * 4000, "room")],
+)
+async def test_wrong_prompts_are_refused_by_name(engine, prompt, named):
+    with pytest.raises(RequestError, match=named):
+        await engine.generate(request(prompt=prompt))
+
+
+async def test_wrong_guard_is_refused(engine):
+    with pytest.raises(RequestError, match="ngram"):
+        await engine.generate(request(ngram=(2, -5)))
+
+
+async def test_max_tokens_is_clipped_to_the_model(engine):
+    long_prompt = "<image>" + "a b " * 1300
+    answer = await engine.generate(request(prompt=long_prompt, max_tokens=100_000))
+    assert answer.prompt_tokens + answer.output_tokens <= engine.identify().max_model_len
+
+
+async def test_cancelling_aborts_the_request(engine):
+    task = asyncio.create_task(engine.generate(request("tiny", max_tokens=3000, ngram=(0, 0))))
+    await asyncio.sleep(0.5)
+    assert engine._llm.get_num_unfinished_requests() == 1
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert engine._llm.get_num_unfinished_requests() == 0
+    assert (await engine.generate(request())).output_tokens == 4
+
+
+async def test_death_of_the_engine_is_an_error_and_stop_still_works(engine):
+    """Last: it ends the engine of this module."""
+    task = asyncio.create_task(engine.generate(request("tiny", max_tokens=3000, ngram=(0, 0))))
+    await asyncio.sleep(0.3)
+    for child in psutil.Process().children(recursive=True):
+        if "VLLM" in child.name():
+            child.kill()
+    with pytest.raises(EngineError, match="died"):
+        await task
+    with pytest.raises(EngineError):
+        await engine.generate(request())

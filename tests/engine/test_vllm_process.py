@@ -1,0 +1,54 @@
+import os
+
+import pytest
+
+from ocr_engine.engine.vllm_process import set_environment, why_failed
+
+
+@pytest.fixture
+def log(tmp_path):
+    path = tmp_path / "engine.log"
+    path.touch()
+    return path
+
+
+def test_the_first_hand_cause_is_found_in_the_log(log):
+    log.write_text(
+        "INFO starting\n"
+        "Traceback (most recent call last):\n"
+        '  File "x.py", line 1, in load\n'
+        "ValueError: There is no module or parameter named 'model.extra'\n"
+        "RuntimeError: Engine core initialization failed. See root cause above.\n"
+    )
+    found = why_failed(RuntimeError("Engine core initialization failed. See root cause above."), log)
+    assert found.startswith("ValueError: There is no module") and str(log) in found and "\n" not in found
+
+
+def test_without_a_log_the_error_itself_is_the_cause(log):
+    assert "OSError: no space" in why_failed(OSError("no space"), log)
+
+
+def test_memory_errors_come_with_a_remedy(log):
+    found = why_failed(RuntimeError("x"), log) + why_failed(
+        ValueError("Available memory on node 0 is less"), log
+    )
+    assert "engine.max_num_seqs" in found
+
+
+def test_hostile_text_stays_on_one_line(log):
+    assert "\x1b" not in why_failed(ValueError("a\x1b[2Jb"), log)
+
+
+def test_values_of_the_user_are_kept(tmp_path, monkeypatch):
+    for name in list(os.environ):
+        if name.startswith(("VLLM_", "OMP_", "OCR_ENGINE")):
+            monkeypatch.delenv(name)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "environ", {"OMP_NUM_THREADS": "7"})
+        set_environment(tmp_path, 3, gpu=False)
+        assert os.environ["OMP_NUM_THREADS"] == "7"
+        assert os.environ["VLLM_NO_USAGE_STATS"] == "1"
+        patch.setattr(os, "environ", {})
+        set_environment(tmp_path, 3, gpu=True)
+        assert "OMP_NUM_THREADS" not in os.environ
+        assert os.environ["VLLM_USE_V2_MODEL_RUNNER"] == "0"
