@@ -18,8 +18,6 @@ from ocr_engine.records import Document, DocumentKind, OpenedDocument, PageImage
 _T = TypeVar("_T")
 _E = TypeVar("_E", bound=InputError)
 _HELD_OPEN = 2
-_REOPEN_EVERY = 500
-"""Both libraries keep all they parsed until a document is closed: 15 KB a page, in some files far more."""
 _CHUNK_BYTES = 1 << 20
 
 
@@ -54,8 +52,6 @@ def render_page(ref: PageRef, config: RenderConfig, password: str) -> PageImage:
         PageError: no renderer could draw the page, or the file changed since it was opened.
     """
     _check_unchanged(ref.document)
-    if ref.index % _REOPEN_EVERY == _REOPEN_EVERY - 1:
-        _open_cached.cache_clear()
     backends = _backends(ref.document, config)
     if ref.backend in backends:
         backends = backends[backends.index(ref.backend) :]

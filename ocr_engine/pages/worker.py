@@ -5,6 +5,7 @@ worker is an end of file on its own pipe. Knows neither documents nor pages.
 """
 
 import contextlib
+import ctypes
 import importlib
 import os
 import pickle
@@ -151,11 +152,22 @@ def _run(message: bytes, memory_mb: int) -> bytes:
         reply = _Reply(function())
     except Exception as error:  # noqa: BLE001 - whatever it is, it is raised in the main process
         reply = _Reply(error=error)
-    reply = _Reply(reply.value, reply.error, _rss_bytes() > _RETIRE_SHARE * memory_mb * _MB)
+    reply = _Reply(reply.value, reply.error, _has_grown(memory_mb))
     try:
         return pickle.dumps(reply, protocol=5)
     except Exception as error:  # noqa: BLE001 - a result or an error that cannot travel
         return pickle.dumps(_Reply(error=RuntimeError(f"{type(error).__name__}: {error}"), retiring=True))
+
+
+def _has_grown(memory_mb: int) -> bool:
+    """Whether the process stays large once glibc, which hoards freed pieces, has given them back."""
+    limit = _RETIRE_SHARE * memory_mb * _MB
+    if _rss_bytes() <= limit:
+        return False
+    malloc_trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if malloc_trim is not None:
+        malloc_trim(0)
+    return _rss_bytes() > limit
 
 
 def _rss_bytes() -> int:

@@ -72,6 +72,14 @@ def grow(page: PageImage) -> int:
     return os.getpid()
 
 
+def hoard(page: PageImage) -> int:
+    """Frees all it took, in pieces the C library keeps: one in a hundred stays in use between the others."""
+    global _kept_pieces  # noqa: PLW0603 - they have to outlive the call
+    pieces = [bytes(100_000) for _ in range(2500)]
+    _kept_pieces = pieces[::100]
+    return os.getpid()
+
+
 def fail(page: PageImage) -> None:
     raise RuntimeError("the task is at fault\nsecond line")
 
@@ -93,3 +101,4 @@ def modules(page: PageImage) -> set[str]:
 
 
 _kept = b""
+_kept_pieces: list[bytes] = []

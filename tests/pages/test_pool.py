@@ -125,6 +125,13 @@ def test_a_worker_that_grew_is_replaced(tmp_path: Path) -> None:
         assert pool.run(ref, bad_tasks.worker_id).result(LIMIT_S) != grown
 
 
+def test_a_worker_whose_memory_is_free_again_stays(tmp_path: Path) -> None:
+    ref = ref_of(tmp_path)
+    with RenderPool(RenderConfig(workers=1, worker_memory_mb=400), "", 100) as pool:
+        hoarder = pool.run(ref, bad_tasks.hoard).result(LIMIT_S)
+        assert pool.run(ref, bad_tasks.worker_id).result(LIMIT_S) == hoarder
+
+
 def test_closing_finishes_the_work_and_ends_the_workers(tmp_path: Path) -> None:
     ref = ref_of(tmp_path)
     with RenderPool(RenderConfig(workers=1), "", 100) as pool:
