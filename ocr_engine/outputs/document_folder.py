@@ -1,13 +1,14 @@
 """What both layouts share: one document's folder, its page records, its stored raw texts, its stale files."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 from ocr_engine.errors import OutputError
 from ocr_engine.log import printable
 from ocr_engine.outputs.drawing import DrawnPage
-from ocr_engine.outputs.files import output_errors, remove_temporaries, write_atomic
+from ocr_engine.outputs.files import output_errors, remove_temporaries, write_all_atomic
 from ocr_engine.outputs.jsonl import Position
 from ocr_engine.outputs.page_store import PageStore
 from ocr_engine.records import PageRecord, PageStatus, PageTexts
@@ -53,11 +54,14 @@ class DocumentFolder:
         self._swept = False
         self._positions: dict[int, Position] | None = None
 
-    def write(self, name: str, data: bytes | str) -> str:
-        """Write a file atomically; returns its path below the root."""
+    def write(self, files: Mapping[str, bytes | str | None]) -> tuple[str, ...]:
+        """Write files atomically, take those with None away; returns the paths written, below the root."""
         self._sweep()
-        write_atomic(self.path / name, data)
-        return self.below_root(name)
+        write_all_atomic([(self.path / name, data) for name, data in files.items() if data is not None])
+        for name, data in files.items():
+            if data is None:
+                self.remove(name)
+        return tuple(self.below_root(name) for name, data in files.items() if data is not None)
 
     def below_root(self, name: str) -> str:
         """The path of a file of this folder, below the root, with `/`."""

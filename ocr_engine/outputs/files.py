@@ -5,7 +5,8 @@ import errno
 import hashlib
 import os
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 
 import filelock
@@ -18,6 +19,7 @@ MAX_NAME_BYTES = 180
 """Bytes of one name, so that a suffix of ours still fits the usual limit of 255."""
 TEMPORARY_SUFFIX = ".ocr-tmp"
 LOCK_NAME = ".lock"
+_SYNC_THREADS = 8
 _FORBIDDEN = frozenset('<>:"/\\|?*')
 _WINDOWS_DEVICES = frozenset(
     {"con", "prn", "aux", "nul", "conin$", "conout$"}
@@ -58,27 +60,67 @@ def write_atomic(path: Path, data: bytes | str) -> None:
 
     Parents are made. Text is UTF-8, lone surrogates replaced. Raises OutputError.
     """
-    with output_errors(path), atomic_file(path) as temporary:
-        temporary.write_bytes(data if isinstance(data, bytes) else data.encode("utf-8", "replace"))
+    write_all_atomic([(path, data)])
+
+
+def write_all_atomic(files: Sequence[tuple[Path, bytes | str]]) -> None:
+    """Write several files, each whole or not at all, none named before all are on disk.
+
+    They are synced together: eight at once take a file system hardly longer than one.
+    """
+    temporaries = [(_temporary(path), path) for path, _ in files]
+    try:
+        for (temporary, path), (_, data) in zip(temporaries, files, strict=True):
+            with output_errors(path):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                temporary.write_bytes(data if isinstance(data, bytes) else data.encode("utf-8", "replace"))
+        _sync_all(temporaries)
+        for temporary, path in temporaries:
+            with output_errors(path):
+                temporary.replace(path)
+    except BaseException:
+        for temporary, _ in temporaries:
+            _discard(temporary)
+        raise
+
+
+def _sync_all(files: Sequence[tuple[Path, Path]]) -> None:
+    """Sync each temporary file; an error names the file it stands for."""
+    if len(files) == 1:
+        _sync_for(*files[0])
+    elif files:
+        with ThreadPoolExecutor(min(len(files), _SYNC_THREADS)) as pool:
+            list(pool.map(lambda pair: _sync_for(*pair), files))
+
+
+def _sync_for(temporary: Path, path: Path) -> None:
+    with output_errors(path):
+        sync_file(temporary)
 
 
 @contextlib.contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path`: renamed to it when the block ends well, removed when not.
-
-    Its name is a function of `path`'s: what a killed run leaves, the next one replaces.
-    """
-    digest = hashlib.blake2b(os.fsencode(path.name), digest_size=8).hexdigest()
-    temporary = path.with_name(f".{digest}{TEMPORARY_SUFFIX}")
+    """A temporary path beside `path`: renamed to it when the block ends well, removed when not."""
+    temporary = _temporary(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         yield temporary
         sync_file(temporary)
         temporary.replace(path)
     except BaseException:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
+        _discard(temporary)
         raise
+
+
+def _temporary(path: Path) -> Path:
+    """A function of the path alone: what a killed run leaves, the next one replaces."""
+    digest = hashlib.blake2b(os.fsencode(path.name), digest_size=8).hexdigest()
+    return path.with_name(f".{digest}{TEMPORARY_SUFFIX}")
+
+
+def _discard(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        path.unlink()
 
 
 def sync_file(path: Path) -> None:

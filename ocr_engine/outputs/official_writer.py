@@ -38,23 +38,19 @@ class OfficialWriter:
     def save_page(self, record: PageRecord, texts: PageTexts, drawn: DrawnPage | None) -> tuple[str, ...]:
         """The page's pieces of the merged files, its figures, then the record."""
         page, drawn = f"{_PAGES}/{stem(record.page)}", drawn or DrawnPage()
-        outputs = [
-            self._files.write(f"{page}.det", texts.det or OFFICIAL_PAGE_SPLIT),
-            self._files.write(f"{page}.mmd", texts.mmd or OFFICIAL_PAGE_SPLIT),
-        ]
-        if keeps_raw(record, texts):
-            outputs.append(self._files.write(f"{page}.raw.md", texts.raw))
-        else:
-            self._files.remove(f"{page}.raw.md")
         image = f"images/{record.page - 1}_{{}}.jpg"
-        outputs += [self._files.write(image.format(k), data) for k, (_, data) in enumerate(drawn.figures)]
+        outputs = self._files.write(
+            {
+                f"{page}.det": texts.det or OFFICIAL_PAGE_SPLIT,
+                f"{page}.mmd": texts.mmd or OFFICIAL_PAGE_SPLIT,
+                f"{page}.raw.md": texts.raw if keeps_raw(record, texts) else None,
+                **{image.format(k): data for k, (_, data) in enumerate(drawn.figures)},
+                f"{page}.jpg": drawn.overlay,
+            }
+        )
         self._files.remove_numbered(image, first=len(drawn.figures))
-        if drawn.overlay is None:
-            self._files.remove(f"{page}.jpg")
-        else:
-            outputs.append(self._files.write(f"{page}.jpg", drawn.overlay))
         self._files.store.append(record)
-        return tuple(outputs)
+        return outputs
 
     def save_failed(self, record: PageRecord) -> tuple[str, ...]:
         """The slot of a page without text: the page split alone."""

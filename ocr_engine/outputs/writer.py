@@ -48,15 +48,18 @@ class DocumentWriter:
         """Text, raw text, figures, overlay, then the record. A page that is not done starts with a marker."""
         page, drawn = stem(record.page), drawn or DrawnPage()
         parts = [part for part in (marker(record), texts.markdown.strip("\n")) if part.strip()]
-        outputs = [self._files.write(f"pages/{page}.md", "\n\n".join([*parts, ""])[:-1] if parts else "")]
-        outputs += self._save_or_remove(
-            f"pages/{page}.raw.md", texts.raw if self._config.raw and keeps_raw(record, texts) else None
+        raw = texts.raw if self._config.raw and keeps_raw(record, texts) else None
+        outputs = self._files.write(
+            {
+                f"pages/{page}.md": "\n\n".join(parts) + "\n" if parts else "",
+                f"pages/{page}.raw.md": raw,
+                **{f"figures/{name}": data for name, data in drawn.figures},
+                f"layout/{page}.jpg": drawn.overlay,
+            }
         )
-        outputs += [self._files.write(f"figures/{name}", data) for name, data in drawn.figures]
         self._files.remove_numbered(f"figures/{page}-{{}}.jpg", first=len(drawn.figures) + 1)
-        outputs += self._save_or_remove(f"layout/{page}.jpg", drawn.overlay)
         self._files.store.append(record)
-        return tuple(outputs)
+        return outputs
 
     def save_failed(self, record: PageRecord) -> tuple[str, ...]:
         """The slot of a page without text: a marker with its reason."""
@@ -86,12 +89,6 @@ class DocumentWriter:
             for at, record in enumerate(self._files.store.iterate(positions)):
                 file.write((("\n" if at else "") + self._slot(record)).encode("utf-8", "replace"))
         return self._files.below_root(self._merged_name), self._files.below_root(STORE_NAME)
-
-    def _save_or_remove(self, name: str, data: bytes | str | None) -> list[str]:
-        if data is not None:
-            return [self._files.write(name, data)]
-        self._files.remove(name)
-        return []
 
     def _slot(self, record: PageRecord) -> str:
         """One page of the merged file: its separator, its text with links seen from there, a line end."""
