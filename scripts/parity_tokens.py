@@ -140,11 +140,11 @@ def official_answers(
     tower, config, _ = encoder(family)
     model, head, _ = decoder()
     tower, model, head = tower.to(dtype), model.to(dtype), head.to(dtype)
+    towers = {mode: official.tower(mode, tower, config) for mode in {mode for _, mode in work}}
     answers = []
     for size, mode in work:
         ids, pixels, tiles, grid = official.process(recipe.picture(*size), mode, PROMPT)
-        reference = official.tower(mode, tower, config)
-        (features,) = reference.lay_out(pixels.to(dtype)[None], tiles[None], grid[None])
+        (features,) = towers[mode].lay_out(pixels.to(dtype)[None], tiles[None], grid[None])
         prompt = torch.tensor(ids)
         embeds = model.embed_tokens(prompt)
         embeds[prompt == words.vocab["<image>"]] = features
@@ -166,7 +166,11 @@ def _greedy(model: nn.Module, head: Tensor, embeds: Tensor, length: int) -> Answ
 
 def our_answers(folder: Path, dtype: str, work: list[Any], length: int) -> list[Answer]:
     """This project's model class on vLLM."""
-    os.environ |= {"VLLM_ENABLE_V1_MULTIPROCESSING": "0", "VLLM_CPU_KVCACHE_SPACE": "1"}
+    os.environ |= {
+        "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
+        "VLLM_CPU_KVCACHE_SPACE": "1",
+        "VLLM_LOGGING_LEVEL": "ERROR",
+    }
     from vllm import LLM, SamplingParams
 
     from ocr_engine.engine.prompts import PromptEncoder
