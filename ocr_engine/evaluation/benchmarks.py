@@ -1,11 +1,6 @@
-"""Each benchmark behind one signature: a `Request` in, a `Report` out. Printing and arguments are elsewhere.
-
-This is the seam for whoever makes predictions first: fill a folder, then hand it over in a `Run`.
-"""
+"""Each benchmark behind one signature: a `Request` in, a `Report` out; no printing, no arguments."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -18,37 +13,7 @@ from ocr_engine.evaluation.omnidocbench.matching import MatchOptions
 from ocr_engine.evaluation.omnidocbench.protocol import MatchMethod, protocol
 from ocr_engine.evaluation.plots import Axes, Series, draw
 from ocr_engine.evaluation.report import Report
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """One folder of predictions. The numbers are known only to whoever made them, and only plotted."""
-
-    label: str
-    predictions: Path
-    vision_tokens: float | None = None
-    """Mean per page."""
-    pages_per_s: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What to score and how; a benchmark ignores what does not concern it."""
-
-    ground_truth: Path
-    runs: tuple[Run, ...]
-    version: str = "1.5"
-    match_method: str = "quick_match"
-    match_timeout_s: float | None = None
-    page_filter: Mapping[str, str] = field(default_factory=dict)
-    cdm: Path | None = None
-    official_dir: Path | None = None
-    tokenizer: str | None = None
-    vision_tokens: str | None = None
-    force: bool = False
-    samples: bool = False
-    workers: int | None = None
-    quiet: bool = False
+from ocr_engine.evaluation.request import Request, Run
 
 
 def omnidocbench(request: Request) -> Report:

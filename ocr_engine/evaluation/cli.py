@@ -9,8 +9,8 @@ from pathlib import Path
 from ocr_engine import log
 from ocr_engine.errors import ExitCode, OcrError, UsageError
 from ocr_engine.evaluation import report as reports
-from ocr_engine.evaluation.benchmarks import BENCHMARKS, Request, Run
 from ocr_engine.evaluation.report import Report
+from ocr_engine.evaluation.request import BENCHMARK_NAMES, Request, Run
 from ocr_engine.log import logger
 
 
@@ -47,7 +47,7 @@ def parser() -> argparse.ArgumentParser:
 
 def _add_inputs(made: argparse.ArgumentParser) -> None:
     add = made.add_argument_group("what is scored").add_argument
-    add("--benchmark", required=True, choices=list(BENCHMARKS))
+    add("--benchmark", required=True, choices=BENCHMARK_NAMES)
     add("--version", default="1.5", help="OmniDocBench: 1.5 (default) or 1.0")
     add(
         "--ground-truth",
@@ -147,6 +147,9 @@ def _pair(text: str, option: str) -> tuple[str, str]:
 
 def run(args: argparse.Namespace, wanted: Request) -> Report:
     """Run the benchmark, print its tables, and write the files that were asked for."""
+    # Not above: the benchmarks load SciPy and lxml, which --help does not need.
+    from ocr_engine.evaluation.benchmarks import BENCHMARKS
+
     report = BENCHMARKS[args.benchmark](wanted)
     sys.stdout.write(reports.to_markdown(report))
     if args.json:

@@ -2,6 +2,8 @@
 
 import csv
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -148,3 +150,13 @@ def test_every_benchmark_has_an_entry(tmp_path: Path) -> None:
     for name in ("fox", "olmocr-bench"):
         where = ["--ground-truth", str(tmp_path / "gt.json"), "--predictions", str(tmp_path)]
         assert main(["--benchmark", name, *where, "--quiet"]) == 3
+
+
+def test_help_loads_no_benchmark_and_every_name_has_one() -> None:
+    from ocr_engine.evaluation.benchmarks import BENCHMARKS
+    from ocr_engine.evaluation.request import BENCHMARK_NAMES
+
+    assert tuple(BENCHMARKS) == BENCHMARK_NAMES
+    code = "import sys, ocr_engine.evaluation.cli; print('scipy' in sys.modules or 'lxml' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
