@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 import filelock
 
 from ocr_engine.errors import OutputError
-from ocr_engine.log import printable
+from ocr_engine.log import logger, printable
 from ocr_engine.records import Document
 
 MAX_NAME_BYTES = 180
@@ -221,6 +221,10 @@ def lock_output(root: Path) -> Iterator[None]:
         lock = filelock.FileLock(root / LOCK_NAME, timeout=0)
         try:
             lock.acquire()
+        except NotImplementedError:
+            logger.warning(
+                "%s: this file system has no locks; let no other run write to it", printable(str(root))
+            )
         except filelock.Timeout:
             raise OutputError(
                 f"{printable(str(root))}: another run is writing to this folder; wait for it, or choose"

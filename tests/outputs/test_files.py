@@ -203,6 +203,18 @@ def test_a_second_run_is_refused_and_the_lock_goes_with_its_holder(tmp_path: Pat
     assert free.stdout == "got it\n"
 
 
+def test_without_locks_a_run_goes_on_with_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def acquire(lock: object) -> None:
+        raise NotImplementedError
+
+    monkeypatch.setattr(files.filelock.FileLock, "acquire", acquire)
+    with lock_output(tmp_path):
+        pass
+    assert "no locks" in caplog.text
+
+
 def test_an_output_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "out").write_text("")
     with pytest.raises(OutputError, match="choose another folder"), lock_output(tmp_path / "out"):

@@ -38,6 +38,7 @@ def test_text_without_tags_is_cleaned_only() -> None:
 
 def test_gaps_between_blocks_are_those_of_the_raw_text() -> None:
     assert markdown(f"{ref('list')}- a\n{ref('list')}- b\n\n{ref('list')}- c") == "- a\n- b\n\n- c\n"
+    assert markdown(f"{ref('text')}a{ref('image')}\n\nb") == "a\n![](figures/0001-1.jpg)\n\nb\n"
     assert markdown(f"{ref('text')}a{ref('text')}b") == "a\nb\n", "blocks never run into each other"
 
 
