@@ -1,7 +1,6 @@
 """The vLLM engine: one request a page, greedy, n-gram guarded. vLLM is imported when it starts."""
 
 import asyncio
-import contextlib
 import gc
 import itertools
 import shutil
@@ -185,10 +184,15 @@ class VllmEngine:
         """End vLLM's processes and remove the log, which is kept where something failed."""
         llm, self._llm = self._llm, None
         if llm is not None:
+            if llm.output_handler is not None:
+                # Cancelled first: it would report the end of the engine as its death.
+                llm.output_handler.cancel()
+                await asyncio.wait([llm.output_handler])
             await asyncio.to_thread(llm.shutdown)
-            with contextlib.suppress(asyncio.CancelledError):
-                if llm.output_handler is not None:
-                    await llm.output_handler
+            await asyncio.sleep(
+                0
+            )  # vLLM closes its sockets in a callback of this loop, but never their context
+            llm.engine_core.resources.ctx.destroy(linger=0)
         vllm_process.kill_engine_processes()
         if llm is not None and self._folder is not None:
             del llm

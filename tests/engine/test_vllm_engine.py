@@ -58,6 +58,18 @@ async def ids_of(engine, monkeypatch, asked):
     return seen[0]
 
 
+def endless(engine, monkeypatch):
+    """Answers of this engine go on until their token limit."""
+    sampling = engine._sampling
+
+    def without_end(asked, prompt_tokens):
+        params = sampling(asked, prompt_tokens)
+        params.ignore_eos, params.stop_token_ids = True, []
+        return params
+
+    monkeypatch.setattr(engine, "_sampling", without_end)
+
+
 async def test_every_mode_in_one_batch_has_its_token_count(engine):
     answers = await asyncio.gather(*(engine.generate(request(name)) for name in MODES))
     assert {name: answer.vision_tokens for name, answer in zip(MODES, answers, strict=True)} == TOKENS
@@ -122,13 +134,20 @@ async def test_wrong_guard_is_refused(engine):
         await engine.generate(request(ngram=(2, -5)))
 
 
-async def test_max_tokens_is_clipped_to_the_model(engine):
-    long_prompt = "<image>" + "a b " * 1300
-    answer = await engine.generate(request(prompt=long_prompt, max_tokens=100_000))
-    assert answer.prompt_tokens + answer.output_tokens <= engine.identify().max_model_len
+async def test_max_tokens_is_clipped_to_the_model(engine, monkeypatch):
+    limit = engine.identify().max_model_len
+    words = 1
+    while len(engine._prompts.encode("<image>" + "a b " * (words + 1))) < limit - 100:
+        words += 1
+    asked = request(prompt="<image>" + "a b " * words, max_tokens=100_000)
+    endless(engine, monkeypatch)
+    answer = await engine.generate(asked)
+    assert answer.finish_reason is FinishReason.LENGTH
+    assert answer.prompt_tokens + answer.output_tokens == limit
 
 
-async def test_cancelling_aborts_the_request(engine):
+async def test_cancelling_aborts_the_request(engine, monkeypatch):
+    endless(engine, monkeypatch)
     task = asyncio.create_task(engine.generate(request("tiny", max_tokens=3000, ngram=(0, 0))))
     await asyncio.sleep(0.5)
     assert engine._llm.get_num_unfinished_requests() == 1
@@ -139,8 +158,9 @@ async def test_cancelling_aborts_the_request(engine):
     assert (await engine.generate(request())).output_tokens == 4
 
 
-async def test_death_of_the_engine_is_an_error_and_stop_still_works(engine):
+async def test_death_of_the_engine_is_an_error_and_stop_still_works(engine, monkeypatch):
     """Last: it ends the engine of this module."""
+    endless(engine, monkeypatch)
     task = asyncio.create_task(engine.generate(request("tiny", max_tokens=3000, ngram=(0, 0))))
     await asyncio.sleep(0.3)
     for child in psutil.Process().children(recursive=True):

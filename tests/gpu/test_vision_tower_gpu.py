@@ -1,0 +1,33 @@
+"""The vision tower on a GPU, where attention takes another path, against the same tower on the CPU."""
+
+import copy
+
+import pytest
+import torch
+
+from ocr_engine.model.views import FIELDS
+from tests.model.conftest import page, tower
+
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU"),
+]
+__all__ = ["page", "tower"]
+SHAPES = [(512,), (640,), (1024,), (1280,), (1024, 640, (2, 3)), (1280, 1024, (2, 1))]
+
+
+def features(model, pages, device):
+    columns = [[one[name][0].to(device if name != "grids" else "cpu") for one in pages] for name in FIELDS]
+    with torch.inference_mode():
+        return [item.float().cpu() for item in model(*columns)]
+
+
+@pytest.mark.parametrize(("dtype", "bound"), [(torch.float32, 1e-4), (torch.bfloat16, 5e-2)])
+def test_every_mode_in_one_batch_equals_the_cpu(tower, page, dtype, bound, monkeypatch):
+    monkeypatch.setattr(torch.backends.cuda.matmul, "allow_tf32", False)
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
+    pages = [page(*shape, seed=seed) for seed, shape in enumerate(SHAPES)]
+    expected = features(tower, pages, "cpu")
+    found = features(copy.deepcopy(tower).to("cuda", dtype), pages, "cuda")
+    for one, other in zip(found, expected, strict=True):
+        assert ((one - other).norm() / other.norm()).item() < bound
