@@ -130,7 +130,8 @@ def texts_of(config: Config, record: PageRecord, raw: str) -> PageTexts:
     """Every text the chosen layout writes for a page."""
     if config.output.layout == "official":
         return PageTexts(raw, det=official.page_det(raw), mmd=official.page_mmd(raw, record.page - 1))
-    return PageTexts(raw, markdown=to_markdown(ParsedText(record.blocks), link_prefix="../figures/"))
+    link_prefix = "../figures/" if config.output.figures else None
+    return PageTexts(raw, markdown=to_markdown(ParsedText(record.blocks), link_prefix))
 
 
 def drawings_wanted(config: Config, record: PageRecord) -> tuple[bool, bool]:
