@@ -40,6 +40,7 @@ class VllmEngine:
         self._llm: Any = None
         self._folder: Path | None = None
         self._log = Path()
+        self._died = False
         self._numbers = itertools.count()
 
     def identify(self) -> EngineInfo:
@@ -170,6 +171,7 @@ class VllmEngine:
         try:
             outputs = [output async for output in self._llm.generate(prompt, sampling, unique_id)]
         except EngineDeadError as error:
+            self._died = True
             raise EngineError(f"the engine died: {vllm_process.why_failed(error, self._log)}") from error
         except EngineGenerateError as error:
             cause = error.__cause__ or error
@@ -183,21 +185,22 @@ class VllmEngine:
     async def stop(self) -> None:
         """End vLLM's processes and remove the log, which is kept where something failed."""
         llm, self._llm = self._llm, None
-        if llm is not None:
-            if llm.output_handler is not None:
-                # Cancelled first: it would report the end of the engine as its death.
-                llm.output_handler.cancel()
-                await asyncio.wait([llm.output_handler])
-            await asyncio.to_thread(llm.shutdown)
-            await asyncio.sleep(
-                0
-            )  # vLLM closes its sockets in a callback of this loop, but never their context
-            llm.engine_core.resources.ctx.destroy(linger=0)
+        if llm is None:
+            vllm_process.kill_engine_processes()
+            return
+        if llm.output_handler is not None:
+            # Cancelled first: it would report the end of the engine as its death.
+            llm.output_handler.cancel()
+            await asyncio.wait([llm.output_handler])
+        await asyncio.to_thread(llm.shutdown)
+        # vLLM closes its sockets in a callback of this loop, but never their context.
+        await asyncio.sleep(0)
+        llm.engine_core.resources.ctx.destroy(linger=0)
         vllm_process.kill_engine_processes()
-        if llm is not None and self._folder is not None:
-            del llm
-            # vLLM's object lives in reference cycles, and its finaliser fails in a dying interpreter.
-            gc.collect()
+        del llm
+        # vLLM's object lives in reference cycles, and its finaliser fails in a dying interpreter.
+        gc.collect()
+        if self._folder is not None and not self._died:
             shutil.rmtree(self._folder, ignore_errors=True)
 
 

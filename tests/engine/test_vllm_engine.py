@@ -168,5 +168,6 @@ async def test_death_of_the_engine_is_an_error_and_stop_still_works(engine, monk
             child.kill()
     with pytest.raises(EngineError, match="died"):
         await task
+    assert engine._log.is_file(), "the message names it"
     with pytest.raises(EngineError):
         await engine.generate(request())
