@@ -161,6 +161,10 @@ class Conversion:
             await self._end_document(document.given, PageStatus.SKIPPED, str(error))
         else:
             self.counts.documents += 1
+            if opened.claimed_pages > opened.page_count:
+                note = "%s: claims %s pages, read up to input.max_document_pages (%s)"
+                counts = f"{opened.claimed_pages:,}", f"{opened.page_count:,}"
+                logger.warning(note, printable(document.given), *counts)
             self._tools.progress.add_total(len(indexes))
             await self._convert_pages(opened, indexes)
         finally:

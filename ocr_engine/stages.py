@@ -6,6 +6,7 @@ Each is a plain function of its arguments, so that the local pipeline and a clus
 import time
 from dataclasses import dataclass, replace
 
+import ocr_engine.text.official as official
 from ocr_engine.config import READ_KEYS, WRITE_KEYS, Config, fingerprint
 from ocr_engine.pages.views import make_views
 from ocr_engine.records import (
@@ -23,7 +24,6 @@ from ocr_engine.records import (
     ParsedText,
 )
 from ocr_engine.spec import LOCATE_SLOT, PROMPTS, Mode, resolve_mode
-import ocr_engine.text.official as official
 from ocr_engine.text.grounding import parse
 from ocr_engine.text.markdown import to_markdown
 

@@ -7,8 +7,8 @@ trap 'rm -rf "$work"' EXIT
 python3 -m venv "$work/uv" && "$work/uv/bin/pip" -q install uv
 lock() { "$work/uv/bin/uv" pip compile -q --universal --python-version 3.11 --no-annotate --no-header --no-emit-index-url --no-emit-find-links "$@"; }
 
-# vLLM asks for these three; their CPU builds are missing or break transformers, and DeepSeek-OCR needs none of them.
-printf '%s ; python_version < "3"\n' torchvision torchaudio torchcodec > "$work/without.txt"
+# Asked for on a CPU and not needed: builds of the first three are missing or break transformers; triton has no CPU backend.
+printf '%s ; python_version < "3"\n' torchvision torchaudio torchcodec triton > "$work/without.txt"
 vllm_version="$(sed -n 's/^# vllm //p' requirements.in)"
 torch_version="$(sed -n 's/^# torch //p' requirements.in)"
 printf -- '-r %s/requirements.in\nvllm-cpu==%s\ntorch==%s+cpu\n' "$PWD" "$vllm_version" "$torch_version" > "$work/cpu.in"

@@ -30,16 +30,16 @@ from scripts.official_code import Official
 from scripts.parity import NANO, PROMPT, tokenizer
 from tests.model import recipe
 
-WIDTH = 128
+WIDTH = 320
 DECODER = {
     "hidden_size": WIDTH,
-    "intermediate_size": 96,
-    "moe_intermediate_size": 32,
+    "intermediate_size": 512,
+    "moe_intermediate_size": 192,
     "n_routed_experts": 8,
     "n_shared_experts": 2,
     "num_experts_per_tok": 3,
-    "num_attention_heads": 2,
-    "num_key_value_heads": 2,
+    "num_attention_heads": 5,
+    "num_key_value_heads": 5,
     "num_hidden_layers": 3,
     "vocab_size": 4096,
     "max_position_embeddings": 4096,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import psutil
 
 from ocr_engine.config import EngineConfig
-from ocr_engine.engine.checkpoint import Checkpoint
+from ocr_engine.engine.checkpoint import NANO, Checkpoint
 from ocr_engine.errors import EngineError, UsageError
 
 _GIB = 1 << 30
@@ -47,7 +47,7 @@ def choose_sizes(config: EngineConfig, checkpoint: Checkpoint, *, gpu: bool) -> 
             f"engine.max_model_len: {config.max_model_len} is more than the {checkpoint.max_model_len}"
             f" positions of {checkpoint.name}"
         )
-    dtype = checkpoint.dtype if config.dtype == "auto" else config.dtype
+    dtype = _default_dtype(checkpoint, gpu=gpu) if config.dtype == "auto" else config.dtype
     max_model_len = config.max_model_len or checkpoint.max_model_len
     max_num_seqs = config.max_num_seqs or (_GPU_MAX_NUM_SEQS if gpu else _CPU_MAX_NUM_SEQS)
     page_bytes = max_model_len * checkpoint.kv_values_per_token * _BYTES.get(dtype, 2)
@@ -60,6 +60,11 @@ def choose_sizes(config: EngineConfig, checkpoint: Checkpoint, *, gpu: bool) -> 
         kv_cache_bytes=_kv_cache_bytes(config, page_bytes, max_num_seqs, gpu=gpu),
         threads=cpu_threads(),
     )
+
+
+def _default_dtype(checkpoint: Checkpoint, *, gpu: bool) -> str:
+    """The checkpoint's own, but float32 for nano on a CPU: there bfloat16 answers vary with the batch."""
+    return "float32" if checkpoint.name == NANO and not gpu else checkpoint.dtype
 
 
 def cpu_threads() -> int:
