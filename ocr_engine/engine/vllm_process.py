@@ -50,6 +50,8 @@ def set_environment(folder: Path, threads: int, *, gpu: bool) -> Path:
     }
     defaults = {"VLLM_NO_USAGE_STATS": "1", "TOKENIZERS_PARALLELISM": "false"}
     if not gpu:
+        # torch says on the terminal that it misses a library no CPU needs.
+        logging.getLogger("torch._library.triton").setLevel(logging.ERROR)
         # The worker lives in the engine's process, which saves a third of start-up and a third of memory.
         os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"
         defaults["OMP_NUM_THREADS"] = str(threads)

@@ -36,7 +36,8 @@ def test_exactly_one_image(prompts, prompt):
 
 
 def test_end_of_sequence_is_dropped_at_the_end_only(prompts):
-    text, count = prompts.decode([prompts.eos_id, 100, 4, prompts.eos_id])
+    inside = prompts.encode("<image><|ref|>")[-1]
+    text, count = prompts.decode([prompts.eos_id, 100, inside, prompts.eos_id])
     assert count == 3 and text.endswith("<|ref|>") and text.startswith("<｜end▁of▁sentence｜>")
     assert prompts.decode([]) == ("", 0)
 

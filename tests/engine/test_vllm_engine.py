@@ -1,11 +1,13 @@
 """The real engine on the nano checkpoint: one start for all tests, in float32 so that answers repeat."""
 
 import asyncio
+import random
 
 import numpy as np
 import psutil
 import pytest
 import pytest_asyncio
+from PIL import Image, ImageDraw, ImageFont
 
 from ocr_engine.config import EngineConfig
 from ocr_engine.engine.ngram import banned_tokens
@@ -21,15 +23,28 @@ GRIDS = {"gundam": (2, 3), "gundam-m": (2, 1)}
 TOKENS = {"tiny": 73, "small": 111, "base": 273, "large": 421, "gundam": 903, "gundam-m": 421 + 16 * 33}
 
 
+WORDS = ["river", "stone", "winter", "market", "letter", "garden", "morning", "table", "window", "paper"]
+
+
+def drawn(size_px, count, seed):
+    """White squares with lines of large words that differ with the seed: uint8 (count, size, size, 3)."""
+    chance = random.Random(seed)
+    font = ImageFont.load_default(size_px // 18)
+    squares = np.zeros((count, size_px, size_px, 3), np.uint8)
+    for square in squares:
+        image = Image.new("RGB", (size_px, size_px), "white")
+        lines = [" ".join(chance.choices(WORDS, k=3)) for _ in range(6)]
+        ImageDraw.Draw(image).text((size_px // 16, size_px // 16), "\n".join(lines), "black", font)
+        square[:] = np.asarray(image)
+    return squares
+
+
 def views(mode_name, seed=0, **changes):
-    """A page of grey stripes that differ with the seed: not text, but not blank either."""
+    """A page of a few lines of text."""
     mode = MODES[mode_name]
     columns, rows = grid = GRIDS.get(mode_name, (1, 1))
-    random = np.random.default_rng(seed)
-    stripes = random.integers(0, 2, (mode.base_size_px // 16, 1, 1), dtype=np.uint8) * 255
-    page = np.broadcast_to(np.repeat(stripes, 16, 0), (mode.base_size_px, mode.base_size_px, 3)).copy()
-    count = columns * rows if mode.crop else 0
-    tiles = np.full((count, mode.tile_size_px, mode.tile_size_px, 3), 255, np.uint8)
+    page = drawn(mode.base_size_px, 1, seed)[0]
+    tiles = drawn(mode.tile_size_px, columns * rows if mode.crop else 0, seed)
     return PageViews(**({"global_view": page, "tiles": tiles, "grid": grid} | changes))
 
 
@@ -141,9 +156,8 @@ async def test_max_tokens_is_clipped_to_the_model(engine, monkeypatch):
         words += 1
     asked = request(prompt="<image>" + "a b " * words, max_tokens=100_000)
     endless(engine, monkeypatch)
-    answer = await engine.generate(asked)
-    assert answer.finish_reason is FinishReason.LENGTH
-    assert answer.prompt_tokens + answer.output_tokens == limit
+    ids = await ids_of(engine, monkeypatch, asked)
+    assert len(engine._prompts.encode(asked.prompt)) - 1 + TOKENS["tiny"] + len(ids) == limit
 
 
 async def test_cancelling_aborts_the_request(engine, monkeypatch):

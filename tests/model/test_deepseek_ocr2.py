@@ -8,10 +8,12 @@ from safetensors.torch import load_file
 from transformers import DeepseekOcr2Config, DeepseekOcr2Model
 from transformers.models.deepseek_ocr2.modeling_deepseek_ocr2 import DeepseekOcr2VisionModel
 
+from ocr_engine.errors import RequestError
 from ocr_engine.model.encoder_config import QueryDeepEncoderConfig
 from ocr_engine.model.query_encoder import QUERIES
 from ocr_engine.model.query_tower import QueryVisionTower
-from ocr_engine.spec import MODES_OCR2, queries, view_tokens
+from ocr_engine.model.views import check_views, largest_page
+from ocr_engine.spec import MODES_OCR2, OCR2, queries, view_tokens
 
 DECODER_WIDTH = 24
 SAM = {"width": 16, "layers": 2, "heads": 1, "global_attn_indexes": [1], "downsample_channels": [48, 1024]}
@@ -201,3 +203,15 @@ def test_official_sizes_are_the_defaults():
 def test_a_config_without_the_query_encoder_is_refused_by_name():
     with pytest.raises(ValueError, match="qwen2-0-5b"):
         QueryDeepEncoderConfig.from_vision_config({"sam_vit_b": SAM})
+
+
+def test_views_of_the_other_family_are_refused_before_the_model():
+    views_of_2, most = largest_page(OCR2)
+    check_views(views_of_2, OCR2)
+    assert most == 1121
+    with pytest.raises(RequestError, match="768 px beside a global view of 1024"):
+        check_views(views_of_2)
+    with pytest.raises(RequestError, match="expected 2 to 6"):
+        check_views(largest_page()[0] | {"global_views": views_of_2["global_views"]}, OCR2)
+    with pytest.raises(RequestError, match="1280 px, a size no mode has"):
+        check_views(largest_page()[0], OCR2)
