@@ -30,18 +30,18 @@ from scripts.official_code import Official
 from scripts.parity import NANO, PROMPT, tokenizer
 from tests.model import recipe
 
-WIDTH = 320
+WIDTH = 128
 DECODER = {
     "hidden_size": WIDTH,
-    "intermediate_size": 512,
-    "moe_intermediate_size": 192,
+    "intermediate_size": 256,
+    "moe_intermediate_size": 64,
     "n_routed_experts": 8,
     "n_shared_experts": 2,
     "num_experts_per_tok": 3,
-    "num_attention_heads": 5,
-    "num_key_value_heads": 5,
+    "num_attention_heads": 2,
+    "num_key_value_heads": 2,
     "num_hidden_layers": 3,
-    "vocab_size": 4096,
+    "vocab_size": json.loads((NANO / "config.json").read_text())["vocab_size"],
     "max_position_embeddings": 4096,
 }
 MIX = {"tiny": 30, "small": 30, "base": 10, "large": 4, "gundam": 22, "gundam-m": 4}
