@@ -243,8 +243,12 @@ class Conversion:
         request = stages.request_for(self._config, prepared.views, page.request_id)
         generation = await self._tools.engine.generate(request)
         record = stages.read_record(self._config, page.ref, prepared.geometry, generation, page.fingerprint)
-        total = time.perf_counter() - started
-        seconds = {"render": prepared.seconds, "engine": generation.seconds, "total": total}
+        seconds = {
+            "render": prepared.render_s,
+            "views": prepared.views_s,
+            "engine": generation.seconds,
+            "total": time.perf_counter() - started,
+        }
         return _Read(record, generation.text, seconds)
 
     def _failed(self, page: _Page, reason: str, seconds: dict[str, float]) -> _Read:

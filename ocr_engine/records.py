@@ -93,11 +93,12 @@ class PageGeometry:
 
 @dataclass(frozen=True, slots=True)
 class PageImage:
-    """A rendered page: RGB, upright, with the renderer that made it."""
+    """A rendered page: RGB, upright, with the renderer that made it and the seconds it took."""
 
     image: "Image"
     geometry: PageGeometry
     backend: str
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,15 +34,15 @@ class PreparedPage:
 
     views: PageViews
     geometry: PageGeometry
-    backend: str
-    seconds: float
+    render_s: float
+    views_s: float
 
 
 def prepare(page: PageImage, mode: Mode) -> PreparedPage:
     """Cut the views of a rendered page; runs in the render worker, so the page's pixels stay there."""
     started = time.perf_counter()
     views = make_views(page.image, mode)
-    return PreparedPage(views, page.geometry, page.backend, time.perf_counter() - started)
+    return PreparedPage(views, page.geometry, page.seconds, time.perf_counter() - started)
 
 
 def mode_of(config: Config) -> Mode:

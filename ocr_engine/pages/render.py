@@ -4,7 +4,9 @@ Knows no modes, prompts or engines; see `pool` for time and memory limits.
 """
 
 import hashlib
+import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
@@ -51,14 +53,16 @@ def render_page(ref: PageRef, config: RenderConfig, password: str) -> PageImage:
     Raises:
         PageError: no renderer could draw the page, or the file changed since it was opened.
     """
+    started = time.perf_counter()
     _check_unchanged(ref.document)
     backends = _backends(ref.document, config)
     if ref.backend in backends:
         backends = backends[backends.index(ref.backend) :]
     try:
-        return _first_success(
+        page = _first_success(
             backends, lambda name: _open(ref.document, name, password).render(ref.index, config)
         )[1]
+        return replace(page, seconds=time.perf_counter() - started)
     except DocumentError as error:
         raise PageError(str(error)) from None
     except OSError as error:
