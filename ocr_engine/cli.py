@@ -263,6 +263,9 @@ def _outcome(conversion: Conversion) -> ExitCode:
 
 def _summarise(conversion: Conversion, tools: Tools) -> None:
     counts = conversion.counts
+    if not counts.documents and not conversion.stopping:
+        logger.error("nothing could be read; see %s for the reasons", tools.root / "journal.jsonl")
+        return
     words = ", ".join(f"{number:,} {status}" for status, number in counts.pages.items() if number)
     logger.info(
         "%s documents, pages: %s (%s unchanged); %.1f pages/s",

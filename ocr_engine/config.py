@@ -8,7 +8,7 @@ import dataclasses
 import difflib
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -20,6 +20,7 @@ from ocr_engine.errors import UsageError
 from ocr_engine.spec import MODES, NGRAM_WHITELIST, PROMPTS
 
 Positive = Annotated[int, msgspec.Meta(ge=1)]
+Where = Callable[[str], str]
 Seconds = Annotated[float, msgspec.Meta(gt=0)]
 
 
@@ -110,14 +111,21 @@ def load(path: Path | None, overrides: Mapping[str, Any] | None = None) -> Confi
         UsageError: unreadable file, unknown key, wrong type or value; the message names the key.
     """
     values = _read_yaml(path) if path is not None else {}
-    where = str(path) if path is not None else "command line"
+    overridden = tuple(overrides or ())
     for key, value in (overrides or {}).items():
         _put(values, key.split("."), value)
+
+    def where(key: str) -> str:
+        """Where the value of a key was given."""
+        from_command_line = any(other == key or other.startswith(f"{key}.") for other in overridden)
+        return "command line" if from_command_line or path is None else str(path)
+
     _refuse_unknown(values, Config, where, ())
     try:
         config = msgspec.convert(values, Config)
     except msgspec.ValidationError as error:
-        raise UsageError(f"{where}: {_in_plain_words(error)}") from None
+        key, reason = _place_and_reason(error)
+        raise UsageError(f"{where(key)}: {key}: {reason}") from None
     _check_meaning(config, where)
     return config
 
@@ -203,16 +211,16 @@ def _put(values: dict[str, Any], names: list[str], value: Any) -> None:
     values[names[-1]] = value
 
 
-def _refuse_unknown(values: Mapping[str, Any], cls: type, where: str, path: tuple[str, ...]) -> None:
+def _refuse_unknown(values: Mapping[str, Any], cls: type, where: Where, path: tuple[str, ...]) -> None:
     known = {item.name: item for item in dataclasses.fields(cls)}
     for key, value in values.items():
         dotted = ".".join((*path, str(key)))
         if key not in known:
-            raise UsageError(f"{where}: {dotted}: unknown key{_suggestion(str(key), path, known)}")
+            raise UsageError(f"{where(dotted)}: {dotted}: unknown key{_suggestion(str(key), path, known)}")
         factory = known[key].default_factory
         if isinstance(factory, type) and dataclasses.is_dataclass(factory):
             if not isinstance(value, Mapping):
-                raise UsageError(f"{where}: {dotted}: expected keys below it, got {value!r}")
+                raise UsageError(f"{where(dotted)}: {dotted}: expected keys below it, got {value!r}")
             _refuse_unknown(value, factory, where, (*path, str(key)))
 
 
@@ -237,30 +245,32 @@ def all_keys(cls: type = Config, path: tuple[str, ...] = ()) -> list[str]:
     return found
 
 
-def _in_plain_words(error: msgspec.ValidationError) -> str:
+def _place_and_reason(error: msgspec.ValidationError) -> tuple[str, str]:
     reason, _, place = str(error).partition(" - at `$")
-    return f"{place.strip('.`')}: {reason}" if place else reason
+    return place.strip(".`"), reason
 
 
-def _check_meaning(config: Config, where: str) -> None:
+def _check_meaning(config: Config, where: Where) -> None:
     _one_of(where, "mode", config.mode, MODES)
     if config.prompt not in PROMPTS and not config.allow_custom_prompt:
         _one_of(where, "prompt", config.prompt, PROMPTS, " or set allow_custom_prompt: true")
     if config.prompt not in PROMPTS and config.prompt.count("<image>") != 1:
-        raise UsageError(f"{where}: prompt: a custom prompt needs `<image>` exactly once")
+        raise UsageError(f"{where('prompt')}: prompt: a custom prompt needs `<image>` exactly once")
     if config.prompt == "locate" and not config.find:
-        raise UsageError(f'{where}: prompt: locate needs the text to find: --find "text"')
+        raise UsageError(f'{where("prompt")}: prompt: locate needs the text to find: --find "text"')
     ngram = config.engine.ngram
     if ngram.size == 1 or (ngram.size and ngram.window < ngram.size):
         raise UsageError(
-            f"{where}: engine.ngram: size {ngram.size}, window {ngram.window} can never ban anything;"
-            " use size >= 2 and window >= size, or size 0 to turn the guard off"
+            f"{where('engine.ngram')}: engine.ngram: size {ngram.size}, window {ngram.window} can never ban"
+            " anything; use size >= 2 and window >= size, or size 0 to turn the guard off"
         )
 
 
-def _one_of(where: str, key: str, value: str, known: Iterable[str], otherwise: str = "") -> None:
+def _one_of(where: Where, key: str, value: str, known: Iterable[str], otherwise: str = "") -> None:
     if value in known:
         return
     close = difflib.get_close_matches(value, list(known), 1, 0.5)
     hint = f"did you mean {close[0]}? " if close else ""
-    raise UsageError(f"{where}: {key}: {value!r} is unknown ({hint}one of: {', '.join(known)}{otherwise})")
+    raise UsageError(
+        f"{where(key)}: {key}: {value!r} is unknown ({hint}one of: {', '.join(known)}{otherwise})"
+    )

@@ -108,3 +108,12 @@ def test_every_read_and_write_key_exists() -> None:
 
 def test_password_never_leaves_the_config() -> None:
     assert "secret" not in str(config.as_dict(config.load(None, {"input.password": "secret"})))
+
+
+def test_a_mistake_is_looked_for_where_it_was_made(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text("mode: huge\n")
+    with pytest.raises(UsageError, match="c.yaml: mode"):
+        config.load(path, {"render.dpi": 96})
+    with pytest.raises(UsageError, match="command line: mode"):
+        config.load(path, {"mode": "vast"})
