@@ -68,7 +68,7 @@ def eat_memory(page: PageImage) -> None:
 
 def grow(page: PageImage) -> int:
     global _kept  # noqa: PLW0603 - a leak is the point
-    _kept = b"x" * 200_000_000
+    _kept = b"x" * 520_000_000
     return os.getpid()
 
 

@@ -118,7 +118,7 @@ def test_memory_is_limited(tmp_path: Path) -> None:
 
 def test_a_worker_that_grew_is_replaced(tmp_path: Path) -> None:
     ref = ref_of(tmp_path)
-    with RenderPool(RenderConfig(workers=1, worker_memory_mb=400), "", 100) as pool:
+    with RenderPool(RenderConfig(workers=1, worker_memory_mb=1000), "", 100) as pool:
         first = pool.run(ref, bad_tasks.worker_id).result(LIMIT_S)
         grown = pool.run(ref, bad_tasks.grow).result(LIMIT_S)
         assert grown == first
