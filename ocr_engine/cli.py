@@ -28,7 +28,7 @@ from ocr_engine.pipeline import Conversion, Tools
 from ocr_engine.progress import Progress
 from ocr_engine.records import Document, DocumentKind, PageStatus
 from ocr_engine.resume import Plan, Redo
-from ocr_engine.spec import MODES, PROMPTS
+from ocr_engine.spec import MODES, MODES_OCR2, PROMPTS
 
 Found = Iterable[Document | sources.Refused]
 
@@ -105,7 +105,7 @@ def _parser(entry: Entry) -> argparse.ArgumentParser:
     add("--output", metavar="DIR", help="output.path")
     add("--pages", metavar="RANGES", help="input.pages, such as 1-3,7,-1 (-1 is the last page)")
     add("--max-pages", type=int, metavar="N", help="input.max_pages: stop each document after N pages")
-    add("--mode", metavar="MODE", help=f"mode: {', '.join(MODES)}")
+    add("--mode", metavar="MODE", help=f"mode: {', '.join(MODES)}; OCR-2: {', '.join(MODES_OCR2)}")
     add("--prompt", metavar="NAME", help=f"prompt: {', '.join(PROMPTS)}")
     add("--find", metavar="TEXT", help="find: the text that --prompt locate looks for")
     add("--model", metavar="MODEL", help="engine.model: auto, nano, a folder or a hub id")

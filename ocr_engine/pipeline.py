@@ -101,7 +101,7 @@ class Conversion:
         self._config = config
         self._tools = tools
         self._redo = redo
-        self._mode = stages.mode_of(config)
+        self._mode = stages.mode_of(config, tools.info.family)
         self._rows = tools.journal.latest()
         self._documents = asyncio.Semaphore(DOCUMENTS_AHEAD)
         self._window = asyncio.Semaphore(config.engine.in_flight or tools.info.capacity + PAGES_AHEAD)

@@ -45,9 +45,13 @@ def prepare(page: PageImage, mode: Mode) -> PreparedPage:
     return PreparedPage(views, page.geometry, page.seconds, time.perf_counter() - started)
 
 
-def mode_of(config: Config) -> Mode:
-    """The configured mode with its tile limit."""
-    return resolve_mode(config.mode, config.max_tiles)
+def mode_of(config: Config, family: str) -> Mode:
+    """The configured mode with its tile limit.
+
+    Raises:
+        UsageError: the model family has no such mode.
+    """
+    return resolve_mode(config.mode, config.max_tiles, family)
 
 
 def prompt_of(config: Config) -> str:

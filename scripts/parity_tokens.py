@@ -7,10 +7,8 @@ read one small random checkpoint, written with the official names. Prints one li
 """
 
 import argparse
-import json
 import os
 import random
-import shutil
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -22,28 +20,13 @@ from torch import Tensor, nn
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from ocr_engine.model.query_tower import QueryVisionTower
-from ocr_engine.model.vision_tower import VisionTower
 from ocr_engine.pages.views import make_views
 from ocr_engine.spec import FAMILIES, OCR2, Mode, resolve_mode
 from scripts.official_code import Official
-from scripts.parity import NANO, PROMPT, tokenizer
+from scripts.parity import PROMPT, tokenizer
 from tests.model import recipe
+from tests.model.checkpoints import decoder, encoder, write_checkpoint
 
-WIDTH = 128
-DECODER = {
-    "hidden_size": WIDTH,
-    "intermediate_size": 256,
-    "moe_intermediate_size": 64,
-    "n_routed_experts": 8,
-    "n_shared_experts": 2,
-    "num_experts_per_tok": 3,
-    "num_attention_heads": 2,
-    "num_key_value_heads": 2,
-    "num_hidden_layers": 3,
-    "vocab_size": json.loads((NANO / "config.json").read_text())["vocab_size"],
-    "max_position_embeddings": 4096,
-}
 MIX = {"tiny": 30, "small": 30, "base": 10, "large": 4, "gundam": 22, "gundam-m": 4}
 MIX_OCR2 = {"small": 40, "base": 20, "gundam": 40}
 LOGITS = 20
@@ -64,71 +47,6 @@ def pages(count: int, family: str) -> list[tuple[tuple[int, int], Mode]]:
     names = chosen.choices(list(mix), list(mix.values()), k=count)
     sizes = [(chosen.randint(60, 2000), chosen.randint(60, 2000)) for _ in names]
     return [(size, resolve_mode(name, family=family)) for size, name in zip(sizes, names, strict=True)]
-
-
-def encoder(family: str) -> tuple[nn.Module, Any, dict[str, Any]]:
-    """Our tower with the recipe's weights, its config, and `vision_config.width` for config.json."""
-    if family == OCR2:
-        query = recipe.query_config()
-        return (
-            recipe.fill(QueryVisionTower(query, WIDTH)),
-            query,
-            {"sam_vit_b": recipe.SAM, "qwen2-0-5b": recipe.QUERY},
-        )
-    deep = recipe.config()
-    widths = {"sam_vit_b": recipe.SAM, "clip-l-14-224": recipe.CLIP}
-    return recipe.fill(VisionTower(deep, WIDTH)), deep, widths
-
-
-def decoder() -> tuple[nn.Module, Tensor, dict[str, Tensor]]:
-    """transformers' decoder, the head's matrix, and both under their official names."""
-    from transformers.models.deepseek_ocr2.configuration_deepseek_ocr2 import DeepseekOcr2TextConfig
-    from transformers.models.deepseek_ocr2.modeling_deepseek_ocr2 import DeepseekOcr2TextModel
-
-    layers = DECODER["num_hidden_layers"]
-    kinds = ["dense"] + ["sparse"] * (layers - 1)
-    rope = {"rope_type": "default", "rope_theta": 10000.0}
-    model = DeepseekOcr2TextModel(
-        DeepseekOcr2TextConfig(**DECODER, mlp_layer_types=kinds, rope_parameters=rope)
-    )
-    named: dict[str, Tensor] = {
-        "lm_head.weight": recipe.weight("lm_head.weight", (DECODER["vocab_size"], WIDTH))
-    }
-
-    def make(name: str, shape: tuple[int, ...]) -> Tensor:
-        named[name] = recipe.weight(name, shape)
-        return named[name]
-
-    with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            place, _, leaf = f"model.{name}".rpartition(".experts.")
-            shape = tuple(parameter.shape)
-            for expert in range(len(parameter) if place else 0):
-                at = f"{place}.experts.{expert}"
-                if leaf == "down_proj":
-                    parameter[expert] = make(f"{at}.down_proj.weight", shape[1:])
-                    continue
-                half = (shape[1] // 2, shape[2])
-                both = [make(f"{at}.{part}_proj.weight", half) for part in ("gate", "up")]
-                parameter[expert] = torch.cat(both)
-            if not place:
-                parameter.copy_(make(f"model.{name}", shape))
-    return model.eval(), named["lm_head.weight"], named
-
-
-def write_checkpoint(folder: Path, family: str, widths: dict[str, Any], weights: dict[str, Tensor]) -> None:
-    """A folder as the official ones are: config.json, tokenizer, one safetensors file."""
-    from safetensors.torch import save_file
-
-    for name in ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"):
-        shutil.copy(NANO / name, folder / name)
-    config = json.loads((NANO / "config.json").read_text()) | DECODER
-    config["language_config"] |= DECODER
-    config["architectures"] = [f"DeepseekOCR{'2' if family == OCR2 else ''}ForCausalLM"]
-    config["vision_config"]["width"] = widths
-    config["projector_config"] |= {"input_dim": 896 if family == OCR2 else 2048, "n_embed": WIDTH}
-    (folder / "config.json").write_text(json.dumps(config))
-    save_file({name: tensor.contiguous() for name, tensor in weights.items()}, folder / "model.safetensors")
 
 
 def official_answers(
@@ -239,9 +157,7 @@ def main() -> None:
     work = pages(arguments.pages, arguments.family)
     dtype = getattr(torch, arguments.dtype)
     with tempfile.TemporaryDirectory() as folder, torch.inference_mode():
-        tower, _, widths = encoder(arguments.family)
-        weights = {f"model.{name}": tensor for name, tensor in tower.state_dict().items()} | decoder()[2]
-        write_checkpoint(Path(folder), arguments.family, widths, weights)
+        write_checkpoint(Path(folder), arguments.family)
         ours = our_answers(Path(folder), arguments.dtype, work, arguments.tokens)
         theirs = official_answers(arguments.official, arguments.family, dtype, work, arguments.tokens)
     print("| family | dtype | pages equal | greedy tokens equal | worst logit |\n|---|---|---|---|---|")

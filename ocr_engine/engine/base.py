@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from ocr_engine.records import Generation, GenerationRequest
+from ocr_engine.records import Generation, GenerationRequest, PageViews
+from ocr_engine.spec import OCR, view_tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,14 @@ class EngineInfo:
     """Requests in flight that keep the engine busy."""
     model_id: str
     """Hash of weights and config, for page fingerprints."""
+    family: str = OCR
+    """The model family, which decides the modes there are: one of `spec.FAMILIES`."""
+
+
+def vision_tokens(views: PageViews, family: str) -> int:
+    """Visual tokens that stand for these views in a prompt."""
+    tile_size_px = views.tiles.shape[1] if len(views.tiles) else 0
+    return view_tokens(views.global_view.shape[0], tile_size_px, *views.grid, family)
 
 
 class Engine(Protocol):

@@ -16,10 +16,12 @@ from typing import Any
 
 from ocr_engine.errors import EngineError, UsageError
 from ocr_engine.log import printable
+from ocr_engine.spec import OCR, OCR2
 
 AUTO, NANO = "auto", "nano"
 AUTO_HUB_ID = "deepseek-ai/DeepSeek-OCR"
-ARCHITECTURES = ("DeepseekOCRForCausalLM",)
+ARCHITECTURES = {"DeepseekOCRForCausalLM": OCR, "DeepseekOCR2ForCausalLM": OCR2}
+"""Architectures of official checkpoints, and their model family."""
 MAX_MODEL_LEN = 8192
 """Longest prompt plus output of the official scripts; longer positions were never trained."""
 
@@ -46,6 +48,11 @@ class Checkpoint:
     kv_values_per_token: int
     """Numbers the KV cache holds for one token, all layers together."""
     model_id: str
+
+    @property
+    def family(self) -> str:
+        """The model family, one of `spec.FAMILIES`."""
+        return ARCHITECTURES[self.architecture]
 
 
 def resolve(model: str) -> Checkpoint:
@@ -151,8 +158,8 @@ def _architecture(folder: Path, config: dict[str, Any]) -> str:
         if name in ARCHITECTURES:
             return name
     raise UsageError(
-        f"{folder}: architecture {printable(', '.join(names)) or 'unknown'}, expected {ARCHITECTURES[0]};"
-        " set engine.model to a DeepSeek-OCR checkpoint"
+        f"{folder}: architecture {printable(', '.join(names)) or 'unknown'}, expected"
+        f" {' or '.join(ARCHITECTURES)}; set engine.model to a DeepSeek-OCR checkpoint"
     )
 
 

@@ -5,14 +5,15 @@ Used to write outputs again without a GPU, and to test everything around the eng
 
 import asyncio
 import hashlib
+import json
 import time
 from pathlib import Path, PurePosixPath
 
-from ocr_engine.engine.base import EngineInfo
+from ocr_engine.engine.base import EngineInfo, vision_tokens
 from ocr_engine.errors import EngineError, RequestError
 from ocr_engine.log import printable
 from ocr_engine.records import FinishReason, Generation, GenerationRequest
-from ocr_engine.spec import view_tokens
+from ocr_engine.spec import FAMILIES, OCR
 
 BUILT_IN_PAGE = """\
 <|ref|>title<|/ref|><|det|>[[90, 60, 910, 110]]<|/det|>
@@ -37,6 +38,7 @@ can be seen without one.
 _CAPACITY = 32
 _MAX_BYTES = 8 << 20
 _BYTES_PER_TOKEN = 4
+_RUN_FILE = "run.json"
 
 
 class ReplayEngine:
@@ -47,6 +49,7 @@ class ReplayEngine:
 
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder.resolve() if folder is not None else None
+        self._family = OCR if self._folder is None else _family_of_run(self._folder)
 
     def identify(self) -> EngineInfo:
         """Raises EngineError where the folder is not there."""
@@ -58,7 +61,7 @@ class ReplayEngine:
             source, where = str(self._folder), f"raw text stored in {self._folder}"
         digest = hashlib.sha256((source + BUILT_IN_PAGE).encode("utf-8", "surrogateescape")).hexdigest()
         reason = f"model: none, answers are replayed from {where} (engine.backend: replay)"
-        return EngineInfo("replay", reason, "none", 0, _CAPACITY, f"replay-{digest[:24]}")
+        return EngineInfo("replay", reason, "none", 0, _CAPACITY, f"replay-{digest[:24]}", self._family)
 
     async def start(self) -> None:
         """Nothing to load."""
@@ -69,12 +72,12 @@ class ReplayEngine:
         text = BUILT_IN_PAGE
         if self._folder is not None:
             text = await asyncio.to_thread(self._read, self._folder, request.request_id)
-        vision_tokens = _vision_tokens(request)
+        visual = vision_tokens(request.views, self._family)
         return Generation(
             text=text,
             finish_reason=FinishReason.STOP,
-            prompt_tokens=vision_tokens + 1 + len(request.prompt) // _BYTES_PER_TOKEN,
-            vision_tokens=vision_tokens,
+            prompt_tokens=visual + 1 + len(request.prompt) // _BYTES_PER_TOKEN,
+            vision_tokens=visual,
             output_tokens=-(-len(text.encode()) // _BYTES_PER_TOKEN),
             seconds=time.perf_counter() - started_s,
         )
@@ -101,7 +104,11 @@ class ReplayEngine:
             raise RequestError(f"{shown}: raw text cannot be read ({error.strerror})") from None
 
 
-def _vision_tokens(request: GenerationRequest) -> int:
-    views = request.views
-    tile_size_px = views.tiles.shape[1] if len(views.tiles) else 0
-    return view_tokens(views.global_view.shape[0], tile_size_px, *views.grid)
+def _family_of_run(folder: Path) -> str:
+    """The model family that a run's `run.json` names; the first model's where it names none."""
+    try:
+        with (folder / _RUN_FILE).open("rb") as file:
+            family = json.loads(file.read(_MAX_BYTES))["model"]["family"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return OCR
+    return family if family in FAMILIES else OCR

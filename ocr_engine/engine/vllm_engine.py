@@ -12,13 +12,12 @@ from typing import Any
 
 from ocr_engine.config import EngineConfig
 from ocr_engine.engine import vllm_process
-from ocr_engine.engine.base import EngineInfo
+from ocr_engine.engine.base import EngineInfo, vision_tokens
 from ocr_engine.engine.checkpoint import Checkpoint, cuda_gpu_visible, resolve
 from ocr_engine.engine.prompts import PromptEncoder
 from ocr_engine.engine.sizes import EngineSizes, choose_sizes
 from ocr_engine.errors import EngineError, RequestError
 from ocr_engine.records import FinishReason, Generation, GenerationRequest, PageViews
-from ocr_engine.spec import view_tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +53,7 @@ class VllmEngine:
             max_model_len=sizes.max_model_len,
             capacity=sizes.capacity,
             model_id=checkpoint.model_id,
+            family=checkpoint.family,
         )
 
     def _planned(self) -> _Plan:
@@ -121,9 +121,9 @@ class VllmEngine:
         if self._llm is None or self._prompts is None:
             raise EngineError("the engine is not running")
         started_s = time.perf_counter()
-        vision_tokens = _vision_tokens(request.views)
+        visual = vision_tokens(request.views, self._planned().checkpoint.family)
         prompt_ids = self._prompts.encode(request.prompt)
-        prompt_tokens = len(prompt_ids) - 1 + vision_tokens
+        prompt_tokens = len(prompt_ids) - 1 + visual
         prompt = {"prompt_token_ids": prompt_ids, "multi_modal_data": {"image": _tensors(request.views)}}
         output = await self._run(prompt, self._sampling(request, prompt_tokens), request.request_id)
         if len(output.prompt_token_ids) != prompt_tokens:
@@ -136,7 +136,7 @@ class VllmEngine:
             text=text,
             finish_reason=FinishReason(answer.finish_reason),
             prompt_tokens=prompt_tokens,
-            vision_tokens=vision_tokens,
+            vision_tokens=visual,
             output_tokens=output_tokens,
             seconds=time.perf_counter() - started_s,
         )
@@ -202,11 +202,6 @@ class VllmEngine:
         gc.collect()
         if self._folder is not None and not self._died:
             shutil.rmtree(self._folder, ignore_errors=True)
-
-
-def _vision_tokens(views: PageViews) -> int:
-    tile_size_px = views.tiles.shape[1] if len(views.tiles) else 0
-    return view_tokens(views.global_view.shape[0], tile_size_px, *views.grid)
 
 
 def _tensors(views: PageViews) -> dict[str, Any]:

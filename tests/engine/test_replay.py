@@ -78,3 +78,19 @@ def test_missing_folder_and_distinct_ids(tmp_path):
         ReplayEngine(tmp_path / "none").identify()
     ids = {ReplayEngine(place).identify().model_id for place in (None, tmp_path)}
     assert len(ids) == 2
+
+
+@pytest.mark.parametrize(
+    ("content", "family"),
+    [
+        ('{"model": {"family": "deepseek-ocr-2"}}', "deepseek-ocr-2"),
+        ('{"model": {"family": "other"}}', "deepseek-ocr"),
+        ('{"model": {"family": []}}', "deepseek-ocr"),
+        ("[" * 100_000, "deepseek-ocr"),
+        ('{"model": 3}', "deepseek-ocr"),
+        ("", "deepseek-ocr"),
+    ],
+)
+def test_family_is_that_of_the_earlier_run(folder, content, family):
+    (folder / "run.json").write_text(content)
+    assert ReplayEngine(folder).identify().family == family
