@@ -135,16 +135,9 @@ def _load_config(args: argparse.Namespace) -> Config:
     }
     overrides: dict[str, Any] = dict(config_module.parse_override(text) for text in args.set)
     overrides |= {key: value for key, value in options.items() if value is not None}
-    config = config_module.load(_config_path(args.config), overrides)
+    config = config_module.load(config_module.find_file(args.config), overrides)
     sources.validate_page_ranges(config.input.pages)
     return config
-
-
-def _config_path(given: Path | None) -> Path | None:
-    if given is not None:
-        return given
-    candidates = (Path("config.yaml"), Path(__file__).parents[1] / "config.yaml")
-    return next((path for path in candidates if path.is_file()), None)
 
 
 def _redo(args: argparse.Namespace) -> Redo:

@@ -130,6 +130,14 @@ def load(path: Path | None, overrides: Mapping[str, Any] | None = None) -> Confi
     return config
 
 
+def find_file(given: Path | None) -> Path | None:
+    """The config file: as given, else `config.yaml` here or in the project's root, where there is one."""
+    if given is not None:
+        return given
+    candidates = (Path("config.yaml"), Path(__file__).parents[1] / "config.yaml")
+    return next((path for path in candidates if path.is_file()), None)
+
+
 def parse_override(text: str) -> tuple[str, Any]:
     """`key.path=value` of `--set`; the value is read as YAML, so `true`, `5` and `[a, b]` have their types.
 

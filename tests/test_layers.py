@@ -16,7 +16,9 @@ LAYERS = (
     ("pages", "engine", "model", "text", "outputs", "evaluation"),
     ("stages", "resume"),
     ("pipeline",),
-    ("cli",),
+    ("cli", "machine"),
+    ("doctor",),
+    ("__main__",),
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 HEAVY = ("torch", "vllm", "ray", "transformers")

@@ -35,6 +35,14 @@ _WHOLE_HASH_BYTES = 64 << 20
 _SAMPLES, _SAMPLE_BYTES = 256, 4096
 
 
+class NotDownloadedError(EngineError):
+    """A hub id that is not in the cache, and nothing was to be downloaded."""
+
+    def __init__(self, hub_id: str) -> None:
+        super().__init__(f"engine.model: {hub_id}: not downloaded yet")
+        self.hub_id = hub_id
+
+
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
     """A folder with everything needed to start, and how it was chosen."""
@@ -55,8 +63,10 @@ class Checkpoint:
         return ARCHITECTURES[self.architecture]
 
 
-def resolve(model: str) -> Checkpoint:
+def resolve(model: str, *, download: bool = True) -> Checkpoint:
     """The checkpoint that `engine.model` names; a hub id is downloaded where it is not in the cache.
+
+    Without `download` nothing is fetched: NotDownloadedError where it is not in the cache.
 
     Raises:
         UsageError: no such folder, or not a DeepSeek-OCR checkpoint.
@@ -73,7 +83,7 @@ def resolve(model: str) -> Checkpoint:
     if folder.is_dir():
         return _inspect(folder.resolve(), str(folder), reason)
     if _HUB_ID.fullmatch(model) and not folder.exists():
-        return _inspect(_from_hub(model), model, reason)
+        return _inspect(_from_hub(model, download), model, reason)
     raise UsageError(
         f"engine.model: {printable(model)}: no such folder; give auto, nano, a folder or a hub id"
     )
@@ -103,14 +113,16 @@ def _choose() -> tuple[str, str]:
     )
 
 
-def _from_hub(hub_id: str) -> Path:
+def _from_hub(hub_id: str, download: bool) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
     remedy = "download it elsewhere and set engine.model to the folder, or set engine.model: nano"
     try:
-        return Path(snapshot_download(hub_id, allow_patterns=_HUB_FILES))
+        return Path(snapshot_download(hub_id, allow_patterns=_HUB_FILES, local_files_only=not download))
     except (LocalEntryNotFoundError, OSError, HfHubHTTPError, HFValidationError, ValueError) as error:
+        if not download and isinstance(error, LocalEntryNotFoundError):
+            raise NotDownloadedError(hub_id) from None
         offline = " (HF_HUB_OFFLINE is set)" if os.environ.get("HF_HUB_OFFLINE", "0") not in ("", "0") else ""
         cause = printable(str(error).strip().partition("\n")[0], 160)
         raise EngineError(f"engine.model: {hub_id}: not available{offline}: {cause}; {remedy}") from None

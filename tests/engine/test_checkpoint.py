@@ -1,6 +1,7 @@
 import json
 import shutil
 import struct
+from pathlib import Path
 
 import pytest
 
@@ -52,7 +53,7 @@ def test_nano_is_whole_and_chosen_without_a_gpu(monkeypatch):
 
 def test_auto_takes_the_hub_model_with_a_gpu(monkeypatch, folder):
     monkeypatch.setattr(checkpoint, "cuda_gpu_visible", lambda: True)
-    monkeypatch.setattr(checkpoint, "_from_hub", lambda hub_id: folder)
+    monkeypatch.setattr(checkpoint, "_from_hub", lambda hub_id, download: folder)
     found = resolve("auto")
     assert found.name == "deepseek-ai/DeepSeek-OCR" and "GPU" in found.reason
     assert found.max_model_len == 8192, "capped"
@@ -158,3 +159,11 @@ def test_hub_offline_is_respected(monkeypatch, tmp_path):
     with pytest.raises(EngineError, match="HF_HUB_OFFLINE is set") as caught:
         resolve("some-one/some-model")
     assert "\n" not in str(caught.value)
+
+
+def test_a_hub_id_that_is_not_here_is_told_apart_when_nothing_may_be_downloaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    with pytest.raises(checkpoint.NotDownloadedError, match="not downloaded"):
+        resolve("someone/some-model", download=False)

@@ -1,0 +1,50 @@
+"""`python -m ocr_engine NAME`: the table of subcommands, each imported only when asked for."""
+
+import importlib
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ocr_engine.errors import ExitCode
+
+
+@dataclass(frozen=True, slots=True)
+class Subcommand:
+    """A function `main(argv) -> exit code` by module and name, and its words in the list."""
+
+    module: str
+    function: str
+    words: str
+
+
+SUBCOMMANDS = {
+    "pdf": Subcommand("ocr_engine.cli", "batch_pdf", "PDFs to markdown; the same as batch_pdf.py"),
+    "images": Subcommand("ocr_engine.cli", "batch_images", "images to markdown; the same as batch_images.py"),
+    "eval": Subcommand("ocr_engine.evaluation.cli", "main", "score predictions; the same as eval_batch.py"),
+    "doctor": Subcommand("ocr_engine.doctor", "main", "check this machine and say what to fix"),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the subcommand named first; returns its exit code."""
+    name, *rest = list(sys.argv[1:] if argv is None else argv) or ["--help"]
+    if name in ("-h", "--help"):
+        sys.stdout.write(usage())
+        return int(ExitCode.OK)
+    if name not in SUBCOMMANDS:
+        sys.stderr.write(f"ocr_engine: {name!r}: unknown (one of: {', '.join(SUBCOMMANDS)})\n")
+        return int(ExitCode.USAGE)
+    command = SUBCOMMANDS[name]
+    return int(getattr(importlib.import_module(command.module), command.function)(rest))
+
+
+def usage() -> str:
+    """The table of subcommands."""
+    width = max(map(len, SUBCOMMANDS))
+    lines = [f"  {name:<{width}}  {command.words}" for name, command in SUBCOMMANDS.items()]
+    head = "usage: python -m ocr_engine NAME [OPTIONS]"
+    return "\n".join([head, "", *lines, "", "python -m ocr_engine NAME --help says more.", ""])
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
