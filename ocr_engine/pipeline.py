@@ -1,11 +1,10 @@
 """The order of the stages and the window of pages in flight. The stages do the work; nothing flows back.
 
-found -> opened -> planned -> prepared (rendered, cut into views) -> generated -> parsed -> drawn -> saved ->
-journal. Pages of many documents share one window and end in any order; each carries its own index.
+found -> opened -> planned -> read (`reading`: rendered, cut into views, generated, parsed) -> drawn -> saved
+-> journal. Pages of many documents share one window and end in any order; each carries its own index.
 """
 
 import asyncio
-import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +16,7 @@ from typing import ParamSpec, TypeVar
 from ocr_engine import stages
 from ocr_engine.config import Config
 from ocr_engine.engine.base import Engine, EngineInfo
-from ocr_engine.errors import EngineError, InputError, OutputError, RequestError, UsageError
+from ocr_engine.errors import EngineError, InputError, OutputError, UsageError
 from ocr_engine.log import logger, printable
 from ocr_engine.outputs.document_folder import PageWriter
 from ocr_engine.outputs.drawing import DrawnPage, draw_outputs
@@ -27,6 +26,7 @@ from ocr_engine.outputs.writer import open_writer
 from ocr_engine.pages.pool import RenderPool
 from ocr_engine.pages.sources import Refused, parse_page_ranges
 from ocr_engine.progress import Progress
+from ocr_engine.reading import PageReader, ReadPage
 from ocr_engine.records import Document, JournalRow, OpenedDocument, PageRecord, PageRef, PageStatus
 from ocr_engine.resume import Plan, Redo, plan_page
 
@@ -85,15 +85,6 @@ class _Page:
     fingerprint: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Read:
-    """What reading a page gave: its record, its raw text, and the seconds each stage took."""
-
-    record: PageRecord
-    raw: str
-    seconds: dict[str, float]
-
-
 class Conversion:
     """One run over some inputs."""
 
@@ -101,11 +92,10 @@ class Conversion:
         self._config = config
         self._tools = tools
         self._redo = redo
-        self._mode = stages.mode_of(config, tools.info.family)
+        self._reader = PageReader(config, tools.pool, tools.engine, tools.info.family)
         self._rows = tools.journal.latest()
         self._documents = asyncio.Semaphore(DOCUMENTS_AHEAD)
         self._window = asyncio.Semaphore(config.engine.in_flight or tools.info.capacity + PAGES_AHEAD)
-        self._engine_start: asyncio.Task[None] | None = None
         # One thread writes: the files of a page, then its journal line, never interleaved.
         self._writing = ThreadPoolExecutor(max_workers=1, thread_name_prefix="writer")
         self.stopping = False
@@ -134,8 +124,7 @@ class Conversion:
                     await self._documents.acquire()
                     group.create_task(self._convert_document(item))
         finally:
-            if self._engine_start is not None:
-                self._engine_start.cancel()
+            self._reader.close()
             self._writing.shutdown()
 
     async def survey(self, found: Iterable[Document | Refused]) -> AsyncIterator[Surveyed]:
@@ -220,47 +209,20 @@ class Conversion:
             raise
         except Exception as error:  # noqa: BLE001 - a bug of ours that one page meets must not end the night
             logger.debug("%s: internal error", printable(str(page.ref)), exc_info=error)
-            await self._save(page, writer, self._failed(page, f"internal error: {error!r}", {}))
+            failed = self._reader.failed(page.ref, page.fingerprint, f"internal error: {error!r}")
+            await self._save(page, writer, failed)
         finally:
             self._window.release()
 
-    async def _obtain(self, page: _Page, writer: PageWriter, plan: Plan) -> _Read:
+    async def _obtain(self, page: _Page, writer: PageWriter, plan: Plan) -> ReadPage:
         """The page's record and raw text: from disk where only the writing changed, else from the model."""
         stored = await self._write(writer.stored, page.ref.number) if plan is Plan.WRITE else None
         if stored is not None:
             record, raw = stored
-            return _Read(stages.parsed_again(record, raw, page.fingerprint), raw, {})
-        started = time.perf_counter()
-        try:
-            return await self._read(page, started)
-        except (InputError, RequestError) as error:
-            return self._failed(page, str(error), {"total": time.perf_counter() - started})
+            return ReadPage(stages.parsed_again(record, raw, page.fingerprint), raw, {})
+        return await self._reader.read(page.ref, page.request_id, page.fingerprint)
 
-    async def _read(self, page: _Page, started: float) -> _Read:
-        task = partial(stages.prepare, mode=self._mode)
-        prepared = await asyncio.wrap_future(self._tools.pool.run(page.ref, task))
-        await self._engine_ready()
-        request = stages.request_for(self._config, prepared.views, page.request_id)
-        generation = await self._tools.engine.generate(request)
-        record = stages.read_record(self._config, page.ref, prepared.geometry, generation, page.fingerprint)
-        seconds = {
-            "render": prepared.render_s,
-            "views": prepared.views_s,
-            "engine": generation.seconds,
-            "total": time.perf_counter() - started,
-        }
-        return _Read(record, generation.text, seconds)
-
-    def _failed(self, page: _Page, reason: str, seconds: dict[str, float]) -> _Read:
-        return _Read(stages.failed_record(self._config, page.ref, reason, page.fingerprint), "", seconds)
-
-    async def _engine_ready(self) -> None:
-        """Start the engine when the first page needs it: a run with nothing to read never does."""
-        if self._engine_start is None:
-            self._engine_start = asyncio.create_task(self._tools.engine.start())
-        await asyncio.shield(self._engine_start)
-
-    async def _save(self, page: _Page, writer: PageWriter, read: _Read) -> None:
+    async def _save(self, page: _Page, writer: PageWriter, read: ReadPage) -> None:
         drawn, record = await self._draw(page, read.record)
         texts = stages.texts_of(self._config, record, read.raw)
         outputs = await self._write(writer.save_page, record, texts, drawn)

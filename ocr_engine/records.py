@@ -131,7 +131,8 @@ class FinishReason(StrEnum):
 class GenerationRequest:
     """What the engine is asked for one page.
 
-    `max_tokens` counts output tokens. `ngram_size` 0 turns the guard off.
+    `max_tokens` counts output tokens. `ngram_size` 0 turns the guard off. `stream_interval` is how many
+    tokens an engine may collect before it gives out their text: 1 for a reader at a terminal.
     """
 
     request_id: str
@@ -140,6 +141,7 @@ class GenerationRequest:
     max_tokens: int
     ngram_size: int
     ngram_window: int
+    stream_interval: int = 64
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ LAYERS = (
     ("progress",),
     ("pages", "engine", "model", "text", "outputs", "evaluation"),
     ("stages", "resume"),
+    ("reading",),
     ("pipeline",),
     ("cli", "machine"),
     ("doctor",),

@@ -1,10 +1,14 @@
 """What every engine offers: say what it is, start, one awaitable call a page, stop. Knows nothing of vLLM."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 from ocr_engine.records import Generation, GenerationRequest, PageViews
 from ocr_engine.spec import OCR, view_tokens
+
+OnText = Callable[[str], None]
+"""Takes the new pieces of an answer's text, in order, as they appear."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +57,11 @@ class Engine(Protocol):
         """
         ...
 
-    async def generate(self, request: GenerationRequest) -> Generation:
+    async def generate(self, request: GenerationRequest, on_text: OnText | None = None) -> Generation:
         """The model's answer for one page. Cancelling the call aborts the request.
+
+        `on_text` is called in the event loop with each new piece of text, about every
+        `request.stream_interval` tokens; the pieces joined are the answer's text.
 
         Raises:
             RequestError: this request is refused; others are not affected.

@@ -6,6 +6,7 @@ Layout as in the official `process/image_process.py`: BOS, image placeholders, t
 from collections.abc import Sequence
 from pathlib import Path
 
+from ocr_engine.engine.text_stream import TextStream
 from ocr_engine.errors import EngineError, RequestError
 from ocr_engine.spec import TOKENS, token_ids
 
@@ -50,4 +51,12 @@ class PromptEncoder:
         kept = list(ids)
         if kept and kept[-1] == self.eos_id:
             kept.pop()
-        return self._tokenizer.decode(kept, skip_special_tokens=False), len(kept)
+        return self._text(kept), len(kept)
+
+    def stream(self) -> TextStream:
+        """For the text of one answer while it grows; the end of sequence must not be given to it."""
+        return TextStream(self._text)
+
+    def _text(self, ids: Sequence[int]) -> str:
+        text: str = self._tokenizer.decode(ids, skip_special_tokens=False)
+        return text

@@ -9,7 +9,7 @@ import json
 import time
 from pathlib import Path, PurePosixPath
 
-from ocr_engine.engine.base import EngineInfo, vision_tokens
+from ocr_engine.engine.base import EngineInfo, OnText, vision_tokens
 from ocr_engine.errors import EngineError, RequestError
 from ocr_engine.log import printable
 from ocr_engine.records import FinishReason, Generation, GenerationRequest
@@ -66,12 +66,14 @@ class ReplayEngine:
     async def start(self) -> None:
         """Nothing to load."""
 
-    async def generate(self, request: GenerationRequest) -> Generation:
+    async def generate(self, request: GenerationRequest, on_text: OnText | None = None) -> Generation:
         """Raises RequestError where no raw text of this page is stored."""
         started_s = time.perf_counter()
         text = BUILT_IN_PAGE
         if self._folder is not None:
             text = await asyncio.to_thread(self._read, self._folder, request.request_id)
+        if on_text is not None:
+            await _give_out(text, request.stream_interval * _BYTES_PER_TOKEN, on_text)
         visual = vision_tokens(request.views, self._family)
         return Generation(
             text=text,
@@ -102,6 +104,12 @@ class ReplayEngine:
             return path.read_bytes().decode("utf-8", "replace")
         except OSError as error:
             raise RequestError(f"{shown}: raw text cannot be read ({error.strerror})") from None
+
+
+async def _give_out(text: str, piece_chars: int, on_text: OnText) -> None:
+    for start in range(0, len(text), piece_chars):
+        on_text(text[start : start + piece_chars])
+        await asyncio.sleep(0)
 
 
 def _family_of_run(folder: Path) -> str:

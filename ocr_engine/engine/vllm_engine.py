@@ -1,18 +1,20 @@
 """The vLLM engine: one request a page, greedy, n-gram guarded. vLLM is imported when it starts."""
 
 import asyncio
+import contextlib
 import gc
 import itertools
 import shutil
 import tempfile
 import time
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ocr_engine.config import EngineConfig
 from ocr_engine.engine import vllm_process
-from ocr_engine.engine.base import EngineInfo, vision_tokens
+from ocr_engine.engine.base import EngineInfo, OnText, vision_tokens
 from ocr_engine.engine.checkpoint import Checkpoint, cuda_gpu_visible, resolve
 from ocr_engine.engine.prompts import PromptEncoder
 from ocr_engine.engine.sizes import EngineSizes, choose_sizes
@@ -27,6 +29,33 @@ class _Plan:
     checkpoint: Checkpoint
     sizes: EngineSizes
     gpu: bool
+
+
+class _Answer:
+    """One answer while it grows."""
+
+    def __init__(self, prompts: PromptEncoder, on_text: OnText | None) -> None:
+        self._prompts = prompts
+        self._on_text = on_text
+        self._stream = prompts.stream()
+        self._ids: list[int] = []
+        self.finish_reason = FinishReason.ABORT
+
+    def add(self, piece: Any) -> None:
+        """Take vLLM's next `CompletionOutput`: the newest ids, or all of them at once."""
+        ids = list(piece.token_ids)
+        self._ids += ids
+        if piece.finish_reason is not None:
+            self.finish_reason = FinishReason(piece.finish_reason)
+        elif self._on_text is not None and (text := self._stream.add(ids)):
+            self._on_text(text)
+
+    def end(self) -> tuple[str, int]:
+        """The whole text and its count of tokens; gives out what was not given out yet."""
+        text, output_tokens = self._prompts.decode(self._ids)
+        if self._on_text is not None and (rest := text[self._stream.sent :]):
+            self._on_text(rest)
+        return text, output_tokens
 
 
 class VllmEngine:
@@ -116,7 +145,7 @@ class VllmEngine:
             return args | {"gpu_memory_utilization": self._config.gpu_memory_utilization}
         return args | {"distributed_executor_backend": "uni"}
 
-    async def generate(self, request: GenerationRequest) -> Generation:
+    async def generate(self, request: GenerationRequest, on_text: OnText | None = None) -> Generation:
         """The model's answer for one page; see `Engine.generate`."""
         if self._llm is None or self._prompts is None:
             raise EngineError("the engine is not running")
@@ -125,23 +154,25 @@ class VllmEngine:
         prompt_ids = self._prompts.encode(request.prompt)
         prompt_tokens = len(prompt_ids) - 1 + visual
         prompt = {"prompt_token_ids": prompt_ids, "multi_modal_data": {"image": _tensors(request.views)}}
-        output = await self._run(prompt, self._sampling(request, prompt_tokens), request.request_id)
-        if len(output.prompt_token_ids) != prompt_tokens:
-            raise EngineError(
-                f"placeholders: {len(output.prompt_token_ids)} tokens, expected {prompt_tokens}"
-            )
-        answer = output.outputs[0]
-        text, output_tokens = self._prompts.decode(answer.token_ids)
+        sampling = self._sampling(request, prompt_tokens, streamed=on_text is not None)
+        answer = _Answer(self._prompts, on_text)
+        async with contextlib.aclosing(self._outputs(prompt, sampling, request.request_id)) as outputs:
+            async for output in outputs:
+                if len(output.prompt_token_ids) != prompt_tokens:
+                    found = len(output.prompt_token_ids)
+                    raise EngineError(f"placeholders: {found} tokens, expected {prompt_tokens}")
+                answer.add(output.outputs[0])
+        text, output_tokens = answer.end()
         return Generation(
             text=text,
-            finish_reason=FinishReason(answer.finish_reason),
+            finish_reason=answer.finish_reason,
             prompt_tokens=prompt_tokens,
             vision_tokens=visual,
             output_tokens=output_tokens,
             seconds=time.perf_counter() - started_s,
         )
 
-    def _sampling(self, request: GenerationRequest, prompt_tokens: int) -> Any:
+    def _sampling(self, request: GenerationRequest, prompt_tokens: int, *, streamed: bool) -> Any:
         from vllm import SamplingParams
         from vllm.sampling_params import RequestOutputKind
 
@@ -159,17 +190,23 @@ class VllmEngine:
             max_tokens=min(request.max_tokens, room) if request.max_tokens > 0 else room,
             stop_token_ids=[self._prompts.eos_id],
             detokenize=False,
-            output_kind=RequestOutputKind.FINAL_ONLY,
+            output_kind=RequestOutputKind.DELTA if streamed else RequestOutputKind.FINAL_ONLY,
+            stream_interval=request.stream_interval,
             extra_args=guard_args(request.ngram_size, request.ngram_window, self._prompts.whitelist_ids),
         )
 
-    async def _run(self, prompt: dict[str, Any], sampling: Any, request_id: str) -> Any:
+    async def _outputs(
+        self, prompt: dict[str, Any], sampling: Any, request_id: str
+    ) -> AsyncGenerator[Any, None]:
+        """vLLM's outputs, its errors as ours. Closed early, it aborts the request."""
         from vllm.exceptions import VLLMClientError
         from vllm.v1.engine.exceptions import EngineDeadError, EngineGenerateError
 
         unique_id = f"{next(self._numbers)}-{request_id}"
         try:
-            outputs = [output async for output in self._llm.generate(prompt, sampling, unique_id)]
+            async with contextlib.aclosing(self._llm.generate(prompt, sampling, unique_id)) as outputs:
+                async for output in outputs:
+                    yield output
         except EngineDeadError as error:
             self._died = True
             raise EngineError(f"the engine died: {vllm_process.why_failed(error, self._log)}") from error
@@ -180,7 +217,6 @@ class VllmEngine:
             raise RequestError(f"{type(cause).__name__}: {cause}") from error
         except (ValueError, VLLMClientError) as error:
             raise RequestError(str(error)) from error
-        return outputs[-1]
 
     async def stop(self) -> None:
         """End vLLM's processes and remove the log, which is kept where something failed."""

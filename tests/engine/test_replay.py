@@ -47,6 +47,12 @@ async def test_built_in_page_has_every_kind_of_block_and_right_counts():
     assert (await engine.generate(request())).vision_tokens == 273
 
 
+async def test_text_comes_in_pieces_that_join_to_the_answer():
+    pieces: list[str] = []
+    found = await ReplayEngine(None).generate(request(), pieces.append)
+    assert "".join(pieces) == found.text and len(pieces) > 2
+
+
 def test_stored_text_comes_back_byte_for_byte(folder):
     assert answer(folder, "doc/pages/0001").text == "Grüße\r\nline"
 

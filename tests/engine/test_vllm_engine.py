@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from dataclasses import replace
 
 import numpy as np
 import psutil
@@ -77,8 +78,8 @@ def endless(engine, monkeypatch):
     """Answers of this engine go on until their token limit."""
     sampling = engine._sampling
 
-    def without_end(asked, prompt_tokens):
-        params = sampling(asked, prompt_tokens)
+    def without_end(*args, **kwargs):
+        params = sampling(*args, **kwargs)
         params.ignore_eos, params.stop_token_ids = True, []
         return params
 
@@ -118,6 +119,28 @@ async def test_guards_of_a_changing_batch_do_not_mix(engine, monkeypatch):
     alone = [(await engine.generate(item)).text for item in asked]
     together = await asyncio.gather(*(engine.generate(item) for item in asked))
     assert [answer.text for answer in together] == alone
+
+
+@pytest.mark.parametrize("interval", [1, 7, 1000])
+async def test_text_comes_in_pieces_that_join_to_the_answer(engine, interval):
+    asked = replace(request("small", seed=1, max_tokens=60), stream_interval=interval)
+    whole, pieces = await engine.generate(asked), []
+    streamed = await engine.generate(asked, pieces.append)
+    assert "".join(pieces) == streamed.text == whole.text
+    assert streamed.output_tokens == whole.output_tokens and streamed.finish_reason is whole.finish_reason
+    assert all(pieces) and len(pieces) <= streamed.output_tokens // interval + 3
+    assert interval > 1 or len(pieces) > streamed.output_tokens // 2
+
+
+async def test_a_reader_that_fails_ends_its_request_alone(engine, monkeypatch):
+    endless(engine, monkeypatch)
+
+    def fail(piece):
+        raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError):
+        await engine.generate(request("tiny", max_tokens=3000), fail)
+    assert engine._llm.get_num_unfinished_requests() == 0
 
 
 WRONG = {
