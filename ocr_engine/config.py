@@ -86,6 +86,8 @@ class EngineConfig:
     enforce_eager: bool = False
     in_flight: Annotated[int, msgspec.Meta(ge=0)] = 0
     start_timeout_s: Seconds = 1800.0
+    hang_timeout_s: Seconds = 300.0
+    max_deaths: Positive = 8
     ngram: NgramConfig = field(default_factory=NgramConfig)
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from ocr_engine.config import Config
 from ocr_engine.engine.base import Engine
 from ocr_engine.engine.replay import ReplayEngine
+from ocr_engine.engine.supervisor import Rules, SupervisedEngine
 
 
 def create_engine(config: Config) -> Engine:
@@ -14,4 +15,5 @@ def create_engine(config: Config) -> Engine:
         return ReplayEngine(Path(folder).expanduser() if folder else None)
     from ocr_engine.engine.vllm_engine import VllmEngine
 
-    return VllmEngine(config.engine)
+    rules = Rules(config.engine.hang_timeout_s, config.engine.max_deaths)
+    return SupervisedEngine(lambda: VllmEngine(config.engine), rules)

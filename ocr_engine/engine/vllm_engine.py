@@ -70,6 +70,7 @@ class VllmEngine:
         self._log = Path()
         self._died = False
         self._numbers = itertools.count()
+        self._steps = vllm_process.StepCounter()
 
     def identify(self) -> EngineInfo:
         """Find and check the checkpoint; downloads it where it is a hub id that is new here."""
@@ -91,6 +92,11 @@ class VllmEngine:
             checkpoint = resolve(self._config.model)
             self._plan = _Plan(checkpoint, choose_sizes(self._config, checkpoint, gpu=gpu), gpu)
         return self._plan
+
+    @property
+    def steps(self) -> int:
+        """Steps of vLLM's scheduler that gave anything, for a watchdog."""
+        return self._steps.value
 
     async def start(self) -> None:
         """Start vLLM's processes; the event loop stays free meanwhile."""
@@ -120,6 +126,7 @@ class VllmEngine:
 
         # Not returned: an idle pool thread would keep a returned object alive.
         self._llm = AsyncLLM.from_engine_args(AsyncEngineArgs(**self._engine_args(plan)))
+        self._steps.attach(self._llm.engine_core)
 
     def _engine_args(self, plan: _Plan) -> dict[str, Any]:
         sizes = plan.sizes

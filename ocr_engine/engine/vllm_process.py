@@ -84,6 +84,24 @@ def why_failed(error: BaseException, log: Path) -> str:
     return f"{printable(cause)}; {remedy} (log: {log})"
 
 
+class StepCounter:
+    """Counts what arrives from the engine's process, a scheduler step at a time, streamed or not."""
+
+    def __init__(self) -> None:
+        self.value = 0
+
+    def attach(self, engine_core: Any) -> None:
+        """Count from now on what this client of the engine's process receives."""
+        receive = engine_core.get_output_async
+
+        async def counted() -> Any:
+            outputs = await receive()
+            self.value += 1
+            return outputs
+
+        engine_core.get_output_async = counted
+
+
 def kill_engine_processes() -> None:
     """End the engine processes this process started, for a start that hangs."""
     for process in multiprocessing.active_children():

@@ -1,0 +1,113 @@
+"""Which pages may run now: all together, or after deaths of the engine the suspects apart from the others.
+
+Knows no engine and no time: deaths and ends in, the next pages to run out.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from ocr_engine.engine.base import OnText
+from ocr_engine.records import GenerationRequest
+
+SPLIT = 8
+"""Groups that suspects are split into. A restart costs about as much as reading a few groups in turn."""
+_SUSPECT_DEATHS = 2
+
+
+class TextOnce:
+    """Passes an answer's text on once: what an attempt that died had given is not given again."""
+
+    def __init__(self, on_text: OnText) -> None:
+        self._on_text = on_text
+        self._given = 0
+        self._seen = 0
+
+    def begin(self) -> None:
+        """The answer starts anew. Greedy decoding gives the same text again."""
+        self._seen = 0
+
+    def __call__(self, piece: str) -> None:
+        """The next piece of this attempt."""
+        start, self._seen = self._seen, self._seen + len(piece)
+        new = piece[max(0, self._given - start) :]
+        if new:
+            self._given += len(new)
+            self._on_text(new)
+
+
+@dataclass(eq=False, slots=True)
+class Flight:
+    """A page on its way. `turn` gives the life of the engine it may run in, or fails when it never will."""
+
+    request: GenerationRequest
+    on_text: TextOnce | None
+    turn: "asyncio.Future[Any]"
+    deaths: int = 0
+    """Deaths of the engine that this page was in flight at."""
+
+
+@dataclass(slots=True)
+class Flights:
+    """All pages that wait or run. A page is in one list, or also in `running`."""
+
+    running: list[Flight] = field(default_factory=list)
+    _waiting: deque[Flight] = field(default_factory=deque)
+    _groups: deque[list[Flight]] = field(default_factory=deque)
+    _convicted: list[Flight] = field(default_factory=list)
+
+    def add(self, flight: Flight) -> None:
+        """A new page, last in the queue."""
+        self._waiting.append(flight)
+
+    def drop(self, flight: Flight) -> None:
+        """A page that was answered, refused or cancelled."""
+        lists: list[Any] = [self.running, self._waiting, self._convicted, *self._groups]
+        for flights in lists:
+            if flight in flights:
+                flights.remove(flight)
+        self._groups = deque(group for group in self._groups if group)
+
+    @property
+    def any_waiting(self) -> bool:
+        """Whether a page needs an engine."""
+        return bool(self._waiting or self._groups)
+
+    def next(self) -> list[Flight]:
+        """Pages to run now, moved to `running`: a group of suspects on its own, or all that wait."""
+        if not self._groups:
+            chosen = list(self._waiting)
+            self._waiting.clear()
+        elif self.running:
+            return []
+        else:
+            chosen = self._groups.popleft()
+        self.running += chosen
+        return chosen
+
+    def died(self) -> None:
+        """The engine died: what ran runs again with all others, apart from them, or is convicted."""
+        in_flight, self.running = self.running, []
+        for flight in in_flight:
+            flight.deaths += 1
+        suspects = [flight for flight in in_flight if flight.deaths >= _SUSPECT_DEATHS]
+        self._waiting.extendleft(flight for flight in reversed(in_flight) if flight not in suspects)
+        if len(in_flight) == len(suspects) == 1:
+            self._convicted += suspects
+        elif suspects:
+            size = -(-len(suspects) // SPLIT)
+            groups = [suspects[at : at + size] for at in range(0, len(suspects), size)]
+            self._groups.extendleft(reversed(groups))
+
+    def convicted(self) -> list[Flight]:
+        """Pages that were alone at a death after others, taken out of here."""
+        found, self._convicted = self._convicted, []
+        return found
+
+    def __iter__(self) -> Iterator[Flight]:
+        """All pages that do not run."""
+        yield from (*self._waiting, *self._convicted)
+        for group in self._groups:
+            yield from group
