@@ -10,10 +10,11 @@ import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ocr_engine import __version__, log
+from ocr_engine import __version__, finish, log
 from ocr_engine import config as config_module
 from ocr_engine.config import Config
 from ocr_engine.engine.factory import create_engine
@@ -22,6 +23,7 @@ from ocr_engine.log import logger
 from ocr_engine.outputs import run_files
 from ocr_engine.outputs.files import OutputNames, lock_output
 from ocr_engine.outputs.journal import Journal
+from ocr_engine.outputs.retry import Command
 from ocr_engine.pages import sources
 from ocr_engine.pages.pool import RenderPool
 from ocr_engine.pipeline import Conversion, Tools
@@ -174,7 +176,9 @@ def _run(entry: Entry, args: argparse.Namespace) -> int:
         if args.dry_run:
             return asyncio.run(_print_survey(conversion, found))
         logger.info(info.reason)
-        return asyncio.run(_convert(entry, config, conversion, tools, found))
+        return asyncio.run(
+            _convert(config, conversion, tools, found, _command(entry, args, given, str(root)))
+        )
 
 
 async def _print_survey(conversion: Conversion, found: Found) -> int:
@@ -194,7 +198,9 @@ def _plan_words(counts: dict[Plan, int]) -> str:
     )
 
 
-async def _convert(entry: Entry, config: Config, conversion: Conversion, tools: Tools, found: Found) -> int:
+async def _convert(
+    config: Config, conversion: Conversion, tools: Tools, found: Found, command: Command
+) -> int:
     """Run a conversion under this terminal's signals, and write the files about the run."""
     started = datetime.now(UTC)
     task = asyncio.ensure_future(conversion.run(found))
@@ -206,9 +212,31 @@ async def _convert(entry: Entry, config: Config, conversion: Conversion, tools: 
         tools.progress.close()
         await tools.engine.stop()
         _write_run(config, conversion, tools, started, ended=datetime.now(UTC))
-        run_files.write(tools.root, tools.journal, entry.script)
+        run_files.write(tools.root, tools.journal, command.script, command.options)
+        await _finish(config, conversion, tools, command)
     _summarise(conversion, tools)
     return int(_outcome(conversion))
+
+
+def _command(entry: Entry, args: argparse.Namespace, inputs: Sequence[str], output: str) -> Command:
+    """What a rerun has to be told to mean the same."""
+    options: list[str] = []
+    for name in ("config", "mode", "prompt", "find", "model"):
+        if (value := getattr(args, name)) is not None:
+            options += [f"--{name}", str(value)]
+    for text in args.set:
+        options += ["--set", text]
+    return Command(entry.script, output, tuple(inputs), tuple(options))
+
+
+async def _finish(config: Config, conversion: Conversion, tools: Tools, command: Command) -> None:
+    """The report; a run that is being stopped takes no time for its pictures."""
+    if config.output.report:
+        pool = None if conversion.stopping else tools.pool
+        job = partial(
+            finish.write_report, tools.root, tools.journal, config, command, pool, tools.info.model_id
+        )
+        await asyncio.to_thread(job)
 
 
 def _write_run(

@@ -46,6 +46,7 @@ class OutputConfig:
     figures: bool = True
     overlays: bool = False
     raw: bool = True
+    report: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -166,5 +166,6 @@ def journal_row(
             "chars": chars,
             "vision_tokens": record.vision_tokens,
             "text_tokens": record.text_tokens,
+            "ended": round(time.time(), 1),
         },
     )

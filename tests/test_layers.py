@@ -16,7 +16,7 @@ LAYERS = (
     ("pages", "engine", "model", "text", "outputs", "evaluation"),
     ("stages", "resume"),
     ("reading",),
-    ("pipeline",),
+    ("pipeline", "finish"),
     ("cli", "machine"),
     ("doctor",),
     ("__main__",),

@@ -43,7 +43,7 @@ def rows(output: Path) -> list[dict[str, Any]]:
 
 def tree(output: Path) -> dict[str, bytes]:
     """Every file below a document's folder: what a run promises to be the same each time."""
-    top = {"journal.jsonl", "run.json", "timings.csv", "failures.csv", ".lock"}
+    top = {"journal.jsonl", "run.json", "timings.csv", "failures.csv", "report.html", ".lock"}
     return {
         str(path.relative_to(output)): path.read_bytes()
         for path in sorted(output.rglob("*"))

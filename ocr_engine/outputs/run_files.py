@@ -6,7 +6,7 @@ import platform
 import re
 import shlex
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -28,8 +28,11 @@ _TOTAL = "total"
 _MAX_STAGES = 32
 
 
-def write(root: Path, journal: Journal, script: str) -> None:
-    """Write `timings.csv` and `failures.csv`; `script` is what retry commands start. Raises OutputError."""
+def write(root: Path, journal: Journal, script: str, options: Sequence[str] = ()) -> None:
+    """Write `timings.csv` and `failures.csv`; retry commands start `script` with `options`.
+
+    Raises OutputError.
+    """
     stages = _stages(journal.rows())
     header = (*TIMING_COLUMNS, *(f"seconds_{stage}" for stage in stages), *TOKEN_COLUMNS)
     _write_csv(
@@ -40,7 +43,7 @@ def write(root: Path, journal: Journal, script: str) -> None:
     _write_csv(
         root / "failures.csv",
         FAILURE_COLUMNS,
-        (_failure(row, root, script) for row in journal.latest_rows() if row.status in _TO_RETRY),
+        (_failure(row, root, script, options) for row in journal.latest_rows() if row.status in _TO_RETRY),
     )
 
 
@@ -83,9 +86,9 @@ def count_statuses(journal: Journal) -> dict[str, int]:
     return {status.value: counts[status.value] for status in PageStatus}
 
 
-def retry_command(row: JournalRow, root: Path, script: str) -> str:
+def retry_command(row: JournalRow, root: Path, script: str, options: Sequence[str] = ()) -> str:
     """A shell command that does this page, or this whole document, again."""
-    words = ["python", script, row.document, "--output", str(root)]
+    words = ["python", script, row.document, "--output", str(root), *options]
     if row.document.startswith("-"):
         words[2] = f"./{row.document}"
     if row.page is not None:
@@ -118,9 +121,9 @@ def _timing(row: JournalRow, stages: list[str]) -> list[object]:
     ]
 
 
-def _failure(row: JournalRow, root: Path, script: str) -> list[object]:
+def _failure(row: JournalRow, root: Path, script: str, options: Sequence[str]) -> list[object]:
     page = "" if row.page is None else row.page
-    return [row.document, page, row.status.value, row.reason, retry_command(row, root, script)]
+    return [row.document, page, row.status.value, row.reason, retry_command(row, root, script, options)]
 
 
 def _write_csv(path: Path, header: Iterable[str], rows: Iterator[list[object]]) -> None:

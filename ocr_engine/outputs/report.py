@@ -1,0 +1,250 @@
+"""The numbers of a run in, `report.html` out: one file without scripts or network, for the morning after."""
+
+import base64
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib import resources
+from pathlib import Path, PurePath
+from typing import Any
+
+from ocr_engine.log import printable
+from ocr_engine.outputs import charts
+from ocr_engine.outputs.files import write_atomic
+from ocr_engine.outputs.journal import Journal
+from ocr_engine.outputs.retry import Command
+from ocr_engine.outputs.run_numbers import TO_RETRY, PageLine, ReasonGroup, RunNumbers, collect
+from ocr_engine.records import PageStatus
+
+NAME = "report.html"
+MAX_THUMBNAILS = 48
+THUMBNAIL_PX = 260
+MIN_RATE_PAGES, MIN_RATE_S = 10, 5.0
+"""A run shorter than this says nothing about pages a second."""
+_MAX_REASON_CHARS = 240
+_OPEN_GROUPS = 5
+_KINDS = (
+    ("failed", "Failed", "Pages without text, and why."),
+    ("looped", "Looped", "The model repeated itself; the text up to there is kept."),
+    ("truncated", "Truncated", "No end within the token limit; the text so far is kept."),
+    (
+        "suspect",
+        "Worth a look",
+        "Read, but with a note, a second attempt, or much text for its visual tokens.",
+    ),
+    ("slowest", "Slowest", "The pages that took longest from file to files."),
+)
+_STAGE_WORDS = {
+    "render": "Render",
+    "views": "Cut into views",
+    "engine": "Model",
+    "total": "Whole page, waiting included",
+}
+_ORDER = ("done", "blank", "truncated", "looped", "failed", "skipped")
+
+Thumbnails = Mapping[tuple[str, int], bytes]
+"""JPEGs of pages, by document as given and 1-based page."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Card:
+    """A page with its picture."""
+
+    document: str
+    name: str
+    page: int
+    line: PageLine
+    picture: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """Pages that ended for one reason, and what to type to try them again."""
+
+    group: ReasonGroup
+    reason: str
+    command: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Stage:
+    """How long one stage took: all pages together, the middle page, the 90th of 100, the longest."""
+
+    name: str
+    total_s: float
+    median_s: float
+    p90_s: float
+    longest_s: float
+
+
+def wanted_thumbnails(numbers: RunNumbers) -> list[PageLine]:
+    """The pages to show with a picture, at most `MAX_THUMBNAILS`, the gravest kinds first."""
+    found: dict[tuple[str, int], PageLine] = {}
+    for kind, _, _ in _KINDS:
+        for line in numbers.lines(kind):
+            found.setdefault((line.document, line.page), line)
+    return list(found.values())[:MAX_THUMBNAILS]
+
+
+def read_numbers(journal: Journal) -> RunNumbers:
+    """The numbers of a journal on disk."""
+    return collect(journal.latest_rows())
+
+
+def write(root: Path, numbers: RunNumbers, command: Command, thumbnails: Thumbnails) -> None:
+    """Write `report.html` below `root`. Raises OutputError."""
+    write_atomic(root / NAME, render(root, numbers, command, thumbnails))
+
+
+def render(root: Path, numbers: RunNumbers, command: Command, thumbnails: Thumbnails) -> str:
+    """The whole report as HTML. Everything that comes from documents is escaped by the template."""
+    import jinja2
+
+    templates = jinja2.FunctionLoader(template_text)
+    environment = jinja2.Environment(
+        loader=templates,
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"short": charts.short, "duration": duration, "seconds": seconds, "shown": _shown}
+    return environment.get_template("report.html.j2").render(
+        title=printable(root.resolve().name or str(root)),
+        style=template_text("page.css") + template_text("report.css"),
+        run=_run(root),
+        made=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        numbers=numbers,
+        statuses=[(name, numbers.statuses[PageStatus(name)]) for name in _ORDER],
+        charts=_charts(numbers),
+        throughput=_throughput(numbers),
+        stages=_stages(numbers),
+        kinds=[
+            (name, title, words, _cards(numbers.lines(name), thumbnails)) for name, title, words in _KINDS
+        ],
+        groups=[_group(group, command) for group in numbers.top_groups()],
+        group_count=len(numbers.groups),
+        open_groups=_OPEN_GROUPS,
+        retry_all=_retry_all(numbers, command),
+        documents=[(printable(name), counts) for name, counts in numbers.top_documents()],
+        trouble=TO_RETRY,
+    )
+
+
+def template_text(name: str) -> str:
+    """A file of `templates/`, which is part of the package."""
+    return resources.files("ocr_engine.outputs").joinpath("templates", name).read_text(encoding="utf-8")
+
+
+def duration(total_s: float) -> str:
+    """Seconds in words: 3 h 12 min, 4 min 5 s, 12 s."""
+    whole = round(total_s)
+    hours, minutes, rest = whole // 3600, whole // 60 % 60, whole % 60
+    if hours:
+        return f"{hours:,} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{total_s:.1f} s" if total_s < 10 else f"{rest} s"
+
+
+def seconds(value_s: float) -> str:
+    """Seconds with three digits that count, milliseconds below one."""
+    return (
+        f"{value_s * 1000:.0f} ms"
+        if value_s < 1
+        else f"{value_s:.3g} s"
+        if value_s < 100
+        else duration(value_s)
+    )
+
+
+def _shown(text: str) -> str:
+    return printable(" ".join(text.split()), _MAX_REASON_CHARS)
+
+
+def _run(root: Path) -> dict[str, Any]:
+    """What `run.json` says; nothing where it is not there or not ours."""
+    try:
+        values = json.loads((root / "run.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return values if isinstance(values, dict) else {}
+
+
+def _throughput(numbers: RunNumbers) -> dict[str, Any] | None:
+    ends = numbers.session()
+    if len(ends) < MIN_RATE_PAGES or ends[-1] - ends[0] < MIN_RATE_S:
+        return None
+    values, bin_s = charts.rates(ends)
+    label = f"Pages a second over time, {len(ends):,} pages"
+    return {
+        "pages": len(ends),
+        "seconds": ends[-1] - ends[0],
+        "mean": (len(ends) - 1) / (ends[-1] - ends[0]),
+        "chart": charts.rate_chart(values, bin_s, label),
+    }
+
+
+def _charts(numbers: RunNumbers) -> list[tuple[str, str, Any]]:
+    """Title, one line of numbers, chart; without values no chart."""
+    wanted = (
+        ("Text tokens a page", numbers.text_tok, "tokens"),
+        ("Text tokens a visual token", numbers.ratios, "text tokens / visual token"),
+        ("Seconds a page", numbers.stages.get("total", ()), "s"),
+    )
+    found = []
+    for title, values, unit in wanted:
+        data = charts.histogram(values)
+        if data is not None:
+            found.append((title, _middle(values, unit), charts.bar_chart(data, unit, title)))
+    return found
+
+
+def _middle(values: Sequence[float], unit: str) -> str:
+    import numpy as np
+
+    median, p90, top = (float(n) for n in np.quantile(np.asarray(values), (0.5, 0.9, 1.0)))
+    unit = " s" if unit == "s" else ""
+    return " · ".join(
+        f"{word} {charts.short(n)}{unit}" for word, n in (("median", median), ("90 %", p90), ("most", top))
+    )
+
+
+def _stages(numbers: RunNumbers) -> list[_Stage]:
+    import numpy as np
+
+    found = []
+    for name, values in numbers.stages.items():
+        median, p90, top = (float(n) for n in np.quantile(np.asarray(values), (0.5, 0.9, 1.0)))
+        found.append(_Stage(_STAGE_WORDS.get(name, printable(name)[:40]), sum(values), median, p90, top))
+    return found
+
+
+def _cards(lines: Iterable[PageLine], thumbnails: Thumbnails) -> list[_Card]:
+    return [
+        _Card(
+            printable(line.document),
+            _name(line.document),
+            line.page,
+            line,
+            _data_uri(thumbnails.get((line.document, line.page))),
+        )
+        for line in lines
+    ]
+
+
+def _name(document: str) -> str:
+    return printable(PurePath(document).name or document, 80)
+
+
+def _data_uri(jpeg: bytes | None) -> str:
+    return f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}" if jpeg else ""
+
+
+def _group(group: ReasonGroup, command: Command) -> _Group:
+    statuses = () if group.whole_documents else (group.status,)
+    return _Group(group, _shown(group.reason), command.again(list(group.documents), statuses))
+
+
+def _retry_all(numbers: RunNumbers, command: Command) -> str:
+    statuses = [status for status in TO_RETRY if numbers.statuses[status]]
+    return command.again((), statuses) if statuses else ""

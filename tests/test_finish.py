@@ -1,0 +1,47 @@
+"""The end of a run: its report, with pictures of the pages that are still what was read."""
+
+import re
+from pathlib import Path
+
+from ocr_engine.errors import ExitCode
+from tests.test_pipeline import SAMPLES, make_pdf, run_pdf
+
+
+def pictures(output: Path) -> int:
+    return len(re.findall("data:image/jpeg;base64,", (output / "report.html").read_text()))
+
+
+def test_a_run_ends_with_a_report(tmp_path: Path) -> None:
+    assert run_pdf(SAMPLES, "--output", tmp_path) == ExitCode.OK
+    html = (tmp_path / "report.html").read_text()
+    assert "<b>5</b><span>pages</span>" in html and "every page was read to its end" in html
+    assert pictures(tmp_path) == 5
+
+
+def test_the_report_can_be_left_out(tmp_path: Path) -> None:
+    assert run_pdf(SAMPLES, "--output", tmp_path, "--set", "output.report=false") == ExitCode.OK
+    assert not (tmp_path / "report.html").exists()
+
+
+def test_a_page_that_is_another_now_gets_no_picture(tmp_path: Path) -> None:
+    first, second = make_pdf(tmp_path / "in/a.pdf", 1), make_pdf(tmp_path / "in/b.pdf", 2)
+    out = tmp_path / "out"
+    assert run_pdf(tmp_path / "in", "--output", out) == ExitCode.OK
+    assert pictures(out) == 3
+    make_pdf(first, 1, "something else")
+    assert run_pdf(second, "--output", out) == ExitCode.OK
+    assert pictures(out) == 2
+    second.unlink()
+    assert run_pdf(first, "--output", out) == ExitCode.OK
+    assert pictures(out) == 1
+
+
+def test_failed_pages_are_in_the_report_with_their_command(tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    assert run_pdf(SAMPLES, "--output", first) == ExitCode.OK
+    (first / "handbook/pages/0003.raw.md").unlink()
+    source = f"engine.replay_from={first}"
+    assert run_pdf(SAMPLES, "--output", second, "--set", source) == ExitCode.PAGES_FAILED
+    html = (second / "report.html").read_text()
+    assert "--retry failed" in html and source in html
+    assert source in (second / "failures.csv").read_text()
