@@ -1,4 +1,4 @@
-"""Numbers in, small charts as SVG text out. No script, no colours of its own: classes name them for the CSS."""
+"""Numbers in, small charts as SVG text out. No script; colours are classes for the CSS to fill."""
 
 import math
 from collections.abc import Sequence
@@ -170,7 +170,7 @@ def _svg(width: int, height: int, label: str, parts: Sequence[str]) -> Markup:
 
 
 def rates(ends_s: Sequence[float], bins: int = 100) -> tuple[list[float], float]:
-    """Pages a second in each of at most `bins` equal stretches from first to last end, and a stretch's length."""
+    """Pages a second in at most `bins` equal stretches from first to last end, and a stretch's length."""
     import numpy as np
 
     span_s = max(ends_s[-1] - ends_s[0], 1.0)
