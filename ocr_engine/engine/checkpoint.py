@@ -6,16 +6,17 @@ before an engine starts. Loads neither torch nor vllm; runs no code from the che
 
 import hashlib
 import importlib.metadata
-import json
 import os
 import re
-import struct
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ocr_engine.engine import hub
+from ocr_engine.engine.weight_files import read_json, read_shards
+from ocr_engine.engine.weights import differences
 from ocr_engine.errors import EngineError, UsageError
-from ocr_engine.log import printable
+from ocr_engine.log import logger, printable
 from ocr_engine.spec import OCR, OCR2
 
 AUTO, NANO = "auto", "nano"
@@ -28,9 +29,6 @@ MAX_MODEL_LEN = 8192
 _NANO_FOLDER = Path(__file__).parents[1] / "model" / NANO
 _CHECKSUMS = "SHA256SUMS"
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
-_HUB_FILES = ["*.json", "*.safetensors"]
-_MAX_HEADER_BYTES = 100_000_000
-_MAX_JSON_BYTES = 64 << 20
 _WHOLE_HASH_BYTES = 64 << 20
 _SAMPLES, _SAMPLE_BYTES = 256, 4096
 
@@ -83,10 +81,25 @@ def resolve(model: str, *, download: bool = True) -> Checkpoint:
     if folder.is_dir():
         return _inspect(folder.resolve(), str(folder), reason)
     if _HUB_ID.fullmatch(model) and not folder.exists():
-        return _inspect(_from_hub(model, download), model, reason)
+        return _of_hub(model, reason, download=download)
     raise UsageError(
         f"engine.model: {printable(model)}: no such folder; give auto, nano, a folder or a hub id"
     )
+
+
+def _of_hub(hub_id: str, reason: str, *, download: bool) -> Checkpoint:
+    """From the cache where it is whole there, so that a start needs no network; else downloaded."""
+    folder = hub.cached(hub_id)
+    if folder is None and not download:
+        raise NotDownloadedError(hub_id)
+    if folder is not None:
+        try:
+            return _inspect(folder, hub_id, reason)
+        except EngineError as error:
+            if not download:
+                raise
+            logger.info("%s: fetched again: %s", hub_id, error)
+    return _inspect(hub.download(hub_id), hub_id, reason)
 
 
 def cuda_gpu_visible() -> bool:
@@ -113,26 +126,14 @@ def _choose() -> tuple[str, str]:
     )
 
 
-def _from_hub(hub_id: str, download: bool) -> Path:
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-
-    remedy = "download it elsewhere and set engine.model to the folder, or set engine.model: nano"
-    try:
-        return Path(snapshot_download(hub_id, allow_patterns=_HUB_FILES, local_files_only=not download))
-    except (LocalEntryNotFoundError, OSError, HfHubHTTPError, HFValidationError, ValueError) as error:
-        if not download and isinstance(error, LocalEntryNotFoundError):
-            raise NotDownloadedError(hub_id) from None
-        offline = " (HF_HUB_OFFLINE is set)" if os.environ.get("HF_HUB_OFFLINE", "0") not in ("", "0") else ""
-        cause = printable(str(error).strip().partition("\n")[0], 160)
-        raise EngineError(f"engine.model: {hub_id}: not available{offline}: {cause}; {remedy}") from None
-
-
 def _inspect(folder: Path, name: str, reason: str) -> Checkpoint:
-    config = _read_json(folder / "config.json")
+    config = read_json(folder / "config.json")
     architecture = _architecture(folder, config)
-    _read_json(folder / "tokenizer.json")
-    shards = _shards(folder)
+    read_json(folder / "tokenizer.json")
+    shards, shapes = read_shards(folder)
+    max_model_len = min(_number(folder, config, "max_position_embeddings"), MAX_MODEL_LEN)
+    kv_values_per_token = _kv_values_per_token(folder, config)
+    _check_weights(folder, config, shapes, ARCHITECTURES[architecture])
     digest = hashlib.sha256()
     for path in (folder / "config.json", folder / "tokenizer.json", *shards):
         _add_to_digest(digest, path)
@@ -142,10 +143,21 @@ def _inspect(folder: Path, name: str, reason: str) -> Checkpoint:
         reason=reason,
         architecture=architecture,
         dtype=str(config.get("torch_dtype", config.get("dtype", "bfloat16"))),
-        max_model_len=min(_number(folder, config, "max_position_embeddings"), MAX_MODEL_LEN),
-        kv_values_per_token=_kv_values_per_token(folder, config),
+        max_model_len=max_model_len,
+        kv_values_per_token=kv_values_per_token,
         model_id=digest.hexdigest()[:24],
     )
+
+
+def _check_weights(folder: Path, config: dict[str, Any], shapes: dict[str, Any], family: str) -> None:
+    if "quantization_config" in config:
+        return  # such a checkpoint has further tensors, which vLLM's own loader knows
+    try:
+        found = differences(shapes, config, family)
+    except ValueError as error:
+        raise EngineError(f"{folder}: {error}; not a whole checkpoint") from None
+    if found:
+        raise EngineError(f"{folder}: not the weights that its config.json describes: {found}")
 
 
 def _kv_values_per_token(folder: Path, config: dict[str, Any]) -> int:
@@ -173,64 +185,6 @@ def _architecture(folder: Path, config: dict[str, Any]) -> str:
         f"{folder}: architecture {printable(', '.join(names)) or 'unknown'}, expected"
         f" {' or '.join(ARCHITECTURES)}; set engine.model to a DeepSeek-OCR checkpoint"
     )
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        raise EngineError(f"{path.parent}: {path.name} is missing; not a whole checkpoint, download it again")
-    if path.stat().st_size > _MAX_JSON_BYTES:
-        raise EngineError(f"{path}: too large to be what its name says")
-    try:
-        values = json.loads(path.read_bytes())
-    except (ValueError, RecursionError):
-        raise EngineError(f"{path}: not valid JSON; the download is damaged, fetch it again") from None
-    if not isinstance(values, dict):
-        raise EngineError(f"{path}: expected a JSON object; the download is damaged, fetch it again")
-    return values
-
-
-def _shards(folder: Path) -> list[Path]:
-    """The weight files, each checked to be there in full."""
-    index = folder / "model.safetensors.index.json"
-    if index.is_file():
-        weight_map = _read_json(index).get("weight_map")
-        if not isinstance(weight_map, dict) or not weight_map:
-            raise EngineError(f"{index}: no weight_map; the download is damaged, fetch it again")
-        names = sorted({str(value) for value in weight_map.values()})
-        shards = [folder / Path(name).name for name in names]
-    else:
-        weight_map = {}
-        shards = sorted(folder.glob("*.safetensors"))
-    if not shards:
-        raise EngineError(f"{folder}: no *.safetensors file; download the weights into it")
-    tensors: set[str] = set()
-    for shard in shards:
-        tensors |= _tensor_names(shard)
-    missing = sorted(weight_map.keys() - tensors)
-    if missing:
-        raise EngineError(f"{folder}: {len(missing)} tensors of the index are in no file, first {missing[0]}")
-    return shards
-
-
-def _tensor_names(shard: Path) -> set[str]:
-    """Names in a safetensors header, after checking that the file is as long as the header says."""
-    if not shard.is_file():
-        raise EngineError(f"{shard.parent}: {shard.name} is missing: partial download, fetch it again")
-    damaged = f"{shard}: not a whole safetensors file: partial download, fetch it again"
-    try:
-        size = shard.stat().st_size
-        with shard.open("rb") as file:
-            (length,) = struct.unpack("<Q", file.read(8))
-            if length > min(size, _MAX_HEADER_BYTES):
-                raise EngineError(damaged)
-            header = json.loads(file.read(length))
-        tensors = {name: value for name, value in header.items() if name != "__metadata__"}
-        end = max((int(value["data_offsets"][1]) for value in tensors.values()), default=0)
-    except (struct.error, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise EngineError(damaged) from None
-    if size != 8 + length + end:
-        raise EngineError(f"{damaged} ({size:,} of {8 + length + end:,} bytes)")
-    return set(tensors)
 
 
 def _add_to_digest(digest: "hashlib._Hash", path: Path) -> None:

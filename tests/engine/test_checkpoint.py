@@ -1,45 +1,68 @@
+"""A checkpoint is found and checked before anything starts; whatever is wrong with it is one line."""
+
 import json
+import math
+import os
 import shutil
 import struct
-from pathlib import Path
+import subprocess
+import sys
 
 import pytest
 
 from ocr_engine.engine import checkpoint
 from ocr_engine.engine.checkpoint import resolve
+from ocr_engine.engine.weights import expected_tensors
 from ocr_engine.errors import EngineError, UsageError
+from ocr_engine.spec import FAMILIES, OCR, OCR2
+from tests.engine.fake_hub import fake_hub
+from tests.model.checkpoints import official_config
 
-LANGUAGE = {
-    "max_position_embeddings": 32768,
-    "num_attention_heads": 10,
-    "num_key_value_heads": 10,
-    "hidden_size": 1280,
-    "num_hidden_layers": 12,
-}
+SIZES = (
+    "max_position_embeddings",
+    "num_attention_heads",
+    "num_key_value_heads",
+    "hidden_size",
+    "num_hidden_layers",
+)
 
 
-def write_shard(path, names, cut=0):
-    header = {
-        name: {"dtype": "F32", "shape": [1], "data_offsets": [4 * i, 4 * i + 4]}
-        for i, name in enumerate(names)
-    }
+def write_shard(path, shapes, cut=0):
+    """Zeros of those shapes as bfloat16; `cut` bytes short."""
+    header, end = {}, 0
+    for name, shape in shapes.items():
+        start, end = end, end + 2 * int(math.prod(shape))
+        header[name] = {"dtype": "BF16", "shape": list(shape), "data_offsets": [start, end]}
     text = json.dumps(header).encode()
-    data = struct.pack("<Q", len(text)) + text + bytes(4 * len(names))
-    path.write_bytes(data[: len(data) - cut])
+    path.write_bytes(struct.pack("<Q", len(text)) + text)
+    with path.open("r+b") as file:
+        file.truncate(8 + len(text) + end - cut)
+
+
+def write_folder(place, family=OCR):
+    place.mkdir()
+    config = official_config(family)
+    config["language_config"]["max_position_embeddings"] = 32768
+    (place / "config.json").write_text(json.dumps(config))
+    (place / "tokenizer.json").write_text("{}")
+    write_shard(place / "model.safetensors", expected_tensors(config, family))
+    return place
+
+
+def change_config(folder, change):
+    config = json.loads((folder / "config.json").read_text())
+    change(config)
+    (folder / "config.json").write_text(json.dumps(config))
 
 
 @pytest.fixture
 def folder(tmp_path):
-    place = tmp_path / "model"
-    place.mkdir()
-    config = {
-        "architectures": ["DeepseekOCRForCausalLM"],
-        "language_config": LANGUAGE,
-    }
-    (place / "config.json").write_text(json.dumps(config))
-    (place / "tokenizer.json").write_text("{}")
-    write_shard(place / "model.safetensors", ["a", "b"])
-    return place
+    return write_folder(tmp_path / "model")
+
+
+@pytest.fixture
+def tensors(folder):
+    return expected_tensors(json.loads((folder / "config.json").read_text()), OCR)
 
 
 def test_nano_is_whole_and_chosen_without_a_gpu(monkeypatch):
@@ -53,11 +76,11 @@ def test_nano_is_whole_and_chosen_without_a_gpu(monkeypatch):
 
 def test_auto_takes_the_hub_model_with_a_gpu(monkeypatch, folder):
     monkeypatch.setattr(checkpoint, "cuda_gpu_visible", lambda: True)
-    monkeypatch.setattr(checkpoint, "_from_hub", lambda hub_id, download: folder)
+    monkeypatch.setattr(checkpoint.hub, "cached", lambda hub_id: folder)
     found = resolve("auto")
     assert found.name == "deepseek-ai/DeepSeek-OCR" and "GPU" in found.reason
     assert found.max_model_len == 8192, "capped"
-    assert found.kv_values_per_token == 12 * 2 * 1280 and found.dtype == "bfloat16"
+    assert found.kv_values_per_token == 3 * 2 * 128 and found.dtype == "bfloat16"
 
 
 def test_damaged_nano_is_refused(monkeypatch, tmp_path):
@@ -96,8 +119,8 @@ def test_a_missing_file_is_named(folder, name):
         resolve(str(folder))
 
 
-def test_partial_downloads_are_named(folder):
-    write_shard(folder / "model.safetensors", ["a", "b"], cut=3)
+def test_partial_downloads_are_named(folder, tensors):
+    write_shard(folder / "model.safetensors", tensors, cut=3)
     with pytest.raises(EngineError, match="partial download.*bytes"):
         resolve(str(folder))
     (folder / "model.safetensors").write_bytes(b"version https://git-lfs.github.com/spec/v1")
@@ -108,26 +131,80 @@ def test_partial_downloads_are_named(folder):
         resolve(str(folder))
 
 
-def test_sharded_checkpoints(folder):
+def test_sharded_checkpoints(folder, tensors):
     (folder / "model.safetensors").unlink()
-    weight_map = {"a": "model-1.safetensors", "b": "model-2.safetensors"}
+    first, second = dict(list(tensors.items())[::2]), dict(list(tensors.items())[1::2])
+    weight_map = dict.fromkeys(first, "model-1.safetensors") | dict.fromkeys(second, "model-2.safetensors")
     (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": weight_map}))
-    write_shard(folder / "model-1.safetensors", ["a"])
+    write_shard(folder / "model-1.safetensors", first)
     with pytest.raises(EngineError, match="model-2.safetensors is missing"):
         resolve(str(folder))
-    write_shard(folder / "model-2.safetensors", ["c"])
-    with pytest.raises(EngineError, match="first b"):
+    lost = sorted(second)[0]
+    write_shard(folder / "model-2.safetensors", {name: second[name] for name in second if name != lost})
+    with pytest.raises(EngineError, match=f"1 tensors of the index are in no file, first {lost}"):
         resolve(str(folder))
-    write_shard(folder / "model-2.safetensors", ["b"])
+    write_shard(folder / "model-2.safetensors", second)
     assert resolve(str(folder)).name == str(folder)
 
 
-@pytest.mark.parametrize("key", LANGUAGE)
+@pytest.mark.parametrize("family", FAMILIES)
+def test_both_families_are_known(tmp_path, family):
+    assert resolve(str(write_folder(tmp_path / "model", family))).family == family
+
+
+def test_missing_unexpected_and_misshapen_tensors_are_named(folder, tensors):
+    wrong = dict(tensors)
+    del wrong["model.layers.1.mlp.experts.7.up_proj.weight"], wrong["model.image_newline"]
+    wrong["model.layers.9.new"] = (3,)
+    wrong["model.projector.layers.weight"] = (128, 896)
+    write_shard(folder / "model.safetensors", wrong)
+    with pytest.raises(EngineError) as caught:
+        resolve(str(folder))
+    message = str(caught.value)
+    assert "\n" not in message and str(folder) in message
+    assert "2 missing: model.image_newline, model.layers.1.mlp.experts.7.up_proj.weight" in message
+    assert "1 unexpected: model.layers.9.new" in message
+    assert "1 of another shape: model.projector.layers.weight 128x896, expected 128x2048" in message
+
+
+def test_many_differences_are_counted_and_the_first_named(folder):
+    write_shard(folder / "model.safetensors", {"a": (1,)})
+    with pytest.raises(EngineError, match=r"139 missing: lm_head.weight, [^,]*, [^,]*, \.\.\."):
+        resolve(str(folder))
+
+
+def test_tensors_that_official_checkpoints_hold_unread_are_no_mistake(folder, tensors):
+    vision = "model.vision_model.embeddings."
+    extra = {f"{vision}patch_embedding.weight": (1024, 3, 14, 14), f"{vision}position_ids": (1, 257)}
+    write_shard(folder / "model.safetensors", tensors | extra)
+    resolve(str(folder))
+
+
+def test_a_checkpoint_of_the_other_family_under_a_wrong_name_is_refused(folder):
+    change_config(folder, lambda config: config.update(architectures=["DeepseekOCR2ForCausalLM"]))
+    with pytest.raises(EngineError, match="lacks or misstates a size: 'qwen2-0-5b'"):
+        resolve(str(folder))
+
+
+def test_a_quantized_checkpoint_is_left_to_vllm(folder):
+    change_config(folder, lambda config: config.update(quantization_config={"quant_method": "fp8"}))
+    write_shard(folder / "model.safetensors", {"a": (1,)})
+    resolve(str(folder))
+
+
+@pytest.mark.parametrize("key", SIZES)
 def test_a_missing_size_is_named(folder, key):
-    config = {"architectures": ["DeepseekOCRForCausalLM"], "language_config": {**LANGUAGE, key: None}}
-    (folder / "config.json").write_text(json.dumps(config))
+    change_config(folder, lambda config: config["language_config"].update({key: None}))
     with pytest.raises(EngineError, match=key):
         resolve(str(folder))
+
+
+@pytest.mark.parametrize("value", [None, "x", [], {"sam_vit_b": 3}])
+def test_a_broken_vision_config_is_one_line(folder, value):
+    change_config(folder, lambda config: config["vision_config"].update(width=value))
+    with pytest.raises(EngineError, match="lacks or misstates a size") as caught:
+        resolve(str(folder))
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", "[" * 100_000])
@@ -150,20 +227,70 @@ def test_no_such_folder(model):
         resolve(model)
 
 
-def test_hub_offline_is_respected(monkeypatch, tmp_path):
-    import huggingface_hub.constants
+SCRIPT = """
+import logging, sys
+from ocr_engine import log
+from ocr_engine.engine.checkpoint import resolve
+from ocr_engine.errors import OcrError
+log.set_up(logging.INFO)
+try:
+    print(resolve(sys.argv[1]).family)
+except OcrError as error:
+    print(f"{int(error.exit_code)} {error}")
+"""
 
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
-    with pytest.raises(EngineError, match="HF_HUB_OFFLINE is set") as caught:
-        resolve("some-one/some-model")
-    assert "\n" not in str(caught.value)
+
+def resolve_apart(hub_id, home, **environment):
+    """In a process of its own: the hub's library reads its environment once. What it said, and on stderr."""
+    environment = os.environ | {"HF_HOME": str(home)} | environment
+    command = [sys.executable, "-c", SCRIPT, hub_id]
+    run = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert "Traceback" not in run.stderr and run.stdout.count("\n") == 1, run.stderr
+    return run.stdout, run.stderr
 
 
-def test_a_hub_id_that_is_not_here_is_told_apart_when_nothing_may_be_downloaded(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_hub_id_is_downloaded_once_with_progress_then_read_from_the_cache(tmp_path):
+    write_folder(tmp_path / "model", OCR2)
+    (tmp_path / "model/modeling.py").write_text("raise SystemExit('never fetched, never run')")
+    with fake_hub(tmp_path / "model", "some-one/model") as hub:
+        offline = {"HF_HUB_OFFLINE": "1", "HF_ENDPOINT": hub.url}
+        assert "HF_HUB_OFFLINE is set" in resolve_apart("some-one/model", tmp_path, **offline)[0]
+        assert hub.served == []
+        said, progress = resolve_apart("some-one/model", tmp_path, HF_ENDPOINT=hub.url)
+        assert said.strip() == OCR2 and "100%" in progress and "downloading some-one/model" in progress
+        assert not [line for line in hub.served if line.endswith(".py")]
+        hub.served.clear()
+        assert resolve_apart("some-one/model", tmp_path, HF_ENDPOINT=hub.url)[0].strip() == OCR2
+        assert resolve_apart("some-one/model", tmp_path, **offline)[0].strip() == OCR2
+        assert hub.served == []
+
+
+def test_whatever_the_hub_does_is_one_line(tmp_path):
+    write_folder(tmp_path / "model")
+    with fake_hub(tmp_path / "model", "some-one/model") as hub:
+        address = {"HF_ENDPOINT": hub.url}
+        assert "no such repository" in resolve_apart("some-one/other", tmp_path, **address)[0]
+        hub.gated = True
+        assert "HF_TOKEN" in resolve_apart("some-one/model", tmp_path, **address)[0]
+        hub.gated, hub.cut_after = False, 1000
+        said = resolve_apart("some-one/model", tmp_path, **address)[0]
+        assert said.startswith("4 ") and "broke off" in said and "run again" in said
+        hub.cut_after = None
+        assert resolve_apart("some-one/model", tmp_path, **address)[0].strip() == OCR
+    unreachable = resolve_apart("some-one/third", tmp_path, HF_ENDPOINT="http://127.0.0.1:9")[0]
+    assert "cannot be reached" in unreachable
+
+
+def test_a_cached_checkpoint_that_is_not_whole_is_fetched_again(tmp_path, folder, monkeypatch):
+    half = tmp_path / "half"
+    shutil.copytree(folder, half)
+    (half / "model.safetensors").write_bytes(b"")
+    monkeypatch.setattr(checkpoint.hub, "cached", lambda hub_id: half)
+    monkeypatch.setattr(checkpoint.hub, "download", lambda hub_id: folder)
+    assert resolve("some-one/model").folder == folder
+
+
+def test_a_hub_id_that_is_not_here_is_told_apart_when_nothing_may_be_downloaded(tmp_path, monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     with pytest.raises(checkpoint.NotDownloadedError, match="not downloaded"):
         resolve("someone/some-model", download=False)

@@ -1,0 +1,82 @@
+"""Reads a checkpoint folder: JSON files, and the headers of its safetensors files. No tensor data."""
+
+import json
+import struct
+from pathlib import Path
+from typing import Any
+
+from ocr_engine.errors import EngineError
+
+Shape = tuple[int, ...]
+
+_MAX_HEADER_BYTES = 100_000_000
+_MAX_JSON_BYTES = 64 << 20
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The JSON object in a file of a checkpoint.
+
+    Raises:
+        EngineError: the file is missing, damaged or far too large.
+    """
+    if not path.is_file():
+        raise EngineError(f"{path.parent}: {path.name} is missing; not a whole checkpoint, download it again")
+    if path.stat().st_size > _MAX_JSON_BYTES:
+        raise EngineError(f"{path}: too large to be what its name says")
+    try:
+        values = json.loads(path.read_bytes())
+    except (ValueError, RecursionError):
+        raise EngineError(f"{path}: not valid JSON; the download is damaged, fetch it again") from None
+    if not isinstance(values, dict):
+        raise EngineError(f"{path}: expected a JSON object; the download is damaged, fetch it again")
+    return values
+
+
+def read_shards(folder: Path) -> tuple[list[Path], dict[str, Shape]]:
+    """The weight files of a folder, each checked to be there in full, and all tensors by name.
+
+    Raises:
+        EngineError: no weights, a file or tensor of the index missing, or a partial download.
+    """
+    index = folder / "model.safetensors.index.json"
+    weight_map = _weight_map(index) if index.is_file() else {}
+    names = sorted({Path(name).name for name in weight_map.values()})
+    shards = [folder / name for name in names] or sorted(folder.glob("*.safetensors"))
+    if not shards:
+        raise EngineError(f"{folder}: no *.safetensors file; download the weights into it")
+    tensors: dict[str, Shape] = {}
+    for shard in shards:
+        tensors |= _tensors(shard)
+    missing = sorted(weight_map.keys() - tensors.keys())
+    if missing:
+        raise EngineError(f"{folder}: {len(missing)} tensors of the index are in no file, first {missing[0]}")
+    return shards, tensors
+
+
+def _weight_map(index: Path) -> dict[str, str]:
+    weight_map = read_json(index).get("weight_map")
+    if not isinstance(weight_map, dict) or not weight_map:
+        raise EngineError(f"{index}: no weight_map; the download is damaged, fetch it again")
+    return {str(name): str(file) for name, file in weight_map.items()}
+
+
+def _tensors(shard: Path) -> dict[str, Shape]:
+    """Names and shapes in a safetensors header, after checking that the file is as long as it says."""
+    if not shard.is_file():
+        raise EngineError(f"{shard.parent}: {shard.name} is missing: partial download, fetch it again")
+    damaged = f"{shard}: not a whole safetensors file: partial download, fetch it again"
+    try:
+        size = shard.stat().st_size
+        with shard.open("rb") as file:
+            (length,) = struct.unpack("<Q", file.read(8))
+            if length > min(size, _MAX_HEADER_BYTES):
+                raise EngineError(damaged)
+            header = json.loads(file.read(length))
+        tensors = {name: value for name, value in header.items() if name != "__metadata__"}
+        end = max((int(value["data_offsets"][1]) for value in tensors.values()), default=0)
+        shapes = {name: tuple(map(int, value["shape"])) for name, value in tensors.items()}
+    except (struct.error, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        raise EngineError(damaged) from None
+    if size != 8 + length + end:
+        raise EngineError(f"{damaged} ({size:,} of {8 + length + end:,} bytes)")
+    return shapes
