@@ -50,6 +50,18 @@ class OutputConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class TextConfig:
+    """How text is written in `layout: tree`. The defaults keep the model's own text."""
+
+    tables: Literal["html", "markdown"] = "html"
+    math_delimiters: Literal["latex", "dollar"] = "latex"
+    headers_footers: Literal["keep", "drop"] = "keep"
+    list_repair: bool = False
+    merge_tables: bool = False
+    join_paragraphs: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class RenderConfig:
     """How a page becomes pixels."""
 
@@ -98,6 +110,7 @@ class Config:
 
     input: InputConfig = field(default_factory=InputConfig)
     output: OutputConfig = field(default_factory=OutputConfig)
+    text: TextConfig = field(default_factory=TextConfig)
     render: RenderConfig = field(default_factory=RenderConfig)
     mode: str = "gundam"
     max_tiles: Annotated[int, msgspec.Meta(ge=2, le=9)] = 6
@@ -175,6 +188,7 @@ WRITE_KEYS = (
     "output.figures",
     "output.overlays",
     "output.raw",
+    "text",
 )
 """Keys that change only how an answer is written: the stored raw text is used again."""
 

@@ -200,7 +200,8 @@ class Conversion:
 
     def _writer(self, document: Document) -> PageWriter:
         folder = self._tools.names.folder_for(document)
-        return open_writer(self._tools.root, folder, self._config.output, document.relative.name)
+        join_pages = stages.page_joiner(self._config)
+        return open_writer(self._tools.root, folder, self._config.output, document.relative.name, join_pages)
 
     async def _convert_page(self, page: _Page, writer: PageWriter, plan: Plan) -> None:
         try:

@@ -4,10 +4,12 @@ Each is a plain function of its arguments, so that the local pipeline and a clus
 """
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import ocr_engine.text.official as official
 from ocr_engine.config import READ_KEYS, WRITE_KEYS, Config, fingerprint
+from ocr_engine.outputs.writer import JoinPages
 from ocr_engine.pages.views import make_views
 from ocr_engine.records import (
     FinishReason,
@@ -24,6 +26,7 @@ from ocr_engine.records import (
     ParsedText,
 )
 from ocr_engine.spec import LOCATE_SLOT, PROMPTS, Mode, resolve_mode
+from ocr_engine.text.cross_page import join_pages
 from ocr_engine.text.grounding import parse
 from ocr_engine.text.markdown import to_markdown
 
@@ -134,8 +137,25 @@ def texts_of(config: Config, record: PageRecord, raw: str) -> PageTexts:
     """Every text the chosen layout writes for a page."""
     if config.output.layout == "official":
         return PageTexts(raw, det=official.page_det(raw), mmd=official.page_mmd(raw, record.page - 1))
+    return PageTexts(raw, markdown=markdown_of(config, record))
+
+
+def markdown_of(config: Config, record: PageRecord) -> str:
+    """The page's markdown as `text:` asks for, figures linked as seen from the page's own file."""
     link_prefix = "../figures/" if config.output.figures else None
-    return PageTexts(raw, markdown=to_markdown(ParsedText(record.blocks), link_prefix))
+    return to_markdown(ParsedText(record.blocks), link_prefix, config.text)
+
+
+def page_joiner(config: Config) -> JoinPages | None:
+    """What puts together tables and paragraphs cut by page breaks; None where neither is asked for."""
+    if not (config.text.merge_tables or config.text.join_paragraphs):
+        return None
+
+    def join(records: Iterator[PageRecord]) -> Iterator[tuple[PageRecord, str | None]]:
+        for record, changed in join_pages(records, config.text):
+            yield record, markdown_of(config, record) if changed else None
+
+    return join
 
 
 def drawings_wanted(config: Config, record: PageRecord) -> tuple[bool, bool]:

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -187,3 +188,38 @@ def test_official_layout_writes_the_official_names(tmp_path: Path) -> None:
     assert {"handbook.mmd", "handbook_det.mmd", "handbook_layouts.pdf", "0_0.jpg", "4_0.jpg"} <= names
     det = next(tmp_path.rglob("handbook_det.mmd")).read_text()
     assert det.count("<--- Page Split --->") == 5 and det.count("<|det|>") == 30
+
+
+def test_text_options_rewrite_stored_text_and_join_pages(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    box = "<|det|>[[1, 2, 30, 40]]<|/det|>"
+    row = "<tr><td>{}</td><td>{}</td></tr>"
+    table = "<table>" + row.format("Kind", "Count")
+    answers = {
+        1: f"<|ref|>text<|/ref|>{box}\nA \\(x\\)\n\n"
+        f"<|ref|>table<|/ref|>{box}\n{table}{row.format('Maps', 3)}</table>",
+        2: f"<|ref|>table<|/ref|>{box}\n{table}{row.format('Plans', 4)}</table>\n\n"
+        f"<|ref|>text<|/ref|>{box}\nThe end goes",
+        3: f"<|ref|>header<|/ref|>{box}\nhead\n\n<|ref|>text<|/ref|>{box}\non here.",
+    }
+    stored = tmp_path / "raw/a/pages"
+    stored.mkdir(parents=True)
+    for number, text in answers.items():
+        (stored / f"{number:04d}.raw.md").write_text(text)
+    source = make_pdf(tmp_path / "a.pdf", 3)
+    replay = ("--set", f"engine.replay_from={tmp_path / 'raw'}")
+    run = partial(run_pdf, source, "--output", tmp_path / "out", *replay)
+    assert run() == ExitCode.OK
+    merged = tmp_path / "out/a/a.md"
+    assert merged.read_text().count("<table>") == 2 and "\\(x\\)" in merged.read_text()
+    monkeypatch.setattr("ocr_engine.engine.replay.ReplayEngine.generate", None)
+    options = ("tables=markdown", "math_delimiters=dollar", "headers_footers=drop", "merge_tables=true")
+    sets = [word for option in (*options, "join_paragraphs=true") for word in ("--set", f"text.{option}")]
+    assert run(*sets) == ExitCode.OK
+    pipes = "| Kind | Count |\n| --- | --- |\n| Maps | 3 |\n| Plans | 4 |"
+    assert merged.read_text() == (
+        f"<!-- page 1 -->\n\nA $x$\n\n{pipes}\n\n<!-- page 2 -->\n\nThe end goes on here.\n\n<!-- page 3 -->\n"
+    )
+    assert "on here" in (tmp_path / "out/a/pages/0003.md").read_text()
+    assert "head" in (tmp_path / "out/a/pages.jsonl").read_text()

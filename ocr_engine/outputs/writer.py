@@ -6,6 +6,7 @@ Every file is whole or not there; `pages.jsonl` gets a page's line after the pag
 """
 
 import re
+from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 
 from ocr_engine.config import OutputConfig
@@ -18,22 +19,40 @@ from ocr_engine.records import PageRecord, PageTexts
 
 # Images of the page's own text were made harmless: every link of this form is one of ours.
 _FIGURE_LINK = re.compile(r"(!\[\]\()\.\./(figures/[0-9]{4,}-[0-9]+\.jpg\))")
+JoinPages = Callable[[Iterator[PageRecord]], Iterator[tuple[PageRecord, str | None]]]
+"""Pages in order in, each with its text for the merged file out; None where that of its own file will do."""
 
 
-def open_writer(root: Path, folder: PurePosixPath, config: OutputConfig, document_name: str) -> PageWriter:
+def open_writer(
+    root: Path,
+    folder: PurePosixPath,
+    config: OutputConfig,
+    document_name: str,
+    join_pages: JoinPages | None = None,
+) -> PageWriter:
     """The writer of the configured layout for the document `document_name` (its file name, with suffix).
 
+    `join_pages` puts together what page breaks cut, in the merged file of `layout: tree`.
     Raises OutputError when something that is not a file stands where `pages.jsonl` belongs.
     """
-    writer = OfficialWriter if config.layout == "official" else DocumentWriter
-    return writer(root, folder, config, document_name)
+    if config.layout == "official":
+        return OfficialWriter(root, folder, config, document_name)
+    return DocumentWriter(root, folder, config, document_name, join_pages)
 
 
 class DocumentWriter:
     """Writes the tree layout; a `PageWriter`."""
 
-    def __init__(self, root: Path, folder: PurePosixPath, config: OutputConfig, document_name: str) -> None:
+    def __init__(
+        self,
+        root: Path,
+        folder: PurePosixPath,
+        config: OutputConfig,
+        document_name: str,
+        join_pages: JoinPages | None = None,
+    ) -> None:
         self._config = config
+        self._join_pages = join_pages
         self._files = DocumentFolder(root, folder, "", ("pages", "figures", "layout"))
         self._merged_name = f"{safe_name(PurePosixPath(document_name).stem)}.md"
 
@@ -47,11 +66,11 @@ class DocumentWriter:
     def save_page(self, record: PageRecord, texts: PageTexts, drawn: DrawnPage | None) -> tuple[str, ...]:
         """Text, raw text, figures, overlay, then the record. A page that is not done starts with a marker."""
         page, drawn = stem(record.page), drawn or DrawnPage()
-        parts = [part for part in (marker(record), texts.markdown.strip("\n")) if part.strip()]
+        text = _page_text(record, texts.markdown)
         raw = texts.raw if self._config.raw and keeps_raw(record, texts) else None
         outputs = self._files.write(
             {
-                f"pages/{page}.md": "\n\n".join(parts) + "\n" if parts else "",
+                f"pages/{page}.md": text,
                 f"pages/{page}.raw.md": raw,
                 **{f"figures/{name}": data for name, data in drawn.figures},
                 f"layout/{page}.jpg": drawn.overlay,
@@ -86,15 +105,25 @@ class DocumentWriter:
             return (self._files.below_root(STORE_NAME),)
         path = self._files.path / self._merged_name
         with output_errors(path), atomic_file(path) as temporary, temporary.open("wb") as file:
-            for at, record in enumerate(self._files.store.iterate(positions)):
-                file.write((("\n" if at else "") + self._slot(record)).encode("utf-8", "replace"))
+            for at, (record, text) in enumerate(self._joined(self._files.store.iterate(positions))):
+                slot = self._slot(record) if text is None else self._slot(record, _page_text(record, text))
+                file.write((("\n" if at else "") + slot).encode("utf-8", "replace"))
         return self._files.below_root(self._merged_name), self._files.below_root(STORE_NAME)
 
-    def _slot(self, record: PageRecord) -> str:
+    def _joined(self, records: Iterator[PageRecord]) -> Iterator[tuple[PageRecord, str | None]]:
+        return self._join_pages(records) if self._join_pages else ((record, None) for record in records)
+
+    def _slot(self, record: PageRecord, text: str | None = None) -> str:
         """One page of the merged file: its separator, its text with links seen from there, a line end."""
-        text = self._files.read(f"pages/{stem(record.page)}.md")
+        text = self._files.read(f"pages/{stem(record.page)}.md") if text is None else text
         if text is None:
             text = f"<!-- page {record.page}: its file is missing; run again with --force -->"
         separator = self._config.page_separator.replace("{page}", str(record.page))
         parts = [part for part in (separator, _FIGURE_LINK.sub(r"\1\2", text).strip("\n")) if part.strip()]
         return "\n\n".join(parts) + "\n"
+
+
+def _page_text(record: PageRecord, markdown: str) -> str:
+    """A page's own file: its text, after a marker where the page is not done."""
+    parts = [part for part in (marker(record), markdown.strip("\n")) if part.strip()]
+    return "\n\n".join(parts) + "\n" if parts else ""

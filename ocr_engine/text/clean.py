@@ -77,7 +77,9 @@ _MAX_PASSES = 4
 """What one rule removes can bring together what another looks for: repeated until nothing changes."""
 
 
-class _Kind(Enum):
+class Kind(Enum):
+    """What a stretch of text is."""
+
     PROSE = auto()
     CODE = auto()
     TABLE = auto()
@@ -94,18 +96,18 @@ def clean(text: str) -> str:
 
 def _clean_once(text: str) -> str:
     text = _apply(CHARACTER_RULES, text)
-    pieces = [_clean_piece(kind, piece) for kind, piece in _pieces(text)]
-    if len(pieces) == 1:
-        return pieces[0]
+    done = [_clean_piece(kind, piece) for kind, piece in pieces(text)]
+    if len(done) == 1:
+        return done[0]
     # A blank line on both sides: an HTML block only ends at one, and a fence must not stand in an HTML block.
-    return "\n\n".join(stripped for piece in pieces if (stripped := piece.strip("\n")))
+    return "\n\n".join(stripped for piece in done if (stripped := piece.strip("\n")))
 
 
-def _clean_piece(kind: _Kind, piece: str) -> str:
-    if kind is _Kind.CODE:
+def _clean_piece(kind: Kind, piece: str) -> str:
+    if kind is Kind.CODE:
         return piece
     piece = _apply(TEXT_RULES, piece)
-    return sanitize_table(piece) if kind is _Kind.TABLE else sanitize(piece)
+    return sanitize_table(piece) if kind is Kind.TABLE else sanitize(piece)
 
 
 def _apply(rules: tuple[Rule, ...], text: str) -> str:
@@ -114,23 +116,23 @@ def _apply(rules: tuple[Rule, ...], text: str) -> str:
     return text
 
 
-def _pieces(text: str) -> Iterator[tuple[_Kind, str]]:
+def pieces(text: str) -> Iterator[tuple[Kind, str]]:
     """Fenced code, tables, and the prose between them, in order. An open fence is closed at the end."""
     start = position = 0
     while found := _SPECIAL.search(text, position):
         if fence := found["fence"]:
-            kind, (end, closing) = _Kind.CODE, _fence_end(text, found.end(), fence)
+            kind, (end, closing) = Kind.CODE, _fence_end(text, found.end(), fence)
         else:
-            kind, end, closing = _Kind.TABLE, table_end(text, found.start()), ""
+            kind, end, closing = Kind.TABLE, table_end(text, found.start()), ""
             if end == found.start() or _in_code_span(text, found.start()):
                 position = found.end()
                 continue
         if found.start() > start:
-            yield _Kind.PROSE, text[start : found.start()]
+            yield Kind.PROSE, text[start : found.start()]
         yield kind, text[found.start() : end] + closing
         start = position = end
     if start < len(text) or not start:
-        yield _Kind.PROSE, text[start:]
+        yield Kind.PROSE, text[start:]
 
 
 def _fence_end(text: str, position: int, fence: str) -> tuple[int, str]:

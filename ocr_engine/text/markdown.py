@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 
+from ocr_engine.config import TextConfig
 from ocr_engine.records import Block, ParsedText
 from ocr_engine.text.clean import clean
+from ocr_engine.text.options import dropped, needs_blank_lines, restyle
 
 LAYOUT_LABELS = frozenset({
     "abandon", "algorithm", "aside_text", "caption", "chart", "code", "code_caption", "equation",
@@ -15,23 +17,35 @@ LAYOUT_LABELS = frozenset({
 })  # fmt: skip
 """Labels that name a kind of block. With the `ocr` and `locate` prompts a label is the text that was read."""
 
+_AS_IT_IS = TextConfig()
+_RUNNING_TEXT = frozenset({"", "text", "plain_text", "paragraph"})
 
-def to_markdown(parsed: ParsedText, link_prefix: str | None) -> str:
+
+def is_running_text(label: str) -> bool:
+    """Whether a block of this label holds paragraphs: the unlabelled text of the `free` prompt does too."""
+    return label in _RUNNING_TEXT
+
+
+def to_markdown(parsed: ParsedText, link_prefix: str | None, options: TextConfig = _AS_IT_IS) -> str:
     """Markdown of a page: tags gone, one `![](<link_prefix>NAME)` for each figure, one newline at the end.
 
-    `link_prefix` None leaves the links out. Blocks are separated by a blank line where the raw text has
-    one, else by a line end. A page without text and figures is the empty string.
+    `link_prefix` None leaves the links out, `options` say how the text is written. Blocks are separated by a
+    blank line where the raw text has one, else by a line end. A page without text and figures is the empty
+    string.
     """
     labels_are_text = _labels_are_text(parsed.blocks)
     out: list[str] = []
     gap = 0
     for block in parsed.blocks:
+        if dropped(block.label, options):
+            continue
         leading, text, trailing = _split_newlines(block.content)
-        body = _body(block, clean(text), link_prefix, leading, labels_are_text)
+        body = _body(block, restyle(clean(text), options), link_prefix, leading, labels_are_text)
         gap += 0 if block.figures else leading
         if body:
-            out += ["\n\n" if gap >= 2 else "\n", body] if out else [body]
-            gap = 0
+            table_first, table_last = needs_blank_lines(body, options)
+            out += ["\n\n" if gap >= 2 or table_first else "\n", body] if out else [body]
+            gap = 2 if table_last else 0
         gap += trailing
     page = "".join(out).strip("\n")
     return f"{page}\n" if page.strip() else ""

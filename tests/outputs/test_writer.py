@@ -2,7 +2,7 @@
 
 import errno
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -270,3 +270,18 @@ def test_merging_reads_one_page_at_a_time(
     writer.merge()
     assert slots == list(range(1, 31))
     assert sizes[-1] > 8_000, "earlier pages are on their way to disk before the last is read"
+
+
+def test_joined_pages_are_written_as_the_joiner_gives_them(tmp_path: Path, record: MakeRecord) -> None:
+    def join(records: Iterator[PageRecord]) -> Iterator[tuple[PageRecord, str | None]]:
+        for item in records:
+            yield item, "one table ![](../figures/0001-1.jpg)" if item.page == 1 else None
+
+    writer = open_writer(tmp_path, FOLDER, OutputConfig(), "report.pdf", join)
+    writer.save_page(record(1), texts(1), None)
+    writer.save_page(record(2), texts(2), None)
+    writer.merge()
+    merged = (tmp_path / FOLDER / "report.md").read_text()
+    assert merged.startswith("<!-- page 1 -->\n\none table ![](figures/0001-1.jpg)\n\n<!-- page 2 -->\n\n")
+    assert texts(2).markdown.strip() in merged
+    assert (tmp_path / FOLDER / "pages/0001.md").read_text() == texts(1).markdown

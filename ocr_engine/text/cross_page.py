@@ -1,0 +1,124 @@
+"""Pages of one document in order in, the same pages with what a page break cut in two put together out.
+
+For the merged file alone. Two rules, each an option of `text:`; between the two parts may stand only headers,
+footers, page numbers and footnotes, which stay where they are:
+
+- `merge_tables`: a page ends with a table, the next starts with one of as many columns: its rows move up,
+  without the rows that repeat the header.
+- `join_paragraphs`: a page ends without the end of a sentence, the next starts with a lower-case letter: its
+  first paragraph moves up, joined by a space, or by nothing where the page ends with a hyphen after a letter.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from ocr_engine.config import TextConfig
+from ocr_engine.records import Block, PageRecord, PageStatus
+from ocr_engine.text.clean import Kind, clean, pieces
+from ocr_engine.text.markdown import is_running_text
+from ocr_engine.text.options import RUNNING_LABELS
+from ocr_engine.text.table_rows import continued
+
+MAX_HELD_PAGES = 64
+"""Pages that one table or paragraph may go over; what goes on after that starts anew."""
+_ASIDE = RUNNING_LABELS | {"footnote", "page_footnote"}
+_BLANK_LINE = re.compile(r"\n[ \t]*\n")
+_SENTENCE_END = re.compile(r"[.!?:;…。！？：；][\"'”’»)\]]*$")
+_HYPHEN = re.compile(r"(?<=[^\W\d_])[-\u00ad\u2010]$")
+_NOT_PROSE = re.compile(r"[#>|<`~]|!\[|\\\[|\$\$|[-*+•] |[0-9]+[.)] ")
+
+
+def join_pages(records: Iterable[PageRecord], options: TextConfig) -> Iterator[tuple[PageRecord, bool]]:
+    """Each page in order, and whether its blocks were changed. Pages without a continuation pass at once."""
+    held: list[tuple[PageRecord, bool]] = []
+    for record in records:
+        joined = _join(held[0][0], record, options) if held else None
+        if joined is None:
+            yield from held
+            held = [(record, False)]
+            continue
+        first, rest = joined
+        held = [(first, True), *held[1:], (rest, True)]
+        if _body(rest) or len(held) >= MAX_HELD_PAGES:
+            yield from held[:-1]
+            held = held[-1:]
+    yield from held
+
+
+def _join(first: PageRecord, second: PageRecord, options: TextConfig) -> tuple[PageRecord, PageRecord] | None:
+    """Both pages, the start of the second moved to the end of the first; None where it does not go on."""
+    if first.status is not PageStatus.DONE or second.status not in (PageStatus.DONE, PageStatus.TRUNCATED):
+        return None
+    above, below = _body(first), _body(second)
+    if not above or not below:
+        return None
+    end, start = first.blocks[above[-1]], second.blocks[below[0]]
+    moved = _move_table(end, start) if options.merge_tables else None
+    if moved is None and options.join_paragraphs:
+        moved = _move_paragraph(end, start)
+    if moved is None:
+        return None
+    return _with_block(first, above[-1], moved[0]), _with_block(second, below[0], moved[1])
+
+
+def _body(record: PageRecord) -> list[int]:
+    """Indexes of the blocks that are the page's own text or figures."""
+    return [
+        index
+        for index, block in enumerate(record.blocks)
+        if block.label not in _ASIDE and (block.figures or block.content.strip())
+    ]
+
+
+def _with_block(record: PageRecord, index: int, content: str) -> PageRecord:
+    blocks = list(record.blocks)
+    blocks[index] = replace(blocks[index], content=content)
+    return replace(record, blocks=tuple(blocks))
+
+
+def _move_table(end: Block, start: Block) -> tuple[str, str] | None:
+    if end.figures or start.figures:
+        return None
+    above, below = list(pieces(clean(end.content.strip()))), list(pieces(clean(start.content.strip())))
+    if above[-1][0] is not Kind.TABLE or below[0][0] is not Kind.TABLE:
+        return None
+    table = continued(above[-1][1], below[0][1])
+    if table is None:
+        return None
+    before = "".join(piece for _, piece in above[:-1])
+    return _leading(end) + before + table + _trailing(end), _leading(start) + "".join(
+        piece for _, piece in below[1:]
+    )
+
+
+def _move_paragraph(end: Block, start: Block) -> tuple[str, str] | None:
+    if end.figures or start.figures or not (is_running_text(end.label) and is_running_text(start.label)):
+        return None
+    above, below = end.content.rstrip(), start.content.lstrip()
+    last = _BLANK_LINE.split(above)[-1].strip()
+    gap = _BLANK_LINE.search(below)
+    first = below[: gap.start()] if gap else below
+    if not _goes_on(last, first):
+        return None
+    joined = _HYPHEN.sub("", above) if _HYPHEN.search(above) else f"{above} "
+    rest = below[gap.end() :] if gap else ""
+    return joined + first.rstrip() + _trailing(end), _leading(start) + rest
+
+
+def _goes_on(last: str, first: str) -> bool:
+    """Whether `first` goes on with the sentence that `last` does not end."""
+    if not first[:1].islower() or _NOT_PROSE.match(last) or _NOT_PROSE.match(first):
+        return False
+    return (
+        bool(last) and not _SENTENCE_END.search(last) and not last.endswith(("</table>", "\\]", "$$", "```"))
+    )
+
+
+def _trailing(block: Block) -> str:
+    """The space after a block's text, which sets how far the next block stands off."""
+    return block.content[len(block.content.rstrip()) :]
+
+
+def _leading(block: Block) -> str:
+    return block.content[: len(block.content) - len(block.content.lstrip())]

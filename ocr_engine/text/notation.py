@@ -1,0 +1,115 @@
+"""How clean prose is written where asked for: `$` around formulas, glued list items apart. Loses no text."""
+
+import re
+from collections.abc import Iterator
+
+_TOKEN = re.compile(r"\\\\|\\[()\[\]$]|`+|\$|\n[ \t]*\n")
+_CLOSERS = {"\\(": "\\)", "\\[": "\\]"}
+_BULLETS = "-*•◦▪‣–"
+_FIRST_MARKER = re.compile(rf"[ \t]*([{re.escape(_BULLETS)}])[ \t]+\S")
+_FIRST_NUMBER = re.compile(r"[ \t]*([0-9]{1,3})([.)])[ \t]+\S")
+_PRICE = re.compile(r"\$(?=[0-9])")
+
+
+def dollar_math(text: str, *, markdown: bool = True) -> str:
+    r"""`\(x\)` as `$x$` and `\[x\]` as `$$x$$`, outside code; a price such as `$5` is escaped in markdown.
+
+    Left as it is: a formula that holds a `$`, one that a digit follows (`$x$2` is no formula), one that is
+    never closed, and, where no dollar can be escaped (`markdown` False, HTML), any text that has one.
+    """
+    if not markdown and "$" in text:
+        return text
+    tokens = list(_TOKEN.finditer(text))
+    ends = _closing_tokens(tokens)
+    out: list[str] = []
+    position = 0
+    for index, token in enumerate(tokens):
+        if token.start() < position:
+            continue
+        out.append(text[position : token.start()])
+        piece, position = _token(text, tokens, index, ends.get(index), markdown)
+        if piece.startswith("$") and out and "".join(out[-2:])[-1:] == "$":
+            piece = f" {piece}"  # `$a$$b$` would open a display formula
+        out.append(piece)
+    return "".join([*out, text[position:]])
+
+
+def _token(
+    text: str, tokens: list[re.Match[str]], index: int, end: int | None, markdown: bool
+) -> tuple[str, int]:
+    """What stands for this token and what belongs to it, and the position after that."""
+    token = tokens[index]
+    kind = token[0]
+    if kind == "$":
+        price = markdown and _PRICE.match(text, token.start())
+        return "\\$" if price else "$", token.end()
+    if end is None:
+        return kind, token.end()
+    stop = tokens[end].end()
+    nested = any(inner[0] == kind for inner in tokens[index + 1 : end])
+    if kind in _CLOSERS and not nested and (formula := _formula(text, token, tokens[end])):
+        return formula, stop
+    return text[token.start() : stop], stop
+
+
+def _formula(text: str, opened: re.Match[str], closed: re.Match[str]) -> str | None:
+    inside = text[opened.end() : closed.start()].strip()
+    if not inside or "$" in inside or inside.endswith("\\"):
+        return None
+    if opened[0] == "\\[":
+        return f"$${inside}$$"
+    return None if text[closed.end() : closed.end() + 1].isdigit() else f"${inside}$"
+
+
+def _closing_tokens(tokens: list[re.Match[str]]) -> dict[int, int]:
+    """Index of each opener of math or code -> index of its closer, in the same paragraph; one pass."""
+    following: dict[str, int] = {}
+    ends: dict[int, int] = {}
+    for index in range(len(tokens) - 1, -1, -1):
+        kind = tokens[index][0]
+        if kind[0] == "\n":
+            following.clear()
+            continue
+        closer = _CLOSERS.get(kind, kind if kind[0] == "`" else "")
+        if closer in following:
+            ends[index] = following[closer]
+        following[kind] = index
+    return ends
+
+
+def repair_list(text: str) -> str:
+    """A list whose items the model glued together, one item a line: `...offers- Shortly` breaks before `- `.
+
+    Only where the text itself is a list: it starts with a bullet, and the same bullet follows a letter or a
+    stop and stands before a capital; or it starts with a number, and the next number follows a stop.
+    """
+    if found := _FIRST_MARKER.match(text):
+        return _split_bullets(text, found[1])
+    if found := _FIRST_NUMBER.match(text):
+        return "".join(_split_numbers(text, int(found[1]), found[2]))
+    return text
+
+
+def _split_bullets(text: str, bullet: str) -> str:
+    marker = rf"{re.escape(bullet)}[ \t]+[^\W\d_a-z]"
+    pattern = rf"(?<=[^\W\d_])(?={marker})|(?<=[.;:,!?)])(?=[ \t]*{marker})"
+    if bullet in "•◦▪‣":
+        # No word holds these: wherever one stands, an item starts.
+        pattern = rf"(?<=[^\s{bullet}])(?=[ \t]*{bullet}[ \t]*[^\s{bullet}])"
+    return re.sub(pattern, "\n", text)
+
+
+def _split_numbers(text: str, number: int, after: str) -> Iterator[str]:
+    position = 0
+    while True:
+        number += 1
+        item = rf"[ \t]*{number}{re.escape(after)}[ \t]+[^\W\d_]"
+        marker = re.compile(rf"(?<=[.;:!?)])(?={item})|(?<=\n)(?={item})")
+        found = marker.search(text, position)
+        if found is None:
+            yield text[position:]
+            return
+        yield text[position : found.start()]
+        if text[found.start() - 1] != "\n":
+            yield "\n"
+        position = found.start()

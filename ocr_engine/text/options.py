@@ -1,0 +1,40 @@
+"""The `text:` options, applied to one block of clean markdown; with the defaults it comes back unchanged."""
+
+from ocr_engine.config import TextConfig
+from ocr_engine.text.clean import Kind, pieces
+from ocr_engine.text.notation import dollar_math, repair_list
+from ocr_engine.text.table_rows import to_pipes
+
+RUNNING_LABELS = frozenset({"header", "footer", "page_header", "page_footer", "page_number"})
+"""What a page repeats of its document around its own text."""
+_AS_IT_IS = TextConfig()
+
+
+def restyle(text: str, options: TextConfig) -> str:
+    """Clean `text` of a block with its tables, formulas and lists written as asked; code is left alone."""
+    if options == _AS_IT_IS:
+        return text
+    return "".join(_restyle_piece(kind, piece, options) for kind, piece in pieces(text))
+
+
+def _restyle_piece(kind: Kind, piece: str, options: TextConfig) -> str:
+    if kind is Kind.CODE:
+        return piece
+    pipes = to_pipes(piece) if kind is Kind.TABLE and options.tables == "markdown" else None
+    is_html = kind is Kind.TABLE and pipes is None
+    piece = pipes or piece
+    if options.list_repair and kind is Kind.PROSE:
+        piece = repair_list(piece)
+    return dollar_math(piece, markdown=not is_html) if options.math_delimiters == "dollar" else piece
+
+
+def dropped(label: str, options: TextConfig) -> bool:
+    """Whether a block of this label is left out."""
+    return options.headers_footers == "drop" and label in RUNNING_LABELS
+
+
+def needs_blank_lines(body: str, options: TextConfig) -> tuple[bool, bool]:
+    """Whether a pipe table starts or ends `body`: without a blank line, text beside it becomes a row."""
+    if options.tables != "markdown":
+        return False, False
+    return body.startswith("| "), body.rpartition("\n")[2].startswith("| ")
