@@ -219,7 +219,8 @@ def test_text_options_rewrite_stored_text_and_join_pages(
     assert run(*sets) == ExitCode.OK
     pipes = "| Kind | Count |\n| --- | --- |\n| Maps | 3 |\n| Plans | 4 |"
     assert merged.read_text() == (
-        f"<!-- page 1 -->\n\nA $x$\n\n{pipes}\n\n<!-- page 2 -->\n\nThe end goes on here.\n\n<!-- page 3 -->\n"
+        f"<!-- page 1 -->\n\nA $x$\n\n{pipes}\n\n"
+        "<!-- page 2 -->\n\nThe end goes on here.\n\n<!-- page 3 -->\n"
     )
     assert "on here" in (tmp_path / "out/a/pages/0003.md").read_text()
     assert "head" in (tmp_path / "out/a/pages.jsonl").read_text()
