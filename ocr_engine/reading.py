@@ -29,7 +29,7 @@ class PageReader:
     """Reads pages with one config, one pool of renderers and one engine, any number at a time."""
 
     def __init__(self, config: Config, pool: RenderPool, engine: Engine, family: str) -> None:
-        """`family` is the engine's model family. The engine is started with the first page; the caller stops it.
+        """`family` is the engine's model family. The first page starts the engine; the caller stops it.
 
         Raises UsageError where the family has no such mode.
         """
