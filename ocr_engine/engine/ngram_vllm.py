@@ -3,7 +3,6 @@
 Size, window and whitelist come with each request in `SamplingParams.extra_args` (`guard_args`).
 """
 
-from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,17 +10,8 @@ import torch
 from vllm import SamplingParams
 from vllm.v1.sample.logits_processor import BatchUpdate, LogitsProcessor, MoveDirectionality
 
+from ocr_engine.engine.guard_args import SIZE, WHITELIST, WINDOW, check_guard_args
 from ocr_engine.engine.ngram import NgramIndex
-
-_SIZE, _WINDOW, _WHITELIST = "ngram_size", "ngram_window", "ngram_whitelist"
-_MAX_WINDOW = 1 << 16
-
-
-def guard_args(size: int, window: int, whitelist: Collection[int]) -> dict[str, Any]:
-    """`extra_args` that switch the guard on for a request; size 0 gives none."""
-    if size == 0:
-        return {}
-    return {_SIZE: size, _WINDOW: window, _WHITELIST: sorted(whitelist)}
 
 
 @dataclass(slots=True)
@@ -48,12 +38,8 @@ class NgramGuard(LogitsProcessor):
 
     @classmethod
     def validate_params(cls, sampling_params: SamplingParams) -> None:
-        """Raises ValueError for sizes that are no positive integers, before the request enters the batch."""
-        args = sampling_params.extra_args or {}
-        for name in (_SIZE, _WINDOW):
-            value = args.get(name, 1)
-            if not isinstance(value, int) or not 1 <= value <= _MAX_WINDOW:
-                raise ValueError(f"{name}: expected an integer from 1 to {_MAX_WINDOW}, got {value!r}")
+        """Raises ValueError for settings that are none, before the request enters the batch."""
+        check_guard_args(sampling_params.extra_args)
 
     def is_argmax_invariant(self) -> bool:
         """False: with True, vLLM skips the guard under greedy sampling."""
@@ -68,8 +54,8 @@ class NgramGuard(LogitsProcessor):
         for place, params, _, output_ids in batch_update.added:
             self._requests.pop(place, None)
             args = params.extra_args or {}
-            if _SIZE in args:
-                index = NgramIndex(args[_SIZE], args[_WINDOW], args[_WHITELIST])
+            if SIZE in args:
+                index = NgramIndex(args[SIZE], args[WINDOW], args[WHITELIST])
                 self._requests[place] = _Guarded(index, output_ids)
         for source, target, direction in batch_update.moved:
             self._move(source, target, swap=direction is MoveDirectionality.SWAP)

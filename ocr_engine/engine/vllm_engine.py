@@ -16,10 +16,17 @@ from ocr_engine.config import EngineConfig
 from ocr_engine.engine import vllm_process
 from ocr_engine.engine.base import EngineInfo, OnText, vision_tokens
 from ocr_engine.engine.checkpoint import Checkpoint, cuda_gpu_visible, resolve
+from ocr_engine.engine.guard_args import guard_args
 from ocr_engine.engine.prompts import PromptEncoder
 from ocr_engine.engine.sizes import EngineSizes, choose_sizes
 from ocr_engine.errors import EngineError, RequestError
 from ocr_engine.records import FinishReason, Generation, GenerationRequest, PageViews
+
+_GUARDS = {
+    "gpu": "ocr_engine.engine.ngram_vllm_v2:DeviceNgramGuard",
+    "cpu": "ocr_engine.engine.ngram_vllm:NgramGuard",
+}
+"""The n-gram guard for the runner vLLM has for each: the V2 runner on a GPU, the V1 runner on a CPU."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +147,7 @@ class VllmEngine:
             "enforce_eager": self._config.enforce_eager or not plan.gpu,
             "limit_mm_per_prompt": {"image": 1},
             "enable_mm_embeds": True,
-            "logits_processors": ["ocr_engine.engine.ngram_vllm:NgramGuard"],
+            "logits_processors": [_GUARDS["gpu" if plan.gpu else "cpu"]],
             "generation_config": "vllm",
             "seed": 0,
             "disable_log_stats": True,
@@ -182,8 +189,6 @@ class VllmEngine:
     def _sampling(self, request: GenerationRequest, prompt_tokens: int, *, streamed: bool) -> Any:
         from vllm import SamplingParams
         from vllm.sampling_params import RequestOutputKind
-
-        from ocr_engine.engine.ngram_vllm import guard_args
 
         assert self._prompts is not None
         room = self._planned().sizes.max_model_len - prompt_tokens

@@ -45,8 +45,8 @@ def set_environment(folder: Path, threads: int, *, gpu: bool) -> Path:
         "VLLM_LOGGING_CONFIG_PATH": str(logging_config),
         "VLLM_CONFIGURE_LOGGING": "1",
         "VLLM_WORKER_MULTIPROC_METHOD": "spawn",
-        # `NgramGuard` is written for the V1 runner; the V2 runner refuses it.
-        "VLLM_USE_V2_MODEL_RUNNER": "0",
+        # Each guard is written for one runner; the other refuses it.
+        "VLLM_USE_V2_MODEL_RUNNER": "1" if gpu else "0",
     }
     defaults = {"VLLM_NO_USAGE_STATS": "1", "TOKENIZERS_PARALLELISM": "false"}
     if not gpu:

@@ -9,7 +9,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ocr_engine.model.encoder_config import MLP_RATIO, ClipConfig, SamConfig
-from ocr_engine.model.positions import biased_attention, relative_positions, resize_positions
+from ocr_engine.model.positions import (
+    biased_attention,
+    relative_positions,
+    resize_positions,
+    resize_relative,
+)
 
 UNUSED_WEIGHTS = ("embeddings.patch_embedding.weight", "embeddings.position_ids")
 """Names in official checkpoints, below `vision_model.`, that no forward pass reads."""
@@ -135,9 +140,13 @@ class _SamBlock(nn.Module):
         self.mlp = _Mlp("lin1", "lin2", config.width, MLP_RATIO * config.width)
 
     def forward(self, x: Tensor) -> Tensor:
-        attend = self._windowed if self.window else self.attn
-        x = x + attend(self.norm1(x))
+        x = x + self._attend(self.norm1(x))
         return x + self.mlp(self.norm2(x))
+
+    def _attend(self, x: Tensor) -> Tensor:
+        if x.is_cuda:
+            return self.attn.fused(x, self.window or x.shape[1])
+        return self._windowed(x) if self.window else self.attn(x)
 
     def _windowed(self, x: Tensor) -> Tensor:
         # Zero padding to whole windows takes part in attention, as in the official code.
@@ -171,6 +180,13 @@ class _SamAttention(nn.Module):
         bias_w = torch.einsum("bnhwc,wkc->bnhwk", grid, relative_positions(self.rel_pos_w, width))
         x = biased_attention(query, key, value, bias_h.flatten(2, 3), bias_w.flatten(2, 3))
         return self.proj(x.transpose(1, 2).reshape(count, height, width, channels))
+
+    def fused(self, x: Tensor, side: int) -> Tensor:
+        """The same in windows of `side` cells without cutting them, on a GPU."""
+        from ocr_engine.model.relative_attention import attend_grid
+
+        rows, columns = resize_relative(self.rel_pos_h, side), resize_relative(self.rel_pos_w, side)
+        return self.proj(attend_grid(self.qkv(x), self.qkv.bias, rows, columns, self.heads, side))
 
 
 class _Mlp(nn.Module):

@@ -10,8 +10,9 @@ import torch
 from vllm import SamplingParams
 from vllm.v1.sample.logits_processor import BatchUpdate, LogitsProcessors, MoveDirectionality
 
+from ocr_engine.engine.guard_args import guard_args
 from ocr_engine.engine.ngram import banned_tokens
-from ocr_engine.engine.ngram_vllm import NgramGuard, guard_args
+from ocr_engine.engine.ngram_vllm import NgramGuard
 
 VOCABULARY = 5
 ONE_WAY, SWAP = MoveDirectionality.UNIDIRECTIONAL, MoveDirectionality.SWAP

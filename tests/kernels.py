@@ -1,0 +1,26 @@
+"""Runs a module's checks of Triton kernels on the CPU, in Triton's interpreter: slow, exact, without a GPU.
+
+In a process of its own, because Triton reads the switch once, when it is first imported.
+"""
+
+import importlib.util
+import os
+import subprocess
+import sys
+
+import pytest
+
+
+def run_interpreted(module: str) -> None:
+    """Call `module`'s `checks()` under the interpreter; skips where Triton is not installed."""
+    if importlib.util.find_spec("triton") is None:
+        pytest.skip("needs triton")
+    code = f"from {module} import checks\nchecks()"
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | {"TRITON_INTERPRET": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr[-3000:]
