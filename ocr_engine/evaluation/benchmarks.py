@@ -1,19 +1,20 @@
 """Each benchmark behind one signature: a `Request` in, a `Report` out; no printing, no arguments."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
-from ocr_engine.evaluation import fox, fox_report
+from ocr_engine.evaluation import fox, fox_report, sampling
 from ocr_engine.evaluation.olmocr_bench import evaluate as tests
 from ocr_engine.evaluation.olmocr_bench import summary as test_report
 from ocr_engine.evaluation.omnidocbench import official, summary
 from ocr_engine.evaluation.omnidocbench.evaluate import Evaluation, evaluate
 from ocr_engine.evaluation.omnidocbench.matching import MatchOptions
 from ocr_engine.evaluation.omnidocbench.protocol import MatchMethod, protocol
-from ocr_engine.evaluation.plots import Axes, Series, draw
 from ocr_engine.evaluation.report import Report
 from ocr_engine.evaluation.request import Request, Run
+from ocr_engine.evaluation.sweep import Score, with_sweep
 
 
 def omnidocbench(request: Request) -> Report:
@@ -28,7 +29,11 @@ def omnidocbench(request: Request) -> Report:
     labelled = [(run.label, e, _cdm(request, e)) for run, e in scored]
     found = {label: summary.details(e, cdm, samples=request.samples) for label, e, cdm in labelled}
     report = summary.report(labelled, _flat(found))
-    return Report(report.title, report.tables, report.details, report.notes, _sweep_plots(scored))
+    score = Score(
+        "1 - text edit distance", {run.label: 1 - e.scores.text_block.page_average for run, e in scored}
+    )
+    first = scored[0][1]
+    return with_sweep(_of_sample(report, first.pages, first.pages_in_all), score, request.runs)
 
 
 def _flat(found: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
@@ -43,6 +48,8 @@ def _evaluate(run: Run, options: MatchOptions, request: Request) -> Evaluation:
         run.predictions,
         options,
         page_filter=dict(request.page_filter),
+        limit=request.limit,
+        cache=run.cache,
         workers=request.workers,
         quiet=request.quiet,
     )
@@ -54,42 +61,58 @@ def _cdm(request: Request, evaluation: Evaluation) -> float | None:
     return summary.load_cdm(request.cdm, evaluation.scores.display_formula)
 
 
-def _sweep_plots(scored: Sequence[tuple[Run, Evaluation]]) -> dict[str, bytes]:
-    """Text score against what each run cost, for runs that know their cost."""
-    costs: list[tuple[str, str, list[float | None]]] = [
-        ("vision tokens", "vision tokens a page", [run.vision_tokens for run, _ in scored]),
-        ("speed", "pages a second", [run.pages_per_s for run, _ in scored]),
-    ]
-    plots: dict[str, bytes] = {}
-    for name, label, values in costs:
-        known = [(x, *pair) for x, pair in zip(values, scored, strict=True) if x is not None]
-        if known:
-            title = f"Text score against {name}"
-            y = [1 - evaluation.scores.text_block.page_average for _, _, evaluation in known]
-            series = Series("runs", [x for x, _, _ in known], y, [run.label for _, run, _ in known])
-            plots[title] = draw(Axes(title, label, "1 - text edit distance", line=False), [series])
-    return plots
+def _of_sample(report: Report, pages: int, pages_in_all: int) -> Report:
+    """`report` saying so where it is of a sample: in its title, its notes and its JSON."""
+    if pages >= pages_in_all:
+        return report
+    return replace(
+        report,
+        title=f"{report.title}: sample of {pages:,} of {pages_in_all:,} pages",
+        details={**report.details, "sample": {"pages": pages, "pages_in_all": pages_in_all}},
+        notes=[sampling.note(pages, pages_in_all), *report.notes],
+    )
 
 
 def fox_pages(request: Request) -> Report:
     """Fox page OCR. `--vision-tokens` holds for runs that do not bring their own number."""
-    pages = fox.load(request.ground_truth)
+    every = fox.load(request.ground_truth)
+    pages = sampling.sampled(every, request.limit)
     count = fox.token_counter(request.tokenizer) if request.tokenizer else None
-    default = fox_report.vision_tokens(request.vision_tokens)
+    options: dict[str, Any] = {"workers": request.workers, "quiet": request.quiet}
     runs = []
     for run in request.runs:
-        scores = fox.evaluate(pages, run.predictions, count, workers=request.workers, quiet=request.quiet)
-        tokens = default if run.vision_tokens is None else round(run.vision_tokens)
-        runs.append((run.label, scores, tokens))
-    return fox_report.report(runs)
+        scores = fox.evaluate(pages, run.predictions, count, cache=run.cache, **options)
+        runs.append((run.label, scores, _fox_vision_tokens(run, request)))
+    report = fox_report.report(runs)
+    precisions = {label: fox.average([s.official for s in scores]).precision for label, scores, _ in runs}
+    score = Score("precision (Fox)", precisions)
+    return with_sweep(_of_sample(report, len(pages), len(every)), score, request.runs)
+
+
+def _fox_vision_tokens(run: Run, request: Request) -> int | None:
+    """As the paper counts, where it does; else what the engine's records say, else the option."""
+    made = run.made
+    if made is None:
+        return fox_report.vision_tokens(request.vision_tokens)
+    if made.paper_vision_tokens is not None or made.vision_tokens is None:
+        return made.paper_vision_tokens
+    return round(made.vision_tokens)
 
 
 def olmocr(request: Request) -> Report:
-    """olmOCR-bench: unit tests of page facts."""
-    cases = tests.load(request.ground_truth)
-    options: dict[str, Any] = {"force": request.force, "workers": request.workers, "quiet": request.quiet}
-    results = [(run.label, tests.evaluate(cases, run.predictions, **options)) for run in request.runs]
-    return test_report.report(results)
+    """olmOCR-bench: unit tests of page facts. Pages that the engine could not read fail their tests."""
+    every = tests.load(request.ground_truth)
+    cases = tests.sampled_cases(every, request.limit)
+    options: dict[str, Any] = {"workers": request.workers, "quiet": request.quiet}
+    results = []
+    for run in request.runs:
+        force = request.force or run.made is not None
+        found = tests.evaluate(cases, run.predictions, force=force, cache=run.cache, **options)
+        results.append((run.label, found))
+    report = test_report.report(results)
+    score = Score("pass rate", {label: tests.rates(found).overall for label, found in results})
+    sample = _of_sample(report, tests.count_pages(cases), tests.count_pages(every))
+    return with_sweep(sample, score, request.runs)
 
 
 BENCHMARKS: Mapping[str, Callable[[Request], Report]] = MappingProxyType(

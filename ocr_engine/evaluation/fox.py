@@ -17,7 +17,7 @@ from ocr_engine.errors import InputError, UsageError
 from ocr_engine.evaluation.meteor import MeteorMode, available_mode, meteor
 from ocr_engine.evaluation.metrics import bootstrap_interval, edit_ratio, mean
 from ocr_engine.evaluation.predictions import loops, read_all
-from ocr_engine.evaluation.workers import map_items
+from ocr_engine.evaluation.score_cache import map_cached
 
 _CHINESE = re.compile(r"[\u4e00-\u9fa5]")
 BINS = tuple((low, low + 100) for low in range(600, 1300, 100))
@@ -120,6 +120,7 @@ def evaluate(
     predictions: Path,
     count_tokens: Callable[[str], int] | None = None,
     *,
+    cache: Path | None = None,
     workers: int | None = None,
     quiet: bool = False,
 ) -> list[PageScore]:
@@ -130,7 +131,8 @@ def evaluate(
         _Task(page.text, prediction.markdown or "", mode)
         for page, prediction in zip(pages, found, strict=True)
     ]
-    outcomes = map_items(_measure, tasks, workers=workers, label="scoring", quiet=quiet)
+    kind = tuple[Measures, Measures, float]
+    outcomes = map_cached(_measure, tasks, cache, kind, workers=workers, label="scoring", quiet=quiet)
     scores = []
     for page, prediction, task, outcome in zip(pages, found, tasks, outcomes, strict=True):
         if outcome.result is None:

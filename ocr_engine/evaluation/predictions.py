@@ -15,6 +15,7 @@ from ocr_engine.log import printable
 MAX_BYTES = 16 << 20
 """A larger file is no prediction of one page; reading it is refused."""
 MAX_TAIL_REPEATS = 30
+RAW_SUFFIX = "_det.md"
 _WORD = re.compile(r"\S+")
 
 
@@ -38,9 +39,15 @@ def read_all(folder: Path, image_names: Iterable[str]) -> list[Prediction]:
     return found
 
 
-def unused(folder: Path, predictions: Iterable[Prediction]) -> list[str]:
-    """Names of markdown files in `folder` that belong to no page."""
+def unused(folder: Path, predictions: Iterable[Prediction], known: Iterable[str] = ()) -> list[str]:
+    """Names of markdown files in `folder` that belong to no page.
+
+    Files of `known` images belong to one, scored or not, and so does the raw `X_det.md` that the official
+    script writes beside `X.md`.
+    """
     used = {prediction.path.name for prediction in predictions if prediction.path}
+    used |= {file for name in known for file in file_names(name)}
+    used |= {f"{name.removesuffix('.md')}{RAW_SUFFIX}" for name in used}
     return sorted({path.name for path in markdown_files(folder)} - used)
 
 

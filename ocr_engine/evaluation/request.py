@@ -11,14 +11,34 @@ BENCHMARK_NAMES = ("omnidocbench", "fox", "olmocr-bench")
 
 
 @dataclass(frozen=True, slots=True)
+class Made:
+    """How the engine made a folder of predictions; token counts are means over the pages that were read."""
+
+    model: str
+    mode: str
+    prompt: str
+    pages: int
+    """Pages asked for; `statuses` sums up to it."""
+    statuses: Mapping[str, int] = field(default_factory=dict)
+    """Pages by their status in the journal; `no input` counts those without a file to read."""
+    vision_tokens: float | None = None
+    """As the model gets them, newlines and separator included."""
+    paper_vision_tokens: int | None = None
+    """As DeepSeek-OCR's paper counts them (small: 100); None for modes with tiles."""
+    text_tokens: float | None = None
+    pages_per_s: float | None = None
+    """Over all sessions of this run, the engine's start left out."""
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
-    """One folder of predictions. The numbers are known only to whoever made them, and only plotted."""
+    """One folder of predictions, with what is known of its making."""
 
     label: str
     predictions: Path
-    vision_tokens: float | None = None
-    """Mean per page."""
-    pages_per_s: float | None = None
+    made: Made | None = None
+    cache: Path | None = None
+    """File that keeps the scores of pages, so that unchanged ones are not scored again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +51,8 @@ class Request:
     match_method: str = "quick_match"
     match_timeout_s: float | None = None
     page_filter: Mapping[str, str] = field(default_factory=dict)
+    limit: int | None = None
+    """Score a sample of so many pages, evenly spread over the ground truth; None is all."""
     cdm: Path | None = None
     official_dir: Path | None = None
     tokenizer: str | None = None

@@ -10,7 +10,8 @@ from ocr_engine.evaluation.metrics import bootstrap_interval, mean
 from ocr_engine.evaluation.olmocr_bench.cases import Case, baseline, parse
 from ocr_engine.evaluation.olmocr_bench.rules import Verdict, run
 from ocr_engine.evaluation.predictions import read_markdown
-from ocr_engine.evaluation.workers import map_items
+from ocr_engine.evaluation.sampling import sampled
+from ocr_engine.evaluation.score_cache import map_cached
 from ocr_engine.log import logger
 
 BASELINE = "baseline"
@@ -68,6 +69,21 @@ def load(folder: Path) -> list[Grouped]:
     return [*cases, *(Grouped(baseline(pdf), BASELINE) for pdf in bare)]
 
 
+def sampled_cases(cases: Sequence[Grouped], limit: int | None) -> list[Grouped]:
+    """All tests of a sample of the pages."""
+    pages = set(sampled(list(dict.fromkeys(map(_page_of, cases))), limit))
+    return [grouped for grouped in cases if _page_of(grouped) in pages]
+
+
+def _page_of(grouped: Grouped) -> tuple[str, int]:
+    return grouped.case.pdf, grouped.case.page
+
+
+def count_pages(cases: Sequence[Grouped]) -> int:
+    """Different pages among the tests."""
+    return len(set(map(_page_of, cases)))
+
+
 def _pdfs(folder: Path, cases: Sequence[Grouped]) -> list[str]:
     """PDFs in `pdfs/`, or those the tests name where the folder was not downloaded."""
     named = {grouped.case.pdf for grouped in cases}
@@ -94,6 +110,7 @@ def evaluate(
     predictions: Path,
     *,
     force: bool = False,
+    cache: Path | None = None,
     workers: int | None = None,
     quiet: bool = False,
 ) -> list[CaseResult]:
@@ -106,14 +123,16 @@ def evaluate(
     repeats = {key: _repeats(predictions, *key) for key in {(g.case.pdf, g.case.page) for g in cases}}
     missing = sorted(f"{pdf} page {page}" for (pdf, page), found in repeats.items() if not found)
     if len(missing) == len(repeats):
-        raise InputError(f"{predictions}: no prediction is named like {_name(cases[0].case)}")
+        raise InputError(
+            f"{predictions}: no prediction is named like {file_name(cases[0].case.pdf, cases[0].case.page)}"
+        )
     if missing and not force:
         raise InputError(
             f"{predictions}: {len(missing)} pages have no prediction, {missing[0]} first; "
             "--force fails their tests"
         )
     tasks = [_Task(g.case, repeats[g.case.pdf, g.case.page]) for g in cases]
-    outcomes = map_items(_share, tasks, workers=workers, label="testing", quiet=quiet)
+    outcomes = map_cached(_share, tasks, cache, float, workers=workers, label="testing", quiet=quiet)
     for grouped, outcome in zip(cases, outcomes, strict=True):
         if outcome.error:
             logger.warning("test %s fails: it cannot be run (%s)", grouped.case.id, outcome.error)
@@ -138,8 +157,9 @@ def _share(task: _Task) -> float | None:
     return mean(verdict is Verdict.PASSED for verdict in verdicts)
 
 
-def _name(case: Case) -> str:
-    return f"{case.pdf.removesuffix('.pdf')}_pg{case.page}_repeat1.md"
+def file_name(pdf: str, page: int) -> str:
+    """Where a page's first prediction is looked for, below the folder of predictions."""
+    return f"{pdf.removesuffix('.pdf')}_pg{page}_repeat1.md"
 
 
 def _repeats(folder: Path, pdf: str, page: int) -> tuple[str, ...]:

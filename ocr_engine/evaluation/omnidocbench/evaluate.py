@@ -1,8 +1,10 @@
 """Ground truth and a folder of predictions to an `Evaluation`: the whole benchmark, without printing."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from ocr_engine.errors import InputError
 from ocr_engine.evaluation import predictions as files
@@ -19,7 +21,8 @@ from ocr_engine.evaluation.omnidocbench.scoring import (
 )
 from ocr_engine.evaluation.omnidocbench.teds import teds
 from ocr_engine.evaluation.predictions import Prediction
-from ocr_engine.evaluation.workers import map_items
+from ocr_engine.evaluation.sampling import sampled
+from ocr_engine.evaluation.score_cache import map_cached
 from ocr_engine.log import logger, printable
 
 ELEMENTS = ("text_block", "display_formula", "table", "reading_order")
@@ -54,6 +57,9 @@ class Evaluation:
     looping: tuple[str, ...]
     cut_in_table: tuple[str, ...]
     unused_files: tuple[str, ...]
+    named_twice: tuple[str, ...] = ()
+    pages_in_all: int = 0
+    """More than `pages` where only a sample was scored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +86,8 @@ def evaluate(
     options: MatchOptions,
     *,
     page_filter: dict[str, str] | None = None,
+    limit: int | None = None,
+    cache: Path | None = None,
     workers: int | None = None,
     page_timeout_s: float | None = 600.0,
     quiet: bool = False,
@@ -89,12 +97,12 @@ def evaluate(
     Raises UsageError (no such folder) and InputError (unreadable ground truth, no prediction at all).
     `page_timeout_s` bounds a page in worker processes; a page that hits it is reported as failed.
     """
-    pages = ground_truth.load(ground_truth_file, page_filter)
+    every = ground_truth.load(ground_truth_file, page_filter)
+    pages = sampled(every, limit)
     found = files.read_all(predictions_folder, [page.image_name for page in pages])
     tasks = [_Task(page, p.markdown or "", options) for page, p in zip(pages, found, strict=True)]
-    outcomes = map_items(
-        _score_page, tasks, workers=workers, timeout_s=page_timeout_s, label="scoring", quiet=quiet
-    )
+    limits: dict[str, Any] = {"workers": workers, "timeout_s": page_timeout_s, "quiet": quiet}
+    outcomes = map_cached(_score_page, tasks, cache, _PageSamples, label="scoring", **limits)
     samples = [outcome.result for outcome in outcomes]
     failed = [(p.name, outcome.error) for p, outcome in zip(found, outcomes, strict=True) if outcome.error]
     unreadable = [(p.name, p.problem) for p in found if p.path and p.markdown is None]
@@ -115,7 +123,9 @@ def evaluate(
         timed_out=tuple(p.name for p, s in zip(found, samples, strict=True) if s and s.timed_out),
         looping=tuple(p.name for p in found if files.loops(p.markdown or "")),
         cut_in_table=tuple(p.name for p in found if files.is_cut_in_table(p.markdown or "")),
-        unused_files=tuple(files.unused(predictions_folder, found)),
+        unused_files=tuple(files.unused(predictions_folder, found, [page.image_name for page in every])),
+        named_twice=tuple(name for name, times in Counter(p.image_name for p in pages).items() if times > 1),
+        pages_in_all=len(every),
     )
     _warn(evaluation, found)
     return evaluation
@@ -182,6 +192,8 @@ def _warn(evaluation: Evaluation, predictions: Sequence[Prediction]) -> None:
         "have no prediction file and are left out, as upstream does": evaluation.missing,
         "have an empty prediction": evaluation.empty,
         "could not be scored": [name for name, _ in evaluation.failed],
+        "have an image name that stands more than once in the ground truth: all of these are scored with one "
+        "prediction, and as one page": evaluation.named_twice,
         "hit the match time limit: their scores depend on this machine's speed": evaluation.timed_out,
     }
     for what, names in counted.items():

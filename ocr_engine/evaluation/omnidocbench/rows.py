@@ -33,6 +33,8 @@ class Row:
     pred_position: int | None
     gt_attributes: tuple[Mapping[str, Any], ...]
     edit: float
+    is_blanked: bool = False
+    """Its prediction was taken away after matching (a LaTeX table in v1.5)."""
 
     @property
     def compared(self) -> tuple[str, str]:
@@ -40,11 +42,11 @@ class Row:
         return self.norm_gt or self.gt, self.norm_pred or self.pred
 
     def official(self) -> dict[str, Any]:
-        """Upstream's keys; it writes [""] where there is nothing."""
+        """Upstream's keys; it writes [""] where there is nothing, and "" where something was taken away."""
         return {
             "gt_idx": list(self.gt_indices) or [""],
             "gt": self.gt,
-            "pred_idx": list(self.pred_indices) or [""],
+            "pred_idx": "" if self.is_blanked else list(self.pred_indices) or [""],
             "pred": self.pred,
             "edit": self.edit,
             "gt_position": [order or "" for order in self.gt_orders] or [""],

@@ -97,4 +97,4 @@ def _with_norms(row: Row, *, html: bool = False) -> Row:
 
 
 def _unpredicted(row: Row) -> Row:
-    return replace(row, pred_indices=(), pred="", pred_kind="", pred_position=None, edit=1.0)
+    return replace(row, pred_indices=(), pred="", pred_kind="", pred_position=None, edit=1.0, is_blanked=True)
