@@ -1,6 +1,6 @@
-"""Score predictions on OmniDocBench, Fox or olmOCR-bench. See --help."""
+"""Score the engine or predictions on OmniDocBench, Fox or olmOCR-bench. See --help."""
 
-from ocr_engine.evaluation.cli import main
+from ocr_engine.benchmark_cli import main
 
 if __name__ == "__main__":
     raise SystemExit(main())

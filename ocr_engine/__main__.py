@@ -20,7 +20,7 @@ class Subcommand:
 SUBCOMMANDS = {
     "pdf": Subcommand("ocr_engine.cli", "batch_pdf", "PDFs to markdown; the same as batch_pdf.py"),
     "images": Subcommand("ocr_engine.cli", "batch_images", "images to markdown; the same as batch_images.py"),
-    "eval": Subcommand("ocr_engine.evaluation.cli", "main", "score predictions; the same as eval_batch.py"),
+    "eval": Subcommand("ocr_engine.benchmark_cli", "main", "score the engine or predictions: eval_batch.py"),
     "doctor": Subcommand("ocr_engine.doctor", "main", "check this machine and say what to fix"),
 }
 

@@ -16,8 +16,9 @@ LAYERS = (
     ("pages", "engine", "model", "text", "outputs", "evaluation"),
     ("stages", "resume"),
     ("reading",),
-    ("pipeline", "finish"),
-    ("cli", "machine"),
+    ("pipeline", "finish", "benchmark_inputs"),
+    ("benchmark_run",),
+    ("cli", "machine", "benchmark_cli"),
     ("doctor",),
     ("__main__",),
 )

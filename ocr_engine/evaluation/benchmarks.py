@@ -1,5 +1,6 @@
 """Each benchmark behind one signature: a `Request` in, a `Report` out; no printing, no arguments."""
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
@@ -12,7 +13,7 @@ from ocr_engine.evaluation.omnidocbench import official, summary
 from ocr_engine.evaluation.omnidocbench.evaluate import Evaluation, evaluate
 from ocr_engine.evaluation.omnidocbench.matching import MatchOptions
 from ocr_engine.evaluation.omnidocbench.protocol import MatchMethod, protocol
-from ocr_engine.evaluation.report import Report
+from ocr_engine.evaluation.report import Report, write_text
 from ocr_engine.evaluation.request import Request, Run
 from ocr_engine.evaluation.sweep import Score, with_sweep
 
@@ -83,6 +84,9 @@ def fox_pages(request: Request) -> Report:
     for run in request.runs:
         scores = fox.evaluate(pages, run.predictions, count, cache=run.cache, **options)
         runs.append((run.label, scores, _fox_vision_tokens(run, request)))
+        if request.official_dir is not None:
+            rows = json.dumps(fox.script_rows(pages, run.predictions), ensure_ascii=False, indent=1)
+            write_text(request.official_dir / f"{run.label}_fox.json", rows)
     report = fox_report.report(runs)
     precisions = {label: fox.average([s.official for s in scores]).precision for label, scores, _ in runs}
     score = Score("precision (Fox)", precisions)

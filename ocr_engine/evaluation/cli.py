@@ -1,48 +1,23 @@
-"""Arguments of `eval_batch.py` for predictions that exist: benchmarks run, reports written, exit code out."""
+"""The part of `eval_batch.py` that scores: its arguments, a `Request` from them, tables and files out."""
 
 import argparse
-import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from ocr_engine import log
-from ocr_engine.errors import ExitCode, OcrError, UsageError
+from ocr_engine.errors import UsageError
+from ocr_engine.evaluation import made_file
 from ocr_engine.evaluation import report as reports
 from ocr_engine.evaluation.report import Report
 from ocr_engine.evaluation.request import BENCHMARK_NAMES, Request, Run
 from ocr_engine.log import logger
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Score existing predictions; returns the exit code (0 scored, 2 arguments, 3 nothing to score)."""
-    args = parser().parse_args(argv)
-    log.set_up(logging.ERROR if args.quiet else logging.INFO)
-    try:
-        run(args, request(args))
-    except OcrError as error:
-        sys.stderr.write(f"eval_batch.py: {error}\n")
-        return int(error.exit_code)
-    except KeyboardInterrupt:
-        sys.stderr.write("eval_batch.py: stopped\n")
-        return int(ExitCode.INTERRUPTED)
-    return int(ExitCode.OK)
-
-
-def parser() -> argparse.ArgumentParser:
+def add_arguments(made: argparse.ArgumentParser) -> None:
     """Options of scoring alone; an entry that also makes predictions adds its own."""
-    made = argparse.ArgumentParser(
-        prog="eval_batch.py",
-        description="Score predictions with the official protocols of OmniDocBench, Fox and olmOCR-bench.",
-        epilog="Example: python eval_batch.py --benchmark omnidocbench --version 1.5 --ground-truth GT.json\n"
-        "         --predictions out/gundam out/base --json scores.json --html scores.html\n"
-        "Exit codes: 0 scored, 2 arguments, 3 nothing to score, 130 interrupted.",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
     _add_inputs(made)
     _add_outputs(made)
     _add_options(made)
-    return made
 
 
 def _add_inputs(made: argparse.ArgumentParser) -> None:
@@ -58,25 +33,28 @@ def _add_inputs(made: argparse.ArgumentParser) -> None:
     )
     add(
         "--predictions",
-        required=True,
+        default=[],
         nargs="+",
         metavar="[LABEL=]DIR",
         help="folders of markdown, one file a page; several are compared in one table",
     )
+    add("--filter", action="append", default=[], metavar="KEY=VALUE", help="only pages with this attribute")
+    add("--limit", type=int, metavar="N", help="try out: a sample of N pages, evenly spread")
 
 
 def _add_outputs(made: argparse.ArgumentParser) -> None:
     add = made.add_argument_group("what is written (the summary goes to stdout)").add_argument
     add("--json", type=Path, metavar="FILE", help="all numbers, unrounded")
     add("--csv", type=Path, metavar="FILE", help="the tables, unrounded")
+    add("--markdown", type=Path, metavar="FILE", help="what goes to stdout, as a file")
     add("--html", type=Path, metavar="FILE", help="tables and plots on one page")
-    add("--plot", type=Path, metavar="FILE", help="the benchmark's plot as PNG")
+    add("--plot", type=Path, metavar="FILE", help="the plots as PNG: FILE.png, FILE-2.png, ...")
     add("--samples", action="store_true", help="put every compared pair into the JSON file")
     add(
         "--official-dir",
         type=Path,
         metavar="DIR",
-        help="OmniDocBench: result files as the official evaluator writes them, the CDM export included",
+        help="result files as the official scripts write them; OmniDocBench: the CDM export among them",
     )
 
 
@@ -90,7 +68,6 @@ def _add_options(made: argparse.ArgumentParser) -> None:
         help="OmniDocBench: plain matching for a page after this long (official: 30; default: never, "
         "because it makes scores depend on the machine)",
     )
-    add("--filter", action="append", default=[], metavar="KEY=VALUE", help="only pages with this attribute")
     add("--cdm", type=Path, metavar="FILE", help="formula scores from the official CDM tool")
     add("--tokenizer", metavar="PATH", help="Fox: the model's tokenizer, to bin pages by text tokens")
     add(
@@ -106,11 +83,9 @@ def _add_options(made: argparse.ArgumentParser) -> None:
 def request(args: argparse.Namespace) -> Request:
     """What the arguments ask for; UsageError where they contradict themselves."""
     runs = tuple(_run(text) for text in args.predictions)
-    labels = [run.label for run in runs]
-    if len(set(labels)) < len(labels):
-        raise UsageError("--predictions: two folders have the same name; label them: first=DIR second=DIR")
-    if args.cdm and len(runs) > 1:
-        raise UsageError("--cdm: its scores belong to one folder of predictions")
+    check_runs(runs, args)
+    if args.limit is not None and args.limit < 1:
+        raise UsageError("--limit: at least 1")
     if args.workers is not None and args.workers < 1:
         raise UsageError("--workers: at least 1")
     return Request(
@@ -120,6 +95,7 @@ def request(args: argparse.Namespace) -> Request:
         match_method=args.match_method,
         match_timeout_s=args.match_timeout,
         page_filter=dict(_pair(text, "--filter") for text in args.filter),
+        limit=args.limit,
         cdm=args.cdm,
         official_dir=args.official_dir,
         tokenizer=args.tokenizer,
@@ -131,11 +107,24 @@ def request(args: argparse.Namespace) -> Request:
     )
 
 
+def check_runs(runs: Sequence[Run], args: argparse.Namespace) -> None:
+    """UsageError where two runs could not be told apart, or CDM scores not be told whose they are."""
+    labels = [run.label for run in runs]
+    if len(set(labels)) < len(labels):
+        raise UsageError("--predictions: two folders have the same name; label them: first=DIR second=DIR")
+    if args.cdm and len(runs) > 1:
+        raise UsageError("--cdm: its scores belong to one folder of predictions")
+
+
 def _run(text: str) -> Run:
     if "=" in text and not Path(text).exists():
         label, folder = _pair(text, "--predictions")
-        return Run(label, Path(folder))
-    return Run(Path(text).resolve().name, Path(text))
+    else:
+        label, folder = "", text
+    path = Path(folder).resolve()
+    if made_file.is_run(path):
+        return made_file.run_of(label or path.parent.name, path.parent)
+    return Run(label or path.name, Path(folder))
 
 
 def _pair(text: str, option: str) -> tuple[str, str]:
@@ -151,7 +140,10 @@ def run(args: argparse.Namespace, wanted: Request) -> Report:
     from ocr_engine.evaluation.benchmarks import BENCHMARKS
 
     report = BENCHMARKS[args.benchmark](wanted)
-    sys.stdout.write(reports.to_markdown(report))
+    text = reports.to_markdown(report)
+    sys.stdout.write(text)
+    if args.markdown:
+        reports.write_text(args.markdown, text)
     if args.json:
         reports.write_json(args.json, report.details)
     if args.csv:

@@ -213,6 +213,20 @@ def average(scores: Sequence[Measures]) -> Measures:
     return Measures(*(mean(getattr(score, name) for score in scores) for name in Measures.__slots__))
 
 
+def script_rows(pages: Sequence[FoxPage], predictions: Path) -> list[dict[str, str]]:
+    """What Fox's own `eval_ocr_test.py` reads: pages, ground truth and the model's answers."""
+    found = read_all(predictions, [page.image_name for page in pages])
+    return [
+        {
+            "image": page.image_name,
+            "question": "OCR this image: ",
+            "label": page.text,
+            "answer": prediction.markdown or "",
+        }
+        for page, prediction in zip(pages, found, strict=True)
+    ]
+
+
 def in_bins(scores: Sequence[PageScore], vision_tokens: int | None) -> list[BinScore]:
     """DeepSeek-OCR's bins; pages outside 600 to 1300 tokens, or without a count, are in none."""
     found = []

@@ -1,7 +1,7 @@
-"""Which pages a benchmark scores, and the files their predictions belong in. Opens nothing but ground truth."""
+"""Which pages a benchmark scores, and where their predictions belong. Opens nothing but ground truth."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from types import MappingProxyType
@@ -36,20 +36,21 @@ def wanted_pages(benchmark: str, request: Request) -> list[WantedPage]:
 
 
 def _omnidocbench(request: Request) -> list[WantedPage]:
-    pages = sampled(ground_truth.load(request.ground_truth, request.page_filter), request.limit)
-    return _images([page.image_name for page in pages])
+    pages = ground_truth.load(request.ground_truth, request.page_filter)
+    return _images([page.image_name for page in pages], request.limit)
 
 
 def _fox(request: Request) -> list[WantedPage]:
-    return _images([page.image_name for page in sampled(fox.load(request.ground_truth), request.limit)])
+    return _images([page.image_name for page in fox.load(request.ground_truth)], request.limit)
 
 
-def _images(names: Iterable[str]) -> list[WantedPage]:
+def _images(names: Sequence[str], limit: int | None) -> list[WantedPage]:
     """Predictions as the evaluator finds them: `a.md`, or `a.jpg.md` where there is an `a.png` too."""
-    once = list(dict.fromkeys(names))
-    owners = Counter(file_names(name)[0] for name in once)
-    files = (file_names(name)[0 if owners[file_names(name)[0]] == 1 else -1] for name in once)
-    return [WantedPage(name, 1, file, _problem(name)) for name, file in zip(once, files, strict=True)]
+    owners = Counter(file_names(name)[0] for name in set(names))
+    return [
+        WantedPage(name, 1, file_names(name)[0 if owners[file_names(name)[0]] == 1 else -1], _problem(name))
+        for name in dict.fromkeys(sampled(names, limit))
+    ]
 
 
 def _olmocr(request: Request) -> list[WantedPage]:

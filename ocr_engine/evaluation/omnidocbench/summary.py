@@ -118,6 +118,7 @@ def _page_counts(evaluation: Evaluation) -> dict[str, Any]:
     lists: dict[str, Sequence[str]] = {
         "missing": evaluation.missing,
         "empty": evaluation.empty,
+        "named_twice": evaluation.named_twice,
         "failed": [name for name, _ in evaluation.failed],
         "match_timeout": evaluation.timed_out,
         "looping": evaluation.looping,

@@ -1,0 +1,179 @@
+"""`eval_batch.py`: predictions made by the engine, or given, or both; scored and compared in one command."""
+
+import argparse
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ocr_engine import config as config_module
+from ocr_engine import log
+from ocr_engine.errors import ExitCode, OcrError, UsageError
+from ocr_engine.evaluation import cli as scoring
+from ocr_engine.evaluation.request import Request, Run
+from ocr_engine.log import logger
+from ocr_engine.records import DocumentKind, PageStatus
+from ocr_engine.resume import Redo
+from ocr_engine.spec import MODES, PROMPTS
+
+if TYPE_CHECKING:
+    from ocr_engine.benchmark_run import BenchmarkRun
+    from ocr_engine.config import Config
+
+SCRIPT = "eval_batch.py"
+_UNREAD = (PageStatus.FAILED.value, PageStatus.SKIPPED.value, "no input")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Returns the exit code."""
+    args = parser().parse_args(argv)
+    log.set_up(logging.ERROR if args.quiet else logging.INFO)
+    try:
+        return int(_run(args))
+    except (OcrError, KeyboardInterrupt, asyncio.CancelledError, BaseExceptionGroup) as error:
+        return _exit_code(error)
+
+
+def _exit_code(error: BaseException) -> int:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    if isinstance(error, OcrError):
+        sys.stderr.write(f"{SCRIPT}: {error}\n")
+        return int(error.exit_code)
+    if isinstance(error, (KeyboardInterrupt, asyncio.CancelledError)):
+        sys.stderr.write(f"{SCRIPT}: stopped; the same command goes on from here\n")
+        return int(ExitCode.INTERRUPTED)
+    raise error
+
+
+def parser() -> argparse.ArgumentParser:
+    """All options."""
+    made = argparse.ArgumentParser(
+        prog=SCRIPT,
+        description="Score the engine, or predictions that exist, with the official protocols of "
+        "OmniDocBench, Fox and olmOCR-bench.",
+        epilog="Examples:\n"
+        "  python eval_batch.py --benchmark omnidocbench --ground-truth OmniDocBench.json \\\n"
+        "      --images images/ --mode tiny small base large gundam --html scores.html\n"
+        "  python eval_batch.py --benchmark fox --ground-truth en_page_ocr.json --predictions out/a b=out/b\n"
+        "Running again reads only pages that are missing. docs/benchmarks.md tells more.\n"
+        "Exit codes: 0 scored, 2 arguments or config, 3 nothing to read or score, 4 engine did not start,\n"
+        "5 scored, but some pages could not be read, 130 interrupted.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    scoring.add_arguments(made)
+    _add_engine_arguments(made)
+    return made
+
+
+def _add_engine_arguments(made: argparse.ArgumentParser) -> None:
+    add = made.add_argument_group("predictions made by the engine").add_argument
+    add("--images", type=Path, metavar="DIR", help="the page images (olmOCR-bench: the folder of PDFs)")
+    add("--mode", nargs="+", default=[], metavar="MODE", help=f"one or several: {', '.join(MODES)}")
+    add("--prompt", metavar="NAME", help=f"default: as the official script; {', '.join(PROMPTS)}")
+    add("--model", metavar="MODEL", help="engine.model: auto, nano, a folder or a hub id")
+    add("--output", type=Path, metavar="DIR", help="default: outputs/BENCHMARK; a folder a mode below it")
+    add(
+        "--retry",
+        metavar="STATUS,...",
+        help="read pages again that ended so: failed, truncated, looped, blank",
+    )
+    add("--config", type=Path, metavar="FILE", help="default: config.yaml here or beside the script")
+    add("--set", action="append", default=[], metavar="KEY=VALUE", help="any key of config.yaml")
+
+
+def _run(args: argparse.Namespace) -> ExitCode:
+    request = scoring.request(args)
+    if args.images is None and not request.runs:
+        raise UsageError("nothing to score: give --images for the engine to read, or --predictions")
+    if args.images is None:
+        scoring.run(args, request)
+        return ExitCode.OK
+    runs, request = _made_by_engine(args, request)
+    if runs is None:
+        raise KeyboardInterrupt
+    request = replace(request, runs=(*runs, *request.runs))
+    scoring.check_runs(request.runs, args)
+    scoring.run(args, request)
+    unread = sum(run.made.statuses.get(status, 0) for run in runs if run.made for status in _UNREAD)
+    return ExitCode.PAGES_FAILED if unread else ExitCode.OK
+
+
+def _made_by_engine(args: argparse.Namespace, request: Request) -> tuple[list[Run] | None, Request]:
+    """The finished runs (None where the user stopped them), and the request with the engine's defaults."""
+    # Not above: benchmarks load SciPy and lxml, which --help does not need.
+    from ocr_engine import benchmark_inputs, benchmark_run
+    from ocr_engine.engine.factory import create_engine
+    from ocr_engine.engine.shared import SharedEngine
+    from ocr_engine.evaluation.wanted import wanted_pages
+    from ocr_engine.pages.pool import RenderPool
+
+    root = (args.output or Path("outputs") / args.benchmark).expanduser()
+    configs = benchmark_run.load_configs(
+        args.benchmark, config_module.find_file(args.config), args.mode, _options(args)
+    )
+    pages = wanted_pages(args.benchmark, request)
+    kind = DocumentKind.PDF if args.benchmark == "olmocr-bench" else DocumentKind.IMAGE
+    inputs = benchmark_inputs.find_inputs(pages, args.images, kind)
+    benchmark_inputs.report_problems(inputs)
+    first = configs[0]
+    engine = SharedEngine(create_engine(first))
+    info = engine.identify()
+    logger.info(info.reason)
+    with RenderPool(first.render, first.input.password, first.input.max_document_pages) as pool:
+        run = benchmark_run.BenchmarkRun(args.benchmark, root, engine, info, pool, _redo(args), args.quiet)
+        runs = asyncio.run(_make(run, configs, pages, inputs))
+    if request.official_dir is None:
+        request = replace(request, official_dir=root / "official")
+    if request.tokenizer is None:
+        request = replace(request, tokenizer=_tokenizer(first))
+    return (None if run.stopping else runs), request
+
+
+async def _make(run: "BenchmarkRun", configs: "list[Config]", pages: Any, inputs: Any) -> list[Run]:
+    task = asyncio.ensure_future(run.make(configs, pages, inputs))
+    loop = asyncio.get_running_loop()
+
+    def on_signal() -> None:
+        if run.stopping:
+            task.cancel()
+            return
+        run.stop()
+        logger.warning("stopping: pages in flight are finished first; once more stops at once")
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, on_signal)
+    try:
+        return await task
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+        await run.engine.stop()
+
+
+def _options(args: argparse.Namespace) -> dict[str, Any]:
+    options: dict[str, Any] = dict(config_module.parse_override(text) for text in args.set)
+    given = {"prompt": args.prompt, "engine.model": args.model}
+    return options | {key: value for key, value in given.items() if value is not None}
+
+
+def _redo(args: argparse.Namespace) -> Redo:
+    names = [name.strip() for name in (args.retry or "").split(",") if name.strip()]
+    known = [status.value for status in PageStatus]
+    for name in names:
+        if name not in known:
+            raise UsageError(f"--retry {name}: unknown status (one of: {', '.join(known)})")
+    return Redo(statuses=frozenset(PageStatus(name) for name in names))
+
+
+def _tokenizer(config: "Config") -> str | None:
+    """The model's own, to count text tokens with; None where no model answers."""
+    from ocr_engine.engine.checkpoint import resolve
+
+    if config.engine.backend != "vllm":
+        return None
+    return str(resolve(config.engine.model).folder)

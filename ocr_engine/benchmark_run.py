@@ -1,0 +1,235 @@
+"""A benchmark's pages through the engine: their images or PDFs in, a folder of predictions for each mode out.
+
+OUT/<mode>/run/          pages, records and journal, as of every conversion: a stopped run goes on from here
+OUT/<mode>/predictions/  the markdown that is scored, named as the official scripts name it
+OUT/<mode>/made.json     tokens, statuses and speed        OUT/<mode>/speed.jsonl   what each session took
+"""
+
+import contextlib
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from ocr_engine import config as config_module
+from ocr_engine.benchmark_inputs import Inputs
+from ocr_engine.config import READ_KEYS, Config, fingerprint
+from ocr_engine.engine.base import EngineInfo
+from ocr_engine.engine.shared import SharedEngine
+from ocr_engine.evaluation import made_file
+from ocr_engine.evaluation.request import Made, Run
+from ocr_engine.evaluation.wanted import WantedPage
+from ocr_engine.log import logger
+from ocr_engine.outputs.files import OutputNames, lock_output, write_all_atomic
+from ocr_engine.outputs.journal import Journal
+from ocr_engine.outputs.jsonl import JsonLines
+from ocr_engine.outputs.writer import open_writer
+from ocr_engine.pages.pool import RenderPool
+from ocr_engine.pipeline import Conversion, Tools
+from ocr_engine.progress import Progress
+from ocr_engine.records import Document, JournalRow, PageStatus
+from ocr_engine.resume import Redo
+from ocr_engine.spec import MODES, OCR2, queries
+from ocr_engine.text.official import eval_md
+
+BENCHMARK_PROMPTS = {"omnidocbench": "markdown", "fox": "free", "olmocr-bench": "markdown"}
+"""`run_dpsk_ocr_eval_batch.py` asks for markdown; the paper's Fox runs ask for plain text."""
+PRESET: Mapping[str, Any] = {
+    "engine.ngram.size": 40,
+    "engine.ngram.window": 90,
+    "input.pages": "",
+    "input.max_pages": 0,
+    "output.layout": "tree",
+    "output.merge": False,
+    "output.figures": False,
+    "output.overlays": False,
+    "output.raw": True,
+}
+"""The guard against loops as in the official benchmark script, and only what scoring needs on disk."""
+NO_INPUT = "no input"
+_WITHOUT_TEXT = (PageStatus.FAILED, PageStatus.SKIPPED)
+
+
+def load_configs(
+    benchmark: str, file: Path | None, modes: Sequence[str], options: Mapping[str, Any]
+) -> list[Config]:
+    """One config a mode: the file's, then the benchmark's preset, then `options`. Raises UsageError."""
+    overrides = {**PRESET, "prompt": BENCHMARK_PROMPTS[benchmark], **options}
+    chosen: Iterable[Mapping[str, Any]] = [{"mode": mode} for mode in dict.fromkeys(modes)] or [{}]
+    return [config_module.load(file, {**overrides, **mode}) for mode in chosen]
+
+
+@dataclass(slots=True)
+class BenchmarkRun:
+    """All modes over one benchmark's pages, with one engine; the caller opens and closes its tools."""
+
+    benchmark: str
+    root: Path
+    engine: SharedEngine
+    info: EngineInfo
+    pool: RenderPool
+    redo: Redo
+    quiet: bool
+    stopping: bool = False
+    _conversion: Conversion | None = field(default=None, init=False)
+
+    def stop(self) -> None:
+        """Finish the pages in flight, then nothing more."""
+        self.stopping = True
+        if self._conversion is not None:
+            self._conversion.stop()
+
+    async def make(self, configs: Sequence[Config], pages: Sequence[WantedPage], inputs: Inputs) -> list[Run]:
+        """Predictions of every mode; after `stop` those of the modes that are complete.
+
+        Raises:
+            EngineError: the engine did not start or died; what is done is in the journals.
+            OutputError: a folder cannot be written, or another run is writing to it.
+        """
+        runs = []
+        for config in configs:
+            if not self.stopping:
+                folder = self.root / config.mode
+                with lock_output(folder):
+                    made = await self._make_mode(config, pages, inputs, folder)
+                if made is not None:
+                    made_file.write(folder, made)
+                    runs.append(made_file.run_of(config.mode, folder))
+        return runs
+
+    async def _make_mode(
+        self, config: Config, pages: Sequence[WantedPage], inputs: Inputs, folder: Path
+    ) -> Made | None:
+        root = folder / "run"
+        logger.info("%s, mode %s: %s pages", self.benchmark, config.mode, f"{len(pages):,}")
+        with contextlib.closing(Journal(root / "journal.jsonl")) as journal:
+            journal.open()
+            names = OutputNames(journal.claims())
+            with Progress(quiet=self.quiet) as progress:
+                tools = Tools(root, self.engine, self.info, self.pool, journal, names, progress)
+                await self._convert(config, tools, pages, inputs)
+            if self.stopping:
+                return None
+            rows = {(row.document, row.page): row for row in journal.latest_rows()}
+        found = {page: _row_of(page, inputs, rows) for page in pages}
+        self._publish(config, found, inputs, names, folder)
+        return self._made(config, found, folder)
+
+    async def _convert(
+        self, config: Config, tools: Tools, pages: Sequence[WantedPage], inputs: Inputs
+    ) -> None:
+        """Read what is missing: documents that need the same pages in one conversion."""
+        waited_s, began_s, read = self.engine.start_s, time.perf_counter(), 0
+        for ranges, documents in _by_pages(pages, inputs).items():
+            if self.stopping:
+                break
+            some = replace(config, input=replace(config.input, pages=ranges))
+            self._conversion = Conversion(some, tools, self.redo)
+            await self._conversion.run(documents)
+            counts = self._conversion.counts
+            without = sum(counts.pages[status] for status in _WITHOUT_TEXT)
+            read += max(0, sum(counts.pages.values()) - counts.unchanged - without)
+        seconds = time.perf_counter() - began_s - (self.engine.start_s - waited_s)
+        if read:
+            _speed_lines(tools.root.parent).append(
+                {"key": self._speed_key(config), "pages": read, "seconds": round(seconds, 3)}
+            )
+
+    def _speed_key(self, config: Config) -> str:
+        return fingerprint(config, READ_KEYS, self.info.model_id)
+
+    def _publish(
+        self,
+        config: Config,
+        found: Mapping[WantedPage, JournalRow | None],
+        inputs: Inputs,
+        names: OutputNames,
+        folder: Path,
+    ) -> None:
+        """Write the predictions that are new or different, take away those of pages without text."""
+        changed: list[tuple[Path, str]] = []
+        for page, row in found.items():
+            if page.problem:
+                continue
+            target = folder / made_file.PREDICTIONS / page.prediction
+            text = (
+                None if row is None else self._text(config, row, inputs.documents[page.source], names, folder)
+            )
+            if text is None:
+                target.unlink(missing_ok=True)
+            elif not _holds(target, text):
+                changed.append((target, text))
+        write_all_atomic(changed)
+
+    def _text(
+        self, config: Config, row: JournalRow, document: Document, names: OutputNames, folder: Path
+    ) -> str | None:
+        if row.page is None or row.status in _WITHOUT_TEXT:
+            return None
+        place = names.folder_for(document)
+        stored = open_writer(folder / "run", place, config.output, document.relative.name).stored(row.page)
+        return None if stored is None else eval_md(stored[1], remove_center=self.info.family != OCR2)
+
+    def _made(self, config: Config, found: Mapping[WantedPage, JournalRow | None], folder: Path) -> Made:
+        rows = [row for row in found.values() if row is not None]
+        statuses = Counter(row.status.value for row in rows)
+        statuses[NO_INPUT] = len(found) - len(rows)
+        mode = MODES.get(config.mode)
+        return Made(
+            model=self.info.model,
+            mode=config.mode,
+            prompt=config.prompt,
+            pages=len(found),
+            statuses={status: count for status, count in statuses.items() if count},
+            vision_tokens=_mean(rows, "vision_tokens"),
+            paper_vision_tokens=queries(mode.base_size_px) ** 2 if mode and not mode.crop else None,
+            text_tokens=_mean(rows, "text_tokens"),
+            pages_per_s=_pages_per_s(folder, self._speed_key(config)),
+        )
+
+
+def _row_of(
+    page: WantedPage, inputs: Inputs, rows: Mapping[tuple[str, int | None], JournalRow]
+) -> JournalRow | None:
+    """What became of a page: its row, or that of its document; None where there is no file to read."""
+    document = inputs.documents.get(page.source)
+    if document is None:
+        return None
+    return rows.get((document.given, page.page)) or rows.get((document.given, None))
+
+
+def _by_pages(pages: Sequence[WantedPage], inputs: Inputs) -> dict[str, list[Document]]:
+    """Documents by the pages that are wanted of them, as page ranges."""
+    numbers: dict[str, list[int]] = {}
+    for page in pages:
+        if page.source in inputs.documents:
+            numbers.setdefault(page.source, []).append(page.page)
+    groups: dict[str, list[Document]] = {}
+    for source, wanted in numbers.items():
+        groups.setdefault(",".join(map(str, sorted(wanted))), []).append(inputs.documents[source])
+    return groups
+
+
+def _holds(path: Path, text: str) -> bool:
+    try:
+        return path.read_bytes() == text.encode("utf-8", "replace")
+    except OSError:
+        return False
+
+
+def _mean(rows: Sequence[JournalRow], key: str) -> float | None:
+    values = [row.extra[key] for row in rows if row.extra.get("vision_tokens")]
+    return sum(values) / len(values) if values else None
+
+
+def _speed_lines(folder: Path) -> JsonLines:
+    return JsonLines(folder / "speed.jsonl")
+
+
+def _pages_per_s(folder: Path, key: str) -> float | None:
+    """Over all sessions that read with the same keys and model."""
+    lines = [values for _, values in _speed_lines(folder).lines() if values.get("key") == key]
+    seconds = sum(float(values.get("seconds", 0)) for values in lines)
+    return sum(int(values.get("pages", 0)) for values in lines) / seconds if seconds else None
