@@ -8,7 +8,7 @@ OUT/<mode>/made.json     tokens, statuses and speed        OUT/<mode>/speed.json
 import contextlib
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -109,26 +109,28 @@ class BenchmarkRun:
             names = OutputNames(journal.claims())
             with Progress(quiet=self.quiet) as progress:
                 tools = Tools(root, self.engine, self.info, self.pool, journal, names, progress)
-                await self._convert(config, tools, pages, inputs)
+                refused = await self._convert(config, tools, pages, inputs)
             if self.stopping:
                 return None
             rows = {(row.document, row.page): row for row in journal.latest_rows()}
-        found = {page: _row_of(page, inputs, rows) for page in pages}
+        found = {page: _row_of(page, inputs, rows, refused) for page in pages}
         self._publish(config, found, inputs, names, folder)
         return self._made(config, found, folder)
 
     async def _convert(
         self, config: Config, tools: Tools, pages: Sequence[WantedPage], inputs: Inputs
-    ) -> None:
-        """Read what is missing: documents that need the same pages in one conversion."""
+    ) -> set[tuple[str, int]]:
+        """Read what is missing; returns document and page of those whose document could not be read."""
+        refused: set[tuple[str, int]] = set()
         waited_s, began_s, read = self.engine.start_s, time.perf_counter(), 0
-        for ranges, documents in _by_pages(pages, inputs).items():
+        for number, documents in _by_page_number(pages, inputs).items():
             if self.stopping:
                 break
-            some = replace(config, input=replace(config.input, pages=ranges))
+            some = replace(config, input=replace(config.input, pages=str(number)))
             self._conversion = Conversion(some, tools, self.redo)
             await self._conversion.run(documents)
             counts = self._conversion.counts
+            refused |= {(given, number) for given in self._conversion.refused}
             without = sum(counts.pages[status] for status in _WITHOUT_TEXT)
             read += max(0, sum(counts.pages.values()) - counts.unchanged - without)
         seconds = time.perf_counter() - began_s - (self.engine.start_s - waited_s)
@@ -136,6 +138,7 @@ class BenchmarkRun:
             _speed_lines(tools.root.parent).append(
                 {"key": self._speed_key(config), "pages": read, "seconds": round(seconds, 3)}
             )
+        return refused
 
     def _speed_key(self, config: Config) -> str:
         return fingerprint(config, READ_KEYS, self.info.model_id)
@@ -191,24 +194,26 @@ class BenchmarkRun:
 
 
 def _row_of(
-    page: WantedPage, inputs: Inputs, rows: Mapping[tuple[str, int | None], JournalRow]
+    page: WantedPage,
+    inputs: Inputs,
+    rows: Mapping[tuple[str, int | None], JournalRow],
+    refused: Collection[tuple[str, int]],
 ) -> JournalRow | None:
     """What became of a page: its row, or that of its document; None where there is no file to read."""
     document = inputs.documents.get(page.source)
     if document is None:
         return None
-    return rows.get((document.given, page.page)) or rows.get((document.given, None))
+    # A page's row may be of an earlier run, when its document could still be opened.
+    number = None if (document.given, page.page) in refused else page.page
+    return rows.get((document.given, number))
 
 
-def _by_pages(pages: Sequence[WantedPage], inputs: Inputs) -> dict[str, list[Document]]:
-    """Documents by the pages that are wanted of them, as page ranges."""
-    numbers: dict[str, list[int]] = {}
+def _by_page_number(pages: Sequence[WantedPage], inputs: Inputs) -> dict[int, list[Document]]:
+    """Documents by the page that is wanted of them; almost always page 1 of all."""
+    groups: dict[int, list[Document]] = {}
     for page in pages:
         if page.source in inputs.documents:
-            numbers.setdefault(page.source, []).append(page.page)
-    groups: dict[str, list[Document]] = {}
-    for source, wanted in numbers.items():
-        groups.setdefault(",".join(map(str, sorted(wanted))), []).append(inputs.documents[source])
+            groups.setdefault(page.page, []).append(inputs.documents[page.source])
     return groups
 
 

@@ -101,6 +101,8 @@ class Conversion:
         self.stopping = False
         """Whether `stop` was asked for."""
         self.counts = Counts()
+        self.refused: set[str] = set()
+        """Documents, as given, of which this run could not read any page."""
 
     def stop(self) -> None:
         """Take up nothing new; pages in flight end normally."""
@@ -253,6 +255,7 @@ class Conversion:
 
     async def _end_document(self, given: str, status: PageStatus, reason: str) -> None:
         """Record a document without pages, once: a rerun adds no equal line."""
+        self.refused.add(given)
         self.counts.unreadable += status is PageStatus.FAILED
         logger.warning("%s: %s", printable(given), reason)
         row = JournalRow(given, None, status, reason, fingerprint="")
