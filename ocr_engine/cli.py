@@ -5,8 +5,6 @@ import asyncio
 import contextlib
 import dataclasses
 import logging
-import signal
-import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ocr_engine import __version__, finish, log
+from ocr_engine import __version__, finish, log, signals
 from ocr_engine import config as config_module
 from ocr_engine.config import Config
 from ocr_engine.engine.factory import create_engine
@@ -83,10 +81,10 @@ def _exit_code(entry: Entry, error: BaseException) -> int:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     if isinstance(error, OcrError):
-        print(f"{entry.script}: {error}", file=sys.stderr)
+        log.say(f"{entry.script}: {error}")
         return int(error.exit_code)
     if isinstance(error, (KeyboardInterrupt, asyncio.CancelledError)):
-        print(f"{entry.script}: stopped; the same command goes on from here", file=sys.stderr)
+        log.say(f"{entry.script}: stopped; the same command goes on from here")
         return int(ExitCode.INTERRUPTED)
     raise error
 
@@ -204,7 +202,7 @@ async def _convert(
     """Run a conversion under this terminal's signals, and write the files about the run."""
     started = datetime.now(UTC)
     task = asyncio.ensure_future(conversion.run(found))
-    _stop_on_signals(conversion, task)
+    signals.handle(conversion.stop, task.cancel)
     _write_run(config, conversion, tools, started, ended=None)
     try:
         await task
@@ -256,21 +254,6 @@ def _write_run(
         started=started,
         ended=ended,
     )
-
-
-def _stop_on_signals(conversion: Conversion, task: "asyncio.Future[None]") -> None:
-    """First signal: finish what is in flight. Second: stop now; the journal holds either way."""
-    loop = asyncio.get_running_loop()
-
-    def on_signal() -> None:
-        if conversion.stopping:
-            task.cancel()
-            return
-        conversion.stop()
-        logger.warning("stopping: pages in flight are finished first; once more stops at once")
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, on_signal)
 
 
 def _outcome(conversion: Conversion) -> ExitCode:

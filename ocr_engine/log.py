@@ -1,5 +1,6 @@
 """Logging set-up, called once by the command line. Messages go to stderr, above the progress bar."""
 
+import contextlib
 import logging
 import sys
 
@@ -15,7 +16,7 @@ class _AboveProgress(logging.Handler):
     """Writes through tqdm, so that a message does not tear the progress bar."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        tqdm.write(self.format(record), file=sys.stderr)
+        say(self.format(record))
 
 
 def set_up(level: int) -> None:
@@ -25,6 +26,12 @@ def set_up(level: int) -> None:
     logger.handlers[:] = [handler]
     logger.setLevel(level)
     logger.propagate = False
+
+
+def say(text: str) -> None:
+    """Write a line to stderr, above the progress bar. Nobody there to read it is no reason to end a run."""
+    with contextlib.suppress(OSError):
+        tqdm.write(text, file=sys.stderr)
 
 
 def printable(text: str, limit: int = 300) -> str:

@@ -6,6 +6,7 @@ from types import TracebackType
 
 from tqdm import tqdm
 
+from ocr_engine.log import say
 from ocr_engine.records import PageStatus
 
 _INTERVAL_S = 30.0
@@ -63,7 +64,7 @@ class Progress:
         rate = self.pages_per_s
         eta = tqdm.format_interval((self.total - self.ended) / rate) if rate else "?"
         line = f"pages {self.ended:,}/{self.total:,}  {rate:.1f} p/s  {self._details()}  eta {eta}"
-        sys.stderr.write(line + "\n")
+        say(line)
 
     def close(self) -> None:
         """Take the bar off the terminal."""

@@ -1,16 +1,10 @@
 """The command line as a new user meets it: help, wrong arguments, exit codes, one line an error."""
 
-import os
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
-
-from ocr_engine.cli import batch_pdf
-from ocr_engine.errors import ExitCode
 
 ROOT = Path(__file__).parent.parent
 REPLAY = ("--set", "engine.backend=replay", "--set", "render.workers=1")
@@ -87,22 +81,3 @@ def test_an_output_path_that_is_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "out").write_text("")
     run = script("samples", *REPLAY, "--output", str(tmp_path / "out"))
     assert run.returncode == 2 and "Traceback" not in run.stderr
-
-
-def test_interrupt_ends_with_130_and_the_same_command_goes_on(tmp_path: Path) -> None:
-    from tests.test_pipeline import make_pdf, rows
-
-    source = make_pdf(tmp_path / "in/long.pdf", 400)
-    command = [sys.executable, "batch_pdf.py", str(source), "--output", str(tmp_path / "out"), *REPLAY]
-    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, start_new_session=True)
-    journal = tmp_path / "out/journal.jsonl"
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and not (journal.exists() and journal.stat().st_size):
-        time.sleep(0.02)
-    os.kill(process.pid, signal.SIGINT)
-    _, stderr = process.communicate(timeout=60)
-    assert process.returncode == ExitCode.INTERRUPTED and "Traceback" not in stderr
-    done = len(rows(tmp_path / "out"))
-    assert 0 < done < 400
-    assert batch_pdf(command[2:] + ["--quiet"]) == ExitCode.OK
-    assert len(rows(tmp_path / "out")) == 400

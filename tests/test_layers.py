@@ -12,7 +12,10 @@ LAYERS = (
     ("errors",),
     ("spec", "records"),
     ("log", "config"),
-    ("progress",),
+    (
+        "progress",
+        "signals",
+    ),
     ("pages", "engine", "model", "text", "outputs", "evaluation"),
     ("stages", "resume"),
     ("reading",),

@@ -1,5 +1,6 @@
 """The plug-in vLLM calls in each of its processes: our classes replace its own for our architectures."""
 
+import contextlib
 import multiprocessing
 import os
 import threading
@@ -19,13 +20,16 @@ CLASSES = {
 def register() -> None:
     """Put our classes into vLLM's registry. Cheap: the model code is imported when vLLM asks for it.
 
-    In a process that our engine started, also send its output to the engine's log and tie its life to its
-    parent's.
+    In a process that our engine started, also send its output to the engine's log, keep the terminal's
+    signals from it and tie its life to its parent's.
     """
     _register_classes()
     log = os.environ.get(ENGINE_LOG_VARIABLE)
     if log and multiprocessing.parent_process() is not None:
         _redirect_output(log)
+        # Ctrl-C and a closed terminal are for the main process, which still needs the engine to finish.
+        with contextlib.suppress(OSError):
+            os.setpgid(0, 0)
         threading.Thread(target=_exit_with_parent, args=(os.getppid(),), daemon=True).start()
 
 

@@ -1,0 +1,91 @@
+"""Stopping a run: Ctrl-C once and twice, `kill`, a closed terminal, nobody reading what it says."""
+
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ocr_engine.errors import ExitCode
+from tests.test_pipeline import REPLAY, ROOT, make_pdf, rows, run_pdf, tree
+
+PAGES = 150
+TALKING = [word for word in REPLAY if word != "--quiet"]
+
+
+def start(tmp_path: Path, *before: str, **options: Any) -> subprocess.Popen[bytes]:
+    """A run over one long document, once it has written its first pages."""
+    source = tmp_path / "in/long.pdf"
+    if not source.exists():
+        make_pdf(source, PAGES)
+    command = [sys.executable, "batch_pdf.py", str(source), "--output", str(tmp_path / "out"), *TALKING]
+    process = subprocess.Popen([*before, *command], cwd=ROOT, **options)
+    journal = tmp_path / "out/journal.jsonl"
+    size = journal.stat().st_size if journal.exists() else 0
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and not (journal.exists() and journal.stat().st_size > size):
+        time.sleep(0.02)
+    return process
+
+
+def finish(tmp_path: Path) -> None:
+    """The same command goes on, and no page is done twice."""
+    done = len(rows(tmp_path / "out"))
+    assert 0 < done < PAGES
+    assert run_pdf(tmp_path / "in/long.pdf", "--output", tmp_path / "out") == ExitCode.OK
+    assert sorted(row["page"] for row in rows(tmp_path / "out")) == list(range(1, PAGES + 1))
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [[signal.SIGINT], [signal.SIGTERM], [signal.SIGHUP], [signal.SIGINT, signal.SIGINT]],
+    ids=lambda numbers: "+".join(number.name for number in numbers),
+)
+def test_a_stopped_run_ends_with_130_and_goes_on(tmp_path: Path, numbers: Sequence[signal.Signals]) -> None:
+    process = start(tmp_path, stderr=subprocess.PIPE, start_new_session=True)
+    for number in numbers:
+        process.send_signal(number)
+        time.sleep(0.05)
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == ExitCode.INTERRUPTED, stderr.decode()
+    assert b"Traceback" not in stderr and b"goes on" in stderr or len(numbers) == 1
+    finish(tmp_path)
+    if len(numbers) > 1:
+        assert run_pdf(tmp_path / "in/long.pdf", "--output", tmp_path / "calm") == ExitCode.OK
+        assert tree(tmp_path / "out") == tree(tmp_path / "calm")
+
+
+def test_a_closed_terminal_ends_the_run_in_order(tmp_path: Path) -> None:
+    mine, theirs = pty.openpty()
+    process = start(
+        tmp_path, "setsid", "--ctty", "--wait", stdin=theirs, stdout=theirs, stderr=theirs, pass_fds=[theirs]
+    )
+    os.close(theirs)
+    os.close(mine)
+    assert process.wait(60) == ExitCode.INTERRUPTED
+    finish(tmp_path)
+
+
+def test_nohup_keeps_the_run_going(tmp_path: Path) -> None:
+    process = start(tmp_path, "nohup", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process.send_signal(signal.SIGHUP)
+    assert process.wait(120) == ExitCode.OK
+    assert len(rows(tmp_path / "out")) == PAGES
+
+
+def test_nobody_reading_is_no_reason_to_end(tmp_path: Path) -> None:
+    reader, writer = os.pipe()
+    make_pdf(tmp_path / "in/a.pdf", 2)
+    (tmp_path / "in/b.pdf").write_bytes(b"broken")
+    os.close(reader)
+    command = [sys.executable, "batch_pdf.py", str(tmp_path / "in"), "--output", str(tmp_path / "out")]
+    process = subprocess.run([*command, *TALKING], cwd=ROOT, stderr=writer, stdout=writer, check=False)
+    os.close(writer)
+    assert process.returncode == ExitCode.PAGES_FAILED
+    assert len(rows(tmp_path / "out")) == 3
