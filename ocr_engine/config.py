@@ -83,10 +83,22 @@ class NgramConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class ServerConfig:
+    """Running vLLM servers that answer instead of an engine of our own."""
+
+    endpoints: tuple[str, ...] = ()
+    model: str = ""
+    images: Literal["views", "png"] = "views"
+    in_flight: Positive = 64
+    timeout_s: Seconds = 600.0
+    patience_s: Seconds = 600.0
+
+
+@dataclass(frozen=True, slots=True)
 class EngineConfig:
     """The model and how vLLM runs it."""
 
-    backend: Literal["vllm", "replay"] = "vllm"
+    backend: Literal["vllm", "server", "replay"] = "vllm"
     model: str = "auto"
     replay_from: str = ""
     dtype: Literal["auto", "bfloat16", "float16", "float32"] = "auto"
@@ -102,6 +114,7 @@ class EngineConfig:
     hang_timeout_s: Seconds = 300.0
     max_deaths: Positive = 8
     ngram: NgramConfig = field(default_factory=NgramConfig)
+    server: ServerConfig = field(default_factory=ServerConfig)
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,12 +296,23 @@ def _check_meaning(config: Config, where: Where) -> None:
         raise UsageError(f"{where('prompt')}: prompt: a custom prompt needs `<image>` exactly once")
     if config.prompt == "locate" and not config.find:
         raise UsageError(f'{where("prompt")}: prompt: locate needs the text to find: --find "text"')
+    _check_endpoints(config, where)
     ngram = config.engine.ngram
     if ngram.size == 1 or (ngram.size and ngram.window < ngram.size):
         raise UsageError(
             f"{where('engine.ngram')}: engine.ngram: size {ngram.size}, window {ngram.window} can never ban"
             " anything; use size >= 2 and window >= size, or size 0 to turn the guard off"
         )
+
+
+def _check_endpoints(config: Config, where: Where) -> None:
+    key = "engine.server.endpoints"
+    endpoints = config.engine.server.endpoints
+    if config.engine.backend == "server" and not endpoints:
+        raise UsageError(f"{where(key)}: {key}: backend: server needs a list such as [http://localhost:8000]")
+    for url in endpoints:
+        if not url.startswith(("http://", "https://")):
+            raise UsageError(f"{where(key)}: {key}: {url!r}: expected http://HOST:PORT")
 
 
 def _one_of(where: Where, key: str, value: str, known: Iterable[str], otherwise: str = "") -> None:

@@ -69,7 +69,7 @@ class PageReader:
     async def _read(
         self, ref: PageRef, request_id: str, page_print: str, on_text: OnText | None, started: float
     ) -> ReadPage:
-        task = partial(stages.prepare, mode=self._mode)
+        task = partial(stages.prepare, mode=self._mode, png=stages.sends_png(self._config))
         prepared = await asyncio.wrap_future(self._pool.run(ref, task))
         await self._engine_ready()
         request = stages.request_for(self._config, prepared.views, request_id)

@@ -3,6 +3,7 @@
 Each is a plain function of its arguments, so that the local pipeline and a cluster run share them.
 """
 
+import io
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -41,11 +42,28 @@ class PreparedPage:
     views_s: float
 
 
-def prepare(page: PageImage, mode: Mode) -> PreparedPage:
-    """Cut the views of a rendered page; runs in the render worker, so the page's pixels stay there."""
+def prepare(page: PageImage, mode: Mode, *, png: bool = False) -> PreparedPage:
+    """Cut the views of a rendered page; runs in the render worker, so the page's pixels stay there.
+
+    `png` also keeps the page itself, for a server to cut.
+    """
     started = time.perf_counter()
     views = make_views(page.image, mode)
+    if png:
+        views = replace(views, page_png=_png(page))
     return PreparedPage(views, page.geometry, page.seconds, time.perf_counter() - started)
+
+
+def _png(page: PageImage) -> bytes:
+    buffer = io.BytesIO()
+    # Level 1 is four times as fast as the default and a tenth larger.
+    page.image.convert("RGB").save(buffer, "PNG", compress_level=1)
+    return buffer.getvalue()
+
+
+def sends_png(config: Config) -> bool:
+    """Whether pages go to a server as images, which needs them beside their views."""
+    return config.engine.backend == "server" and config.engine.server.images == "png"
 
 
 def mode_of(config: Config, family: str) -> Mode:

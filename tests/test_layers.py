@@ -17,7 +17,7 @@ LAYERS = (
         "signals",
     ),
     ("pages", "engine", "model", "text", "outputs", "evaluation"),
-    ("stages", "resume"),
+    ("stages", "resume", "serving"),
     ("reading",),
     ("pipeline", "finish", "benchmark_inputs"),
     ("benchmark_run",),

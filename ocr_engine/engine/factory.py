@@ -13,6 +13,10 @@ def create_engine(config: Config) -> Engine:
     if config.engine.backend == "replay":
         folder = config.engine.replay_from
         return ReplayEngine(Path(folder).expanduser() if folder else None)
+    if config.engine.backend == "server":
+        from ocr_engine.engine.server import ServerEngine
+
+        return ServerEngine(config.engine, config.max_tiles)
     from ocr_engine.engine.vllm_engine import VllmEngine
 
     rules = Rules(config.engine.hang_timeout_s, config.engine.max_deaths)

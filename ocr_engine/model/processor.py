@@ -1,16 +1,28 @@
-"""vLLM's multimodal processor for pages whose views are ready: counts tokens, batches fields, no pixels.
+"""vLLM's multimodal processor for pages: counts tokens, batches fields. Calls no Hugging Face processor.
 
 A request carries `multi_modal_data={"image": {...}}` with the fields of `views.check_views`; vLLM calls
-such inputs embeddings, so the engine needs `enable_mm_embeds=True`. No Hugging Face processor is involved.
+such inputs embeddings, so the engine needs `enable_mm_embeds=True`. An image is cut into views by
+`images.cut`, as its `mm_processor_kwargs` say.
 """
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import torch
+from PIL.Image import Image
 from torch import Tensor
+from transformers.feature_extraction_utils import BatchFeature
 from vllm.config.multimodal import MultiModalDummyOptions
+from vllm.exceptions import VLLMValidationError
 from vllm.multimodal.inputs import MultiModalFieldConfig, MultiModalKwargsItems
-from vllm.multimodal.parse import DictEmbeddingItems, MultiModalDataItems, MultiModalDataParser
+from vllm.multimodal.media import MediaWithBytes
+from vllm.multimodal.parse import (
+    DictEmbeddingItems,
+    ImageProcessorItems,
+    MultiModalDataItems,
+    MultiModalDataParser,
+)
 from vllm.multimodal.processing import (
     BaseDummyInputsBuilder,
     BaseMultiModalProcessor,
@@ -20,6 +32,7 @@ from vllm.multimodal.processing import (
 )
 
 from ocr_engine.errors import RequestError
+from ocr_engine.model.images import cut
 from ocr_engine.model.views import FIELDS, check_views, count_tokens, largest_page
 from ocr_engine.spec import OCR, OCR2, TOKENS
 
@@ -34,18 +47,39 @@ def _fields(_: Mapping[str, Tensor]) -> Mapping[str, MultiModalFieldConfig]:
 
 
 class PageViewsParser(MultiModalDataParser):
-    """Takes the views of one page a request."""
+    """Takes the views or the image of one page a request."""
 
     def __init__(self, family: str) -> None:
         super().__init__()
         self._family = family
 
-    def _parse_image_data(self, data: Any) -> DictEmbeddingItems:
+    def _parse_image_data(self, data: Any) -> DictEmbeddingItems | ImageProcessorItems:
         """Raises RequestError naming what is wrong with the views."""
+        images = [_plain(item) for item in (data if isinstance(data, list) else [data])]
+        if all(isinstance(image, Image) for image in images):
+            return ImageProcessorItems(images)
         if not isinstance(data, Mapping):
-            raise RequestError(f"image: expected views of a page, got {type(data).__name__}")
-        check_views(data, self._family)
+            raise RefusedPageError(f"image: expected views of a page or an image, got {type(data).__name__}")
+        with _refusals():
+            check_views(data, self._family)
         return DictEmbeddingItems(data, "image", set(FIELDS), _fields)
+
+
+class RefusedPageError(RequestError, VLLMValidationError):
+    """A page that vLLM's own server answers with status 400."""
+
+
+@contextlib.contextmanager
+def _refusals() -> Iterator[None]:
+    try:
+        yield
+    except RequestError as error:
+        raise RefusedPageError(str(error)) from None
+
+
+def _plain(item: object) -> object:
+    """An image that came over HTTP is wrapped with its bytes."""
+    return item.media if isinstance(item, MediaWithBytes) else item
 
 
 class PageInfo(BaseProcessingInfo):
@@ -99,6 +133,22 @@ class PageProcessor(BaseMultiModalProcessor[PageInfo]):
     ) -> Mapping[str, MultiModalFieldConfig]:
         return _fields(hf_inputs)
 
+    def _call_hf_processor(
+        self, hf_data: Mapping[str, object], hf_kwargs: Mapping[str, object]
+    ) -> BatchFeature:
+        """Cut the views of the request's one image; raises RequestError for wrong options."""
+        images = hf_data["images"]
+        assert isinstance(images, list)
+        with _refusals():
+            views = cut(images[0], hf_kwargs, self.info.family)
+        return BatchFeature(
+            {
+                "global_views": torch.from_numpy(views.global_view).unsqueeze(0),
+                "tiles": torch.from_numpy(views.tiles).unsqueeze(0),
+                "grids": torch.tensor([views.grid], dtype=torch.int64),
+            }
+        )
+
     def _get_prompt_updates(
         self,
         mm_items: MultiModalDataItems,
@@ -106,10 +156,9 @@ class PageProcessor(BaseMultiModalProcessor[PageInfo]):
         out_mm_kwargs: MultiModalKwargsItems,
     ) -> Sequence[PromptUpdate]:
         image_token_id = self.info.image_token_id
-        pages = mm_items.get_items("image", DictEmbeddingItems)
 
         def placeholders(index: int) -> list[int]:
-            page = pages.get(index)
+            page = out_mm_kwargs["image"][index].get_data()
             count = count_tokens(page["global_views"], page["tiles"], page["grids"], self.info.family)
             return [image_token_id] * count
 
