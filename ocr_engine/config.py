@@ -118,6 +118,13 @@ class EngineConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class QualityConfig:
+    """How an answer is judged, and what is done about a bad one."""
+
+    loop_abort: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """Everything a run depends on."""
 
@@ -131,6 +138,7 @@ class Config:
     find: str = ""
     allow_custom_prompt: bool = False
     engine: EngineConfig = field(default_factory=EngineConfig)
+    quality: QualityConfig = field(default_factory=QualityConfig)
 
 
 def load(path: Path | None, overrides: Mapping[str, Any] | None = None) -> Config:
@@ -191,7 +199,7 @@ def fingerprint(config: Config, sections: Sequence[str], *parts: str) -> str:
 
 READ_KEYS = (
     "render.dpi", "render.max_pixels", "mode", "max_tiles", "prompt", "find", "engine.ngram",
-    "engine.max_tokens", "engine.max_model_len", "engine.dtype",
+    "engine.max_tokens", "engine.max_model_len", "engine.dtype", "quality.loop_abort",
 )  # fmt: skip
 """Keys that change what the model reads or answers: changing one means reading the page again."""
 WRITE_KEYS = (

@@ -134,7 +134,8 @@ class GenerationRequest:
     """What the engine is asked for one page.
 
     `max_tokens` counts output tokens. `ngram_size` 0 turns the guard off. `stream_interval` is how many
-    tokens an engine may collect before it gives out their text: 1 for a reader at a terminal.
+    tokens an engine may collect before it gives out their text: 1 for a reader at a terminal. `abort_loops`
+    ends an answer that only repeats itself. `temperature` 0 is greedy; else the choice is seeded.
     """
 
     request_id: str
@@ -144,11 +145,24 @@ class GenerationRequest:
     ngram_size: int
     ngram_window: int
     stream_interval: int = 64
+    abort_loops: bool = False
+    temperature: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """Text that repeats to the end of an answer: the length of one copy, and where the first one starts."""
+
+    period_tok: int
+    start_tok: int
 
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """What the engine answered: raw text with grounding tags, end-of-sequence text removed."""
+    """What the engine answered: raw text with grounding tags, end-of-sequence text removed.
+
+    `output_tokens` are those generated. Of a loop the text holds one copy only.
+    """
 
     text: str
     finish_reason: FinishReason
@@ -156,6 +170,7 @@ class Generation:
     vision_tokens: int
     output_tokens: int
     seconds: float
+    loop: Loop | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,11 +101,15 @@ def request_for(config: Config, views: PageViews, request_id: str) -> Generation
         max_tokens=engine.max_tokens,
         ngram_size=engine.ngram.size,
         ngram_window=engine.ngram.window,
+        abort_loops=config.quality.loop_abort,
     )
 
 
 def status_of(generation: Generation) -> tuple[PageStatus, str]:
     """The page's status and reason, from how generation ended."""
+    if loop := generation.loop:
+        place = f"from token {loop.start_tok:,} on" if loop.start_tok else "from the start"
+        return PageStatus.LOOPED, f"the same {loop.period_tok:,} tokens over and over {place}; kept once"
     if generation.finish_reason is not FinishReason.STOP:
         return PageStatus.TRUNCATED, f"no end of sequence within {generation.output_tokens:,} tokens"
     if not generation.text.strip():

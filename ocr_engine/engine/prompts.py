@@ -6,6 +6,7 @@ Layout as in the official `process/image_process.py`: BOS, image placeholders, t
 from collections.abc import Sequence
 from pathlib import Path
 
+from ocr_engine.engine.loops import TABLE_MARKS
 from ocr_engine.engine.text_stream import TextStream
 from ocr_engine.errors import EngineError, RequestError
 from ocr_engine.spec import TOKENS, token_ids
@@ -32,6 +33,10 @@ class PromptEncoder:
         special = (TOKENS.bos, TOKENS.eos, TOKENS.image)
         self._bos_id, self.eos_id, self._image_id = token_ids(vocabulary, special)
         token_ids(vocabulary, (TOKENS.ref_open, TOKENS.ref_close, TOKENS.det_open, TOKENS.det_close))
+        self.table_ids = frozenset(
+            token for text, token in vocabulary.items() if any(mark in text for mark in TABLE_MARKS)
+        )
+        """Tokens that open or close cells and rows of a table."""
         self.whitelist_ids = token_ids(vocabulary, tuple(whitelist))
 
     def encode(self, prompt: str) -> list[int]:

@@ -5,14 +5,19 @@ Used to write outputs again without a GPU, and to test everything around the eng
 
 import asyncio
 import hashlib
+import itertools
 import json
+import re
 import time
+from collections import defaultdict
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from ocr_engine.engine.base import EngineInfo, OnText, vision_tokens
+from ocr_engine.engine.loops import LoopDetector, before_loop
 from ocr_engine.errors import EngineError, RequestError
 from ocr_engine.log import printable
-from ocr_engine.records import FinishReason, Generation, GenerationRequest
+from ocr_engine.records import FinishReason, Generation, GenerationRequest, Loop
 from ocr_engine.spec import FAMILIES, OCR
 
 BUILT_IN_PAGE = """\
@@ -38,13 +43,16 @@ can be seen without one.
 _CAPACITY = 32
 _MAX_BYTES = 8 << 20
 _BYTES_PER_TOKEN = 4
+_MAX_IDS = 1 << 20
+_TOKEN = re.compile(r"<[^<>\n]{1,24}>|\s?\w{1,8}|\s?[^\w\s<]{1,8}|\s+|<")
 _RUN_FILE = "run.json"
 
 
 class ReplayEngine:
     """Reads `<folder>/<request_id>.raw.md`; with folder None every page gets `BUILT_IN_PAGE`.
 
-    `output_tokens` is an estimate, four bytes a token: stored text does not say how it was tokenised.
+    Stored text does not say how it was tokenised: tokens are tags, words of up to 8 letters and marks. The
+    token limit and the end of loops apply to them as to a model's.
     """
 
     def __init__(self, folder: Path | None) -> None:
@@ -69,19 +77,19 @@ class ReplayEngine:
     async def generate(self, request: GenerationRequest, on_text: OnText | None = None) -> Generation:
         """Raises RequestError where no raw text of this page is stored."""
         started_s = time.perf_counter()
-        text = BUILT_IN_PAGE
+        stored = BUILT_IN_PAGE
         if self._folder is not None:
-            text = await asyncio.to_thread(self._read, self._folder, request.request_id)
-        if on_text is not None:
-            await _give_out(text, request.stream_interval * _BYTES_PER_TOKEN, on_text)
+            stored = await asyncio.to_thread(self._read, self._folder, request.request_id)
+        answer = await _replayed(stored, request, on_text or _ignore)
         visual = vision_tokens(request.views, self._family)
         return Generation(
-            text=text,
-            finish_reason=FinishReason.STOP,
+            text=answer.text,
+            finish_reason=answer.finish_reason,
             prompt_tokens=visual + 1 + len(request.prompt) // _BYTES_PER_TOKEN,
             vision_tokens=visual,
-            output_tokens=-(-len(text.encode()) // _BYTES_PER_TOKEN),
+            output_tokens=answer.tokens,
             seconds=time.perf_counter() - started_s,
+            loop=answer.loop,
         )
 
     async def stop(self) -> None:
@@ -106,10 +114,42 @@ class ReplayEngine:
             raise RequestError(f"{shown}: raw text cannot be read ({error.strerror})") from None
 
 
-async def _give_out(text: str, piece_chars: int, on_text: OnText) -> None:
-    for start in range(0, len(text), piece_chars):
-        on_text(text[start : start + piece_chars])
+@dataclass(frozen=True, slots=True)
+class _Replayed:
+    text: str
+    tokens: int
+    finish_reason: FinishReason
+    loop: Loop | None = None
+
+
+async def _replayed(stored: str, request: GenerationRequest, on_text: OnText) -> _Replayed:
+    """The stored answer, token by token, as far as the request lets it go."""
+    ids: defaultdict[str, int] = defaultdict(itertools.count().__next__)
+    table_ids = [ids[mark] for mark in ("<td>", "</td>", "<tr>", "</tr>")]
+    detector = LoopDetector(table_ids) if request.abort_loops else None
+    ends = [0]
+    tokens = itertools.islice(_TOKEN.finditer(stored), request.max_tokens or None)
+    while chunk := list(itertools.islice(tokens, request.stream_interval)):
+        on_text(stored[ends[-1] : chunk[-1].end()])
+        ends += [token.end() for token in chunk]
+        if detector is not None and (loop := detector.add(ids[token[0]] % _MAX_IDS for token in chunk)):
+            return _looped(stored, ends, loop)
         await asyncio.sleep(0)
+    if ends[-1] == len(stored):
+        return _Replayed(stored, len(ends) - 1, FinishReason.STOP)
+    if detector is not None and (loop := detector.end()):
+        return _looped(stored, ends, loop)
+    return _Replayed(stored[: ends[-1]], len(ends) - 1, FinishReason.LENGTH)
+
+
+def _looped(stored: str, ends: list[int], loop: Loop) -> _Replayed:
+    one = loop.start_tok + loop.period_tok
+    text = before_loop(stored[: ends[one]], stored[: ends[one + loop.period_tok]])
+    return _Replayed(text, len(ends) - 1, FinishReason.ABORT, loop)
+
+
+def _ignore(_text: str) -> None:
+    pass
 
 
 def _family_of_run(folder: Path) -> str:

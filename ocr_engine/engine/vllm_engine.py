@@ -17,10 +17,11 @@ from ocr_engine.engine import vllm_process
 from ocr_engine.engine.base import EngineInfo, OnText, vision_tokens
 from ocr_engine.engine.checkpoint import Checkpoint, cuda_gpu_visible, resolve
 from ocr_engine.engine.guard_args import guard_args
+from ocr_engine.engine.loops import LoopDetector, before_loop
 from ocr_engine.engine.prompts import PromptEncoder
 from ocr_engine.engine.sizes import EngineSizes, choose_sizes
 from ocr_engine.errors import EngineError, RequestError
-from ocr_engine.records import FinishReason, Generation, GenerationRequest, PageViews
+from ocr_engine.records import FinishReason, Generation, GenerationRequest, Loop, PageViews
 
 _GUARDS = {
     "gpu": "ocr_engine.engine.ngram_vllm_v2:DeviceNgramGuard",
@@ -41,12 +42,14 @@ class _Plan:
 class _Answer:
     """One answer while it grows."""
 
-    def __init__(self, prompts: PromptEncoder, on_text: OnText | None) -> None:
+    def __init__(self, prompts: PromptEncoder, on_text: OnText | None, *, abort_loops: bool) -> None:
         self._prompts = prompts
         self._on_text = on_text
         self._stream = prompts.stream()
+        self._loops = LoopDetector(prompts.table_ids) if abort_loops else None
         self._ids: list[int] = []
         self.finish_reason = FinishReason.ABORT
+        self.loop: Loop | None = None
 
     def add(self, piece: Any) -> None:
         """Take vLLM's next `CompletionOutput`: the newest ids, or all of them at once."""
@@ -56,10 +59,20 @@ class _Answer:
             self.finish_reason = FinishReason(piece.finish_reason)
         elif self._on_text is not None and (text := self._stream.add(ids)):
             self._on_text(text)
+        if self._loops is not None and self.finish_reason is not FinishReason.STOP:
+            self.loop = self._loops.add(ids)
+            if self.loop is None and self.finish_reason is FinishReason.LENGTH:
+                self.loop = self._loops.end()
 
     def end(self) -> tuple[str, int]:
-        """The whole text and its count of tokens; gives out what was not given out yet."""
+        """The text and the count of tokens generated; gives out what was not given out yet."""
         text, output_tokens = self._prompts.decode(self._ids)
+        if self.loop is not None:
+            one = self.loop.start_tok + self.loop.period_tok
+            two = one + self.loop.period_tok
+            text = before_loop(
+                self._prompts.decode(self._ids[:one])[0], self._prompts.decode(self._ids[:two])[0]
+            )
         if self._on_text is not None and (rest := text[self._stream.sent :]):
             self._on_text(rest)
         return text, output_tokens
@@ -168,14 +181,17 @@ class VllmEngine:
         prompt_ids = self._prompts.encode(request.prompt)
         prompt_tokens = len(prompt_ids) - 1 + visual
         prompt = {"prompt_token_ids": prompt_ids, "multi_modal_data": {"image": _tensors(request.views)}}
-        sampling = self._sampling(request, prompt_tokens, streamed=on_text is not None)
-        answer = _Answer(self._prompts, on_text)
+        streamed = request.abort_loops or on_text is not None
+        sampling = self._sampling(request, prompt_tokens, streamed=streamed)
+        answer = _Answer(self._prompts, on_text, abort_loops=request.abort_loops)
         async with contextlib.aclosing(self._outputs(prompt, sampling, request.request_id)) as outputs:
             async for output in outputs:
                 if len(output.prompt_token_ids) != prompt_tokens:
                     found = len(output.prompt_token_ids)
                     raise EngineError(f"placeholders: {found} tokens, expected {prompt_tokens}")
                 answer.add(output.outputs[0])
+                if answer.loop is not None:
+                    break
         text, output_tokens = answer.end()
         return Generation(
             text=text,
@@ -184,6 +200,7 @@ class VllmEngine:
             vision_tokens=visual,
             output_tokens=output_tokens,
             seconds=time.perf_counter() - started_s,
+            loop=answer.loop,
         )
 
     def _sampling(self, request: GenerationRequest, prompt_tokens: int, *, streamed: bool) -> Any:
@@ -198,7 +215,8 @@ class VllmEngine:
                 f" {room + prompt_tokens}; take a mode with fewer tokens"
             )
         return SamplingParams(
-            temperature=0.0,
+            temperature=request.temperature,
+            seed=0 if request.temperature > 0 else None,
             max_tokens=min(request.max_tokens, room) if request.max_tokens > 0 else room,
             stop_token_ids=[self._prompts.eos_id],
             detokenize=False,

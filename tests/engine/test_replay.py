@@ -1,5 +1,9 @@
 import asyncio
 import os
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,12 +12,12 @@ from ocr_engine.config import Config, EngineConfig
 from ocr_engine.engine.factory import create_engine
 from ocr_engine.engine.replay import BUILT_IN_PAGE, ReplayEngine
 from ocr_engine.errors import EngineError, RequestError
-from ocr_engine.records import FinishReason, GenerationRequest, PageViews
+from ocr_engine.records import FinishReason, Generation, GenerationRequest, PageViews
 
 
 def request(request_id="doc/pages/0001", side=1024, tiles=0, grid=(1, 1)):
     views = PageViews(np.zeros((side, side, 3), np.uint8), np.zeros((tiles, 640, 640, 3), np.uint8), grid)
-    return GenerationRequest(request_id, views, "<image>\nFree OCR.", 100, 20, 50)
+    return GenerationRequest(request_id, views, "<image>\nFree OCR.", 0, 20, 50)
 
 
 def answer(folder, request_id):
@@ -51,6 +55,36 @@ async def test_text_comes_in_pieces_that_join_to_the_answer():
     pieces: list[str] = []
     found = await ReplayEngine(None).generate(request(), pieces.append)
     assert "".join(pieces) == found.text and len(pieces) > 2
+
+
+def looped(text: str, **changes: Any) -> Generation:
+    async def run(folder: Path) -> Generation:
+        return await ReplayEngine(folder).generate(replace(request("page"), **changes))
+
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "page.raw.md").write_text(text)
+        return asyncio.run(run(Path(folder)))
+
+
+def test_a_stored_loop_is_aborted_as_a_model_s_would_be():
+    text = "# Title\n\nOne line.\n" + "No, this is the same line again.\n" * 900
+    found = looped(text, max_tokens=0, abort_loops=True)
+    assert found.finish_reason is FinishReason.ABORT and found.loop is not None
+    assert found.loop.period_tok == 9 and found.output_tokens < 700
+    assert found.text == "# Title\n\nOne line.\n" + "No, this is the same line again.\n"
+    free = looped(text, max_tokens=0)
+    assert (free.text, free.loop, free.finish_reason) == (text, None, FinishReason.STOP)
+    table = looped("<table>" + "<tr><td></td></tr>" * 900, max_tokens=0, abort_loops=True)
+    assert table.loop is not None and 1024 < table.output_tokens < 1200
+    assert table.text == "<table><tr><td></td></tr>"
+
+
+def test_the_token_limit_cuts_stored_text_and_finds_the_loop_at_its_end():
+    cut = looped("word " * 3 + " ".join(f"w{k}" for k in range(500)), max_tokens=100, abort_loops=True)
+    assert cut.finish_reason is FinishReason.LENGTH and cut.output_tokens == 100 and cut.loop is None
+    ends = looped("Some text, then:\n" + "again and " * 300, max_tokens=150, abort_loops=True)
+    assert ends.loop is not None and ends.output_tokens == 150
+    assert ends.text.startswith("Some text, then:\nagain and") and len(ends.text) < 50
 
 
 def test_stored_text_comes_back_byte_for_byte(folder):

@@ -143,6 +143,26 @@ async def test_a_reader_that_fails_ends_its_request_alone(engine, monkeypatch):
     assert engine._llm.get_num_unfinished_requests() == 0
 
 
+async def test_a_loop_is_aborted_and_its_text_kept_once(engine, monkeypatch):
+    endless(engine, monkeypatch)
+    sampling = engine._sampling
+
+    def cells_only(*args, **kwargs):
+        params = sampling(*args, **kwargs)
+        params.allowed_token_ids = sorted(engine._prompts.whitelist_ids)
+        return params
+
+    monkeypatch.setattr(engine, "_sampling", cells_only)
+    asked = replace(request("tiny", max_tokens=3000, ngram=(0, 0)), abort_loops=True, stream_interval=16)
+    pieces = []
+    found = await engine.generate(asked, pieces.append)
+    assert engine._llm.get_num_unfinished_requests() == 0
+    assert found.loop is not None and found.finish_reason is FinishReason.ABORT
+    assert found.loop.start_tok + found.loop.period_tok < found.output_tokens < 3000
+    streamed = "".join(pieces)
+    assert streamed.startswith(found.text) and len(found.text) < len(streamed)
+
+
 WRONG = {
     "768 px": {"global_view": np.zeros((768, 768, 3), np.uint8)},
     "float32": {"global_view": np.zeros((512, 512, 3), np.float32)},
