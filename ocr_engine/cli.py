@@ -5,16 +5,17 @@ import asyncio
 import contextlib
 import dataclasses
 import logging
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ocr_engine import __version__, finish, log, signals
+from ocr_engine import __version__, finish, log, signals, terminal
 from ocr_engine import config as config_module
 from ocr_engine.config import Config
+from ocr_engine.engine.base import Engine
 from ocr_engine.engine.factory import create_engine
 from ocr_engine.errors import ExitCode, OcrError, UsageError
 from ocr_engine.log import logger
@@ -29,6 +30,7 @@ from ocr_engine.progress import Progress
 from ocr_engine.records import Document, DocumentKind, PageStatus
 from ocr_engine.resume import Plan, Redo
 from ocr_engine.spec import MODES, MODES_OCR2, PROMPTS
+from ocr_engine.streaming import StreamedEngine
 
 Found = Iterable[Document | sources.Refused]
 
@@ -107,13 +109,16 @@ def _parser(entry: Entry) -> argparse.ArgumentParser:
     add("--max-pages", type=int, metavar="N", help="input.max_pages: stop each document after N pages")
     add("--mode", metavar="MODE", help=f"mode: {', '.join(MODES)}; OCR-2: {', '.join(MODES_OCR2)}")
     add("--prompt", metavar="NAME", help=f"prompt: {', '.join(PROMPTS)}")
-    add("--find", metavar="TEXT", help="find: the text that --prompt locate looks for")
+    add("--find", metavar="TEXT", help="find: the text that --prompt locate looks for; implies it")
     add("--model", metavar="MODEL", help="engine.model: auto, nano, a folder or a hub id")
     add(
         "--retry", metavar="STATUS,...", help="do pages again that ended so: failed, truncated, looped, blank"
     )
     add("--force", action="store_true", help="do everything again")
     add("--dry-run", action="store_true", help="say what would be done, and do nothing")
+    if entry.kind is DocumentKind.IMAGE:
+        add("--stream", action="store_true", help="show the text of each image as it appears, read it anew")
+        add("--raw", action="store_true", help="with --stream: show the model's own text with its tags")
     add("--set", action="append", default=[], metavar="KEY=VALUE", help="any other key of config.yaml")
     loudness = parser.add_mutually_exclusive_group()
     loudness.add_argument("--quiet", action="store_true", help="errors only, no progress")
@@ -129,7 +134,7 @@ def _load_config(args: argparse.Namespace) -> Config:
         "input.max_pages": args.max_pages,
         "output.path": args.output,
         "mode": args.mode,
-        "prompt": args.prompt,
+        "prompt": args.prompt or ("locate" if args.find else None),
         "find": args.find,
         "engine.model": args.model,
     }
@@ -163,11 +168,16 @@ def _run(entry: Entry, args: argparse.Namespace) -> int:
             stack.enter_context(lock_output(root))
             journal.open()
         engine = create_engine(config)
+        if stream := getattr(args, "stream", False) and not args.dry_run:
+            # One image after the other, each from its start: what is done already would show nothing.
+            engine = StreamedEngine(engine, terminal.open_view(raw=args.raw))
+            redo = replace(redo, everything=True)
+            config = replace(config, engine=replace(config.engine, in_flight=1))
         info = engine.identify()
         pool = stack.enter_context(
             RenderPool(config.render, config.input.password, config.input.max_document_pages)
         )
-        progress = stack.enter_context(Progress(quiet=args.quiet or args.dry_run))
+        progress = stack.enter_context(Progress(quiet=args.quiet or args.dry_run or stream))
         names = OutputNames(journal.claims())
         tools = Tools(root, engine, info, pool, journal, names, progress)
         conversion = Conversion(config, tools, redo)
@@ -202,7 +212,7 @@ async def _convert(
     """Run a conversion under this terminal's signals, and write the files about the run."""
     started = datetime.now(UTC)
     task = asyncio.ensure_future(conversion.run(found))
-    signals.handle(conversion.stop, task.cancel)
+    signals.handle(partial(_stop, conversion, tools.engine, task.cancel), task.cancel)
     _write_run(config, conversion, tools, started, ended=None)
     try:
         await task
@@ -214,6 +224,13 @@ async def _convert(
         await _finish(config, conversion, tools, command)
     _summarise(conversion, tools)
     return int(_outcome(conversion))
+
+
+def _stop(conversion: Conversion, engine: Engine, cancel: Callable[[], object]) -> None:
+    """Take up nothing new; an answer that is being shown ends here, with its text so far."""
+    conversion.stop()
+    if isinstance(engine, StreamedEngine) and not engine.interrupt():
+        cancel()
 
 
 def _command(entry: Entry, args: argparse.Namespace, inputs: Sequence[str], output: str) -> Command:
@@ -284,3 +301,6 @@ def _summarise(conversion: Conversion, tools: Tools) -> None:
             tools.root / "failures.csv",
         )
     logger.info("markdown is in %s", tools.root)
+    if isinstance(tools.engine, StreamedEngine):
+        for path in run_files.files_of(tools.root, tools.journal, tools.engine.shown):
+            log.say(f"  {path}")

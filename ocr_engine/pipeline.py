@@ -235,6 +235,8 @@ class Conversion:
         self._tools.progress.page_ended(record.status, record.text_tokens)
         if record.status is PageStatus.FAILED:
             logger.warning("%s: %s", printable(str(page.ref)), record.reason)
+        if places := stages.located(self._config, record):
+            logger.info("%s: %s", printable(str(page.ref)), places)
 
     async def _draw(self, page: _Page, record: PageRecord) -> tuple[DrawnPage | None, PageRecord]:
         figures, overlay = stages.drawings_wanted(self._config, record)

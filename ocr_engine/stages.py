@@ -6,7 +6,7 @@ Each is a plain function of its arguments, so that the local pipeline and a clus
 import io
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 
 import ocr_engine.text.official as official
 from ocr_engine.config import READ_KEYS, WRITE_KEYS, Config, fingerprint
@@ -30,6 +30,9 @@ from ocr_engine.spec import LOCATE_SLOT, PROMPTS, Mode, resolve_mode
 from ocr_engine.text.cross_page import join_pages
 from ocr_engine.text.grounding import parse
 from ocr_engine.text.markdown import to_markdown
+
+MAX_LOCATED = 20
+"""Places that `located` names; the record has all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +113,8 @@ def status_of(generation: Generation) -> tuple[PageStatus, str]:
     if loop := generation.loop:
         place = f"from token {loop.start_tok:,} on" if loop.start_tok else "from the start"
         return PageStatus.LOOPED, f"the same {loop.period_tok:,} tokens over and over {place}; kept once"
+    if generation.finish_reason is FinishReason.ABORT:
+        return PageStatus.TRUNCATED, "stopped by the user; the text so far is kept"
     if generation.finish_reason is not FinishReason.STOP:
         return PageStatus.TRUNCATED, f"no end of sequence within {generation.output_tokens:,} tokens"
     if not generation.text.strip():
@@ -185,9 +190,24 @@ def drawings_wanted(config: Config, record: PageRecord) -> tuple[bool, bool]:
     if record.status is PageStatus.FAILED:
         return False, False
     figures = config.output.figures and any(block.figures for block in record.blocks)
-    overlay = config.output.overlays and any(block.boxes for block in record.blocks)
+    # Who looks for something wants to see where it is.
+    overlay = (config.output.overlays or config.prompt == "locate") and any(
+        block.boxes for block in record.blocks
+    )
     # The official script's NAME_layouts.pdf shows every page, boxes or not.
     return figures, overlay or config.output.layout == "official"
+
+
+def located(config: Config, record: PageRecord) -> str:
+    """Where `prompt: locate` found its text, in pixels of the page, for people; "" for other prompts."""
+    if config.prompt != "locate" or record.status is PageStatus.FAILED:
+        return ""
+    boxes = [box for block in record.blocks for box in block.boxes]
+    size = record.geometry
+    sides = [box.to_px(size.width_px, size.height_px) if size else astuple(box) for box in boxes]
+    shown = "; ".join("({}, {})-({}, {})".format(*side) for side in sides[:MAX_LOCATED])
+    more = f"; and {len(sides) - MAX_LOCATED:,} more" if len(sides) > MAX_LOCATED else ""
+    return f"{config.find!r}: {len(boxes):,} found{': ' if shown else ''}{shown}{more}"
 
 
 def journal_row(

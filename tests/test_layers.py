@@ -18,7 +18,7 @@ LAYERS = (
     ),
     ("pages", "engine", "model", "text", "outputs", "evaluation"),
     ("stages", "resume", "serving"),
-    ("reading",),
+    ("reading", "streaming", "terminal"),
     ("pipeline", "finish", "benchmark_inputs"),
     ("benchmark_run",),
     ("cli", "machine", "benchmark_cli"),

@@ -80,6 +80,22 @@ def versions() -> dict[str, str]:
     return found
 
 
+def files_of(root: Path, journal: Journal, pages: Sequence[str]) -> list[Path]:
+    """The files of these pages (`<folder>/pages/<number>`) and those made of their whole documents."""
+    wanted = {(folder, int(number)) for folder, _, number in (page.rpartition("/pages/") for page in pages)}
+    found: dict[Path, None] = {}
+    for (_, page), row in journal.latest().items():
+        folder = next((folder for folder, number in wanted if number == page and _below(row, folder)), None)
+        if folder is not None:
+            found |= dict.fromkeys(path for path in sorted((root / folder).glob("[!.]*")) if path.is_file())
+            found |= dict.fromkeys(root / output for output in row.outputs)
+    return [path for path in found if path.is_file()]
+
+
+def _below(row: JournalRow, folder: str) -> bool:
+    return any(output.startswith(f"{folder}/") for output in row.outputs)
+
+
 def count_statuses(journal: Journal) -> dict[str, int]:
     """How many pages of all runs ended in each status, from the last row of each."""
     counts = Counter(row.status.value for (_, page), row in journal.latest().items() if page is not None)

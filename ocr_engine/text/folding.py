@@ -1,0 +1,123 @@
+"""Pieces of raw model text in, the same text without its grounding tags out, as early as is safe.
+
+What comes out is a function of the whole text, wherever it was cut. A broken tag loses its marks, never text
+of the page. Linear time.
+"""
+
+import re
+
+from ocr_engine.spec import TOKENS
+from ocr_engine.text.grounding import MAX_LABEL_CHARS
+from ocr_engine.text.markdown import LAYOUT_LABELS
+
+_TAGS = (TOKENS.ref_open, TOKENS.ref_close, TOKENS.det_open, TOKENS.det_close)
+_TAG = re.compile("|".join(map(re.escape, _TAGS)))
+_LONGEST_TAG = max(map(len, _TAGS))
+_BOX_CHARACTERS = frozenset("[]()0123456789,;.+- \t\n")
+
+
+class TagFolder:
+    """Folds the tags of one growing text away: `add` its pieces in order, then `end`.
+
+    A label that names no kind of block and has no text of its own is the text that was read (prompts `ocr`
+    and `locate`), so it is shown.
+    """
+
+    def __init__(self) -> None:
+        self._buffer = ""
+        self._at = 0
+        self._state = self._text
+        self._label = ""
+        self._space = ""
+        self._depth = 0
+
+    def add(self, piece: str) -> str:
+        """The text that is certain now; perhaps empty."""
+        self._buffer = self._buffer[self._at :] + piece
+        self._at = 0
+        return self._run(last=False)
+
+    def end(self) -> str:
+        """What was held back for a tag that did not come."""
+        return self._run(last=True) + self._end_block()
+
+    def _run(self, last: bool) -> str:
+        out: list[str] = []
+        while self._at < len(self._buffer):
+            before = self._at, self._state
+            out.append(self._state(last))
+            if before == (self._at, self._state):
+                break
+        return "".join(out)
+
+    def _take_to(self, end: int) -> str:
+        taken, self._at = self._buffer[self._at : end], end
+        return taken
+
+    def _text(self, last: bool) -> str:
+        """Page text up to the next tag."""
+        tag = _TAG.search(self._buffer, self._at)
+        if tag is None:
+            held = 0 if last else _start_of_tag(self._buffer, self._at)
+            return self._shown(self._take_to(len(self._buffer) - held))
+        shown = self._shown(self._take_to(tag.start()))
+        self._at = tag.end()
+        if tag[0] == TOKENS.ref_open or (tag[0] == TOKENS.det_open and not self._label):
+            shown += self._end_block()
+        if tag[0] == TOKENS.ref_open:
+            self._state = self._ref
+        elif tag[0] == TOKENS.det_open:
+            self._state, self._depth = self._boxes, 0
+        return shown
+
+    def _ref(self, last: bool) -> str:
+        """A label, up to its closing tag; text where none comes in time."""
+        limit = self._at + MAX_LABEL_CHARS + _LONGEST_TAG
+        tag = _TAG.search(self._buffer, self._at, limit)
+        if tag is None and not last and len(self._buffer) < limit:
+            return ""
+        self._state = self._text
+        if tag is not None and tag[0] == TOKENS.ref_close:
+            self._label = self._take_to(tag.start()).strip()
+            self._at = tag.end()
+        return ""
+
+    def _boxes(self, last: bool) -> str:
+        """Numbers in brackets, up to the last bracket or the first character that is no part of them."""
+        for at in range(self._at, len(self._buffer)):
+            character = self._buffer[at]
+            self._depth += (character in "[(") - (character in "])")
+            if self._depth <= 0 and character not in " \t" or character not in _BOX_CHARACTERS:
+                self._take_to(at + (character in "])"))
+                self._state = self._text
+                return ""
+        self._at = len(self._buffer)
+        return ""
+
+    def _shown(self, text: str) -> str:
+        """Text of the page; space after a label waits until it is known whether the label is shown."""
+        if not self._label:
+            return text
+        if not text.strip():
+            self._space += text
+            return ""
+        space, self._label, self._space = self._space, "", ""
+        return space + text
+
+    def _end_block(self) -> str:
+        label, space, self._label, self._space = self._label, self._space, "", ""
+        return space if label in LAYOUT_LABELS else label + space
+
+
+def _start_of_tag(text: str, start: int) -> int:
+    """How many characters at the end of `text`, after `start`, may be the start of a tag."""
+    for count in range(min(len(text) - start, _LONGEST_TAG - 1), 0, -1):
+        if any(tag.startswith(text[-count:]) for tag in _TAGS):
+            return count
+    return 0
+
+
+def fold(raw: str) -> str:
+    """The whole of `raw` without its tags, as `TagFolder` gives it piece by piece."""
+    folder = TagFolder()
+    return folder.add(raw) + folder.end()
