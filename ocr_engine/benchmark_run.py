@@ -17,6 +17,7 @@ from ocr_engine import config as config_module
 from ocr_engine.benchmark_inputs import Inputs
 from ocr_engine.config import READ_KEYS, Config, fingerprint
 from ocr_engine.engine.base import EngineInfo
+from ocr_engine.engine.loops import ends_in_loop
 from ocr_engine.engine.shared import SharedEngine
 from ocr_engine.evaluation import made_file
 from ocr_engine.evaluation.request import Made, Run
@@ -46,9 +47,13 @@ PRESET: Mapping[str, Any] = {
     "output.figures": False,
     "output.overlays": False,
     "output.raw": True,
+    "output.report": False,
+    "quality.loop_abort": False,
 }
-"""The guard against loops as in the official benchmark script, and only what scoring needs on disk."""
+"""The guard against loops as in the official benchmark script, answers as the model gave them to their end,
+and only what scoring needs on disk."""
 NO_INPUT = "no input"
+Rows = Mapping[WantedPage, JournalRow | None]
 _WITHOUT_TEXT = (PageStatus.FAILED, PageStatus.SKIPPED)
 
 
@@ -114,8 +119,9 @@ class BenchmarkRun:
                 return None
             rows = {(row.document, row.page): row for row in journal.latest_rows()}
         found = {page: _row_of(page, inputs, rows, refused) for page in pages}
-        self._publish(config, found, inputs, names, folder)
-        return self._made(config, found, folder)
+        texts = self._texts(config, found, inputs, names, root)
+        _publish({folder / made_file.PREDICTIONS / page.prediction: text for page, text in texts.items()})
+        return self._made(config, found, texts, folder)
 
     async def _convert(
         self, config: Config, tools: Tools, pages: Sequence[WantedPage], inputs: Inputs
@@ -143,42 +149,28 @@ class BenchmarkRun:
     def _speed_key(self, config: Config) -> str:
         return fingerprint(config, READ_KEYS, self.info.model_id)
 
-    def _publish(
-        self,
-        config: Config,
-        found: Mapping[WantedPage, JournalRow | None],
-        inputs: Inputs,
-        names: OutputNames,
-        folder: Path,
-    ) -> None:
-        """Write the predictions that are new or different, take away those of pages without text."""
-        changed: list[tuple[Path, str]] = []
+    def _texts(
+        self, config: Config, found: Rows, inputs: Inputs, names: OutputNames, root: Path
+    ) -> dict[WantedPage, str | None]:
+        """What the official script would have written for each page; None for a page without text."""
+        texts: dict[WantedPage, str | None] = {}
         for page, row in found.items():
             if page.problem:
                 continue
-            target = folder / made_file.PREDICTIONS / page.prediction
-            text = (
-                None if row is None else self._text(config, row, inputs.documents[page.source], names, folder)
-            )
-            if text is None:
-                target.unlink(missing_ok=True)
-            elif not _holds(target, text):
-                changed.append((target, text))
-        write_all_atomic(changed)
+            texts[page] = None
+            if row is not None and row.page is not None and row.status not in _WITHOUT_TEXT:
+                document = inputs.documents[page.source]
+                place = names.folder_for(document)
+                stored = open_writer(root, place, config.output, document.relative.name).stored(row.page)
+                if stored is not None:
+                    texts[page] = eval_md(stored[1], remove_center=self.info.family != OCR2)
+        return texts
 
-    def _text(
-        self, config: Config, row: JournalRow, document: Document, names: OutputNames, folder: Path
-    ) -> str | None:
-        if row.page is None or row.status in _WITHOUT_TEXT:
-            return None
-        place = names.folder_for(document)
-        stored = open_writer(folder / "run", place, config.output, document.relative.name).stored(row.page)
-        return None if stored is None else eval_md(stored[1], remove_center=self.info.family != OCR2)
-
-    def _made(self, config: Config, found: Mapping[WantedPage, JournalRow | None], folder: Path) -> Made:
+    def _made(
+        self, config: Config, found: Rows, texts: Mapping[WantedPage, str | None], folder: Path
+    ) -> Made:
         rows = [row for row in found.values() if row is not None]
-        statuses = Counter(row.status.value for row in rows)
-        statuses[NO_INPUT] = len(found) - len(rows)
+        statuses = Counter(_status(row, texts.get(page)) for page, row in found.items())
         mode = MODES.get(config.mode)
         return Made(
             model=self.info.model,
@@ -215,6 +207,25 @@ def _by_page_number(pages: Sequence[WantedPage], inputs: Inputs) -> dict[int, li
         if page.source in inputs.documents:
             groups.setdefault(page.page, []).append(inputs.documents[page.source])
     return groups
+
+
+def _status(row: JournalRow | None, text: str | None) -> str:
+    """As in the journal, but a cut page that ends in a loop is looped: nothing looks for it while reading."""
+    if row is None:
+        return NO_INPUT
+    if row.status is PageStatus.TRUNCATED and text and ends_in_loop(text):
+        return PageStatus.LOOPED.value
+    return row.status.value
+
+
+def _publish(texts: Mapping[Path, str | None]) -> None:
+    """Write the predictions that are new or different, take away those of pages without text."""
+    for path, text in texts.items():
+        if text is None:
+            path.unlink(missing_ok=True)
+    write_all_atomic(
+        [(path, text) for path, text in texts.items() if text is not None and not _holds(path, text)]
+    )
 
 
 def _holds(path: Path, text: str) -> bool:

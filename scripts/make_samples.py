@@ -1,9 +1,12 @@
-"""Draw samples/: a five-page PDF and two images, all from the text below. Run: python scripts/make_samples.py
+"""Draw samples/: a five-page PDF, two images, and their ground truth, all from the text below.
 
+Run: python scripts/make_samples.py. The ground truth is in the formats of the benchmarks.
 The pages stay within what the embedded nano checkpoint reads: 13 pt and larger, short lines, plain type.
 """
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pymupdf
 
@@ -181,11 +184,69 @@ def draw_image(path: Path, lines: tuple[str, ...], size_px: tuple[int, int], sca
     pixmap.save(path, jpg_quality=92) if path.suffix == ".jpg" else pixmap.save(path)
 
 
+def omnidocbench(name: str, lines: tuple[str, ...]) -> dict[str, Any]:
+    """An image's page of OmniDocBench ground truth; the evaluator reads no boxes."""
+    boxes = [
+        {
+            "anno_id": order,
+            "order": order,
+            "category_type": "text_block" if order > 1 else "title",
+            "text": line,
+        }
+        for order, line in enumerate(lines, 1)
+    ]
+    attributes = {"data_source": "note", "language": "english", "layout": "single_column"}
+    info = {"image_path": name, "page_no": 0, "page_attribute": attributes}
+    return {"page_info": info, "layout_dets": boxes, "extra": {"relation": []}}
+
+
+def fox(name: str, lines: tuple[str, ...]) -> dict[str, Any]:
+    """An image's entry of Fox page OCR."""
+    turns = [
+        {"from": "human", "value": "<image>\nOCR this image: "},
+        {"from": "gpt", "value": "\n".join(lines)},
+    ]
+    return {"image": name, "conversations": turns}
+
+
+def olmocr() -> list[dict[str, Any]]:
+    """Tests of the PDF's pages in the manner of olmOCR-bench."""
+    present = (
+        (1, COVER[1][:60]),
+        (2, METHOD[2][2]),
+        (3, RESULTS[3][:45]),
+        (4, GROWTH[1]),
+        (5, COLUMNS[2][:49]),
+    )
+    tests: list[dict[str, Any]] = [
+        {"page": page, "type": "present", "text": text, "max_diffs": 3} for page, text in present
+    ]
+    first, second = COLUMNS[1].split(".")[0], COLUMNS[2].split(".")[0]
+    tests.append({"page": 5, "type": "order", "before": first, "after": second, "max_diffs": 3})
+    _, maps, notes = RESULTS[2][1:]
+    around = {"cell": maps[1], "left": maps[0], "right": maps[2], "down": notes[1], "top_heading": "Boxes"}
+    tests.append({"page": 3, "type": "table", **around})
+    tests.append({"page": 4, "type": "absent", "text": "Nobody had counted them"})
+    tests += [{"page": page, "type": "baseline"} for page in range(1, 6)]
+    return [{"pdf": "handbook.pdf", "id": f"handbook_{n:02d}", **test} for n, test in enumerate(tests, 1)]
+
+
+def write_ground_truth(folder: Path) -> None:
+    """One file a benchmark."""
+    folder.mkdir(exist_ok=True)
+    images = (("letter.jpg", LETTER), ("note.png", NOTE))
+    for name, make in (("omnidocbench.json", omnidocbench), ("fox.json", fox)):
+        pages = [make(image, lines) for image, lines in images]
+        (folder / name).write_text(json.dumps(pages, indent=1) + "\n")
+    (folder / "olmocr.jsonl").write_text("".join(json.dumps(test) + "\n" for test in olmocr()))
+
+
 def main() -> None:
     (SAMPLES / "images").mkdir(parents=True, exist_ok=True)
     draw_handbook(SAMPLES / "handbook.pdf")
     draw_image(SAMPLES / "images" / "note.png", NOTE, (640, 480), 1.2)
     draw_image(SAMPLES / "images" / "letter.jpg", LETTER, (1000, 760), 1.3)
+    write_ground_truth(SAMPLES / "benchmarks")
 
 
 if __name__ == "__main__":

@@ -315,3 +315,45 @@ def test_olmocr_bench_reads_exactly_the_pages_that_are_tested(folder: Path) -> N
 
 def test_the_built_in_page_has_what_the_tests_look_for() -> None:
     assert SENTENCE in BUILT_IN_PAGE and "<center>" in BUILT_IN_PAGE
+
+
+def test_every_judgement_of_answers_is_decided_on_for_benchmarks() -> None:
+    """The official script neither stops nor repeats nor skips anything: new keys need their place in PRESET."""
+    from ocr_engine.benchmark_run import PRESET
+    from ocr_engine.config import all_keys
+
+    assert {key for key in all_keys() if key.startswith("quality.")} <= set(PRESET)
+
+
+def test_a_cut_page_that_ends_in_a_loop_is_looped(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from ocr_engine.records import FinishReason
+
+    texts = iter(["so on, " * 200, "A page without a model, cut", "A page without a model"])
+
+    async def generate(self: ReplayEngine, request: Any, on_text: Any = None) -> Generation:
+        assert not request.abort_loops
+        text = next(texts)
+        reason = FinishReason.STOP if text.endswith("model") else FinishReason.LENGTH
+        return Generation(text, reason, 300, 273, 50, 0.1)
+
+    monkeypatch.setattr(ReplayEngine, "generate", generate)
+    assert run(folder, "--set", "engine.in_flight=1") == ExitCode.OK
+    assert scores(folder)["made"]["gundam"]["statuses"] == {"looped": 1, "truncated": 1, "done": 1}
+    assert "so on, so on" in "".join(predictions(folder).values())
+
+
+@pytest.mark.parametrize(
+    ("benchmark", "truth", "images"),
+    [
+        ("omnidocbench", "omnidocbench.json", "samples/images"),
+        ("fox", "fox.json", "samples/images"),
+        ("olmocr-bench", "olmocr.jsonl", "samples"),
+    ],
+)
+def test_the_samples_have_ground_truth_for_every_benchmark(
+    tmp_path: Path, benchmark: str, truth: str, images: str
+) -> None:
+    where = ["--ground-truth", str(ROOT / "samples/benchmarks" / truth), "--images", str(ROOT / images)]
+    out = ["--output", str(tmp_path / "out"), "--json", str(tmp_path / "s.json")]
+    assert main(["--benchmark", benchmark, *where, *out, *REPLAY]) == ExitCode.OK
+    assert scores(tmp_path)["made"]["gundam"]["statuses"]["done"] in (2, 5)

@@ -57,6 +57,15 @@ class LoopDetector:
         return Loop(period_tok=period, start_tok=start)
 
 
+def ends_in_loop(text: str) -> bool:
+    """Whether the text of an answer that the token limit cut off ends in a loop; characters for tokens."""
+    if not text:
+        return False
+    detector = LoopDetector()
+    detector.add(map(ord, text))
+    return detector.end() is not None
+
+
 def _period(tokens: str, base: int) -> int:
     """The smallest period of the last `base + 2p` tokens, at least three copies; 0 where there is none."""
     needle, size = tokens[-base:], len(tokens)

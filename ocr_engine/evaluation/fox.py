@@ -20,7 +20,8 @@ from ocr_engine.evaluation.predictions import loops, read_all
 from ocr_engine.evaluation.score_cache import map_cached
 
 _CHINESE = re.compile(r"[\u4e00-\u9fa5]")
-BINS = tuple((low, low + 100) for low in range(600, 1300, 100))
+BIN_TOKENS = 100
+BINS = tuple((low, low + BIN_TOKENS) for low in range(600, 1300, BIN_TOKENS))
 """Half-open ranges of text tokens of DeepSeek-OCR's Table 2."""
 
 
@@ -63,10 +64,14 @@ class PageScore:
 
 @dataclass(frozen=True, slots=True)
 class BinScore:
-    """Pages of one range of text tokens. `compression` is mean text tokens over vision tokens."""
+    """Pages of one range of text tokens. `compression` is mean text tokens over vision tokens.
+
+    `in_paper`: DeepSeek-OCR's Table 2 has this range.
+    """
 
     low: int
     high: int
+    in_paper: bool
     pages: int
     precision: float
     one_minus_edit: float
@@ -228,21 +233,26 @@ def script_rows(pages: Sequence[FoxPage], predictions: Path) -> list[dict[str, s
 
 
 def in_bins(scores: Sequence[PageScore], vision_tokens: int | None) -> list[BinScore]:
-    """DeepSeek-OCR's bins; pages outside 600 to 1300 tokens, or without a count, are in none."""
+    """DeepSeek-OCR's bins, and further ones as wide for pages outside them; uncounted pages are in none."""
+    counts = [score.text_tokens for score in scores if score.text_tokens is not None]
+    lows = {low for low, _ in BINS} | {count // BIN_TOKENS * BIN_TOKENS for count in counts}
     found = []
-    for low, high in BINS:
+    for low in sorted(lows):
+        high = low + BIN_TOKENS
         pages = [s for s in scores if s.text_tokens is not None and low <= s.text_tokens < high]
         found.append(_bin(low, high, pages, vision_tokens))
     return found
 
 
 def _bin(low: int, high: int, pages: Sequence[PageScore], vision_tokens: int | None) -> BinScore:
+    in_paper = (low, high) in BINS
     if not pages:
-        return BinScore(low, high, 0, math.nan, math.nan, math.nan, math.nan)
+        return BinScore(low, high, in_paper, 0, math.nan, math.nan, math.nan, math.nan)
     mean_tokens = mean(page.text_tokens or 0 for page in pages)
     return BinScore(
         low,
         high,
+        in_paper,
         len(pages),
         precision=mean(page.official.precision for page in pages),
         one_minus_edit=mean(1 - page.edit for page in pages),

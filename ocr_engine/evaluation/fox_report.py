@@ -71,17 +71,22 @@ def _totals(found: Mapping[str, Mapping[str, Any]]) -> Table:
 
 def _bins(label: str, one: Mapping[str, Any]) -> Table:
     rows: list[list[Cell]] = [
-        [f"{b['low']}-{b['high']}", b["pages"], b["precision"], b["one_minus_edit"], b["compression"]]
-        for b in one["bins"]
+        [_range(b), b["pages"], b["precision"], b["one_minus_edit"], b["compression"]] for b in one["bins"]
     ]
     columns = ("text tokens", "pages", "precision (Fox)", "1 - edit", "compression")
     return Table(f"{label}: {one['vision_tokens'] or 'unknown'} vision tokens", columns, rows)
+
+
+def _range(one: Mapping[str, Any]) -> str:
+    return f"{one['low']}-{one['high']}" + ("" if one["in_paper"] else " (not in the paper)")
 
 
 def _figure(found: Mapping[str, Mapping[str, Any]]) -> dict[str, bytes]:
     series = []
     for label, one in found.items():
         bins = [b for b in one["bins"] if b["pages"] and one["vision_tokens"]]
+        # The paper's own ranges where there is any page in them: the figure is to be held beside its.
+        bins = [b for b in bins if b["in_paper"]] or bins
         if bins:
             names = [f"{b['low']}-{b['high']}" for b in bins]
             x, y = [b["compression"] for b in bins], [b["precision"] * 100 for b in bins]

@@ -29,7 +29,7 @@ def with_sweep(report: Report, score: Score, runs: Sequence[Run]) -> Report:
     if not made:
         return report
     title = "Modes: " + score.name + " against what it costs"
-    columns = ("run", "mode", score.name, *_HEAD, *RATES)
+    columns = ("run", "mode", score.name, *_HEAD, *(f"{status} rate" for status in RATES))
     table = Table(title, columns, [_row(label, score, one) for label, one in made])
     return replace(
         report,

@@ -14,6 +14,7 @@ from ocr_engine.engine.loops import (
     TEXT_TOK,
     LoopDetector,
     before_loop,
+    ends_in_loop,
 )
 from ocr_engine.records import Loop
 
@@ -142,3 +143,16 @@ def test_a_short_period_inside_a_long_one_hides_it_not() -> None:
 )  # fmt: skip
 def test_one_copy_is_kept_to_the_end_of_its_line(one: str, two: str, kept: str) -> None:
     assert before_loop(one, two) == kept
+
+
+@pytest.mark.parametrize(
+    ("text", "looped"),
+    [
+        ("A page that was cut here", False),
+        ("Begin. " + "so on and on, " * 30, True),
+        ("", False),
+        ("x" * 400, True),
+    ],
+)
+def test_a_cut_text_ends_in_a_loop_or_not(text: str, looped: bool) -> None:
+    assert ends_in_loop(text) is looped
