@@ -152,10 +152,7 @@ class Conversion:
             await self._end_document(document.given, PageStatus.SKIPPED, str(error))
         else:
             self.counts.documents += 1
-            if opened.claimed_pages > opened.page_count:
-                note = "%s: claims %s pages, read up to input.max_document_pages (%s)"
-                counts = f"{opened.claimed_pages:,}", f"{opened.page_count:,}"
-                logger.warning(note, printable(document.given), *counts)
+            await self._account_for_cap(opened)
             self._tools.progress.add_total(len(indexes))
             await self._convert_pages(opened, indexes)
         finally:
@@ -193,12 +190,42 @@ class Conversion:
                     self._window.release()
                     return
                 if not changed:
-                    # A merged file on disk is out of date from here on; gone, it cannot pass for done.
-                    await self._write(writer.unmerge)
+                    await self._make_room(opened, writer, indexes)
                     changed = True
                 group.create_task(self._convert_page(page, writer, plan))
         if changed or not writer.merged:
             await self._write(writer.merge)
+
+    async def _make_room(self, opened: OpenedDocument, writer: PageWriter, indexes: tuple[int, ...]) -> None:
+        """Take away what must not stand beside the pages to come: the merged file, pages of older content."""
+        # Out of date from here on; gone, it cannot pass for done.
+        await self._write(writer.unmerge)
+        stale = await self._write(writer.drop_other_content, opened.content_id)
+        for number in set(stale) - {index + 1 for index in indexes}:
+            gone = number > opened.page_count
+            words = "it has no such page any more" if gone else "this page was not asked for again"
+            row = JournalRow(
+                opened.document.given, number, PageStatus.SKIPPED, f"the file changed; {words}", ""
+            )
+            await self._write(self._tools.journal.append, row)
+
+    async def _account_for_cap(self, opened: OpenedDocument) -> None:
+        """Record pages claimed beyond the cap; take back what an earlier run said of the document."""
+        given, cap = opened.document.given, opened.page_count
+        earlier = self._rows.get((given, None))
+        if opened.claimed_pages > cap:
+            reason = (
+                f"it claims {opened.claimed_pages:,} pages; those after page {cap:,} are not read"
+                " (input.max_document_pages)"
+            )
+            logger.warning("%s: %s", printable(given), reason)
+            row = JournalRow(given, None, PageStatus.SKIPPED, reason, "")
+        elif earlier is not None:
+            row = JournalRow(given, None, PageStatus.DONE, "", "")
+        else:
+            return
+        if row != earlier:
+            await self._write(self._tools.journal.append, row)
 
     def _writer(self, document: Document) -> PageWriter:
         folder = self._tools.names.folder_for(document)

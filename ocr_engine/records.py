@@ -245,6 +245,8 @@ class PageRecord:
     text_tokens: int = 0
     repairs: int = 0
     attempts: int = 1
+    content_id: str = ""
+    """Hash of the file's bytes that the page was read from."""
 
     @property
     def compression_ratio(self) -> float | None:

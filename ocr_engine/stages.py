@@ -141,6 +141,7 @@ def read_record(
         vision_tokens=generation.vision_tokens,
         text_tokens=generation.output_tokens,
         repairs=parsed.repairs,
+        content_id=ref.content_id,
     )
 
 
@@ -157,7 +158,10 @@ def figure_stem(page_number: int) -> str:
 
 def failed_record(config: Config, ref: PageRef, reason: str, page_print: str) -> PageRecord:
     """The record of a page that could not be read."""
-    return PageRecord(ref.number, PageStatus.FAILED, reason, page_print, config.mode, config.prompt)
+    status, content_id = PageStatus.FAILED, ref.content_id
+    return PageRecord(
+        ref.number, status, reason, page_print, config.mode, config.prompt, content_id=content_id
+    )
 
 
 def texts_of(config: Config, record: PageRecord, raw: str) -> PageTexts:

@@ -1,14 +1,15 @@
 """What both layouts share: one document's folder, its page records, its stored raw texts, its stale files."""
 
+import contextlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 from ocr_engine.errors import OutputError
 from ocr_engine.log import printable
 from ocr_engine.outputs.drawing import DrawnPage
-from ocr_engine.outputs.files import output_errors, remove_temporaries, write_all_atomic
+from ocr_engine.outputs.files import output_errors, remove_temporaries, sync_folders, write_all_atomic
 from ocr_engine.outputs.jsonl import Position
 from ocr_engine.outputs.page_store import PageStore
 from ocr_engine.records import PageRecord, PageStatus, PageTexts
@@ -38,6 +39,12 @@ class PageWriter(Protocol):
     def unmerge(self) -> None:
         """Take away what is made of all pages: out of date, it must not pass for done. Raises OutputError."""
 
+    def drop_other_content(self, content_id: str) -> tuple[int, ...]:
+        """Take away pages (1-based) that were read from other bytes than these; returns them.
+
+        Raises OutputError.
+        """
+
     def merge(self) -> tuple[str, ...]:
         """Write what is made of all pages; returns paths below the root. Raises OutputError."""
 
@@ -60,7 +67,9 @@ class DocumentFolder:
         write_all_atomic([(self.path / name, data) for name, data in files.items() if data is not None])
         for name, data in files.items():
             if data is None:
-                self.remove(name)
+                self._unlink(name)
+        folders = {(self.path / name).parent for name in files}
+        sync_folders(folder for folder in folders if folder.is_dir())
         return tuple(self.below_root(name) for name, data in files.items() if data is not None)
 
     def below_root(self, name: str) -> str:
@@ -68,10 +77,16 @@ class DocumentFolder:
         return str(self._folder / name)
 
     def remove(self, name: str) -> None:
-        """Take a file away, if it is there."""
+        """Take a file away, if it is there; on disk when this returns."""
+        if self._unlink(name):
+            sync_folders([(self.path / name).parent])
+
+    def _unlink(self, name: str) -> bool:
         path = self.path / name
-        with output_errors(path):
-            path.unlink(missing_ok=True)
+        with output_errors(path), contextlib.suppress(FileNotFoundError):
+            path.unlink()
+            return True
+        return False
 
     def remove_numbered(self, pattern: str, first: int) -> None:
         """Take away `pattern.format(k)` for k = first, first + 1, ... up to the first gap.
@@ -105,6 +120,15 @@ class DocumentFolder:
         """Bring `pages.jsonl` into page order."""
         self._positions = self.store.compact()
         return self._positions
+
+    def drop(self, pages: Mapping[int, Iterable[str]]) -> tuple[int, ...]:
+        """Take away pages: the files named for each, then their records."""
+        for names in pages.values():
+            self.write(dict.fromkeys(names))
+        if pages:
+            self.store.drop(pages)
+            self._positions = None
+        return tuple(pages)
 
     def _sweep(self) -> None:
         """Before the first write: remove what a killed run left half-written."""

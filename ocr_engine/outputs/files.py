@@ -5,7 +5,7 @@ import errno
 import hashlib
 import os
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 
@@ -31,6 +31,7 @@ _OWN_FOLDERS = frozenset({"pages", "figures", "layout", "images", "review"})
 _ADVICE = {
     errno.ENOSPC: "the disk is full; make room and run the same command again",
     errno.EDQUOT: "the disk quota is used up; make room and run the same command again",
+    errno.EFBIG: "larger than files may be here (ulimit -f); raise that and run the same command again",
     errno.EROFS: "the file system is read-only; choose another folder with --output",
     errno.EACCES: "no permission to write there; choose another folder with --output",
     errno.EPERM: "no permission to write there; choose another folder with --output",
@@ -61,18 +62,20 @@ def write_atomic(path: Path, data: bytes | str) -> None:
     Parents are made. Text is UTF-8, lone surrogates replaced. Raises OutputError.
     """
     write_all_atomic([(path, data)])
+    sync_folders([path.parent])
 
 
 def write_all_atomic(files: Sequence[tuple[Path, bytes | str]]) -> None:
     """Write several files, each whole or not at all, none named before all are on disk.
 
-    They are synced together: eight at once take a file system hardly longer than one.
+    They are synced together: eight at once take a file system hardly longer than one. Their names are on disk
+    after `sync_folders`.
     """
     temporaries = [(_temporary(path), path) for path, _ in files]
     try:
         for (temporary, path), (_, data) in zip(temporaries, files, strict=True):
             with output_errors(path):
-                path.parent.mkdir(parents=True, exist_ok=True)
+                make_folder(path.parent)
                 temporary.write_bytes(data if isinstance(data, bytes) else data.encode("utf-8", "replace"))
         _sync_all(temporaries)
         for temporary, path in temporaries:
@@ -102,11 +105,12 @@ def _sync_for(temporary: Path, path: Path) -> None:
 def atomic_file(path: Path) -> Iterator[Path]:
     """A temporary path beside `path`: renamed to it when the block ends well, removed when not."""
     temporary = _temporary(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     try:
         yield temporary
         sync_file(temporary)
         temporary.replace(path)
+        sync_folders([path.parent])
     except BaseException:
         _discard(temporary)
         raise
@@ -130,6 +134,34 @@ def sync_file(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder with its parents, each on disk under its name when this returns. Raises OSError."""
+    missing = []
+    while not path.is_dir():
+        missing.append(path)
+        path = path.parent
+    for folder in reversed(missing):
+        folder.mkdir(exist_ok=True)
+    _sync_each({folder.parent for folder in missing})
+
+
+def sync_folders(folders: Iterable[Path]) -> None:
+    """Wait until what was named, renamed and removed in these folders is on disk. Raises OutputError."""
+    for folder in set(folders):
+        with output_errors(folder):
+            _sync_each([folder])
+
+
+def _sync_each(folders: Iterable[Path]) -> None:
+    """File systems that cannot sync a folder (some network ones) are left to their own ways."""
+    for folder in folders:
+        try:
+            sync_file(folder)
+        except OSError as error:
+            if error.errno not in (errno.EINVAL, errno.EBADF, errno.ENOTSUP, errno.EACCES):
+                raise
 
 
 def remove_temporaries(folder: Path) -> None:
@@ -217,7 +249,7 @@ def lock_output(root: Path) -> Iterator[None]:
         OutputError: another run holds it, or the folder cannot be made or locked.
     """
     with output_errors(root):
-        root.mkdir(parents=True, exist_ok=True)
+        make_folder(root)
         lock = filelock.FileLock(root / LOCK_NAME, timeout=0)
         try:
             lock.acquire()

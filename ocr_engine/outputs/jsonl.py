@@ -8,7 +8,7 @@ from typing import Any
 
 from ocr_engine.errors import OutputError
 from ocr_engine.log import logger, printable
-from ocr_engine.outputs.files import output_errors
+from ocr_engine.outputs.files import make_folder, output_errors, sync_folders
 
 Position = tuple[int, int]
 """Offset and length in bytes of one line."""
@@ -92,8 +92,11 @@ class JsonLines:
 
     def _opened(self) -> int:
         if self._handle is None:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            is_new = not self.path.exists()
+            make_folder(self.path.parent)
             self._handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
+            if is_new:
+                sync_folders([self.path.parent])
             self._mend_tail(self._handle)
         return self._handle
 

@@ -70,6 +70,15 @@ class OfficialWriter:
         for name in self._merged_names():
             self._files.remove(name)
 
+    def drop_other_content(self, content_id: str) -> tuple[int, ...]:
+        """Take away pages that were read from other bytes than these."""
+        pages = self._files.store.of_other_content(content_id)
+        suffixes = (".det", ".mmd", ".raw.md", ".jpg")
+        names = {page: [f"{_PAGES}/{stem(page)}{suffix}" for suffix in suffixes] for page in pages}
+        for page in pages:
+            self._files.remove_numbered(f"images/{page - 1}_{{}}.jpg", first=0)
+        return self._files.drop(names)
+
     def merge(self) -> tuple[str, ...]:
         """Write the layouts (where any page has one), the raw and the clean text, page by page."""
         positions = self._files.compact()

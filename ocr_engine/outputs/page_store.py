@@ -1,6 +1,6 @@
 """`pages.jsonl` of one document: its page records, as lines. Holds no times: equal runs give equal bytes."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -52,11 +52,27 @@ class PageStore:
         positions = self.positions()
         if self._is_compact(positions):
             return positions
+        self._rewrite(positions)
+        return self.positions()
+
+    def _rewrite(self, positions: Mapping[int, Position]) -> None:
         self._lines.close()
         path = self._lines.path
         with output_errors(path), atomic_file(path) as temporary, temporary.open("wb") as file:
             file.writelines(self._lines.read(positions.values()))
-        return self.positions()
+
+    def of_other_content(self, content_id: str) -> tuple[int, ...]:
+        """Pages whose last record was read from other bytes than these."""
+        last = {
+            values["page"]: values.get("content_id") for _, values in self._lines.lines() if "page" in values
+        }
+        return tuple(
+            sorted(page for page, read_from in last.items() if read_from not in (None, "", content_id))
+        )
+
+    def drop(self, pages: Collection[int]) -> None:
+        """Rewrite the file without these pages. Raises OutputError."""
+        self._rewrite({page: at for page, at in self.positions().items() if page not in pages})
 
     def is_compact(self) -> bool:
         """Whether there is nothing to compact."""
@@ -87,6 +103,7 @@ def to_values(record: PageRecord) -> dict[str, Any]:
         "compression_ratio": record.compression_ratio,
         "repairs": record.repairs,
         "attempts": record.attempts,
+        "content_id": record.content_id,
         "size": _size_values(geometry) if geometry else None,
         "blocks": [_block_values(block, geometry) for block in record.blocks],
     }
@@ -135,6 +152,7 @@ def from_values(values: Mapping[str, Any]) -> PageRecord | None:
             text_tokens=values["text_tokens"],
             repairs=values["repairs"],
             attempts=values["attempts"],
+            content_id=str(values.get("content_id", "")),
         )
     except (KeyError, TypeError, ValueError):
         return None

@@ -108,9 +108,11 @@ def collect(rows: Iterable[JournalRow]) -> RunNumbers:
     unopened: dict[str, JournalRow] = {}
     for row in rows:
         if row.page is None:
-            unopened[row.document] = row
+            if row.status is not PageStatus.DONE:
+                unopened[row.document] = row
             continue
-        unopened.pop(row.document, None)  # opened after all
+        if row.document in unopened and unopened[row.document].status is PageStatus.FAILED:
+            del unopened[row.document]  # opened after all
         _add_page(numbers, row, row.page)
         if row.status in TO_RETRY:
             _add_to_group(numbers, row)

@@ -97,6 +97,14 @@ class DocumentWriter:
         """Take the merged file away."""
         self._files.remove(self._merged_name)
 
+    def drop_other_content(self, content_id: str) -> tuple[int, ...]:
+        """Take away pages that were read from other bytes than these."""
+        pages = self._files.store.of_other_content(content_id)
+        patterns = ("pages/{}.md", "pages/{}.raw.md", "layout/{}.jpg")
+        for page in pages:
+            self._files.remove_numbered(f"figures/{stem(page)}-{{}}.jpg", first=1)
+        return self._files.drop({page: [name.format(stem(page)) for name in patterns] for page in pages})
+
     def merge(self) -> tuple[str, ...]:
         """Write the merged file page by page, and bring the records into page order."""
         positions = self._files.compact()

@@ -37,6 +37,8 @@ def open_document(document: Document, config: RenderConfig, password: str, max_p
             _backends(document, config), lambda name: _open(document, name, password)
         )
         content_id = _hash(document.path)
+        if _changed(document):
+            raise DocumentError("the file changed while it was opened; run again to read its new content")
     except OSError as error:
         raise DocumentError(f"cannot be read: {error.strerror or error}") from None
     except DocumentError as error:
@@ -54,7 +56,7 @@ def render_page(ref: PageRef, config: RenderConfig, password: str) -> PageImage:
         PageError: no renderer could draw the page, or the file changed since it was opened.
     """
     started = time.perf_counter()
-    _check_unchanged(ref.document)
+    _refuse_changed(ref.document)
     backends = _backends(ref.document, config)
     if ref.backend in backends:
         backends = backends[backends.index(ref.backend) :]
@@ -62,6 +64,8 @@ def render_page(ref: PageRef, config: RenderConfig, password: str) -> PageImage:
         page = _first_success(
             backends, lambda name: _open(ref.document, name, password).render(ref.index, config)
         )[1]
+        # A renderer reads a page when it draws it: what changed meanwhile may be half old, half new.
+        _refuse_changed(ref.document)
         return replace(page, seconds=time.perf_counter() - started)
     except DocumentError as error:
         raise PageError(str(error)) from None
@@ -111,13 +115,18 @@ def _explained(error: DocumentError, document: Document) -> DocumentError:
     return DocumentError(f"not a PDF: the file is {kind}")
 
 
-def _check_unchanged(document: Document) -> None:
+def _refuse_changed(document: Document) -> None:
     try:
-        status = document.path.stat()
+        changed = _changed(document)
     except OSError as error:
         raise PageError(f"cannot be read: {error.strerror or error}") from None
-    if (status.st_mtime_ns, status.st_size) != (document.mtime_ns, document.size_bytes):
+    if changed:
         raise PageError("the file changed during the run; run again to read its new content")
+
+
+def _changed(document: Document) -> bool:
+    status = document.path.stat()
+    return (status.st_mtime_ns, status.st_size) != (document.mtime_ns, document.size_bytes)
 
 
 def _hash(path: Path) -> str:
