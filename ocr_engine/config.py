@@ -101,6 +101,7 @@ class EngineConfig:
     backend: Literal["vllm", "server", "replay"] = "vllm"
     model: str = "auto"
     replay_from: str = ""
+    replicas: Literal["auto"] | Positive = "auto"
     dtype: Literal["auto", "bfloat16", "float16", "float32"] = "auto"
     max_num_seqs: Annotated[int, msgspec.Meta(ge=0)] = 0
     max_num_batched_tokens: Annotated[int, msgspec.Meta(ge=0)] = 0

@@ -3,7 +3,6 @@
 The plug-in `ocr_engine_serving` calls `register` in every vLLM process; other models are not touched.
 """
 
-import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +15,11 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 ARCHITECTURES = ("DeepseekOCRForCausalLM", "DeepseekOCR2ForCausalLM")
-GUARD = "ocr_engine.engine.ngram_vllm:NgramGuard"
+GUARDS = {
+    True: "ocr_engine.engine.ngram_vllm_v2:DeviceNgramGuard",
+    False: "ocr_engine.engine.ngram_vllm:NgramGuard",
+}
+"""The guard for vLLM's V2 model runner and for the V1 runner; each refuses the other's."""
 DEFAULT_MODE = "gundam"
 DEFAULT_TILES = 6
 _OPTIONS = {"mode", "max_tiles"}
@@ -72,9 +75,7 @@ class ServedDefaults:
             model.multimodal_config.enable_mm_embeds = True
         processors = list(model.logits_processors or ())
         if vllm_config.speculative_config is None and not processors:
-            # The guard is written for the V1 runner; the V2 runner refuses it.
-            os.environ.setdefault("VLLM_USE_V2_MODEL_RUNNER", "0")
-            model.logits_processors = [GUARD]
+            model.logits_processors = [GUARDS[bool(vllm_config.use_v2_model_runner)]]
 
     @staticmethod
     def verify_and_update_model_config(model_config: Any) -> None:

@@ -20,6 +20,7 @@ from ocr_engine.engine import server_wire as wire
 from ocr_engine.engine.base import EngineInfo, OnText, vision_tokens
 from ocr_engine.engine.checkpoint import AUTO, Checkpoint, resolve
 from ocr_engine.engine.endpoints import Endpoint, Endpoints
+from ocr_engine.engine.flights import TextOnce
 from ocr_engine.engine.server_http import Http, ServerFailedError, get_now, read_events
 from ocr_engine.errors import EngineError, RequestError
 from ocr_engine.log import logger, printable
@@ -148,7 +149,7 @@ class ServerEngine:
             stream=on_text is not None,
         )
         body = await asyncio.to_thread(wire.chat_body, request, asked)
-        answer = await self._chat(body, _Stream(on_text) if on_text else None)
+        answer = await self._chat(body, TextOnce(on_text) if on_text else None)
         if answer.prompt_tokens != prompt_tokens:
             raise RequestError(
                 f"the server's prompt has {answer.prompt_tokens} tokens, expected {prompt_tokens}:"
@@ -169,15 +170,15 @@ class ServerEngine:
             self._text_tokens[prompt] = len(await self._tokenize(prompt))
         return self._text_tokens[prompt]
 
-    async def _chat(self, body: bytes, stream: "_Stream | None") -> wire.Answer:
+    async def _chat(self, body: bytes, text: TextOnce | None) -> wire.Answer:
         async def ask(http: Http, endpoint: Endpoint) -> wire.Answer:
             answer = wire.Answer()
             async with http.post(f"{endpoint.url}/v1/chat/completions", body) as response:
-                if stream is None:
+                if text is None:
                     answer.add(await response.json())
                 else:
-                    give = stream.attempt()
-                    await read_events(response, lambda values: give(answer.add(values)))
+                    text.begin()
+                    await read_events(response, lambda values: text(answer.add(values)))
             if not answer.finish_reason:
                 raise ServerFailedError("the answer was cut off", down=False)
             return answer
@@ -277,28 +278,6 @@ class ServerEngine:
         http, self._http, self._watching = self._http, None, None
         if http is not None:
             await http.close()
-
-
-class _Stream:
-    """Gives out text once, though a second server may begin it anew: greedy answers begin alike."""
-
-    def __init__(self, on_text: OnText) -> None:
-        self._on_text = on_text
-        self._given = 0
-
-    def attempt(self) -> OnText:
-        """Where one try's pieces go."""
-        seen = 0
-
-        def give(piece: str) -> None:
-            nonlocal seen
-            seen += len(piece)
-            new = seen - self._given
-            if new > 0:
-                self._given = seen
-                self._on_text(piece[-new:])
-
-        return give
 
 
 async def _see_queue(http: Http, endpoint: Endpoint) -> None:

@@ -1,0 +1,132 @@
+"""Several engines behind one: a page goes to the replica with the fewest; one that dies for good is out."""
+
+import asyncio
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ocr_engine.engine.base import Engine, EngineInfo, OnText
+from ocr_engine.engine.flights import TextOnce
+from ocr_engine.errors import EngineError, OcrError, RequestError, UsageError
+from ocr_engine.log import logger, printable
+from ocr_engine.records import Generation, GenerationRequest
+
+DEVICES_VARIABLE = "CUDA_VISIBLE_DEVICES"
+
+
+def visible_gpus() -> tuple[str, ...]:
+    """The GPUs this process may use, as `CUDA_VISIBLE_DEVICES` names them; found without CUDA."""
+    given = os.environ.get(DEVICES_VARIABLE)
+    if given is not None:
+        names = [name.strip() for name in given.split(",")]
+        # As CUDA reads it: what comes after the first invalid entry is not visible.
+        hidden = names.index("-1") if "-1" in names else len(names)
+        return tuple(name for name in names[:hidden] if name)
+    return tuple(str(number) for number, _ in enumerate(Path("/dev").glob("nvidia[0-9]*")))
+
+
+def environments(replicas: int | str, gpus: Sequence[str], cpus: int) -> list[dict[str, str]]:
+    """What each replica's process finds in its environment: a GPU of its own, or a share of the CPU.
+
+    `auto` is one a GPU; without a GPU, one.
+
+    Raises:
+        UsageError: more replicas than GPUs.
+    """
+    if not gpus:
+        count = 1 if isinstance(replicas, str) else replicas
+        return [{"OMP_NUM_THREADS": str(max(1, cpus // count))} for _ in range(count)]
+    count = len(gpus) if isinstance(replicas, str) else replicas
+    if count > len(gpus):
+        raise UsageError(f"engine.replicas: {count}, but {len(gpus)} GPUs are visible; one a GPU at most")
+    return [{DEVICES_VARIABLE: gpu} for gpu in gpus[:count]]
+
+
+@dataclass(eq=False, slots=True)
+class _Replica:
+    number: int
+    engine: Engine
+    in_flight: int = 0
+
+
+class ReplicaSet:
+    """An `Engine` of equal engines. Starts with the first that is up; the others join as they come."""
+
+    def __init__(self, engines: Sequence[Engine]) -> None:
+        self._all = [_Replica(number, engine) for number, engine in enumerate(engines, start=1)]
+        self._live: list[_Replica] = []
+        self._starting: set[asyncio.Task[None]] = set()
+        self._changed = asyncio.Condition()
+        self._last_error: OcrError = EngineError("the engine is not running")
+
+    def identify(self) -> EngineInfo:
+        """As one replica says, with the capacity of all."""
+        info = self._all[0].engine.identify()
+        count = len(self._all)
+        return replace(info, reason=f"{info.reason}; {count} replicas", capacity=info.capacity * count)
+
+    async def start(self) -> None:
+        """Start all at once; returns when one is up. Raises what the last one raised where all fail."""
+        self._starting = {asyncio.create_task(self._start(replica)) for replica in self._all}
+        if not await self._any_live():
+            raise self._last_error
+
+    async def _start(self, replica: _Replica) -> None:
+        try:
+            await replica.engine.start()
+        except OcrError as error:
+            self._drop(replica, error, "did not start")
+        else:
+            self._live.append(replica)
+        finally:
+            task = asyncio.current_task()
+            assert task is not None
+            self._starting.discard(task)
+            async with self._changed:
+                self._changed.notify_all()
+
+    async def _any_live(self) -> bool:
+        """Whether a replica is up, once one is or all have failed."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: self._live or not self._starting)
+        return bool(self._live)
+
+    async def generate(self, request: GenerationRequest, on_text: OnText | None = None) -> Generation:
+        """The answer of the replica with the fewest pages; of another one where that one dies for good.
+
+        Raises:
+            RequestError: refused.
+            EngineError: no replica is left.
+        """
+        text = TextOnce(on_text) if on_text is not None else None
+        while await self._any_live():
+            replica = min(self._live, key=lambda live: live.in_flight)
+            replica.in_flight += 1
+            try:
+                if text is not None:
+                    text.begin()
+                return await replica.engine.generate(request, text)
+            except RequestError:
+                raise
+            except EngineError as error:
+                if replica in self._live:
+                    self._live.remove(replica)
+                    self._drop(replica, error, "is left out")
+            finally:
+                replica.in_flight -= 1
+        raise self._last_error
+
+    def _drop(self, replica: _Replica, error: OcrError, what: str) -> None:
+        self._last_error = error
+        if len(self._all) > 1:
+            logger.warning("replica %d %s: %s", replica.number, what, printable(str(error)))
+
+    async def stop(self) -> None:
+        """Stop all."""
+        self._live = []
+        starting = list(self._starting)
+        for task in starting:
+            task.cancel()
+        await asyncio.gather(*starting, return_exceptions=True)
+        await asyncio.gather(*(replica.engine.stop() for replica in self._all))

@@ -1,0 +1,113 @@
+"""An engine in a process of its own: pixels arrive as they are, errors keep their kind, deaths are told."""
+
+import asyncio
+import os
+from functools import partial
+
+import numpy as np
+import psutil
+import pytest
+
+from ocr_engine.engine.engine_process import EngineProcess
+from ocr_engine.errors import EngineError, RequestError, UsageError
+from ocr_engine.records import GenerationRequest, PageViews
+from tests.engine.child_engine import DEVICE, ChildEngine
+
+
+def request(prompt: str = "", seed: int = 0) -> GenerationRequest:
+    chance = np.random.default_rng(seed)
+    view = chance.integers(0, 256, (512, 512, 3), np.uint8)
+    tiles = chance.integers(0, 256, (6, 640, 640, 3), np.uint8)
+    return GenerationRequest(f"a/{seed}", PageViews(view, tiles, (2, 3)), prompt, 0, 20, 50)
+
+
+def engines() -> list[int]:
+    """Processes of engines; Python's own resource tracker is none."""
+    children = psutil.Process().children(recursive=True)
+    return [child.pid for child in children if "resource_tracker" not in " ".join(child.cmdline())]
+
+
+def process(start: str = "") -> EngineProcess:
+    return EngineProcess(partial(ChildEngine, start), {DEVICE: "7"})
+
+
+async def test_pixels_and_environment_arrive_and_text_streams() -> None:
+    engine = process()
+    assert engine.identify().capacity == 3 and not engines()
+    await engine.start()
+    asked = request()
+    pieces: list[str] = []
+    others = [request(seed=number) for number in range(1, 6)]
+    answers = await asyncio.gather(engine.generate(asked, pieces.append), *map(engine.generate, others))
+    device, pixels, writeable, child = answers[0].text.split()
+    assert device == "7" and int(child) != os.getpid() and os.environ.get(DEVICE) != "7"
+    assert int(pixels) == int(asked.views.global_view.sum()) + int(asked.views.tiles.sum())
+    # torch warns of arrays that cannot be written to.
+    assert writeable == "True"
+    assert "".join(pieces) == answers[0].text
+    assert len({answer.text for answer in answers}) == 6
+    await engine.stop()
+    assert not psutil.pid_exists(int(child))
+
+
+async def test_errors_keep_their_kind() -> None:
+    engine = process()
+    await engine.start()
+    with pytest.raises(RequestError, match="refused"):
+        await engine.generate(request("refuse"))
+    with pytest.raises(EngineError, match="KeyError") as caught:
+        await engine.generate(request("bug"))
+    assert not isinstance(caught.value, RequestError)
+    assert (await engine.generate(request())).text
+    await engine.stop()
+
+
+async def test_a_death_fails_all_calls_and_later_ones() -> None:
+    engine = process()
+    await engine.start()
+    waiting = asyncio.create_task(engine.generate(request("hang")))
+    await asyncio.sleep(0.1)
+    with pytest.raises(EngineError, match=r"died \(exit code -9\)"):
+        await engine.generate(request("die"))
+    with pytest.raises(EngineError, match="died"):
+        await waiting
+    with pytest.raises(EngineError, match="died"):
+        await engine.generate(request())
+    await engine.stop()
+
+
+@pytest.mark.parametrize(
+    ("start", "kind", "words"),
+    [
+        ("usage", UsageError, "carried out"),
+        ("fails", EngineError, "no memory"),
+        ("dies", EngineError, "died"),
+    ],
+)
+async def test_a_failed_start_is_told(start: str, kind: type[Exception], words: str) -> None:
+    engine = process(start)
+    with pytest.raises(kind, match=words):
+        await engine.start()
+    await engine.stop()
+    assert not engines()
+
+
+async def test_cancelling_cancels_there_and_stopping_waits_for_nobody() -> None:
+    engine = process()
+    await engine.start()
+    hanging = asyncio.create_task(engine.generate(request("hang")))
+    await asyncio.sleep(0.1)
+    hanging.cancel()
+    await asyncio.gather(hanging, return_exceptions=True)
+    assert (await engine.generate(request())).text
+    async with asyncio.timeout(20):
+        while engine.steps != 2:
+            await asyncio.sleep(0.05)
+    left = asyncio.create_task(engine.generate(request("hang")))
+    await asyncio.sleep(0.05)
+    await engine.stop()
+    with pytest.raises(EngineError):
+        await left
+    await engine.stop()
+    with pytest.raises(EngineError, match="stopped|not running"):
+        await engine.generate(request())
