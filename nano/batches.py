@@ -7,8 +7,9 @@ import numpy as np
 import torch
 from tokenizers import Tokenizer
 
+from nano.mixture import OTHER_SIZES, Mixture
 from nano.pages import A4, LETTER
-from nano.samples import BATCH, OTHER_SIZES, Sample, draw_sample
+from nano.samples import BATCH, Sample, draw_sample
 from nano.views import tile_grid
 
 
@@ -68,7 +69,7 @@ def collate(samples: list[Sample], mode: str) -> Batch:
 
 
 def draw_pair(
-    rng: random.Random, tokenizer: Tokenizer, mode: str, progress: float, share: float = 1.0
+    rng: random.Random, tokenizer: Tokenizer, mode: str, progress: float, mixture: Mixture, share: float = 1.0
 ) -> tuple[Batch, Batch]:
     """Draw two batches, the shorter answers in one, so that little is padding.
 
@@ -79,7 +80,7 @@ def draw_pair(
         size = rng.choice(OTHER_SIZES) if rng.random() < 0.2 else rng.choice((A4, LETTER))
         columns, rows = tile_grid(*size)
         count = max(1, min(count * 2, count * 7 // (columns * rows + 1)))
-    found = [draw_sample(rng, tokenizer, mode, progress, size) for _ in range(2 * count)]
+    found = [draw_sample(rng, tokenizer, mode, progress, mixture, size) for _ in range(2 * count)]
     found.sort(key=lambda sample: len(sample.prompt) + len(sample.answer))
     return collate(found[:count], mode), collate(found[count:], mode)
 

@@ -44,7 +44,7 @@ def advance_em(name: str, character: str) -> float:
 @lru_cache(maxsize=300_000)
 def _glyph(name: str, fine_size: int, character: str, phase: int) -> Glyph | None:
     font = _large_font(name, fine_size)
-    left, top, right, bottom = font.getbbox(character, anchor="ls")
+    left, top, right, bottom = (round(v) for v in font.getbbox(character, anchor="ls"))
     if right <= left or bottom <= top:
         return None
     before_x, before_y = (left + phase) % FINE, top % FINE

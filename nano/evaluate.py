@@ -23,29 +23,34 @@ class Trial:
     mode: str
     held: str
     grounded: bool
-    sparse: bool = False
+    points: tuple[float, float] = (10, 12)
+    words: tuple[int, int] = (250, 450)
+
+
+def _sparse(name: str, mode: str, *, grounded: bool) -> Trial:
+    return Trial(name, mode, "text", grounded, (16, 22), (40, 130))
 
 
 TRIALS = (
     Trial("base text markdown", "base", "text", True),
     Trial("base font free", "base", "font", False),
     Trial("gundam text markdown", "gundam", "text", True),
-    Trial("small sparse text markdown", "small", "text", True, sparse=True),
+    _sparse("small sparse text markdown", "small", grounded=True),
     Trial("base font markdown", "base", "font", True),
     Trial("base text free", "base", "text", False),
     Trial("gundam font free", "gundam", "font", False),
-    Trial("tiny sparse text free", "tiny", "text", False, sparse=True),
+    _sparse("tiny sparse text free", "tiny", grounded=False),
     Trial("large text markdown", "large", "text", True),
 )
 """The first four (one a GPU) are measured during training, all at its end."""
 
 
 def draw_trial(trial: Trial, count: int, tokenizer: Tokenizer, seed: int) -> list[Sample]:
-    """Draw full pages of 250 to 450 words at 10 to 12 points, or sparse ones at 16 to 22 points."""
-    rng, found = random.Random(seed), []
+    """Draw pages of a trial's lengths and sizes of type."""
+    rng = random.Random(seed)
+    found: list[Sample] = []
     while len(found) < count:
-        points = rng.uniform(16, 22) if trial.sparse else rng.uniform(10, 12)
-        words = rng.randint(40, 130) if trial.sparse else rng.randint(250, 450)
+        points, words = rng.uniform(*trial.points), rng.randint(*trial.words)
         brief = Brief(A4, 2 * points, 1, words, 0.09, True, trial.held)
         found.append(held_sample(rng, tokenizer, trial.mode, brief, grounded=trial.grounded))
     return found

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 from PIL import Image, ImageDraw
 
 from nano.blocks import Column, rows_box
@@ -113,7 +114,7 @@ def picture(column: Column) -> None:
     if rng.random() < 0.3:
         draw.rectangle((0, 0, width - 1, height - 1), outline=0)
     x, y = int(column.x + (column.width - width) / 2), int(column.y)
-    column.canvas.pixels[y : y + height, x : x + width] = image
+    column.canvas.pixels[y : y + height, x : x + width] = np.asarray(image)
     column.add("image", (x, y, x + width, y + height))
     column.y += height + column.style.gap
     if rng.random() < 0.6:
@@ -133,7 +134,7 @@ def chart(column: Column, height: float) -> Chart:
     if kind == "line":
         image = Image.fromarray(canvas.pixels)
         ImageDraw.Draw(image).line(list(zip(centres, tops, strict=True)), fill=60, width=3)
-        canvas.pixels[:] = image
+        canvas.pixels[:] = np.asarray(image)
     rows = []
     for label, value, x, y in zip(labels, values, centres, tops, strict=True):
         left = x - 0.5 * step

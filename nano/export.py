@@ -34,8 +34,14 @@ def official_state(model: NanoOcr, dtype: torch.dtype = torch.bfloat16) -> dict[
     return found
 
 
+def training_heads(model: NanoOcr, dtype: torch.dtype = torch.bfloat16) -> dict[str, Tensor]:
+    """Return the weights of the training-only heads, for a further segment to start from."""
+    heads = {k: v for k, v in model.state_dict().items() if k.startswith("aux_")}
+    return {k: v.detach().to("cpu", dtype).contiguous().clone() for k, v in heads.items()}
+
+
 def load_official(model: NanoOcr, state: dict[str, Tensor]) -> None:
-    """Load official names into the model; the training-only heads stay as they are.
+    """Load official names into the model; the training-only heads stay as they are unless state has them.
 
     Raises KeyError or RuntimeError when a tensor is missing or has another shape.
     """
@@ -62,7 +68,7 @@ def _token_rows(old: Tokenizer, new: Tokenizer, size: int) -> list[list[int]]:
     rows = []
     for index in range(size):
         text = new.decode([index], skip_special_tokens=False)
-        same = old.token_to_id(new.id_to_token(index))
+        same = old.token_to_id(str(new.id_to_token(index)))
         spelt = [same] if same is not None else old.encode(text, add_special_tokens=False).ids
         rows.append(spelt or [0])
     return rows

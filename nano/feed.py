@@ -14,7 +14,7 @@ from tokenizers import Tokenizer
 
 from nano.assets import FOLDER
 from nano.batches import Batch, draw_pair
-from nano.samples import modes
+from nano.mixture import Mixture
 
 POOL = 120
 """Batches that are kept for another use."""
@@ -23,8 +23,8 @@ POOL = 120
 class Pages(torch.utils.data.IterableDataset[Batch]):
     """An endless stream of batches at the shared progress."""
 
-    def __init__(self, seed: int, progress: "Synchronized[float]", share: float) -> None:
-        self.seed, self.progress, self.share = seed, progress, share
+    def __init__(self, seed: int, progress: "Synchronized[float]", mixture: Mixture, share: float) -> None:
+        self.seed, self.progress, self.mixture, self.share = seed, progress, mixture, share
 
     def __iter__(self) -> Iterator[Batch]:
         """Draw batches; every worker has its own stream of random numbers."""
@@ -37,9 +37,9 @@ class Pages(torch.utils.data.IterableDataset[Batch]):
         tokenizer = Tokenizer.from_file(str(FOLDER / "tokenizer.json"))
         while True:
             progress = self.progress.value
-            shares = modes(progress)
+            shares = self.mixture.modes(progress)
             mode = rng.choices(list(shares), list(shares.values()))[0]
-            yield from draw_pair(rng, tokenizer, mode, progress, self.share)
+            yield from draw_pair(rng, tokenizer, mode, progress, self.mixture, self.share)
 
 
 class Feed:
@@ -49,7 +49,7 @@ class Feed:
         loader = torch.utils.data.DataLoader(
             pages, batch_size=None, num_workers=workers, prefetch_factor=2 if workers else None
         )
-        self._stream, self._uses = iter(loader), uses
+        self._stream, self._uses, self._mixture = iter(loader), uses, pages.mixture
         self._queue: queue.Queue[Batch] = queue.Queue(6)
         self._pool: list[tuple[Batch, int]] = []
         self._rng = random.Random(pages.seed)
@@ -74,7 +74,7 @@ class Feed:
     def next(self, device: torch.device, progress: float) -> Batch:
         """Return a batch that suits the progress."""
         batch = self._fresh(device, wait=not self._pool)
-        allowed = modes(progress)
+        allowed = self._mixture.modes(progress)
         old = [i for i, (b, used) in enumerate(self._pool) if used < self._uses and b.mode in allowed]
         if batch is None and old:
             index = self._rng.choice(old)

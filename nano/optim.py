@@ -12,6 +12,8 @@ from torch import Tensor, nn
 
 from nano.model import NanoOcr
 
+HEADS_SCALE = 3.0
+"""The training-only heads learn faster: in a warm start they are new and all else is trained."""
 STEPS = (3.4445, -4.7750, 2.0315)
 
 
@@ -82,12 +84,16 @@ def optimizers(model: NanoOcr, lr: float) -> list[torch.optim.Optimizer]:
     """Return Muon and AdamW over the model's trainable parameters."""
     experts = model.shape.decoder.experts
     muon: list[tuple[nn.Parameter, int]] = []
-    matrices, vectors = [], []
+    matrices: list[nn.Parameter] = []
+    vectors: list[nn.Parameter] = []
+    heads: list[nn.Parameter] = []
     for name, p in model.named_parameters():
         block = "blocks." in name or "layers." in name
         if not p.requires_grad:
             continue
-        if (
+        if name.startswith("aux_"):
+            heads.append(p)
+        elif (
             p.ndim == 2
             and block
             and "rel_pos" not in name
@@ -100,6 +106,7 @@ def optimizers(model: NanoOcr, lr: float) -> list[torch.optim.Optimizer]:
     groups = [
         {"params": matrices, "weight_decay": 0.02},
         {"params": vectors, "weight_decay": 0.0},
+        {"params": heads, "weight_decay": 0.0, "scale": HEADS_SCALE},
     ]
     fused = next(model.parameters()).is_cuda
     adam = torch.optim.AdamW(groups, lr=lr, betas=(0.9, 0.97), eps=1e-10, fused=fused)

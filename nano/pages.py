@@ -13,7 +13,7 @@ from nano.canvas import Canvas, Grey
 from nano.exhibits import Chart
 from nano.families import FAMILIES, HELD_FAMILIES, Family
 from nano.text import load_corpus, words
-from nano.typeset import Face, Word, draw_line, word_width
+from nano.typeset import Face, Word, draw_line, draw_lines, word_width
 
 A4, LETTER = (1190, 1684), (1224, 1584)
 """Page sizes in px at 144 dpi."""
@@ -126,7 +126,7 @@ def _footnote(column: Column) -> None:
     lead = face.size_px * 1.2
     y = column.bottom + style.size_px * 0.6
     column.canvas.line(column.x, y, column.x + column.width * 0.3, y, 1)
-    rows = blocks.draw_lines(column.canvas, face, lines, column.x, y + 4, column.width, lead, "left")
+    rows = draw_lines(column.canvas, face, lines, column.x, y + 4, column.width, lead, "left")
     if rows:
         column.add("footnote", blocks.rows_box(rows), *rows)
 

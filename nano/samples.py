@@ -1,6 +1,6 @@
 """One training sample per call: a page for a mode, its prompt and answer as tokens, its supervision.
 
-The curriculum lives here: which pages and modes are drawn at a progress between 0 and 1.
+Which pages are drawn is decided by a mixture (nano/mixture.py).
 """
 
 import random
@@ -14,7 +14,8 @@ from nano import answers
 from nano.answers import Answer
 from nano.blocks import Block
 from nano.canvas import Grey
-from nano.pages import A4, LETTER, Brief, Page, make_blank, make_chart_page, make_page
+from nano.mixture import Mixture
+from nano.pages import Brief, Page, make_blank, make_chart_page, make_page
 from nano.tokenizer import BOS, EOS
 from nano.views import Turn, View, damage, view
 
@@ -23,7 +24,6 @@ BATCH = {"canvas": 224, "tiny": 112, "small": 80, "base": 40, "large": 20, "gund
 MAX_TOKENS = 1500
 SLOTS = 128
 """The raster loss sees 16 x 8 slots of 4 x 8 px in every visual token's 64 x 64 px."""
-OTHER_SIZES = ((1684, 1190), (1600, 1200), (1400, 1400), (1280, 720), (900, 1500), (820, 1900))
 
 
 @dataclass(frozen=True)
@@ -42,46 +42,6 @@ class Sample:
     text: str
 
 
-def modes(progress: float) -> dict[str, float]:
-    """Return the share of batches of every mode."""
-    if progress < 0.03:
-        return {"canvas": 0.6, "small": 0.1, "base": 0.3}
-    if progress < 0.15:
-        return {"canvas": 0.15, "tiny": 0.04, "small": 0.08, "base": 0.58, "gundam": 0.15}
-    return {
-        "canvas": 0.02, "tiny": 0.04, "small": 0.07, "base": 0.54, "large": 0.06, "gundam": 0.27,
-    }  # fmt: skip
-
-
-def _page_size(rng: random.Random) -> tuple[int, int]:
-    return rng.choice(OTHER_SIZES) if rng.random() < 0.12 else rng.choice((A4, LETTER))
-
-
-def _small_type(rng: random.Random, progress: float) -> float:
-    """Draw a type size in points: 8 to 14 for most pages once training is under way."""
-    hard = min(1.0, progress / 0.12)
-    return rng.uniform(8, 13.5) if rng.random() < 0.35 + 0.4 * hard else rng.uniform(11, 20)
-
-
-def draw_brief(rng: random.Random, mode: str, progress: float, size: tuple[int, int] | None) -> Brief:
-    """Choose a page that a mode can resolve."""
-    margin, rich = rng.uniform(0.055, 0.12), rng.random() < 0.88
-    if mode == "canvas":
-        side = rng.choice((320, 360, 400, 440))
-        text = rng.uniform(9.5, 20) * side / 320
-        return Brief((side, side), text, 1, rng.randint(4, 70), 0.04, rng.random() < 0.5)
-    width, height = size or _page_size(rng)
-    if mode in ("tiny", "small"):
-        least = 17 if mode == "tiny" else 13
-        points = rng.uniform(least, 28)
-        return Brief((width, height), 2 * points, 1, rng.randint(8, 160), margin, rich)
-    points = _small_type(rng, progress)
-    many = rng.random() < (0.35 if points < 12 else 0.1)
-    columns = rng.choice((2, 2, 3)) if many and width > 1000 else 1
-    count = rng.randint(15, 200) if rng.random() < 0.3 else rng.randint(180, 650)
-    return Brief((width, height), 2 * points, columns, count, margin, rich)
-
-
 def _ask(rng: random.Random, page: Page) -> Answer:
     """Choose a prompt for a page: mostly the two document prompts."""
     kind = rng.random()
@@ -98,8 +58,7 @@ def _ask(rng: random.Random, page: Page) -> Answer:
     return answers.describe(page) if kind < 0.985 else answers.figure(page)
 
 
-def _draw_page(rng: random.Random, mode: str, progress: float, size: tuple[int, int] | None) -> Page:
-    brief = draw_brief(rng, mode, progress, size)
+def _draw_page(rng: random.Random, mode: str, brief: Brief) -> Page:
     kind = rng.random()
     if kind < 0.012:
         return make_blank(brief.size)
@@ -162,7 +121,7 @@ def _build(page: Page, mode: str, answer: Answer, turn: Turn, tokenizer: Tokeniz
     seen = view(page.pixels, mode)
     text, places = answer.finish()
     encoded = tokenizer.encode(text, add_special_tokens=False)
-    begin, end = tokenizer.token_to_id(BOS), tokenizer.token_to_id(EOS)
+    begin, end = (int(tokenizer.token_to_id(t)) for t in (BOS, EOS))
     prompt = tokenizer.encode(answer.prompt, add_special_tokens=False).ids
     starts = [start for start, _ in encoded.offsets]
     return Sample(
@@ -176,12 +135,12 @@ def _build(page: Page, mode: str, answer: Answer, turn: Turn, tokenizer: Tokeniz
 
 
 def draw_sample(
-    rng: random.Random, tokenizer: Tokenizer, mode: str, progress: float,
+    rng: random.Random, tokenizer: Tokenizer, mode: str, progress: float, mixture: Mixture,
     size: tuple[int, int] | None = None,
 ) -> Sample:  # fmt: skip
     """Draw pages until one's answer fits; size fixes the page's px, as one tile grid per batch asks."""
     while True:
-        page = _draw_page(rng, mode, progress, size)
+        page = _draw_page(rng, mode, mixture.brief(rng, mode, progress, size))
         turn = Turn(0.0, page.pixels.shape[1], page.pixels.shape[0])
         if mode != "canvas" and page.blocks:
             pixels, turn = damage(rng, page.pixels)

@@ -4,6 +4,7 @@ import json
 import random
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
@@ -47,7 +48,7 @@ def _pre_tokenizer() -> pre_tokenizers.PreTokenizer:
     )
 
 
-def _with_numbers(state: dict, size: int) -> dict:
+def _with_numbers(state: dict[str, Any], size: int) -> dict[str, Any]:
     """Give `, ` and every run of two or three digits a token, in place of the rarest merges."""
     model, digits = state["model"], "0123456789"
     pairs = [a + b for a in digits for b in digits]

@@ -21,8 +21,9 @@ from torch import Tensor
 from nano import feed
 from nano.assets import FOLDER
 from nano.evaluate import TRIALS, Trial, draw_trial, evaluate
-from nano.export import official_state, save_shards, start_from
+from nano.export import official_state, save_shards, start_from, training_heads
 from nano.feed import Feed, Pages
+from nano.mixture import MIXTURES
 from nano.model import NanoOcr, Weights
 from nano.optim import optimizers
 from nano.samples import Sample
@@ -49,6 +50,8 @@ class Plan:
     warmup_steps: int = 60
     hold: float = 0.5
     """Progress at which the learning rate starts to fall, linearly to nothing."""
+    mixture: str = "curriculum"
+    """A name in `nano.mixture.MIXTURES`."""
     seed: int = 0
     workers: int = 13
     uses: int = 3
@@ -95,7 +98,7 @@ def rate(plan: Plan, step: int, progress: float) -> float:
 
 def loss_weights(step: int, progress: float) -> Weights:
     """Return the raster and guide weights; the raster head warms up on detached features."""
-    cold = step < 80
+    cold = step < 150
     if progress < 0.25:
         return Weights(0.5, 0.3, cold=cold)
     return Weights(0.3, 0.1, cold=cold) if progress < 0.7 else Weights(0.1, 0.05, cold=cold)
@@ -150,7 +153,7 @@ class Trainer:
         if not self.place.leads:
             return
         fresh, final = self.plan.out / "weights.new", self.plan.out / "weights"
-        save_shards(official_state(self.model), fresh)
+        save_shards(official_state(self.model) | training_heads(self.model), fresh)
         shutil.rmtree(final, ignore_errors=True)
         fresh.rename(final)
         if whole:
@@ -169,6 +172,12 @@ class Trainer:
             file.write(json.dumps(record) + "\n")
         short = {k: v for k, v in record.items() if k not in ("errors", "example", "worst")}
         print(json.dumps(short), flush=True)
+
+    def judge_all(self) -> None:
+        """Evaluate every trial, one a process at a time, so that a run cut short has the first of them."""
+        own = self._own(TRIALS)
+        for turn in range(-(-len(TRIALS) // self.place.world)):
+            self.judge([(t, self._samples(t, self.plan.final_pages)) for t in own[turn : turn + 1]])
 
     def judge(self, trials: list[tuple[Trial, list[Sample]]]) -> None:
         """Evaluate this process's trials and log everyone's."""
@@ -198,7 +207,7 @@ class Trainer:
         batch = self.stream.next(self.place.device, progress)
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
-                group["lr"] = rate(self.plan, self.step, progress)
+                group["lr"] = rate(self.plan, self.step, progress) * group.get("scale", 1.0)
         cuda = self.place.device.type == "cuda"
         with torch.autocast(self.place.device.type, torch.bfloat16, enabled=cuda):
             loss, parts = self.network(batch, loss_weights(self.step, progress))
@@ -246,8 +255,7 @@ class Trainer:
                 self.saved = time.monotonic()
         self.save(whole=True)
         self.note({"saved": True})
-        final = [(t, self._samples(t, self.plan.final_pages)) for t in self._own(TRIALS)]
-        self.judge(final)
+        self.judge_all()
         self.note({"done": True})
 
 
@@ -263,7 +271,7 @@ def train(plan: Plan) -> None:
     progress = multiprocessing.Value("d", 0.0)
     rank = int(os.environ.get("RANK", 0))
     seed = plan.seed * 100 + rank + (50 if plan.resume else 0)
-    stream = Feed(Pages(seed, progress, plan.share), plan.workers, plan.uses)
+    stream = Feed(Pages(seed, progress, MIXTURES[plan.mixture], plan.share), plan.workers, plan.uses)
     place = find_place()
     torch.backends.cuda.matmul.allow_tf32 = True
     torch.backends.cudnn.allow_tf32 = True

@@ -4,6 +4,7 @@ One GPU:      python scripts/train_nano.py --out runs/nano --seconds 3600
 Four GPUs:    python -m torch.distributed.run --nproc-per-node 4 scripts/train_nano.py ...
 Continue:     the same command with --resume
 Before:       python -m nano.assets   (fonts and text from Debian packages)
+One segment:  the same with --init MODEL_FOLDER --mixture base, for better reading of small type at base
 After:        python -m nano.assemble runs/nano/weights MODEL_FOLDER
 """
 
@@ -13,6 +14,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from nano.mixture import MIXTURES
 from nano.train import Plan, train
 
 
@@ -28,6 +30,8 @@ def main() -> None:
     add("--resume", action="store_true", help="continue from the checkpoint")
     add("--spent", type=float, default=0.0, help="seconds of the budget behind the weights of --init")
     add("--lr", type=float, default=Plan.lr)
+    add("--hold", type=float, default=Plan.hold, help="progress at which the learning rate starts to fall")
+    add("--mixture", choices=sorted(MIXTURES), default=Plan.mixture, help="which pages are drawn")
     add("--seed", type=int, default=0)
     add("--workers", type=int, default=Plan.workers, help="page-drawing processes per GPU")
     add("--uses", type=int, default=Plan.uses, help="how often a batch may be used")

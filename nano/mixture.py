@@ -1,0 +1,100 @@
+"""Which pages are drawn: the curriculum of a whole run, or a fixed mixture for one further segment.
+
+Progress runs from 0 to 1 over a run; a fixed mixture is the same at any progress.
+"""
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from nano.pages import A4, LETTER, Brief
+
+OTHER_SIZES = ((1684, 1190), (1600, 1200), (1400, 1400), (1280, 720), (900, 1500), (820, 1900))
+"""Page sizes in px that are neither A4 nor letter."""
+
+
+@dataclass(frozen=True)
+class Full:
+    """Full pages of one column, drawn uniformly between two sizes of type and two lengths."""
+
+    points: tuple[float, float]
+    words: tuple[int, int]
+
+    def brief(self, rng: random.Random, size: tuple[int, int], margin: float, *, rich: bool) -> Brief:
+        """Draw one."""
+        return Brief(size, 2 * rng.uniform(*self.points), 1, rng.randint(*self.words), margin, rich)
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """What a run draws; without shares it follows the curriculum."""
+
+    shares: Mapping[str, float] | None = None
+    """The share of batches of every mode."""
+    full: Full | None = None
+    full_share: float = 0.0
+    """The share of pages at base that are `full`; the others are drawn as in the curriculum."""
+
+    def modes(self, progress: float) -> Mapping[str, float]:
+        """Return the share of batches of every mode."""
+        return _curriculum(progress) if self.shares is None else self.shares
+
+    def brief(self, rng: random.Random, mode: str, progress: float, size: tuple[int, int] | None) -> Brief:
+        """Choose a page that a mode can resolve; size fixes its px."""
+        if self.full is not None and mode == "base" and rng.random() < self.full_share:
+            margin, rich = rng.uniform(0.055, 0.12), rng.random() < 0.88
+            return self.full.brief(rng, size or rng.choice((A4, LETTER)), margin, rich=rich)
+        return draw_brief(rng, mode, 1.0 if self.shares else progress, size)
+
+
+MIXTURES: Mapping[str, Mixture] = MappingProxyType(
+    {
+        "curriculum": Mixture(),
+        "base": Mixture(
+            {"canvas": 0.02, "tiny": 0.03, "small": 0.05, "base": 0.75, "large": 0.04, "gundam": 0.11},
+            Full((8.5, 12.0), (200, 520)),
+            0.75,
+        ),
+    }
+)
+"""`base` is for a segment that starts from a trained model: small type on full pages, some of everything."""
+
+
+def _curriculum(progress: float) -> dict[str, float]:
+    if progress < 0.03:
+        return {"canvas": 0.6, "small": 0.1, "base": 0.3}
+    if progress < 0.15:
+        return {"canvas": 0.15, "tiny": 0.04, "small": 0.08, "base": 0.58, "gundam": 0.15}
+    return {
+        "canvas": 0.02, "tiny": 0.04, "small": 0.07, "base": 0.54, "large": 0.06, "gundam": 0.27,
+    }  # fmt: skip
+
+
+def _page_size(rng: random.Random) -> tuple[int, int]:
+    return rng.choice(OTHER_SIZES) if rng.random() < 0.12 else rng.choice((A4, LETTER))
+
+
+def _small_type(rng: random.Random, progress: float) -> float:
+    """Draw a type size in points: 8 to 14 for most pages once training is under way."""
+    hard = min(1.0, progress / 0.12)
+    return rng.uniform(8, 13.5) if rng.random() < 0.35 + 0.4 * hard else rng.uniform(11, 20)
+
+
+def draw_brief(rng: random.Random, mode: str, progress: float, size: tuple[int, int] | None) -> Brief:
+    """Choose a page that a mode can resolve."""
+    margin, rich = rng.uniform(0.055, 0.12), rng.random() < 0.88
+    if mode == "canvas":
+        side = rng.choice((320, 360, 400, 440))
+        text = rng.uniform(9.5, 20) * side / 320
+        return Brief((side, side), text, 1, rng.randint(4, 70), 0.04, rng.random() < 0.5)
+    width, height = size or _page_size(rng)
+    if mode in ("tiny", "small"):
+        least = 17 if mode == "tiny" else 13
+        points = rng.uniform(least, 28)
+        return Brief((width, height), 2 * points, 1, rng.randint(8, 160), margin, rich)
+    points = _small_type(rng, progress)
+    many = rng.random() < (0.35 if points < 12 else 0.1)
+    columns = rng.choice((2, 2, 3)) if many and width > 1000 else 1
+    count = rng.randint(15, 200) if rng.random() < 0.3 else rng.randint(180, 650)
+    return Brief((width, height), 2 * points, columns, count, margin, rich)

@@ -1,0 +1,131 @@
+"""Born-digital PDF pages that nano is made for, found by rules, with their text layer as the truth.
+
+A page is taken when it is upright, English, of one column, without large pictures, and long enough.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pymupdf
+from PIL import Image
+
+from nano.metrics import plain
+
+DPI = 144
+LEAST_WORDS, MOST_WORDS = 100, 700
+MARGIN = 0.07
+"""Short blocks within this share of the height from an edge are running headers and page numbers, which no
+prompt reads."""
+MARGIN_WORDS = 14
+STOP_WORDS = frozenset(
+    "the of and to in a is that for it as was with be by on are this or an from at".split()
+)
+SAME = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "–": "-", "—": "-", "−": "-", "\u00ad": ""})
+
+
+@dataclass(frozen=True)
+class RealPage:
+    """One page: where it is, its text, the size of most of its type in points of an A4 page."""
+
+    path: Path
+    number: int
+    truth: str
+    points: float
+
+    @property
+    def name(self) -> str:
+        """Return the file's name and the page's number from 1."""
+        return f"{self.path.name} p. {self.number}"
+
+    def picture(self) -> Image.Image:
+        """Render the page at DPI."""
+        with pymupdf.open(self.path) as document:
+            pixmap = document[self.number - 1].get_pixmap(dpi=DPI, alpha=False)
+            return Image.frombytes("RGB", (pixmap.width, pixmap.height), pixmap.samples)
+
+
+def normal(text: str) -> str:
+    """Return text as it is compared: NFKC, straight quotes and plain dashes, no markup, single spaces."""
+    text = re.sub(r"\\[()\[\]]|^#+ |[*_`|]|!\[[^\]]*\]\([^)]*\)", " ", plain_lines(text), flags=re.MULTILINE)
+    text = unicodedata.normalize("NFKC", text.translate(SAME))
+    return " ".join(text.split())
+
+
+def plain_lines(text: str) -> str:
+    """Return text without grounding and tags, lines kept where `plain` would join them."""
+    return "\n".join(plain(line) for line in text.split("\n"))
+
+
+def find_pages(folder: Path) -> Iterator[RealPage]:
+    """Yield the pages of every PDF under a folder that are of the kind; files that do not open are passed by."""
+    for path in sorted(folder.rglob("*.pdf")):
+        try:
+            document = pymupdf.open(path)
+        except (pymupdf.FileDataError, pymupdf.EmptyFileError):
+            continue
+        with document:
+            if document.needs_pass:
+                continue
+            for page in document:
+                found = _page(path, page)
+                if found is not None:
+                    yield found
+
+
+def _page(path: Path, page: pymupdf.Page) -> RealPage | None:
+    blocks = [b for b in page.get_text("blocks", sort=False) if b[6] == 0 and b[4].strip()]
+    height, width = page.rect.height, page.rect.width
+    body = [b for b in blocks if not _marginal(b, height)]
+    text = "\n".join(b[4] for b in body)
+    words = text.split()
+    upright = page.rotation == 0 and height > width and _upright(page)
+    if not upright or not LEAST_WORDS <= len(words) <= MOST_WORDS:
+        return None
+    if not _english(words) or _columns(body) or _pictured(page):
+        return None
+    return RealPage(path, page.number + 1, normal(re.sub(r"(\w)-\n(?=[a-z])", r"\1", text)), _points(page))
+
+
+def _marginal(block: tuple[float, float, float, float, str], height: float) -> bool:
+    near = block[3] < MARGIN * height or block[1] > (1 - MARGIN) * height
+    return near and len(block[4].split()) <= MARGIN_WORDS
+
+
+def _upright(page: pymupdf.Page) -> bool:
+    lines = [line for block in page.get_text("dict")["blocks"] for line in block.get("lines", [])]
+    return sum(line["dir"][0] > 0.99 for line in lines) >= 0.98 * len(lines)
+
+
+def _english(words: list[str]) -> bool:
+    letters = [c for word in words for c in word if c.isalpha()]
+    common = sum(word.lower().strip(".,;:()") in STOP_WORDS for word in words)
+    return common >= 0.18 * len(words) and sum(c.isascii() for c in letters) >= 0.98 * len(letters)
+
+
+def _columns(blocks: list[tuple[float, float, float, float, str]]) -> bool:
+    """Say whether two blocks of running text stand side by side."""
+    long = [b for b in blocks if len(b[4]) > 60]
+    for i, a in enumerate(long):
+        for b in long[i + 1 :]:
+            shared = min(a[3], b[3]) - max(a[1], b[1])
+            if shared > 0.4 * min(a[3] - a[1], b[3] - b[1]) and (a[2] <= b[0] or b[2] <= a[0]):
+                return True
+    return False
+
+
+def _pictured(page: pymupdf.Page) -> bool:
+    area = sum(abs(pymupdf.Rect(image["bbox"]) & page.rect) for image in page.get_image_info())
+    return bool(area > 0.2 * abs(page.rect))
+
+
+def _points(page: pymupdf.Page) -> float:
+    """Return the median size of the page's characters, as if the page were as high as A4."""
+    sizes: list[float] = []
+    for block in page.get_text("dict")["blocks"]:
+        for line in block.get("lines", []):
+            for span in line["spans"]:
+                sizes += [span["size"]] * len(span["text"])
+    return round(sorted(sizes)[len(sizes) // 2] * 842 / page.rect.height, 1)
