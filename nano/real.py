@@ -5,7 +5,7 @@ A page is taken when it is upright, English, of one column, without large pictur
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,13 +15,31 @@ from PIL import Image
 from nano.metrics import plain
 
 DPI = 144
-LEAST_WORDS, MOST_WORDS = 100, 700
+LEAST_WORDS, MOST_WORDS, MOST_PAGES = 100, 700, 200
 MARGIN = 0.07
-"""Short blocks within this share of the height from an edge are running headers and page numbers, which no
-prompt reads."""
+"""Short blocks within this share of the height from an edge, and the outermost ones that hold a number, are
+running headers and page numbers, which no prompt reads."""
 MARGIN_WORDS = 14
 STOP_WORDS = frozenset(
-    "the of and to in a is that for it as was with be by on are this or an from at".split()
+    {
+        "the",
+        "of",
+        "and",
+        "to",
+        "in",
+        "a",
+        "is",
+        "that",
+        "for",
+        "it",
+        "as",
+        "was",
+        "with",
+        "be",
+        "by",
+        "on",
+        "are",
+    }
 )
 SAME = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "–": "-", "—": "-", "−": "-", "\u00ad": ""})
 
@@ -59,15 +77,28 @@ def plain_lines(text: str) -> str:
     return "\n".join(plain(line) for line in text.split("\n"))
 
 
+def choose(pages: Iterable[RealPage], most: int) -> list[RealPage]:
+    """Return at most so many pages of every file, spread evenly, and no text twice."""
+    files: dict[str, list[RealPage]] = {}
+    for page in {page.truth: page for page in reversed(list(pages))}.values():
+        files.setdefault(page.path.name, []).append(page)
+    found: list[RealPage] = []
+    for name in sorted(files):
+        members = sorted(files[name], key=lambda page: page.number)
+        count = min(most, len(members))
+        found += [members[(2 * i + 1) * len(members) // (2 * count)] for i in range(count)]
+    return found
+
+
 def find_pages(folder: Path) -> Iterator[RealPage]:
-    """Yield the pages of every PDF under a folder that are of the kind; files that do not open are passed by."""
+    """Yield the pages of the kind of every PDF under a folder; files that do not open are passed by."""
     for path in sorted(folder.rglob("*.pdf")):
         try:
             document = pymupdf.open(path)
         except (pymupdf.FileDataError, pymupdf.EmptyFileError):
             continue
         with document:
-            if document.needs_pass:
+            if document.needs_pass or document.page_count > MOST_PAGES:
                 continue
             for page in document:
                 found = _page(path, page)
@@ -78,7 +109,8 @@ def find_pages(folder: Path) -> Iterator[RealPage]:
 def _page(path: Path, page: pymupdf.Page) -> RealPage | None:
     blocks = [b for b in page.get_text("blocks", sort=False) if b[6] == 0 and b[4].strip()]
     height, width = page.rect.height, page.rect.width
-    body = [b for b in blocks if not _marginal(b, height)]
+    edges = (min((b[1] for b in blocks), default=0), max((b[3] for b in blocks), default=0))
+    body = [b for b in blocks if not _marginal(b, height, edges)]
     text = "\n".join(b[4] for b in body)
     words = text.split()
     upright = page.rotation == 0 and height > width and _upright(page)
@@ -89,9 +121,14 @@ def _page(path: Path, page: pymupdf.Page) -> RealPage | None:
     return RealPage(path, page.number + 1, normal(re.sub(r"(\w)-\n(?=[a-z])", r"\1", text)), _points(page))
 
 
-def _marginal(block: tuple[float, float, float, float, str], height: float) -> bool:
+def _marginal(
+    block: tuple[float, float, float, float, str], height: float, edges: tuple[float, float]
+) -> bool:
+    """Say whether a block is short and at an edge of the paper, or the page's outermost with a number."""
+    words = block[4].split()
     near = block[3] < MARGIN * height or block[1] > (1 - MARGIN) * height
-    return near and len(block[4].split()) <= MARGIN_WORDS
+    outermost = block[1] == edges[0] or block[3] == edges[1]
+    return len(words) <= MARGIN_WORDS and (near or (outermost and any(w.isdigit() for w in words)))
 
 
 def _upright(page: pymupdf.Page) -> bool:

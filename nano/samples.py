@@ -16,7 +16,7 @@ from nano.blocks import Block
 from nano.canvas import Grey
 from nano.mixture import Mixture
 from nano.pages import Brief, Page, make_blank, make_chart_page, make_page
-from nano.tokenizer import BOS, EOS
+from nano.tokenizer import BOS, EOS, token_id
 from nano.views import Turn, View, damage, view
 
 BATCH = {"canvas": 224, "tiny": 112, "small": 80, "base": 40, "large": 20, "gundam": 12}
@@ -121,7 +121,7 @@ def _build(page: Page, mode: str, answer: Answer, turn: Turn, tokenizer: Tokeniz
     seen = view(page.pixels, mode)
     text, places = answer.finish()
     encoded = tokenizer.encode(text, add_special_tokens=False)
-    begin, end = (int(tokenizer.token_to_id(t)) for t in (BOS, EOS))
+    begin, end = token_id(tokenizer, BOS), token_id(tokenizer, EOS)
     prompt = tokenizer.encode(answer.prompt, add_special_tokens=False).ids
     starts = [start for start, _ in encoded.offsets]
     return Sample(

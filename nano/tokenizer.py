@@ -84,6 +84,14 @@ def train_tokenizer(path: Path, vocabulary: int = VOCABULARY) -> Tokenizer:
     return tokenizer
 
 
+def token_id(tokenizer: Tokenizer, token: str) -> int:
+    """Return a token's number; KeyError where the vocabulary lacks it."""
+    found = tokenizer.token_to_id(token)
+    if found is None:
+        raise KeyError(token)
+    return int(found)
+
+
 def answer_text(tokenizer: Tokenizer, ids: list[int]) -> str:
     """Decode generated ids up to the end of sequence."""
     end = tokenizer.token_to_id(EOS)

@@ -1,0 +1,189 @@
+"""What nano reads and what it takes, measured through the engine with its defaults. Prints markdown tables.
+
+    python scripts/measure_nano.py real FOLDER --pictures OUT    # born-digital PDFs, page by page
+    python scripts/measure_nano.py sizes                         # full synthetic pages by size of type
+    python scripts/measure_nano.py speed                         # start, memory, pages and tokens a second
+    python scripts/measure_nano.py prompts                       # every prompt on text, a chart, a blank
+
+All but `real` draw pages and need `python -m nano.assets` first. --model measures another checkpoint.
+"""
+
+import argparse
+import asyncio
+import os
+import random
+import statistics
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from PIL import Image
+
+from nano.answers import document
+from nano.metrics import Reading, distance, read, summary
+from nano.pages import A4, Brief, Page, make_blank, make_chart_page, make_page
+from nano.pictures import side_by_side
+from nano.reader import Meter, Reader, ended, peak_bytes
+from nano.real import RealPage, choose, find_pages, normal
+from ocr_engine.config import EngineConfig
+from ocr_engine.records import Generation
+from ocr_engine.spec import LOCATE_SLOT, PROMPTS
+
+WORST = 3
+
+
+def head(*titles: str) -> str:
+    return f"| {' | '.join(titles)} |\n{'|---' * len(titles)}|"
+
+
+def image_of(page: Page) -> Image.Image:
+    return Image.fromarray(page.pixels).convert("RGB")
+
+
+def real_error(page: RealPage, generation: Generation) -> float:
+    """Character error rate after `nano.real.normal`; an answer counts up to twice the truth's length."""
+    got = normal(generation.text)[: 2 * len(page.truth) + 20]
+    return distance(got, page.truth) / len(page.truth)
+
+
+async def measure_real(options: argparse.Namespace, config: EngineConfig) -> None:
+    pages = choose(find_pages(options.folder), options.per_file)
+    if not pages:
+        sys.exit(f"{options.folder}: no page of the kind (English, upright, one column, with a text layer)")
+    async with Reader(config) as reader:
+        answers = await reader.read_all([p.picture() for p in pages], options.mode, PROMPTS["markdown"])
+    errors = [real_error(page, answer) for page, answer in zip(pages, answers, strict=True)]
+    print(head("page", "type, pt", "words", "tokens", "ended", "CER"))
+    for page, answer, error in zip(pages, answers, errors, strict=True):
+        row = (page.name, page.points, len(page.truth.split()), answer.output_tokens)
+        print(f"| {' | '.join(map(str, row))} | {'yes' if ended(answer) else 'no'} | {error:.1%} |")
+    unended = sum(not ended(a) for a in answers)
+    print(
+        f"\n{len(pages)} pages, {options.mode}: median {statistics.median(errors):.1%},"
+        f" mean {statistics.mean(errors):.1%}, no end {unended}"
+    )
+    if options.pictures:
+        options.pictures.mkdir(parents=True, exist_ok=True)
+        order = sorted(range(len(pages)), key=errors.__getitem__, reverse=True)
+        for place, index in enumerate(order[:WORST] + order[-1:], 1):
+            shown = side_by_side(pages[index].picture(), answers[index].text)
+            shown.save(options.pictures / f"{place}_{pages[index].path.stem}_{pages[index].number}.png")
+
+
+def full_page(rng: random.Random, points: float, held: str, words: tuple[int, int]) -> Page:
+    return make_page(rng, Brief(A4, 2 * points, 1, rng.randint(*words), 0.09, True, held))
+
+
+def score(page: Page, generation: Generation) -> Reading:
+    truth, _ = document(page, grounded=True).finish()
+    stopped = ended(generation)
+    return read(generation.text, truth, ended=stopped)
+
+
+async def measure_sizes(options: argparse.Namespace, config: EngineConfig) -> None:
+    titles = ("type, pt", "median CER", "mean CER", "pages <= 1.5 %", "median box error", "loops", "no end")
+    print(f"{options.mode}, {options.pages} full pages a row, held-out {options.held}\n\n{head(*titles)}")
+    async with Reader(config) as reader:
+        for points in options.points:
+            rng = random.Random(points)
+            pages = [full_page(rng, points, options.held, (250, 450)) for _ in range(options.pages)]
+            answers = await reader.read_all([image_of(p) for p in pages], options.mode, PROMPTS["markdown"])
+            scores = [score(page, answer) for page, answer in zip(pages, answers, strict=True)]
+            total = summary(scores)
+            good = sum(s.error <= 0.015 for s in scores)
+            print(
+                f"| {points} | {total['median']:.1%} | {total['mean']:.1%} | {good} of {len(scores)} |"
+                f" {total['box']} | {sum(s.looped for s in scores)} | {sum(not s.ended for s in scores)} |",
+                flush=True,
+            )
+
+
+def pages_of_250_words(count: int) -> list[Page]:
+    """Pages of held-out text at 12 points whose printed words, tables included, are 230 to 270."""
+    rng, found = random.Random(7), []
+    while len(found) < count:
+        page = full_page(rng, 12, "text", (230, 260))
+        truth, _ = document(page, grounded=False).finish()
+        if 230 <= len(normal(truth).split()) <= 270:
+            found.append(page)
+    return found
+
+
+async def measure_speed(options: argparse.Namespace, config: EngineConfig) -> None:
+    images = [image_of(page) for page in pages_of_250_words(options.pages)]
+    async with Reader(config, options.in_flight) as reader:
+        print(f"start: {reader.start.wall_s:.1f} s, of it {reader.start.cpu_s:.1f} s of CPU")
+        titles = ("run", "load", "pages/s", "tokens/s", "CPU s/page", "tokens/page", "peak GiB")
+        print(head(*titles))
+        for number in range(options.runs):
+            meter, load = Meter(), os.getloadavg()[0]
+            answers = await reader.read_all(images, options.mode, PROMPTS["markdown"])
+            cost, tokens = meter.read(), sum(a.output_tokens for a in answers)
+            count = len(images)
+            row = (
+                f"{count / cost.wall_s:.2f} | {tokens / cost.wall_s:.0f} | {cost.cpu_s / count:.2f}"
+                f" | {tokens / count:.0f} | {peak_bytes() / (1 << 30):.1f}"
+            )
+            print(f"| {number + 1} | {load:.1f} | {row} |", flush=True)
+
+
+async def measure_prompts(options: argparse.Namespace, config: EngineConfig) -> None:
+    rng = random.Random(3)
+    text = full_page(rng, 14, "text", (150, 180))
+    chart = make_chart_page(rng, Brief(A4, 28, 1, 100, 0.09, True, "text"))
+    there = next(b for b in text.blocks if b.kind == "text")
+    words = normal(document(Page(text.pixels, [], (there,)), grounded=False).finish()[0]).split()
+    asked = {name: PROMPTS[name] for name in ("describe", "figure")}
+    asked["locate, there"] = PROMPTS["locate"].replace(LOCATE_SLOT, " ".join(words[:2]))
+    asked["locate, absent"] = PROMPTS["locate"].replace(LOCATE_SLOT, "zebra quagmire")
+    print(f"located: {' '.join(words[:2])!r}\n\n{head('page', 'prompt', 'answer')}")
+    async with Reader(config) as reader:
+        for name, page in (("text", text), ("chart", chart), ("blank", make_blank(A4))):
+            for kind, prompt in asked.items():
+                answer = await reader.read(image_of(page), options.mode, prompt)
+                print(f"| {name} | {kind} | `{answer.text[:300]!r}` |", flush=True)
+        if chart.chart is not None:
+            print(f"\nthe chart: {chart.chart.kind} {chart.chart.rows}")
+
+
+def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    real, sizes, speed, prompts = (
+        commands.add_parser(name) for name in ("real", "sizes", "speed", "prompts")
+    )
+    for command in (real, sizes, speed, prompts):
+        command.add_argument("--model", default="nano")
+        command.add_argument("--mode", default="base")
+        command.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="of engine.")
+    real.add_argument("folder", type=Path)
+    real.add_argument("--pictures", type=Path, help="folder for pictures of the worst pages and the best")
+    real.add_argument("--per-file", type=int, default=3, help="pages of one file at most")
+    sizes.add_argument("--points", type=float, nargs="+", default=[8, 9, 10, 11, 12, 13, 14])
+    sizes.add_argument("--pages", type=int, default=8)
+    sizes.add_argument("--held", choices=("text", "font"), default="text")
+    speed.add_argument("--pages", type=int, default=16)
+    speed.add_argument("--in-flight", type=int, default=8)
+    speed.add_argument("--runs", type=int, default=3)
+    return parser.parse_args(arguments)
+
+
+def engine_config(options: argparse.Namespace) -> EngineConfig:
+    given = dict(item.split("=", 1) for item in options.set)
+    return EngineConfig(model=options.model, **{key: int(value) for key, value in given.items()})
+
+
+def main() -> None:
+    options = parse()
+    measure = {
+        "real": measure_real, "sizes": measure_sizes, "speed": measure_speed, "prompts": measure_prompts,
+    }[options.command]  # fmt: skip
+    asyncio.run(measure(options, engine_config(options)))
+
+
+if __name__ == "__main__":
+    main()
