@@ -31,7 +31,7 @@ class PromptEncoder:
             raise EngineError(f"{path}: not a tokenizer ({error}); fetch the checkpoint again") from None
         vocabulary = self._tokenizer.get_vocab(with_added_tokens=True)
         special = (TOKENS.bos, TOKENS.eos, TOKENS.image)
-        self._bos_id, self.eos_id, self._image_id = token_ids(vocabulary, special)
+        self._bos_id, self.eos_id, self.image_id = token_ids(vocabulary, special)
         token_ids(vocabulary, (TOKENS.ref_open, TOKENS.ref_close, TOKENS.det_open, TOKENS.det_close))
         self.table_ids = frozenset(
             token for text, token in vocabulary.items() if any(mark in text for mark in TABLE_MARKS)
@@ -49,7 +49,7 @@ class PromptEncoder:
         if len(parts) != 2:
             raise RequestError(f"prompt: {TOKENS.image} stands {len(parts) - 1} times in it, expected once")
         before, after = (self._tokenizer.encode(part, add_special_tokens=False).ids for part in parts)
-        return [self._bos_id, *before, self._image_id, *after]
+        return [self._bos_id, *before, self.image_id, *after]
 
     def decode(self, ids: Sequence[int]) -> tuple[str, int]:
         """Text and token count of an answer, special tokens written out, the end of sequence dropped."""

@@ -7,13 +7,13 @@ import itertools
 import shutil
 import tempfile
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ocr_engine.config import EngineConfig
-from ocr_engine.engine import vllm_process
+from ocr_engine.engine import self_test, vllm_process
 from ocr_engine.engine.base import EngineInfo, OnText, vision_tokens
 from ocr_engine.engine.checkpoint import Checkpoint, cuda_gpu_visible, resolve
 from ocr_engine.engine.guard_args import guard_args
@@ -21,6 +21,7 @@ from ocr_engine.engine.loops import LoopDetector, before_loop
 from ocr_engine.engine.prompts import PromptEncoder
 from ocr_engine.engine.sizes import EngineSizes, choose_sizes
 from ocr_engine.errors import EngineError, RequestError
+from ocr_engine.log import logger
 from ocr_engine.records import FinishReason, Generation, GenerationRequest, Loop, PageViews
 
 _GUARDS = {
@@ -139,6 +140,23 @@ class VllmEngine:
         except Exception as error:  # whatever vLLM raises ends in one line for the user; the log has the rest
             cause = vllm_process.why_failed(error, self._log)
             raise EngineError(f"the engine did not start: {cause}") from error
+        await self._check_itself(plan.checkpoint)
+
+    async def _check_itself(self, checkpoint: Checkpoint) -> None:
+        assert self._prompts is not None
+        started_s = time.perf_counter()
+        golden = self_test.read_golden(checkpoint.folder, checkpoint.model_id)
+        await self_test.check_engine(self._ask, self._prompts, checkpoint.family, golden)
+        logger.debug("self-test passed in %.1f s", time.perf_counter() - started_s)
+
+    async def _ask(self, request: GenerationRequest, bias: Mapping[int, float]) -> self_test.Reply:
+        """A request of the self-test: sampled as a page's, but for the bias."""
+        prompt, prompt_tokens = self._prompt(request)
+        sampling = self._sampling(request, prompt_tokens, streamed=False)
+        sampling.logit_bias = dict(bias) or None
+        async with contextlib.aclosing(self._outputs(prompt, sampling, request.request_id)) as outputs:
+            (output,) = [output async for output in outputs]
+        return self_test.Reply(list(output.prompt_token_ids), list(output.outputs[0].token_ids))
 
     def _start(self, plan: _Plan) -> None:
         from vllm.engine.arg_utils import AsyncEngineArgs
@@ -177,10 +195,7 @@ class VllmEngine:
         if self._llm is None or self._prompts is None:
             raise EngineError("the engine is not running")
         started_s = time.perf_counter()
-        visual = vision_tokens(request.views, self._planned().checkpoint.family)
-        prompt_ids = self._prompts.encode(request.prompt)
-        prompt_tokens = len(prompt_ids) - 1 + visual
-        prompt = {"prompt_token_ids": prompt_ids, "multi_modal_data": {"image": _tensors(request.views)}}
+        prompt, prompt_tokens = self._prompt(request)
         streamed = request.abort_loops or on_text is not None
         sampling = self._sampling(request, prompt_tokens, streamed=streamed)
         answer = _Answer(self._prompts, on_text, abort_loops=request.abort_loops)
@@ -197,11 +212,18 @@ class VllmEngine:
             text=text,
             finish_reason=answer.finish_reason,
             prompt_tokens=prompt_tokens,
-            vision_tokens=visual,
+            vision_tokens=vision_tokens(request.views, self._planned().checkpoint.family),
             output_tokens=output_tokens,
             seconds=time.perf_counter() - started_s,
             loop=answer.loop,
         )
+
+    def _prompt(self, request: GenerationRequest) -> tuple[dict[str, Any], int]:
+        """What vLLM is given for a page, and the tokens it makes of it."""
+        assert self._prompts is not None
+        ids = self._prompts.encode(request.prompt)
+        tokens = len(ids) - 1 + vision_tokens(request.views, self._planned().checkpoint.family)
+        return {"prompt_token_ids": ids, "multi_modal_data": {"image": _tensors(request.views)}}, tokens
 
     def _sampling(self, request: GenerationRequest, prompt_tokens: int, *, streamed: bool) -> Any:
         from vllm import SamplingParams

@@ -1,0 +1,139 @@
+"""Asks an engine that has just started for answers that are known, before it reads anybody's page.
+
+The n-gram guard must ban under greedy decoding, the prompt must hold the processor's image tokens, and a
+checkpoint that brings a golden page (`self_test.json` beside its weights) must read it as it did.
+"""
+
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ocr_engine.engine.base import vision_tokens
+from ocr_engine.engine.prompts import PromptEncoder
+from ocr_engine.errors import EngineError
+from ocr_engine.log import printable
+from ocr_engine.records import GenerationRequest, PageViews
+from ocr_engine.spec import FAMILY_MODES, PROMPTS, Mode
+
+GOLDEN_FILE, GOLDEN_PAGE = "self_test.json", "self_test.png"
+_GUARD = (2, 8)
+_FIRST_BIAS, _SECOND_BIAS = 100.0, 50.0
+"""Added to the logits of two tokens: the first always wins, the second where the first is banned."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """Token ids of the prompt as the model saw it, and of the answer."""
+
+    prompt_ids: list[int]
+    output_ids: list[int]
+
+
+Ask = Callable[[GenerationRequest, Mapping[int, float]], Awaitable[Reply]]
+"""Answers a request greedily, with numbers added to the logits of some token ids."""
+
+
+@dataclass(frozen=True, slots=True)
+class Golden:
+    """A page and the token ids that a checkpoint answers it with."""
+
+    views: PageViews
+    prompt: str
+    token_ids: list[int]
+
+
+def read_golden(folder: Path, model_id: str) -> Golden | None:
+    """The golden page of a checkpoint folder; None where it has none, or one of other weights."""
+    path = folder / GOLDEN_FILE
+    if not path.is_file():
+        return None
+    from PIL import Image
+
+    values = json.loads(path.read_text(encoding="utf-8"))
+    if values["model_id"] != model_id:
+        return None
+    with Image.open(folder / GOLDEN_PAGE) as image:
+        pixels = np.asarray(image.convert("RGB"))
+    return Golden(_untiled(pixels), values["prompt"], values["token_ids"])
+
+
+async def check_engine(ask: Ask, prompts: PromptEncoder, family: str, golden: Golden | None) -> None:
+    """Run all checks.
+
+    Raises:
+        EngineError: an answer differs from what is known; the message says which and how.
+    """
+    await _check_guard_and_prompt(ask, prompts, family)
+    if golden is not None:
+        await _check_golden(ask, prompts, golden)
+
+
+async def _check_guard_and_prompt(ask: Ask, prompts: PromptEncoder, family: str) -> None:
+    views, prompt = smallest_page(family), PROMPTS["free"]
+    request = GenerationRequest("self-test", views, prompt, 4, *_GUARD)
+    first, second = _ordinary_tokens(prompts, prompt)
+    reply = await ask(request, {first: _FIRST_BIAS, second: _SECOND_BIAS})
+    _expect("image tokens", reply.prompt_ids, expanded_prompt(prompts, prompt, views, family))
+    # "first first" bans first after first, so second comes; after second, first is free again.
+    _expect("n-gram guard", reply.output_ids, [first, first, second, first])
+    for allowed in prompts.whitelist_ids[:1]:
+        reply = await ask(request, {allowed: _FIRST_BIAS, second: _SECOND_BIAS})
+        _expect("n-gram guard's whitelist", reply.output_ids, [allowed] * 4)
+
+
+async def _check_golden(ask: Ask, prompts: PromptEncoder, golden: Golden) -> None:
+    length = len(golden.token_ids)
+    reply = await ask(GenerationRequest("golden", golden.views, golden.prompt, length, 0, 0), {})
+    if reply.output_ids == golden.token_ids:
+        return
+    found, expected = (prompts.decode(ids)[0] for ids in (reply.output_ids, golden.token_ids))
+    raise EngineError(
+        f"self-test: the golden page was read as {printable(repr(found))}, expected {printable(repr(expected))};"
+        " this machine does not compute what the model does: try engine.dtype: float32, or another vllm and torch"
+    )
+
+
+def smallest_page(family: str) -> PageViews:
+    """A grey page in the family's mode with the fewest visual tokens."""
+    mode = min(FAMILY_MODES[family].values(), key=_side)
+    return _untiled(np.full((_side(mode), _side(mode), 3), 127, np.uint8))
+
+
+def expanded_prompt(prompts: PromptEncoder, prompt: str, views: PageViews, family: str) -> list[int]:
+    """The prompt's token ids with one `<image>` a visual token."""
+    count = vision_tokens(views, family)
+    return [
+        token
+        for written in prompts.encode(prompt)
+        for token in [written] * (count if written == prompts.image_id else 1)
+    ]
+
+
+def _side(mode: Mode) -> int:
+    return mode.base_size_px
+
+
+def _untiled(pixels: "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]") -> PageViews:
+    return PageViews(pixels, np.zeros((0, *pixels.shape), np.uint8), (1, 1))
+
+
+def _ordinary_tokens(prompts: PromptEncoder, prompt: str) -> tuple[int, int]:
+    """Two different tokens of the prompt's text, which the guard may ban."""
+    special = (prompts.image_id, *prompts.whitelist_ids)
+    text = dict.fromkeys(token for token in prompts.encode(prompt)[1:] if token not in special)
+    first, second = list(text)[-2:]
+    return first, second
+
+
+def _expect(what: str, found: list[int], expected: list[int]) -> None:
+    if found == expected:
+        return
+    place = next((i for i, pair in enumerate(zip(found, expected, strict=False)) if pair[0] != pair[1]), -1)
+    where = f"token {place}: {found[place]}, expected {expected[place]}" if place >= 0 else "too few or many"
+    raise EngineError(
+        f"self-test: {what}: {len(found)} tokens, expected {len(expected)} ({where}); this vllm does not work"
+        " with this project: install the versions of requirements.txt"
+    )
