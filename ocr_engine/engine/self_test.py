@@ -4,6 +4,7 @@ The n-gram guard must ban under greedy decoding, the prompt must hold the proces
 checkpoint that brings a golden page (`self_test.json` beside its weights) must read it as it did.
 """
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from ocr_engine.spec import FAMILY_MODES, PROMPTS, Mode
 
 GOLDEN_FILE, GOLDEN_PAGE = "self_test.json", "self_test.png"
 _GUARD = (2, 8)
+_LENGTH = 4
 _FIRST_BIAS, _SECOND_BIAS = 100.0, 50.0
 """Added to the logits of two tokens: the first always wins, the second where the first is banned."""
 
@@ -46,42 +48,52 @@ class Golden:
 
 
 def read_golden(folder: Path, model_id: str) -> Golden | None:
-    """The golden page of a checkpoint folder; None where it has none, or one of other weights."""
+    """The golden page of a checkpoint folder; None where it has none, or one of other weights.
+
+    Raises:
+        EngineError: its files are damaged.
+    """
     path = folder / GOLDEN_FILE
     if not path.is_file():
         return None
     from PIL import Image
 
-    values = json.loads(path.read_text(encoding="utf-8"))
-    if values["model_id"] != model_id:
-        return None
-    with Image.open(folder / GOLDEN_PAGE) as image:
-        pixels = np.asarray(image.convert("RGB"))
-    return Golden(_untiled(pixels), values["prompt"], values["token_ids"])
+    try:
+        values = json.loads(path.read_bytes())
+        model, prompt, token_ids = values["model_id"], str(values["prompt"]), list(values["token_ids"])
+        with Image.open(folder / GOLDEN_PAGE) as image:
+            pixels = np.array(image.convert("RGB"))
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise EngineError(f"{path}: damaged ({printable(str(error))}); install the project again") from None
+    return Golden(_untiled(pixels), prompt, token_ids) if model == model_id else None
 
 
 async def check_engine(ask: Ask, prompts: PromptEncoder, family: str, golden: Golden | None) -> None:
-    """Run all checks.
+    """Run all checks, side by side.
 
     Raises:
         EngineError: an answer differs from what is known; the message says which and how.
     """
-    await _check_guard_and_prompt(ask, prompts, family)
+    checks = [_check_guard_and_prompt(ask, prompts, family), _check_whitelist(ask, prompts, family)]
     if golden is not None:
-        await _check_golden(ask, prompts, golden)
+        checks.append(_check_golden(ask, prompts, golden))
+    for result in await asyncio.gather(*checks, return_exceptions=True):
+        if isinstance(result, BaseException):
+            raise result
 
 
 async def _check_guard_and_prompt(ask: Ask, prompts: PromptEncoder, family: str) -> None:
-    views, prompt = smallest_page(family), PROMPTS["free"]
-    request = GenerationRequest("self-test", views, prompt, 4, *_GUARD)
-    first, second = _ordinary_tokens(prompts, prompt)
+    request, (first, second) = _guarded_request(family), _ordinary_tokens(prompts)
     reply = await ask(request, {first: _FIRST_BIAS, second: _SECOND_BIAS})
-    _expect("image tokens", reply.prompt_ids, expanded_prompt(prompts, prompt, views, family))
+    _expect("image tokens", reply.prompt_ids, expanded_prompt(prompts, request, family))
     # "first first" bans first after first, so second comes; after second, first is free again.
     _expect("n-gram guard", reply.output_ids, [first, first, second, first])
+
+
+async def _check_whitelist(ask: Ask, prompts: PromptEncoder, family: str) -> None:
     for allowed in prompts.whitelist_ids[:1]:
-        reply = await ask(request, {allowed: _FIRST_BIAS, second: _SECOND_BIAS})
-        _expect("n-gram guard's whitelist", reply.output_ids, [allowed] * 4)
+        reply = await ask(_guarded_request(family), {allowed: _FIRST_BIAS})
+        _expect("n-gram guard's whitelist", reply.output_ids, [allowed] * _LENGTH)
 
 
 async def _check_golden(ask: Ask, prompts: PromptEncoder, golden: Golden) -> None:
@@ -89,11 +101,15 @@ async def _check_golden(ask: Ask, prompts: PromptEncoder, golden: Golden) -> Non
     reply = await ask(GenerationRequest("golden", golden.views, golden.prompt, length, 0, 0), {})
     if reply.output_ids == golden.token_ids:
         return
-    found, expected = (prompts.decode(ids)[0] for ids in (reply.output_ids, golden.token_ids))
+    found, expected = (repr(prompts.decode(ids)[0]) for ids in (reply.output_ids, golden.token_ids))
     raise EngineError(
-        f"self-test: the golden page was read as {printable(repr(found))}, expected {printable(repr(expected))};"
-        " this machine does not compute what the model does: try engine.dtype: float32, or another vllm and torch"
+        f"self-test: the golden page was read as {printable(found)}, expected {printable(expected)}; this"
+        " machine does not compute what the model does: try engine.dtype: float32, or the pinned versions"
     )
+
+
+def _guarded_request(family: str) -> GenerationRequest:
+    return GenerationRequest("self-test", smallest_page(family), PROMPTS["free"], _LENGTH, *_GUARD)
 
 
 def smallest_page(family: str) -> PageViews:
@@ -102,12 +118,12 @@ def smallest_page(family: str) -> PageViews:
     return _untiled(np.full((_side(mode), _side(mode), 3), 127, np.uint8))
 
 
-def expanded_prompt(prompts: PromptEncoder, prompt: str, views: PageViews, family: str) -> list[int]:
+def expanded_prompt(prompts: PromptEncoder, request: GenerationRequest, family: str) -> list[int]:
     """The prompt's token ids with one `<image>` a visual token."""
-    count = vision_tokens(views, family)
+    count = vision_tokens(request.views, family)
     return [
         token
-        for written in prompts.encode(prompt)
+        for written in prompts.encode(request.prompt)
         for token in [written] * (count if written == prompts.image_id else 1)
     ]
 
@@ -120,10 +136,10 @@ def _untiled(pixels: "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]") -> PageV
     return PageViews(pixels, np.zeros((0, *pixels.shape), np.uint8), (1, 1))
 
 
-def _ordinary_tokens(prompts: PromptEncoder, prompt: str) -> tuple[int, int]:
-    """Two different tokens of the prompt's text, which the guard may ban."""
+def _ordinary_tokens(prompts: PromptEncoder) -> tuple[int, int]:
+    """Two different tokens of a prompt's text, which the guard may ban."""
     special = (prompts.image_id, *prompts.whitelist_ids)
-    text = dict.fromkeys(token for token in prompts.encode(prompt)[1:] if token not in special)
+    text = dict.fromkeys(token for token in prompts.encode(PROMPTS["free"])[1:] if token not in special)
     first, second = list(text)[-2:]
     return first, second
 

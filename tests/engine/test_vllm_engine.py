@@ -11,6 +11,9 @@ import pytest_asyncio
 from PIL import Image, ImageDraw, ImageFont
 
 from ocr_engine.config import EngineConfig
+from ocr_engine.engine import self_test, vllm_engine
+from ocr_engine.engine.checkpoint import resolve
+from ocr_engine.engine.guard_args import guard_args
 from ocr_engine.engine.ngram import banned_tokens
 from ocr_engine.engine.vllm_engine import VllmEngine
 from ocr_engine.errors import EngineError, RequestError
@@ -161,6 +164,29 @@ async def test_a_loop_is_aborted_and_its_text_kept_once(engine, monkeypatch):
     assert found.loop.start_tok + found.loop.period_tok < found.output_tokens < 3000
     streamed = "".join(pieces)
     assert streamed.startswith(found.text) and len(found.text) < len(streamed)
+
+
+async def test_self_test_passes_and_finds_each_fault(engine, monkeypatch):
+    checkpoint = resolve("nano")
+    await engine._check_itself(checkpoint)
+    with monkeypatch.context() as changed:
+        changed.setattr(vllm_engine, "guard_args", lambda *_: {})
+        with pytest.raises(EngineError, match="self-test: n-gram guard: 4 tokens, expected 4"):
+            await engine._check_itself(checkpoint)
+    with monkeypatch.context() as changed:
+        changed.setattr(vllm_engine, "guard_args", lambda size, window, _: guard_args(size, window, ()))
+        with pytest.raises(EngineError, match="whitelist"):
+            await engine._check_itself(checkpoint)
+    with monkeypatch.context() as changed:
+        changed.setattr(self_test, "vision_tokens", lambda views, family: 72)
+        with pytest.raises(EngineError, match="self-test: image tokens: .*, expected"):
+            await engine._check_itself(checkpoint)
+    with monkeypatch.context() as changed:
+        golden = self_test.read_golden(checkpoint.folder, checkpoint.model_id)
+        worse = replace(golden, token_ids=[*golden.token_ids[:-2], 40, golden.token_ids[-1]])
+        changed.setattr(self_test, "read_golden", lambda *_: worse)
+        with pytest.raises(EngineError, match="golden page was read as 'A letter from the city"):
+            await engine._check_itself(checkpoint)
 
 
 WRONG = {
