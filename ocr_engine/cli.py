@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ocr_engine import __version__, finish, log, signals, terminal
+from ocr_engine import __version__, exporting, finish, log, signals, terminal
 from ocr_engine import config as config_module
 from ocr_engine.config import Config
 from ocr_engine.engine.base import Engine
@@ -156,6 +156,7 @@ def _redo(args: argparse.Namespace) -> Redo:
 
 def _run(entry: Entry, args: argparse.Namespace) -> int:
     config, redo = _load_config(args), _redo(args)
+    exporting.check(config)
     paths = config.input.path
     given = [paths] if isinstance(paths, str) else list(paths)
     if not any(given):
@@ -245,12 +246,15 @@ def _command(entry: Entry, args: argparse.Namespace, inputs: Sequence[str], outp
 
 
 async def _finish(config: Config, conversion: Conversion, tools: Tools, command: Command) -> None:
-    """The report; a run that is being stopped takes no time for its pictures."""
+    """The report and the exports; a run that is being stopped takes no time for pictures and exports."""
     if config.output.report:
         pool = None if conversion.stopping else tools.pool
         job = partial(
             finish.write_report, tools.root, tools.journal, config, command, pool, tools.info.model_id
         )
+        await asyncio.to_thread(job)
+    if not conversion.stopping:
+        job = partial(exporting.make, tools.root, tools.journal, config, lambda: conversion.stopping)
         await asyncio.to_thread(job)
 
 

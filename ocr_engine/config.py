@@ -47,6 +47,12 @@ class OutputConfig:
     overlays: bool = False
     raw: bool = True
     report: bool = True
+    review: bool = False
+    html: bool = False
+    searchable_pdf: bool = False
+    jsonl: bool = False
+    parquet: bool = False
+    zip: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +216,8 @@ WRITE_KEYS = (
     "output.figures",
     "output.overlays",
     "output.raw",
+    "output.review",
+    "output.searchable_pdf",
     "text",
 )
 """Keys that change only how an answer is written: the stored raw text is used again."""
@@ -306,6 +314,7 @@ def _check_meaning(config: Config, where: Where) -> None:
     if config.prompt == "locate" and not config.find:
         raise UsageError(f'{where("prompt")}: prompt: locate needs the text to find: --find "text"')
     _check_endpoints(config, where)
+    _check_exports(config.output, where)
     ngram = config.engine.ngram
     if ngram.size == 1 or (ngram.size and ngram.window < ngram.size):
         raise UsageError(
@@ -322,6 +331,13 @@ def _check_endpoints(config: Config, where: Where) -> None:
     for url in endpoints:
         if not url.startswith(("http://", "https://")):
             raise UsageError(f"{where(key)}: {key}: {url!r}: expected http://HOST:PORT")
+
+
+def _check_exports(output: OutputConfig, where: Where) -> None:
+    for name in ("review", "html", "searchable_pdf", "jsonl", "parquet"):
+        if getattr(output, name) and output.layout == "official":
+            key = f"output.{name}"
+            raise UsageError(f"{where(key)}: {key}: made from output.layout: tree alone, which is not set")
 
 
 def _one_of(where: Where, key: str, value: str, known: Iterable[str], otherwise: str = "") -> None:

@@ -266,10 +266,10 @@ class Conversion:
             logger.info("%s: %s", printable(str(page.ref)), places)
 
     async def _draw(self, page: _Page, record: PageRecord) -> tuple[DrawnPage | None, PageRecord]:
-        figures, overlay = stages.drawings_wanted(self._config, record)
-        if not figures and not overlay:
+        figures, overlay, image = stages.drawings_wanted(self._config, record)
+        if not (figures or overlay or image):
             return None, record
-        task = partial(draw_outputs, blocks=record.blocks, figures=figures, overlay=overlay)
+        task = partial(draw_outputs, blocks=record.blocks, figures=figures, overlay=overlay, image=image)
         try:
             return await asyncio.wrap_future(self._tools.pool.run(page.ref, task)), record
         except InputError as error:

@@ -7,6 +7,7 @@ import io
 import time
 from collections.abc import Iterator
 from dataclasses import astuple, dataclass, replace
+from functools import partial
 
 import ocr_engine.text.official as official
 from ocr_engine.config import READ_KEYS, WRITE_KEYS, Config, fingerprint
@@ -29,7 +30,7 @@ from ocr_engine.records import (
 from ocr_engine.spec import LOCATE_SLOT, PROMPTS, Mode, resolve_mode
 from ocr_engine.text.cross_page import join_pages
 from ocr_engine.text.grounding import parse
-from ocr_engine.text.markdown import to_markdown
+from ocr_engine.text.markdown import block_texts, to_markdown
 
 MAX_LOCATED = 20
 """Places that `located` names; the record has all."""
@@ -177,29 +178,37 @@ def markdown_of(config: Config, record: PageRecord) -> str:
     return to_markdown(ParsedText(record.blocks), link_prefix, config.text)
 
 
+def block_texts_of(config: Config, record: PageRecord) -> tuple[str, ...]:
+    """The markdown of each of the page's blocks, written like `markdown_of`."""
+    link_prefix = "../figures/" if config.output.figures else None
+    return block_texts(ParsedText(record.blocks), link_prefix, config.text)
+
+
 def page_joiner(config: Config) -> JoinPages | None:
     """What puts together tables and paragraphs cut by page breaks; None where neither is asked for."""
     if not (config.text.merge_tables or config.text.join_paragraphs):
         return None
 
-    def join(records: Iterator[PageRecord]) -> Iterator[tuple[PageRecord, str | None]]:
-        for record, changed in join_pages(records, config.text):
-            yield record, markdown_of(config, record) if changed else None
-
-    return join
+    return partial(_joined, config)
 
 
-def drawings_wanted(config: Config, record: PageRecord) -> tuple[bool, bool]:
-    """Whether figures have to be cropped, and whether the page has to be drawn with its boxes."""
+def _joined(config: Config, records: Iterator[PageRecord]) -> Iterator[tuple[PageRecord, str | None]]:
+    for record, changed in join_pages(records, config.text):
+        yield record, markdown_of(config, record) if changed else None
+
+
+def drawings_wanted(config: Config, record: PageRecord) -> tuple[bool, bool, bool]:
+    """Whether figures have to be cropped, the page drawn with its boxes, and its picture kept."""
     if record.status is PageStatus.FAILED:
-        return False, False
+        return False, False, False
     figures = config.output.figures and any(block.figures for block in record.blocks)
     # Who looks for something wants to see where it is.
     overlay = (config.output.overlays or config.prompt == "locate") and any(
         block.boxes for block in record.blocks
     )
     # The official script's NAME_layouts.pdf shows every page, boxes or not.
-    return figures, overlay or config.output.layout == "official"
+    overlay = overlay or config.output.layout == "official"
+    return figures, overlay, config.output.review or config.output.searchable_pdf
 
 
 def located(config: Config, record: PageRecord) -> str:
@@ -233,5 +242,6 @@ def journal_row(
             "vision_tokens": record.vision_tokens,
             "text_tokens": record.text_tokens,
             "ended": round(time.time(), 1),
+            "content_id": ref.content_id,
         },
     )

@@ -19,5 +19,5 @@ lock "$work/cpu.in" --overrides "$work/without.txt" --index https://download.pyt
     --index-strategy unsafe-best-match -o requirements-cpu.txt \
     || lock "$work/cpu.in" --overrides "$work/without.txt" "${find_links[@]}" -o requirements-cpu.txt
 lock "$work/gpu.in" -o requirements.txt
-printf -- '-c %s/requirements-cpu.txt\npytest\npytest-asyncio\nhypothesis\nruff\nmypy\ntypes-PyYAML\ntypes-tqdm\n' "$PWD" > "$work/dev.in"
+printf -- '-c %s/requirements-cpu.txt\npytest\npytest-asyncio\nhypothesis\nruff\nmypy\ntypes-PyYAML\ntypes-tqdm\nplaywright\npyarrow\n' "$PWD" > "$work/dev.in"
 lock "$work/dev.in" -o requirements-dev.txt

@@ -19,6 +19,7 @@ LAYERS = (
     ("pages", "engine", "model", "text", "outputs", "evaluation"),
     ("stages", "resume", "serving"),
     ("reading", "streaming", "terminal"),
+    ("exporting",),
     ("pipeline", "finish", "benchmark_inputs"),
     ("benchmark_run",),
     ("cli", "machine", "benchmark_cli"),

@@ -14,6 +14,7 @@ from ocr_engine.records import Block, PageImage
 FIGURE_QUALITY = 75
 """Pillow's default, as the official scripts save their crops."""
 OVERLAY_QUALITY = 90
+PAGE_QUALITY = 80
 MAX_DRAWN_BOXES = 2_000
 """Boxes drawn on one page; more is a loop, and would only cover the page."""
 MAX_FULL_CROPS = 16
@@ -48,13 +49,18 @@ class DrawnPage:
 
     figures: tuple[tuple[str, bytes], ...] = ()
     overlay: bytes | None = None
+    page: bytes | None = None
+    """The page as it was rendered, as JPEG."""
 
 
-def draw_outputs(page: PageImage, blocks: tuple[Block, ...], figures: bool, overlay: bool) -> DrawnPage:
-    """Figures and overlay of one page, as asked for."""
+def draw_outputs(
+    page: PageImage, blocks: tuple[Block, ...], figures: bool, overlay: bool, image: bool = False
+) -> DrawnPage:
+    """Figures, overlay and picture of one page, as asked for."""
     return DrawnPage(
         tuple(crop_figures(page, blocks)) if figures else (),
         draw_layout(page, blocks) if overlay else None,
+        _jpeg(page.image, PAGE_QUALITY) if image else None,
     )
 
 

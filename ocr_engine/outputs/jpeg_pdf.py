@@ -5,6 +5,8 @@ structure) and 8.9 (images); a JPEG goes in as it is, under the filter DCTDecode
 """
 
 import io
+import zlib
+from collections.abc import Callable
 from typing import BinaryIO
 
 from PIL import Image
@@ -12,6 +14,12 @@ from PIL import Image
 _CATALOG, _PAGES = 1, 2
 _MAX_POINTS = 14_400.0
 """The largest page of PDF 1.7 (annex C)."""
+
+NewNumber = Callable[[], int]
+Object = Callable[[int, str], None]
+"""Writes an object: its number and its body."""
+Stream = Callable[[int, str, bytes], None]
+"""Writes a stream object: its number, the entries of its dictionary, its bytes."""
 
 
 class JpegPdf:
@@ -23,26 +31,41 @@ class JpegPdf:
         self._offsets: dict[int, int] = {}
         self._pages: list[int] = []
         self._next = _PAGES + 1
+        self._font = 0
         self._write(b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n")
 
-    def add_page(self, jpeg: bytes | None, width_pt: float, height_pt: float) -> None:
-        """A page of this size, the RGB or grey JPEG filling it; without one, an empty page."""
+    def add_page(self, jpeg: bytes | None, width_pt: float, height_pt: float, text: bytes = b"") -> None:
+        """A page of this size, the RGB or grey JPEG filling it; without one, an empty page.
+
+        `text` is drawn after it: operators that may use the font `/F` of `write_font`.
+        """
         width_pt, height_pt = (min(max(size, 1.0), _MAX_POINTS) for size in (width_pt, height_pt))
         page, contents, image = self._next, self._next + 1, self._next + 2
         self._next += 3
         self._pages.append(page)
         resources = f"/XObject << /Im {image} 0 R >>" if jpeg else ""
+        if text:
+            self._font = self._font or self._new_number()
+            resources += f" /Font << /F {self._font} 0 R >>"
         self._object(
             page,
             f"<< /Type /Page /Parent {_PAGES} 0 R /MediaBox [0 0 {width_pt:.2f} {height_pt:.2f}]"
             f" /Contents {contents} 0 R /Resources << {resources} >> >>",
         )
         drawing = f"q {width_pt:.2f} 0 0 {height_pt:.2f} 0 0 cm /Im Do Q".encode() if jpeg else b""
-        self._stream(contents, "", drawing)
+        if text:
+            self._stream(contents, "/Filter /FlateDecode", zlib.compress(drawing + b"\n" + text))
+        else:
+            self._stream(contents, "", drawing)
         if jpeg:
             self._stream(image, _image_entries(jpeg), jpeg)
         else:
             self._object(image, "null")
+
+    def write_font(self, write: Callable[[int, NewNumber, Object, Stream], None]) -> None:
+        """Write the font `/F`, after the last page: `write` gets its number and writes its objects."""
+        if self._font:
+            write(self._font, self._new_number, self._object, self._stream)
 
     def close(self) -> None:
         """Write the page tree and the cross-reference table."""
@@ -54,6 +77,10 @@ class JpegPdf:
         self._write(f"xref\n0 {self._next}\n0000000000 65535 f \n{entries}".encode())
         self._write(f"trailer\n<< /Size {self._next} /Root {_CATALOG} 0 R >>\n".encode())
         self._write(f"startxref\n{start}\n%%EOF\n".encode())
+
+    def _new_number(self) -> int:
+        self._next += 1
+        return self._next - 1
 
     def _object(self, number: int, body: str) -> None:
         self._offsets[number] = self._offset

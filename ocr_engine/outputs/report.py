@@ -5,7 +5,6 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib import resources
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -15,6 +14,7 @@ from ocr_engine.outputs.files import write_atomic
 from ocr_engine.outputs.journal import Journal
 from ocr_engine.outputs.retry import Command
 from ocr_engine.outputs.run_numbers import TO_RETRY, PageLine, ReasonGroup, RunNumbers, collect
+from ocr_engine.outputs.templates import environment, read
 from ocr_engine.records import PageStatus
 
 NAME = "report.html"
@@ -99,20 +99,11 @@ def write(root: Path, numbers: RunNumbers, command: Command, thumbnails: Thumbna
 
 def render(root: Path, numbers: RunNumbers, command: Command, thumbnails: Thumbnails) -> str:
     """The whole report as HTML. Everything that comes from documents is escaped by the template."""
-    import jinja2
-
-    templates = jinja2.FunctionLoader(template_text)
-    environment = jinja2.Environment(
-        loader=templates,
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"short": charts.short, "duration": duration, "seconds": seconds, "shown": _shown}
-    return environment.get_template("report.html.j2").render(
+    templates = environment()
+    templates.filters |= {"short": charts.short, "duration": duration, "seconds": seconds, "shown": _shown}
+    page: str = templates.get_template("report.html.j2").render(
         title=printable(root.resolve().name or str(root)),
-        style=template_text("page.css") + template_text("report.css"),
+        style=read("page.css") + read("report.css"),
         run=_run(root),
         made=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         numbers=numbers,
@@ -130,11 +121,7 @@ def render(root: Path, numbers: RunNumbers, command: Command, thumbnails: Thumbn
         documents=[(printable(name), counts) for name, counts in numbers.top_documents()],
         trouble=TO_RETRY,
     )
-
-
-def template_text(name: str) -> str:
-    """A file of `templates/`, which is part of the package."""
-    return resources.files("ocr_engine.outputs").joinpath("templates", name).read_text(encoding="utf-8")
+    return page
 
 
 def duration(total_s: float) -> str:

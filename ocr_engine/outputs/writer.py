@@ -18,7 +18,7 @@ from ocr_engine.outputs.page_store import NAME as STORE_NAME
 from ocr_engine.records import PageRecord, PageTexts
 
 # Images of the page's own text were made harmless: every link of this form is one of ours.
-_FIGURE_LINK = re.compile(r"(!\[\]\()\.\./(figures/[0-9]{4,}-[0-9]+\.jpg\))")
+FIGURE_LINK = re.compile(r"(!\[\]\()\.\./(figures/[0-9]{4,}-[0-9]+\.jpg\))")
 JoinPages = Callable[[Iterator[PageRecord]], Iterator[tuple[PageRecord, str | None]]]
 """Pages in order in, each with its text for the merged file out; None where that of its own file will do."""
 
@@ -74,6 +74,7 @@ class DocumentWriter:
                 f"pages/{page}.raw.md": raw,
                 **{f"figures/{name}": data for name, data in drawn.figures},
                 f"layout/{page}.jpg": drawn.overlay,
+                f"pages/{page}.jpg": drawn.page,
             }
         )
         self._files.remove_numbered(f"figures/{page}-{{}}.jpg", first=len(drawn.figures) + 1)
@@ -127,7 +128,7 @@ class DocumentWriter:
         if text is None:
             text = f"<!-- page {record.page}: its file is missing; run again with --force -->"
         separator = self._config.page_separator.replace("{page}", str(record.page))
-        parts = [part for part in (separator, _FIGURE_LINK.sub(r"\1\2", text).strip("\n")) if part.strip()]
+        parts = [part for part in (separator, FIGURE_LINK.sub(r"\1\2", text).strip("\n")) if part.strip()]
         return "\n\n".join(parts) + "\n"
 
 

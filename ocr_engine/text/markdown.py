@@ -51,6 +51,19 @@ def to_markdown(parsed: ParsedText, link_prefix: str | None, options: TextConfig
     return f"{page}\n" if page.strip() else ""
 
 
+def block_texts(
+    parsed: ParsedText, link_prefix: str | None, options: TextConfig = _AS_IT_IS
+) -> tuple[str, ...]:
+    """The markdown of each block by itself, as `to_markdown` would put it; empty where it leaves it out."""
+    labels_are_text = _labels_are_text(parsed.blocks)
+
+    def text_of(block: Block) -> str:
+        text = restyle(clean(_split_newlines(block.content)[1]), options)
+        return _body(block, text, link_prefix, 1, labels_are_text)
+
+    return tuple("" if dropped(block.label, options) else text_of(block) for block in parsed.blocks)
+
+
 def _body(block: Block, text: str, link_prefix: str | None, newlines: int, labels_are_text: bool) -> str:
     if block.figures and link_prefix is not None:
         links = "\n".join(f"![]({link_prefix}{name})" for name in block.figures)

@@ -1,0 +1,1 @@
+"""Other forms of a finished document: review pages, HTML, a searchable PDF, JSON lines, Parquet, a zip."""

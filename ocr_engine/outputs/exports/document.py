@@ -1,0 +1,85 @@
+"""One document as it stands on disk, page by page: what every export is made from. Memory holds one page."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+
+from ocr_engine.outputs.document_folder import marker, stem
+from ocr_engine.outputs.jsonl import Position
+from ocr_engine.outputs.page_store import PageStore
+from ocr_engine.outputs.writer import FIGURE_LINK, JoinPages
+from ocr_engine.records import PageRecord
+
+BlockTexts = Callable[[PageRecord], tuple[str, ...]]
+"""The clean markdown of each block of a record, figure links as `../figures/NAME`."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourcePage:
+    """A page to export: its record, its clean markdown without our marker, its picture where there is one."""
+
+    record: PageRecord
+    text: str
+    """Figure links as seen from the page's own file: `../figures/NAME`."""
+    image: Path | None
+
+    @property
+    def text_from_folder(self) -> str:
+        """The text with figure links as seen from the document's folder."""
+        return FIGURE_LINK.sub(r"\1\2", self.text)
+
+
+@dataclass(frozen=True)
+class SourceDocument:
+    """A finished document in `layout: tree`."""
+
+    root: Path
+    folder: PurePosixPath
+    """Below `root`."""
+    given: str
+    """The input, as the user named it."""
+    content_id: str
+    block_texts: BlockTexts
+    join_pages: JoinPages | None = None
+    """What puts together tables and paragraphs that page breaks cut, where that is asked for."""
+
+    @property
+    def path(self) -> Path:
+        """The document's folder."""
+        return self.root / self.folder
+
+    @property
+    def name(self) -> str:
+        """What the files of the document are called, without a suffix."""
+        return self.folder.name
+
+    @cached_property
+    def positions(self) -> dict[int, Position]:
+        """Where each page's record is, by 1-based page number, in order."""
+        return PageStore(self.path).positions()
+
+    def records(self) -> Iterator[PageRecord]:
+        """All records in page order, one at a time."""
+        return PageStore(self.path).iterate(self.positions)
+
+    def pages(self) -> Iterator[SourcePage]:
+        """All pages in order, one at a time. Raises OSError where a file cannot be read."""
+        for record in self.records():
+            yield self._page(record)
+
+    def joined_pages(self) -> Iterator[SourcePage]:
+        """The same with what page breaks cut put together, as in the merged file."""
+        if self.join_pages is None:
+            yield from self.pages()
+            return
+        for record, text in self.join_pages(self.records()):
+            page = self._page(record)
+            yield page if text is None else replace(page, text=text.strip("\n"))
+
+    def _page(self, record: PageRecord) -> SourcePage:
+        folder = self.path / "pages"
+        file, image = folder / f"{stem(record.page)}.md", folder / f"{stem(record.page)}.jpg"
+        text = file.read_bytes().decode("utf-8", "replace") if file.is_file() else ""
+        text = text.removeprefix(marker(record)).strip("\n")
+        return SourcePage(record, text, image if image.is_file() else None)

@@ -1,0 +1,195 @@
+"""Markdown of a page in, HTML that cannot act out: tables kept, mathematics as MathML, all of it offline.
+
+Three walls: the markdown was made harmless when it was written, what it renders to is sanitised here, and
+the pages it goes into forbid everything else by a Content-Security-Policy.
+"""
+
+import html
+import re
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+
+MAX_MATH_CHARS = 4_000
+"""A longer formula is shown as its source."""
+MAX_PAGE_CHARS = 2_000_000
+"""A longer page is shown as its source."""
+_OPEN, _CLOSE = "\ue000", "\ue001"
+"""Private characters around a formula's number while markdown and sanitiser work on the rest."""
+_PRIVATE = re.compile(f"[{_OPEN}{_CLOSE}]")
+_PLACE = re.compile(f"<[^>]*>|{_OPEN}([0-9]+){_CLOSE}")
+_DELIMITER = re.compile(r"^ {0,3}(?:```|~~~).*$|`+|\\[\\()\[\]]|\$\$|\$", re.MULTILINE)
+_CLOSERS = {"\\(": "\\)", "\\[": "\\]", "$$": "$$", "$": "$"}
+_DISPLAY = ("\\[", "$$")
+_TAG_NUMBER = re.compile(r"\\tag\s*\{([^{}]{1,40})\}")
+_FIGURE = re.compile(r"(?:\.\./)?figures/[0-9]{4,}-[0-9]+\.jpg")
+_NO_PICTURE = re.compile(r"<img(?![^>]* src=)[^>]*>")
+_LINK = re.compile(r"(?:https?://|mailto:)[^\s\x00-\x1f]+", re.IGNORECASE)
+_TAGS = {
+    "a", "b", "blockquote", "br", "caption", "code", "col", "colgroup", "dd", "del", "dl", "dt", "em", "h1",
+    "h2", "h3", "h4", "h5", "h6", "hr", "i", "img", "ins", "kbd", "li", "mark", "ol", "p", "pre", "s",
+    "small", "strong", "sub", "sup", "table", "tbody", "td", "tfoot", "th", "thead", "tr", "u", "ul",
+}  # fmt: skip
+_ATTRIBUTES = {
+    "a": {"href"},
+    "img": {"src"},
+    "ol": {"start"},
+    "td": {"colspan", "rowspan"},
+    "th": {"colspan", "rowspan"},
+}
+_NUMBERS = frozenset({"colspan", "rowspan", "start"})
+_MATH_TAGS = {
+    "maction", "math", "menclose", "merror", "mfenced", "mfrac", "mi", "mmultiscripts", "mn", "mo", "mover",
+    "mpadded", "mphantom", "mprescripts", "mroot", "mrow", "ms", "mspace", "msqrt", "mstyle", "msub",
+    "msubsup", "msup", "mtable", "mtd", "mtext", "mtr", "munder", "munderover", "none",
+}  # fmt: skip
+_MATH_ATTRIBUTES = {
+    "*": {
+        "accent", "columnalign", "columnlines", "columnspacing", "depth", "display", "displaystyle", "fence",
+        "form", "height", "largeop", "linethickness", "lspace", "mathvariant", "maxsize", "minsize",
+        "movablelimits", "notation", "rowlines", "rowspacing", "rspace", "scriptlevel", "separator",
+        "stretchy", "symmetric", "voffset", "width", "xmlns",
+    }
+}  # fmt: skip
+
+
+def rendered(markdown: str) -> str:
+    """Safe HTML with formulas as they are written: to read the text out of."""
+    return sanitized(_renderer()(_PRIVATE.sub("\ufffd", markdown)))
+
+
+def to_html(markdown: str) -> str:
+    """HTML of one page or block; what goes beyond a bound is shown as its source."""
+    if len(markdown) > MAX_PAGE_CHARS:
+        return f"<pre>{html.escape(markdown)}</pre>"
+    formulas: list[tuple[str, bool]] = []
+    text = _without_math(_PRIVATE.sub("\ufffd", markdown), formulas)
+    safe = sanitized(_renderer()(text))
+
+    def put_back(match: re.Match[str]) -> str:
+        place = match[1]
+        return match[0] if place is None else math_html(*formulas[int(place)])
+
+    return _PLACE.sub(put_back, safe)
+
+
+def sanitized(markup: str) -> str:
+    """The markup with allowed tags and attributes alone; pictures are our figures, links go to the web."""
+    import nh3
+
+    clean = nh3.clean(
+        markup,
+        tags=_TAGS,
+        attributes=_ATTRIBUTES,
+        attribute_filter=_attribute,
+        set_tag_attribute_values={"img": {"alt": "", "loading": "lazy"}},
+        link_rel="noopener noreferrer nofollow",
+        url_schemes={"http", "https", "mailto"},
+    )
+    return _NO_PICTURE.sub("", clean)
+
+
+def math_html(tex: str, display: bool) -> str:
+    """A formula as MathML; as its source in `<code>` where it is too long or cannot be read."""
+    source = f'<code class="tex">{html.escape(tex.strip())}</code>'
+    if len(tex) > MAX_MATH_CHARS:
+        return source
+    try:
+        markup = _mathml(tex.strip(), display)
+    except Exception:  # noqa: BLE001 - latex2mathml raises many types, RecursionError among them
+        return source
+    return markup if "<math" in markup else source
+
+
+@lru_cache(maxsize=1024)
+def _mathml(tex: str, display: bool) -> str:
+    import nh3
+    from latex2mathml.converter import convert
+
+    # The converter writes what is in \text{} unescaped: `<` must not reach it.
+    harmless = html.unescape(tex).replace("<", r"\lt ").replace(">", r"\gt ")
+    harmless = _TAG_NUMBER.sub(r"\\qquad \\text{(\1)}", harmless)
+    markup = convert(harmless, display="block" if display else "inline")
+    return nh3.clean(markup, tags=_MATH_TAGS, attributes=_MATH_ATTRIBUTES, link_rel=None)
+
+
+def _attribute(tag: str, name: str, value: str) -> str | None:
+    if name in _NUMBERS:
+        return value if value.isascii() and value.isdigit() and len(value) <= 3 else None
+    if tag == "img":
+        return value if name != "src" or _FIGURE.fullmatch(value) else None
+    if tag == "a" and name == "href":
+        return value if _LINK.fullmatch(value) else None
+    return value
+
+
+@lru_cache(maxsize=1)
+def _renderer() -> Callable[[str], str]:
+    from markdown_it import MarkdownIt
+
+    renderer = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
+    return lambda text: str(renderer.render(text))
+
+
+def _without_math(text: str, formulas: list[tuple[str, bool]]) -> str:
+    """The text with each formula replaced by its number between private characters."""
+    out: list[str] = []
+    position = 0
+    for start, end, opener in _math_spans(text):
+        out += [text[position:start], f"{_OPEN}{len(formulas)}{_CLOSE}"]
+        formulas.append((text[start + len(opener) : end - len(_CLOSERS[opener])], opener in _DISPLAY))
+        position = end
+    return "".join([*out, text[position:]])
+
+
+def _math_spans(text: str) -> Iterator[tuple[int, int, str]]:
+    """Start, end and opening delimiter of each formula outside code, in linear time."""
+    tokens = list(_DELIMITER.finditer(text))
+    closers = _next_equal(tokens)
+    position = 0
+    for index, token in enumerate(tokens):
+        kind = token[0]
+        if token.start() < position:
+            continue
+        if kind[0] == "`" or kind.lstrip()[:3] in ("```", "~~~"):
+            closer = closers.get((index, _code_kind(kind)))
+        elif kind in _CLOSERS:
+            closer = closers.get((index, _CLOSERS[kind]))
+        else:
+            continue
+        if closer is None:
+            continue
+        start, end = token.start(), tokens[closer].end()
+        if kind in _CLOSERS and not _is_math(text, start, end, kind):
+            continue
+        position = end
+        if kind in _CLOSERS:
+            yield start, end, kind
+
+
+def _next_equal(tokens: list[re.Match[str]]) -> dict[tuple[int, str], int]:
+    """(token, closing delimiter) -> index of the next token that is that delimiter."""
+    following: dict[str, int] = {}
+    found: dict[tuple[int, str], int] = {}
+    for index in range(len(tokens) - 1, -1, -1):
+        kind = _code_kind(tokens[index][0])
+        wanted = _CLOSERS.get(kind, kind)
+        if wanted in following:
+            found[index, wanted] = following[wanted]
+        following[kind] = index
+    return found
+
+
+def _code_kind(kind: str) -> str:
+    fence = kind.lstrip()[:3]
+    return fence if fence in ("```", "~~~") else kind
+
+
+def _is_math(text: str, start: int, end: int, opener: str) -> bool:
+    """Whether delimiters that pair enclose a formula; a lone `$` is more often money."""
+    inner = text[start + len(opener) : end - len(_CLOSERS[opener])]
+    if not inner.strip():
+        return False
+    if opener != "$":
+        return "\n\n" not in inner
+    tight = not inner[0].isspace() and not inner[-1].isspace() and not text[end : end + 1].isdigit()
+    return tight and "\n" not in inner

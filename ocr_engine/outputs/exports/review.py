@@ -1,0 +1,177 @@
+"""`review/`: a page of the document beside what was read of it, box by box, to look through from disk.
+
+One file a page, so that a thousand pages open as fast as one. Works without scripts (a box links to its text
+and back); a script of ours, allowed by its hash alone, adds the keyboard and stepping by status.
+"""
+
+import html
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from ocr_engine.log import printable
+from ocr_engine.outputs.document_folder import stem
+from ocr_engine.outputs.drawing import MAX_DRAWN_BOXES, color_of
+from ocr_engine.outputs.exports.document import SourceDocument, SourcePage
+from ocr_engine.outputs.exports.page_html import rendered, to_html
+from ocr_engine.outputs.exports.plain_rows import plain_rows
+from ocr_engine.outputs.files import write_all_atomic, write_atomic
+from ocr_engine.outputs.templates import environment, policy, read
+from ocr_engine.records import Box, PageStatus
+
+INDEX = "index.html"
+MAX_BLOCKS = 3_000
+"""Blocks shown of one page; more is a loop."""
+_BATCH = 16
+_WORDS_CHARS = 90
+_WORDS_BLOCKS = 4
+_ALL = "all"
+Near = dict[str, dict[str, str]]
+"""Status or `all` -> `previous` and `next` -> file."""
+_STATUSES = tuple(status.value for status in PageStatus)
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """A page in the list of pages."""
+
+    number: int
+    status: str
+    tokens: int
+    words: str
+
+    @property
+    def file(self) -> str:
+        return f"{stem(self.number)}.html"
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """A block as the page shows it."""
+
+    at: int
+    label: str
+    html: str
+    boxes: Sequence[Box]
+    color: str
+
+
+def write(document: SourceDocument, folder: Path) -> None:
+    """Write a file a page and `index.html`, take away files of pages that are gone. Raises OutputError."""
+    entries = [_entry(document, page) for page in document.pages()]
+    near = _neighbours(entries)
+    files = (
+        (folder / entries[at].file, _page(document, page, at, near[at], entries))
+        for at, page in enumerate(document.pages())
+    )
+    for batch in _batches(files):
+        write_all_atomic(batch)
+    write_atomic(folder / INDEX, _index(document, entries))
+    kept = {entry.file for entry in entries} | {INDEX}
+    for path in folder.glob("*.html"):
+        if path.name not in kept:
+            path.unlink(missing_ok=True)
+
+
+def _entry(document: SourceDocument, page: SourcePage) -> _Entry:
+    record = page.record
+    return _Entry(record.page, record.status.value, record.text_tokens, _words(document, page))
+
+
+def _words(document: SourceDocument, page: SourcePage) -> str:
+    """The first words of a page, or why it has none."""
+    head = page.text[: 8 * _WORDS_CHARS].split("\n\n")[:_WORDS_BLOCKS]
+    rows = plain_rows(rendered("\n\n".join(head)))
+    return printable(" ".join(cell for row in rows for cell in row) or page.record.reason, _WORDS_CHARS)
+
+
+def _page(document: SourceDocument, page: SourcePage, at: int, near: Near, entries: Sequence[_Entry]) -> str:
+    record = page.record
+    blocks = list(_blocks(document, page))
+    ratio = record.compression_ratio
+    geometry = record.geometry
+    return _render(
+        "review_page.html.j2",
+        dict(
+            name=printable(document.name),
+            page=record.page,
+            place=f"{record.page:,}{'' if at + 1 == record.page else f', {at + 1:,}'} of {len(entries):,}",
+            status=record.status.value,
+            reason=printable(" ".join(record.reason.split())),
+            facts=f"{record.text_tokens:,} from {record.vision_tokens:,} tokens" if ratio else "",
+            near=near,
+            statuses=_counts(entries),
+            image=f"../pages/{page.image.name}" if page.image else "",
+            width=geometry.width_px if geometry else 0,
+            height=geometry.height_px if geometry else 0,
+            drawn=[block for block in blocks if block.boxes],
+            blocks=blocks,
+        ),
+    )
+
+
+def _blocks(document: SourceDocument, page: SourcePage) -> Iterator[_Block]:
+    left = MAX_DRAWN_BOXES
+    texts = document.block_texts(page.record)
+    for at, (block, text) in enumerate(zip(page.record.blocks, texts, strict=True)):
+        if at >= MAX_BLOCKS:
+            yield _Block(at, "", html.escape(f"{len(texts) - at:,} more blocks are in pages.jsonl"), (), "")
+            return
+        boxes = block.boxes[:left]
+        left -= len(boxes)
+        if text.strip() or boxes:
+            color = "rgb({}, {}, {})".format(*color_of(block.label))
+            yield _Block(at, printable(block.label, 60), to_html(text), boxes, color)
+
+
+def _neighbours(entries: Sequence[_Entry]) -> list[Near]:
+    """For each page, among all pages and among those of each status: the files before and after it."""
+    found: list[Near] = [{} for _ in entries]
+    for way, order in (("previous", range(len(entries))), ("next", range(len(entries) - 1, -1, -1))):
+        last: dict[str, str] = {}
+        for at in order:
+            for status in (_ALL, *_STATUSES):
+                if status in last:
+                    found[at].setdefault(status, {})[way] = last[status]
+            last[_ALL] = last[entries[at].status] = entries[at].file
+    return found
+
+
+def _counts(entries: Sequence[_Entry]) -> list[tuple[str, int]]:
+    counts = Counter(entry.status for entry in entries)
+    return [(status, counts[status]) for status in _STATUSES if counts[status]]
+
+
+def _index(document: SourceDocument, entries: Sequence[_Entry]) -> str:
+    return _render(
+        "review_index.html.j2",
+        {
+            "name": printable(document.name),
+            "given": printable(document.given),
+            "pages": entries,
+            "statuses": _counts(entries),
+        },
+    )
+
+
+def _render(template: str, values: Mapping[str, Any]) -> str:
+    style, script = _style(), read("review.js")
+    values = {**values, "style": style, "script": script, "policy": policy(style, script)}
+    return str(environment().get_template(template).render(**values))
+
+
+@lru_cache(maxsize=1)
+def _style() -> str:
+    hidden = (f".index:has(#only-{status}:checked) .list li:not(.{status})" for status in _STATUSES)
+    return read("page.css") + read("review.css") + ", ".join(hidden) + " { display: none; }\n"
+
+
+def _batches(files: Iterable[tuple[Path, str]]) -> Iterator[list[tuple[Path, str]]]:
+    """A few at a time: files written together are synced together."""
+    iterator = iter(files)
+    while batch := list(islice(iterator, _BATCH)):
+        yield batch

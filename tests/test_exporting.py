@@ -1,0 +1,125 @@
+"""Exports at the end of a run: made once, again when something changed, gone when no longer true."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ocr_engine.errors import ExitCode
+from ocr_engine.outputs.exports import html
+from tests import realistic
+from tests.test_pipeline import SAMPLES, make_pdf, run_pdf
+
+ALL = ("review", "html", "searchable_pdf", "jsonl", "parquet", "zip")
+FILES = (
+    "survey/review/index.html", "survey/survey.html", "survey/survey.pdf", "documents.jsonl", "pages.parquet",
+    "outputs.zip",
+)  # fmt: skip
+
+
+def keys(*names: str) -> list[str]:
+    return [word for name in names for word in ("--set", f"output.{name}=true")]
+
+
+def stamps(output: Path) -> list[dict[str, str]]:
+    return [json.loads(line) for line in (output / "exports.jsonl").read_text().splitlines()]
+
+
+def times(output: Path) -> dict[str, int]:
+    return {name: (output / name).stat().st_mtime_ns for name in FILES}
+
+
+def test_all_exports_of_a_realistic_document(tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow")
+    path, stored = realistic.make(tmp_path)
+    out = tmp_path / "out"
+    command = (path.parent, "--output", out, "--set", f"engine.replay_from={stored}", *keys(*ALL))
+    assert run_pdf(*command) == ExitCode.OK
+    before = times(out)
+    assert len(stamps(out)) == 6
+    assert run_pdf(*command) == ExitCode.OK
+    assert times(out) == before and len(stamps(out)) == 6
+    (out / FILES[1]).unlink()
+    assert run_pdf(*command) == ExitCode.OK
+    assert {name for name, when in times(out).items() if before[name] != when} == {FILES[1]}
+    assert run_pdf(*command, "--set", "text.tables=markdown") == ExitCode.OK
+    assert all(when > before[name] for name, when in times(out).items())
+    assert "| Meadow" not in (out / "survey/survey.html").read_text()
+
+
+def test_only_the_document_that_changed_is_exported_again(tmp_path: Path) -> None:
+    make_pdf(tmp_path / "in/a.pdf", 1)
+    second = make_pdf(tmp_path / "in/b.pdf", 1)
+    command = (tmp_path / "in", "--output", tmp_path / "out", *keys("html", "jsonl"))
+    assert run_pdf(*command) == ExitCode.OK
+    make_pdf(second, 2, "other")
+    assert run_pdf(*command) == ExitCode.OK
+    assert [(row["folder"], row["export"]) for row in stamps(tmp_path / "out")] == [
+        ("a", "html"), ("b", "html"), ("", "jsonl"), ("b", "html"), ("", "jsonl"),
+    ]  # fmt: skip
+    lines = (tmp_path / "out/documents.jsonl").read_text().splitlines()
+    assert [len(json.loads(line)["pages"]) for line in lines] == [1, 2]
+
+
+def test_an_export_that_is_no_longer_true_is_taken_away(tmp_path: Path) -> None:
+    path = make_pdf(tmp_path / "in/a.pdf", 1)
+    command = (tmp_path / "in", "--output", tmp_path / "out")
+    assert run_pdf(*command, *keys("html", "review", "jsonl")) == ExitCode.OK
+    assert run_pdf(*command) == ExitCode.OK
+    assert (tmp_path / "out/a/a.html").exists()  # switched off, but still what the pages are
+    make_pdf(path, 1, "other")
+    assert run_pdf(*command) == ExitCode.OK
+    left = {str(found.relative_to(tmp_path / "out")) for found in (tmp_path / "out").rglob("*")}
+    assert left.isdisjoint({"a/a.html", "a/review", "documents.jsonl"})
+
+
+def test_exports_come_later_without_reading_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run_pdf(SAMPLES, "--output", tmp_path) == ExitCode.OK
+    monkeypatch.setattr("ocr_engine.engine.replay.ReplayEngine.generate", None)
+    assert run_pdf(SAMPLES, "--output", tmp_path, *keys("searchable_pdf", "zip")) == ExitCode.OK
+    assert (tmp_path / "handbook/handbook.pdf").is_file() and (tmp_path / "outputs.zip").is_file()
+
+
+def test_an_export_that_fails_is_one_line_and_the_rest_is_made(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "handbook/handbook.html").mkdir(parents=True)
+    assert run_pdf(SAMPLES, "--output", tmp_path, *keys("html", "jsonl")) == ExitCode.USAGE
+    error = capsys.readouterr().err
+    assert "output.html" in error and "a folder stands where a file is needed" in error
+    assert "Traceback" not in error and error.count("\n") == 1
+    assert (tmp_path / "documents.jsonl").exists() and (tmp_path / "report.html").exists()
+
+
+def test_an_export_that_dies_or_hangs_costs_only_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from ocr_engine import exporting
+    from tests import bad_exports
+
+    table = {"html": ("{name}.html", bad_exports.die), "review": ("review", bad_exports.hang)}
+    monkeypatch.setattr(exporting, "PER_DOCUMENT", table)
+    monkeypatch.setattr(exporting, "BASE_TIMEOUT_S", 1.0)
+    monkeypatch.setattr(exporting, "PAGE_TIMEOUT_S", 0.0)
+    assert run_pdf(SAMPLES, "--output", tmp_path, *keys("html", "review", "jsonl")) == ExitCode.USAGE
+    assert "2 exports could not be made" in capsys.readouterr().err
+    assert (tmp_path / "documents.jsonl").exists()
+    monkeypatch.undo()
+    monkeypatch.setattr(exporting, "PER_DOCUMENT", {"html": ("{name}.html", html.write)})
+    assert run_pdf(SAMPLES, "--output", tmp_path, *keys("html")) == ExitCode.OK
+
+
+def test_official_layout_has_no_such_exports(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    official = ("--set", "output.layout=official")
+    assert run_pdf(SAMPLES, "--output", tmp_path, *official, *keys("html")) == ExitCode.USAGE
+    assert "output.html: made from output.layout: tree alone" in capsys.readouterr().err
+    assert run_pdf(SAMPLES, "--output", tmp_path, *official, *keys("zip")) == ExitCode.OK
+
+
+def test_a_missing_pyarrow_is_said_before_anything_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "pyarrow.parquet", None)
+    assert run_pdf(SAMPLES, "--output", tmp_path / "out", *keys("parquet")) == ExitCode.USAGE
+    assert "pip install pyarrow" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
