@@ -68,6 +68,16 @@ class TextConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class FiguresConfig:
+    """The second look at cropped figures."""
+
+    parse: bool = False
+    max_per_page: Positive = 8
+    min_side_px: Annotated[int, msgspec.Meta(ge=1)] = 64
+    cards: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class RenderConfig:
     """How a page becomes pixels."""
 
@@ -138,6 +148,7 @@ class Config:
     input: InputConfig = field(default_factory=InputConfig)
     output: OutputConfig = field(default_factory=OutputConfig)
     text: TextConfig = field(default_factory=TextConfig)
+    figures: FiguresConfig = field(default_factory=FiguresConfig)
     render: RenderConfig = field(default_factory=RenderConfig)
     mode: str = "gundam"
     max_tiles: Annotated[int, msgspec.Meta(ge=2, le=9)] = 6
@@ -206,7 +217,8 @@ def fingerprint(config: Config, sections: Sequence[str], *parts: str) -> str:
 
 READ_KEYS = (
     "render.dpi", "render.max_pixels", "mode", "max_tiles", "prompt", "find", "engine.ngram",
-    "engine.max_tokens", "engine.max_model_len", "engine.dtype", "quality.loop_abort",
+    "engine.max_tokens", "engine.max_model_len", "engine.dtype",
+    "figures.parse", "figures.max_per_page", "figures.min_side_px", "quality.loop_abort",
 )  # fmt: skip
 """Keys that change what the model reads or answers: changing one means reading the page again."""
 WRITE_KEYS = (
@@ -219,6 +231,7 @@ WRITE_KEYS = (
     "output.review",
     "output.searchable_pdf",
     "text",
+    "figures.cards",
 )
 """Keys that change only how an answer is written: the stored raw text is used again."""
 

@@ -17,6 +17,7 @@ from ocr_engine import stages
 from ocr_engine.config import Config
 from ocr_engine.engine.base import Engine, EngineInfo
 from ocr_engine.errors import EngineError, InputError, OutputError, UsageError
+from ocr_engine.figures import cards as figure_cards
 from ocr_engine.log import logger, printable
 from ocr_engine.outputs.document_folder import PageWriter
 from ocr_engine.outputs.drawing import DrawnPage, draw_outputs
@@ -267,9 +268,17 @@ class Conversion:
 
     async def _draw(self, page: _Page, record: PageRecord) -> tuple[DrawnPage | None, PageRecord]:
         figures, overlay, image = stages.drawings_wanted(self._config, record)
-        if not (figures or overlay or image):
+        cards = figure_cards(self._config, record)
+        if not (figures or overlay or image or cards):
             return None, record
-        task = partial(draw_outputs, blocks=record.blocks, figures=figures, overlay=overlay, image=image)
+        task = partial(
+            draw_outputs,
+            blocks=record.blocks,
+            figures=figures,
+            overlay=overlay,
+            image=image,
+            cards=cards,
+        )
         try:
             return await asyncio.wrap_future(self._tools.pool.run(page.ref, task)), record
         except InputError as error:

@@ -5,13 +5,14 @@ Shared by every kind of run: the local pipeline, a cluster, an evaluation.
 
 import asyncio
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from ocr_engine import stages
 from ocr_engine.config import Config
 from ocr_engine.engine.base import Engine, OnText
 from ocr_engine.errors import InputError, RequestError
+from ocr_engine.figures import FigureReader, chosen
 from ocr_engine.pages.pool import RenderPool
 from ocr_engine.records import PageRecord, PageRef
 
@@ -37,6 +38,7 @@ class PageReader:
         self._pool = pool
         self._engine = engine
         self._mode = stages.mode_of(config, family)
+        self._figures = FigureReader(config, pool, engine, self._mode)
         self._engine_start: asyncio.Task[None] | None = None
 
     async def read(
@@ -81,7 +83,10 @@ class PageReader:
             "engine": generation.seconds,
             "total": time.perf_counter() - started,
         }
-        return ReadPage(record, generation.text, seconds)
+        if chosen(self._config, record):
+            texts, seconds["figures"] = await self._figures.read(ref, request_id, record, on_text)
+            record = replace(record, figure_texts=texts)
+        return ReadPage(record, generation.text, seconds | {"total": time.perf_counter() - started})
 
     async def _engine_ready(self) -> None:
         """Start the engine when the first page needs it: a run with nothing to read never does."""

@@ -215,6 +215,19 @@ class ParsedText:
 
 
 @dataclass(frozen=True, slots=True)
+class FigureText:
+    """What the second reading of a cropped figure gave: raw text, and how it ended, as for a page."""
+
+    name: str
+    """The figure's file name, as in `Block.figures`."""
+    status: PageStatus
+    reason: str = ""
+    text: str = ""
+    vision_tokens: int = 0
+    text_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class PageTexts:
     """The texts of one page, ready to be written: `markdown` for `layout: tree`, the others for `official`.
 
@@ -247,6 +260,7 @@ class PageRecord:
     attempts: int = 1
     content_id: str = ""
     """Hash of the file's bytes that the page was read from."""
+    figure_texts: tuple[FigureText, ...] = ()
 
     @property
     def compression_ratio(self) -> float | None:

@@ -11,9 +11,11 @@ from functools import partial
 
 import ocr_engine.text.official as official
 from ocr_engine.config import READ_KEYS, WRITE_KEYS, Config, fingerprint
+from ocr_engine.outputs.drawing import crop_box
 from ocr_engine.outputs.writer import JoinPages
 from ocr_engine.pages.views import make_views
 from ocr_engine.records import (
+    Box,
     FinishReason,
     Generation,
     GenerationRequest,
@@ -29,6 +31,7 @@ from ocr_engine.records import (
 )
 from ocr_engine.spec import LOCATE_SLOT, PROMPTS, Mode, resolve_mode
 from ocr_engine.text.cross_page import join_pages
+from ocr_engine.text.figure_text import texts_by_name
 from ocr_engine.text.grounding import parse
 from ocr_engine.text.markdown import block_texts, to_markdown
 
@@ -68,6 +71,16 @@ def _png(page: PageImage) -> bytes:
 def sends_png(config: Config) -> bool:
     """Whether pages go to a server as images, which needs them beside their views."""
     return config.engine.backend == "server" and config.engine.server.images == "png"
+
+
+def prepare_figure(page: PageImage, box: Box, mode: Mode, *, png: bool = False) -> PageViews:
+    """Cut the views of one figure of a rendered page, as `prepare` does those of the page."""
+    return prepare(replace(page, image=crop_box(page.image, box)), mode, png=png).views
+
+
+def figure_request(config: Config, views: PageViews, request_id: str) -> GenerationRequest:
+    """What the engine is asked for a cropped figure."""
+    return replace(request_for(config, views, request_id), prompt=PROMPTS["figure"])
 
 
 def mode_of(config: Config, family: str) -> Mode:
@@ -175,7 +188,8 @@ def texts_of(config: Config, record: PageRecord, raw: str) -> PageTexts:
 def markdown_of(config: Config, record: PageRecord) -> str:
     """The page's markdown as `text:` asks for, figures linked as seen from the page's own file."""
     link_prefix = "../figures/" if config.output.figures else None
-    return to_markdown(ParsedText(record.blocks), link_prefix, config.text)
+    figure_texts = texts_by_name(record.figure_texts, config.text)
+    return to_markdown(ParsedText(record.blocks), link_prefix, config.text, figure_texts)
 
 
 def block_texts_of(config: Config, record: PageRecord) -> tuple[str, ...]:

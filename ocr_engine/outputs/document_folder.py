@@ -2,7 +2,7 @@
 
 import contextlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
@@ -98,6 +98,22 @@ class DocumentFolder:
             last += 1
         for k in range(last - 1, first - 1, -1):
             self.remove(pattern.format(k))
+
+    def remove_stale(
+        self, pattern: str, suffixes: tuple[str, ...], count: int, written: Collection[str]
+    ) -> None:
+        """Take away `pattern.format(k)` with any suffix, save what was just `written` (paths below the root).
+
+        For k = 1 to `count`, and on to the first k without any file; from the last one down, as above.
+        """
+        last = count
+        while any((self.path / f"{pattern.format(last + 1)}{suffix}").exists() for suffix in suffixes):
+            last += 1
+        for k in range(last, 0, -1):
+            for suffix in suffixes:
+                name = f"{pattern.format(k)}{suffix}"
+                if self.below_root(name) not in written:
+                    self.remove(name)
 
     def read(self, name: str) -> str | None:
         """The text of a file, None when it is not there. Raises OutputError when it cannot be read."""

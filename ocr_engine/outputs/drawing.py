@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageDraw, ImageFont
 
-from ocr_engine.records import Block, PageImage
+from ocr_engine.outputs.cards import Card, draw_card
+from ocr_engine.records import Block, Box, PageImage
 
 FIGURE_QUALITY = 75
 """Pillow's default, as the official scripts save their crops."""
@@ -51,16 +52,23 @@ class DrawnPage:
     overlay: bytes | None = None
     page: bytes | None = None
     """The page as it was rendered, as JPEG."""
+    cards: tuple[tuple[str, bytes], ...] = ()
 
 
 def draw_outputs(
-    page: PageImage, blocks: tuple[Block, ...], figures: bool, overlay: bool, image: bool = False
+    page: PageImage,
+    blocks: tuple[Block, ...],
+    figures: bool,
+    overlay: bool,
+    image: bool = False,
+    cards: tuple[Card, ...] = (),
 ) -> DrawnPage:
-    """Figures, overlay and picture of one page, as asked for."""
+    """Figures, overlay, picture and cards of one page, as asked for."""
     return DrawnPage(
         tuple(crop_figures(page, blocks)) if figures else (),
         draw_layout(page, blocks) if overlay else None,
         _jpeg(page.image, PAGE_QUALITY) if image else None,
+        tuple((card.name, draw_card(page, card)) for card in cards),
     )
 
 
@@ -74,13 +82,17 @@ def crop_figures(page: PageImage, blocks: tuple[Block, ...]) -> list[tuple[str, 
     found: list[tuple[str, bytes]] = []
     for block in blocks:
         for name, box in zip(block.figures, block.boxes, strict=False):
-            area = _at_least_a_pixel(box.to_px(width, height), width, height)
-            budget_px -= (area[2] - area[0]) * (area[3] - area[1])
-            crop = page.image.crop(area)
+            crop = crop_box(page.image, box)
+            budget_px -= crop.width * crop.height
             if budget_px < 0:
                 crop.thumbnail((SMALL_FIGURE_PX, SMALL_FIGURE_PX), Image.Resampling.NEAREST)
             found.append((name, _jpeg(crop, FIGURE_QUALITY)))
     return found
+
+
+def crop_box(image: Image.Image, box: Box) -> Image.Image:
+    """The part of a page in a box, at least one pixel."""
+    return image.crop(_at_least_a_pixel(box.to_px(*image.size), *image.size))
 
 
 def draw_layout(page: PageImage, blocks: tuple[Block, ...]) -> bytes:

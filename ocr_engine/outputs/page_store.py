@@ -1,12 +1,13 @@
 """`pages.jsonl` of one document: its page records, as lines. Holds no times: equal runs give equal bytes."""
 
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from ocr_engine.outputs.files import atomic_file, output_errors
 from ocr_engine.outputs.jsonl import JsonLines, Position, decode
-from ocr_engine.records import Block, Box, PageGeometry, PageRecord, PageStatus
+from ocr_engine.records import Block, Box, FigureText, PageGeometry, PageRecord, PageStatus
 from ocr_engine.spec import BOX_SCALE
 
 NAME = "pages.jsonl"
@@ -106,6 +107,7 @@ def to_values(record: PageRecord) -> dict[str, Any]:
         "content_id": record.content_id,
         "size": _size_values(geometry) if geometry else None,
         "blocks": [_block_values(block, geometry) for block in record.blocks],
+        "figure_texts": [asdict(text) for text in record.figure_texts],
     }
 
 
@@ -153,6 +155,7 @@ def from_values(values: Mapping[str, Any]) -> PageRecord | None:
             repairs=values["repairs"],
             attempts=values["attempts"],
             content_id=str(values.get("content_id", "")),
+            figure_texts=tuple(map(_figure_text, values.get("figure_texts", ()))),
         )
     except (KeyError, TypeError, ValueError):
         return None
@@ -169,6 +172,10 @@ def _page_number(value: object) -> int:
     if not isinstance(value, int) or value < 1:
         raise ValueError(value)
     return value
+
+
+def _figure_text(values: Mapping[str, Any]) -> FigureText:
+    return FigureText(**{**values, "status": PageStatus(values["status"])})
 
 
 def _block(values: Mapping[str, Any]) -> Block:

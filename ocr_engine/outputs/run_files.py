@@ -82,7 +82,8 @@ def versions() -> dict[str, str]:
 
 def files_of(root: Path, journal: Journal, pages: Sequence[str]) -> list[Path]:
     """The files of these pages (`<folder>/pages/<number>`) and those made of their whole documents."""
-    wanted = {(folder, int(number)) for folder, _, number in (page.rpartition("/pages/") for page in pages)}
+    parts = [page.rpartition("/pages/") for page in pages if "/pages/" in page]
+    wanted = {(folder, int(number)) for folder, _, number in parts}
     found: dict[Path, None] = {}
     for (_, page), row in journal.latest().items():
         folder = next((folder for folder, number in wanted if number == page and _below(row, folder)), None)

@@ -19,6 +19,7 @@ from ocr_engine.records import PageRecord, PageTexts
 
 # Images of the page's own text were made harmless: every link of this form is one of ours.
 FIGURE_LINK = re.compile(r"(!\[\]\()\.\./(figures/[0-9]{4,}-[0-9]+\.jpg\))")
+_FIGURE_SUFFIXES = (".jpg", ".card.jpg", ".raw.md")
 JoinPages = Callable[[Iterator[PageRecord]], Iterator[tuple[PageRecord, str | None]]]
 """Pages in order in, each with its text for the merged file out; None where that of its own file will do."""
 
@@ -73,13 +74,22 @@ class DocumentWriter:
                 f"pages/{page}.md": text,
                 f"pages/{page}.raw.md": raw,
                 **{f"figures/{name}": data for name, data in drawn.figures},
+                **{f"figures/{PurePosixPath(name).stem}.card.jpg": data for name, data in drawn.cards},
+                **(self._figure_raws(record) if self._config.raw else {}),
                 f"layout/{page}.jpg": drawn.overlay,
                 f"pages/{page}.jpg": drawn.page,
             }
         )
-        self._files.remove_numbered(f"figures/{page}-{{}}.jpg", first=len(drawn.figures) + 1)
+        count = sum(len(block.figures) for block in record.blocks)
+        self._files.remove_stale(f"figures/{page}-{{}}", _FIGURE_SUFFIXES, count, outputs)
         self._files.store.append(record)
         return outputs
+
+    @staticmethod
+    def _figure_raws(record: PageRecord) -> dict[str, str]:
+        """The raw text of figures that were read again, by file."""
+        read = [text for text in record.figure_texts if text.text]
+        return {f"figures/{PurePosixPath(text.name).stem}.raw.md": text.text for text in read}
 
     def save_failed(self, record: PageRecord) -> tuple[str, ...]:
         """The slot of a page without text: a marker with its reason."""

@@ -1,6 +1,7 @@
 """Parsed blocks in, clean markdown of one page out. Figure names come from the parser; no file is touched."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from ocr_engine.config import TextConfig
 from ocr_engine.records import Block, ParsedText
@@ -18,6 +19,7 @@ LAYOUT_LABELS = frozenset({
 """Labels that name a kind of block. With the `ocr` and `locate` prompts a label is the text that was read."""
 
 _AS_IT_IS = TextConfig()
+_NOTHING: Mapping[str, str] = MappingProxyType({})
 _RUNNING_TEXT = frozenset({"", "text", "plain_text", "paragraph"})
 
 
@@ -26,12 +28,17 @@ def is_running_text(label: str) -> bool:
     return label in _RUNNING_TEXT
 
 
-def to_markdown(parsed: ParsedText, link_prefix: str | None, options: TextConfig = _AS_IT_IS) -> str:
+def to_markdown(
+    parsed: ParsedText,
+    link_prefix: str | None,
+    options: TextConfig = _AS_IT_IS,
+    figure_texts: Mapping[str, str] = _NOTHING,
+) -> str:
     """Markdown of a page: tags gone, one `![](<link_prefix>NAME)` for each figure, one newline at the end.
 
-    `link_prefix` None leaves the links out, `options` say how the text is written. Blocks are separated by a
-    blank line where the raw text has one, else by a line end. A page without text and figures is the empty
-    string.
+    `link_prefix` None leaves the links out, `options` say how the text is written, `figure_texts` what stands
+    below a figure, by its name. Blocks are separated by a blank line where the raw text has one, else by a
+    line end. A page without text and figures is the empty string.
     """
     labels_are_text = _labels_are_text(parsed.blocks)
     out: list[str] = []
@@ -41,6 +48,7 @@ def to_markdown(parsed: ParsedText, link_prefix: str | None, options: TextConfig
             continue
         leading, text, trailing = _split_newlines(block.content)
         body = _body(block, restyle(clean(text), options), link_prefix, leading, labels_are_text)
+        body = _with_figure_texts(block, body, link_prefix, figure_texts)
         gap += 0 if block.figures else leading
         if body:
             table_first, table_last = needs_blank_lines(body, options)
@@ -71,6 +79,19 @@ def _body(block: Block, text: str, link_prefix: str | None, newlines: int, label
     if not text and _is_text(block.label, labels_are_text):
         return clean(block.label).strip()
     return text
+
+
+def _with_figure_texts(
+    block: Block, body: str, link_prefix: str | None, figure_texts: Mapping[str, str]
+) -> str:
+    """Each figure's text below its link, or before the block's own text where figures are not linked."""
+    for name in block.figures:
+        if text := figure_texts.get(name):
+            link = f"![]({link_prefix}{name})" if link_prefix is not None else ""
+            before, _, after = body.partition(link) if link else ("", "", body)
+            parts = (link, text, after.lstrip("\n"))
+            body = before + "\n\n".join(part for part in parts if part)
+    return body
 
 
 def _labels_are_text(blocks: Sequence[Block]) -> bool:
