@@ -37,7 +37,8 @@ def write_report(
     numbers = report.read_numbers(journal)
     wanted = report.wanted_thumbnails(numbers) if pool is not None else []
     pictures = _thumbnails(pool, config, model_id, wanted) if pool is not None else {}
-    report.write(root, numbers, command, pictures)
+    folders = {given: f"{folder}/review" for folder, given in journal.claims().items()}
+    report.write(root, numbers, command, pictures, folders if config.output.review else report.NOWHERE)
 
 
 def _thumbnails(

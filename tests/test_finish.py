@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from urllib.parse import unquote
 
 from ocr_engine.errors import ExitCode
 from tests.test_pipeline import SAMPLES, make_pdf, run_pdf
@@ -16,6 +17,14 @@ def test_a_run_ends_with_a_report(tmp_path: Path) -> None:
     html = (tmp_path / "report.html").read_text()
     assert "<b>5</b><span>pages</span>" in html and "every page was read to its end" in html
     assert pictures(tmp_path) == 5
+
+
+def test_the_report_links_to_the_review_pages(tmp_path: Path) -> None:
+    source = make_pdf(tmp_path / "in/100% of it.pdf", 1)
+    assert run_pdf(source, "--output", tmp_path / "out", "--set", "output.review=true") == ExitCode.OK
+    (link,) = re.findall(r'<a class="frame" href="([^"]+)"', (tmp_path / "out/report.html").read_text())
+    assert link == "100%25%20of%20it/review/0001.html"
+    assert (tmp_path / "out" / unquote(link)).is_file()
 
 
 def test_the_report_can_be_left_out(tmp_path: Path) -> None:

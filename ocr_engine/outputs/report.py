@@ -2,11 +2,14 @@
 
 import base64
 import json
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path, PurePath
+from types import MappingProxyType
 from typing import Any
+from urllib.parse import quote
 
 from ocr_engine.log import printable
 from ocr_engine.outputs import charts
@@ -45,6 +48,9 @@ _ORDER = ("done", "blank", "truncated", "looped", "failed", "skipped")
 
 Thumbnails = Mapping[tuple[str, int], bytes]
 """JPEGs of pages, by document as given and 1-based page."""
+ReviewFolders = Mapping[str, str]
+"""The folder of review pages below the output root, by document as given."""
+NOWHERE: ReviewFolders = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +62,7 @@ class _Card:
     page: int
     line: PageLine
     picture: str
+    link: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +99,16 @@ def read_numbers(journal: Journal) -> RunNumbers:
     return collect(journal.latest_rows())
 
 
-def write(root: Path, numbers: RunNumbers, command: Command, thumbnails: Thumbnails) -> None:
+def write(
+    root: Path, numbers: RunNumbers, command: Command, thumbnails: Thumbnails, review: ReviewFolders = NOWHERE
+) -> None:
     """Write `report.html` below `root`. Raises OutputError."""
-    write_atomic(root / NAME, render(root, numbers, command, thumbnails))
+    write_atomic(root / NAME, render(root, numbers, command, thumbnails, review))
 
 
-def render(root: Path, numbers: RunNumbers, command: Command, thumbnails: Thumbnails) -> str:
+def render(
+    root: Path, numbers: RunNumbers, command: Command, thumbnails: Thumbnails, review: ReviewFolders = NOWHERE
+) -> str:
     """The whole report as HTML. Everything that comes from documents is escaped by the template."""
     templates = environment()
     templates.filters |= {"short": charts.short, "duration": duration, "seconds": seconds, "shown": _shown}
@@ -112,7 +123,8 @@ def render(root: Path, numbers: RunNumbers, command: Command, thumbnails: Thumbn
         throughput=_throughput(numbers),
         stages=_stages(numbers),
         kinds=[
-            (name, title, words, _cards(numbers.lines(name), thumbnails)) for name, title, words in _KINDS
+            (name, title, words, _cards(numbers.lines(name), thumbnails, review))
+            for name, title, words in _KINDS
         ],
         groups=[_group(group, command) for group in numbers.top_groups()],
         group_count=len(numbers.groups),
@@ -206,17 +218,22 @@ def _stages(numbers: RunNumbers) -> list[_Stage]:
     return found
 
 
-def _cards(lines: Iterable[PageLine], thumbnails: Thumbnails) -> list[_Card]:
+def _cards(lines: Iterable[PageLine], thumbnails: Thumbnails, review: ReviewFolders) -> list[_Card]:
     return [
         _Card(
-            printable(line.document),
-            _name(line.document),
-            line.page,
-            line,
-            _data_uri(thumbnails.get((line.document, line.page))),
+            document=printable(line.document),
+            name=_name(line.document),
+            page=line.page,
+            line=line,
+            picture=_data_uri(thumbnails.get((line.document, line.page))),
+            link=_link(review.get(line.document), line.page),
         )
         for line in lines
     ]
+
+
+def _link(folder: str | None, page: int) -> str:
+    return f"{quote(os.fsencode(folder))}/{page:04d}.html" if folder else ""
 
 
 def _name(document: str) -> str:

@@ -29,9 +29,9 @@
     const suffix = status ? "?only=" + status : "";
     for (const way of ["previous", "next"]) {
       const link = document.getElementById(way);
-      const page = (near[status] || near.all || {})[way];
+      const page = (near[status || "all"] || {})[way];
       if (page) link.href = page + suffix; else link.removeAttribute("href");
-      link.toggleAttribute("aria-disabled", !page);
+      if (page) link.removeAttribute("aria-disabled"); else link.setAttribute("aria-disabled", "true");
     }
   }
   if (only) {
