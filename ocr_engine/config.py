@@ -17,7 +17,7 @@ import msgspec
 import yaml
 
 from ocr_engine.errors import UsageError
-from ocr_engine.spec import MODES, NGRAM_WHITELIST, PROMPTS
+from ocr_engine.spec import MODES, NGRAM_WHITELIST, PRESETS, PROMPTS
 
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 Where = Callable[[str], str]
@@ -40,7 +40,7 @@ class OutputConfig:
     """What is written."""
 
     path: str = "outputs"
-    layout: Literal["tree", "official"] = "tree"
+    layout: Literal["tree", "official", "official-image", "official-eval", "official-eval2"] = "tree"
     merge: bool = True
     page_separator: str = "<!-- page {page} -->"
     figures: bool = True
@@ -145,6 +145,7 @@ class QualityConfig:
 class Config:
     """Everything a run depends on."""
 
+    preset: Literal["", "pdf", "image", "image2", "eval", "eval2"] = ""
     input: InputConfig = field(default_factory=InputConfig)
     output: OutputConfig = field(default_factory=OutputConfig)
     text: TextConfig = field(default_factory=TextConfig)
@@ -166,8 +167,12 @@ def load(path: Path | None, overrides: Mapping[str, Any] | None = None) -> Confi
         UsageError: unreadable file, unknown key, wrong type or value; the message names the key.
     """
     values = _read_yaml(path) if path is not None else {}
-    overridden = tuple(overrides or ())
-    for key, value in (overrides or {}).items():
+    overrides = overrides or {}
+    overridden = tuple(overrides)
+    preset = overrides.get("preset", values.get("preset"))
+    # Other types and unknown names are refused below, with the key's name.
+    official = PRESETS.get(preset, {}) if isinstance(preset, str) else {}
+    for key, value in (*official.items(), *overrides.items()):
         _put(values, key.split("."), value)
 
     def where(key: str) -> str:

@@ -149,6 +149,32 @@ NGRAM_WHITELIST = (TOKENS.td_open, TOKENS.td_close)
 """Tokens the n-gram guard never bans: rows of equal table cells are legitimate (official scripts)."""
 
 
+def _preset(size: int, window: int, layout: str) -> Mapping[str, object]:
+    return MappingProxyType(
+        {
+            "engine.ngram.size": size,
+            "engine.ngram.window": window,
+            "engine.ngram.whitelist": NGRAM_WHITELIST,
+            "render.dpi": 144,
+            "quality.loop_abort": False,
+            "output.figures": True,
+            "output.layout": layout,
+        }
+    )
+
+
+PRESETS: Mapping[str, Mapping[str, object]] = MappingProxyType(
+    {
+        "pdf": _preset(20, 50, "official"),
+        "image": _preset(30, 90, "official-image"),
+        "image2": _preset(20, 90, "official-image"),
+        "eval": _preset(40, 90, "official-eval"),
+        "eval2": _preset(40, 90, "official-eval2"),
+    }
+)
+"""Config keys that make a run equal an official script's; 2 is DeepSeek-OCR-2, whose PDF script is no other."""
+
+
 def token_ids(vocabulary: Mapping[str, int], tokens: tuple[str, ...]) -> tuple[int, ...]:
     """The ids of `tokens` in a tokenizer's vocabulary.
 

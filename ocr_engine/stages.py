@@ -182,6 +182,10 @@ def texts_of(config: Config, record: PageRecord, raw: str) -> PageTexts:
     """Every text the chosen layout writes for a page."""
     if config.output.layout == "official":
         return PageTexts(raw, det=official.page_det(raw), mmd=official.page_mmd(raw, record.page - 1))
+    if config.output.layout == "official-image":
+        return PageTexts(raw, det=raw, mmd=official.image_mmd(raw))
+    if config.output.layout in ("official-eval", "official-eval2"):
+        return PageTexts(raw, det=raw, mmd=official.eval_md(raw, config.output.layout == "official-eval"))
     return PageTexts(raw, markdown=markdown_of(config, record))
 
 
@@ -215,14 +219,16 @@ def drawings_wanted(config: Config, record: PageRecord) -> tuple[bool, bool, boo
     """Whether figures have to be cropped, the page drawn with its boxes, and its picture kept."""
     if record.status is PageStatus.FAILED:
         return False, False, False
+    layout = config.output.layout
     figures = config.output.figures and any(block.figures for block in record.blocks)
     # Who looks for something wants to see where it is.
     overlay = (config.output.overlays or config.prompt == "locate") and any(
         block.boxes for block in record.blocks
     )
-    # The official script's NAME_layouts.pdf shows every page, boxes or not.
-    overlay = overlay or config.output.layout == "official"
-    return figures, overlay, config.output.review or config.output.searchable_pdf
+    # NAME_layouts.pdf and result_with_boxes.jpg of the official scripts show every page, boxes or not.
+    overlay = overlay or layout in ("official", "official-image")
+    drawn = layout not in ("official-eval", "official-eval2")
+    return figures and drawn, overlay and drawn, config.output.review or config.output.searchable_pdf
 
 
 def located(config: Config, record: PageRecord) -> str:

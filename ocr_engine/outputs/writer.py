@@ -13,6 +13,7 @@ from ocr_engine.config import OutputConfig
 from ocr_engine.outputs.document_folder import DocumentFolder, PageWriter, keeps_raw, marker, stem
 from ocr_engine.outputs.drawing import DrawnPage
 from ocr_engine.outputs.files import atomic_file, output_errors, safe_name
+from ocr_engine.outputs.official_page_writer import LAYOUTS, OfficialPageWriter
 from ocr_engine.outputs.official_writer import OfficialWriter
 from ocr_engine.outputs.page_store import NAME as STORE_NAME
 from ocr_engine.records import PageRecord, PageTexts
@@ -38,6 +39,8 @@ def open_writer(
     """
     if config.layout == "official":
         return OfficialWriter(root, folder, config, document_name)
+    if config.layout in LAYOUTS:
+        return OfficialPageWriter(root, folder, config, document_name)
     return DocumentWriter(root, folder, config, document_name, join_pages)
 
 

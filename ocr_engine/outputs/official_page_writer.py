@@ -1,0 +1,107 @@
+"""`layout: official-image` and `official-eval`: the files of the official scripts that write a page each.
+
+    official-image   result_ori.mmd  result.mmd  images/<k>.jpg  result_with_boxes.jpg  geo.jpg (geometry)
+    official-eval    NAME.md  NAME_det.md
+
+The scripts know single images; further pages of a document are below `pages/<page>/`. A page that failed has
+empty files, so that its slot is there.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path, PurePosixPath
+
+from ocr_engine.config import OutputConfig
+from ocr_engine.outputs.document_folder import DocumentFolder, keeps_raw, stem
+from ocr_engine.outputs.drawing import DrawnPage
+from ocr_engine.outputs.files import safe_name
+from ocr_engine.outputs.geometry import geometry_figure
+from ocr_engine.outputs.page_store import NAME as STORE_NAME
+from ocr_engine.records import PageRecord, PageTexts
+
+_PAGES = ".pages"
+Files = Mapping[str, bytes | str | None]
+
+
+def image_files(_: str, texts: PageTexts, drawn: DrawnPage) -> Files:
+    """What `run_dpsk_ocr_image.py` writes, but for its figures."""
+    return {
+        "result_ori.mmd": texts.det,
+        "result.mmd": texts.mmd,
+        "result_with_boxes.jpg": drawn.overlay,
+        "geo.jpg": geometry_figure(texts.mmd),
+    }
+
+
+def eval_files(name: str, texts: PageTexts, _: DrawnPage) -> Files:
+    """What `run_dpsk_ocr_eval_batch.py` writes."""
+    return {f"{name}.md": texts.mmd, f"{name}_det.md": texts.det}
+
+
+LAYOUTS: Mapping[str, Callable[[str, PageTexts, DrawnPage], Files]] = {
+    "official-image": image_files,
+    "official-eval": eval_files,
+    "official-eval2": eval_files,
+}
+
+
+class OfficialPageWriter:
+    """Writes the layouts of `LAYOUTS`; a `PageWriter`."""
+
+    def __init__(self, root: Path, folder: PurePosixPath, config: OutputConfig, document_name: str) -> None:
+        self._files_of = LAYOUTS[config.layout]
+        self._files = DocumentFolder(root, folder, _PAGES, ("", _PAGES, "images"))
+        self._name = safe_name(PurePosixPath(document_name).stem)
+
+    @property
+    def merged(self) -> bool:
+        """Nothing is made of all pages; whether the records are in order."""
+        return self._files.store.is_compact()
+
+    def save_page(self, record: PageRecord, texts: PageTexts, drawn: DrawnPage | None) -> tuple[str, ...]:
+        """The page's files and figures, its raw text, then the record."""
+        drawn = drawn or DrawnPage()
+        at, image = _place(record.page), _place(record.page) + "images/{}.jpg"
+        files = self._files_of(self._name, texts, drawn)
+        outputs = self._files.write(
+            {
+                **{f"{at}{name}": data for name, data in files.items()},
+                **{image.format(k): data for k, (_, data) in enumerate(drawn.figures)},
+                f"{_PAGES}/{stem(record.page)}.raw.md": texts.raw if keeps_raw(record, texts) else None,
+            }
+        )
+        self._files.remove_numbered(image, first=len(drawn.figures))
+        self._files.store.append(record)
+        return outputs
+
+    def save_failed(self, record: PageRecord) -> tuple[str, ...]:
+        """The slot of a page without text: empty files."""
+        return self.save_page(record, PageTexts(raw=""), None)
+
+    def stored(self, page: int) -> tuple[PageRecord, str] | None:
+        """Record and raw text of a page written earlier."""
+        record, raw = self._files.record(page), self._files.read(f"{_PAGES}/{stem(page)}.raw.md")
+        return None if record is None or raw is None else (record, raw)
+
+    def unmerge(self) -> None:
+        """Nothing is made of all pages."""
+
+    def drop_other_content(self, content_id: str) -> tuple[int, ...]:
+        """Take away pages that were read from other bytes than these."""
+        pages = self._files.store.of_other_content(content_id)
+        for page in pages:
+            self._files.remove_numbered(_place(page) + "images/{}.jpg", first=0)
+        return self._files.drop({page: self._names(page) for page in pages})
+
+    def merge(self) -> tuple[str, ...]:
+        """Bring the records into page order."""
+        self._files.compact()
+        return (self._files.below_root(f"{_PAGES}/{STORE_NAME}"),)
+
+    def _names(self, page: int) -> list[str]:
+        files = self._files_of(self._name, PageTexts(raw=""), DrawnPage())
+        return [*(_place(page) + name for name in files), f"{_PAGES}/{stem(page)}.raw.md"]
+
+
+def _place(page: int) -> str:
+    """Where a page's files are: the first beside one another as the scripts have them."""
+    return "" if page == 1 else f"pages/{stem(page)}/"
