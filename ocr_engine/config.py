@@ -353,7 +353,7 @@ def _check_endpoints(config: Config, where: Where) -> None:
 
 def _check_exports(output: OutputConfig, where: Where) -> None:
     for name in ("review", "html", "searchable_pdf", "jsonl", "parquet"):
-        if getattr(output, name) and output.layout == "official":
+        if getattr(output, name) and output.layout != "tree":
             key = f"output.{name}"
             raise UsageError(f"{where(key)}: {key}: made from output.layout: tree alone, which is not set")
 

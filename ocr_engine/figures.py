@@ -76,7 +76,7 @@ def chosen(config: Config, record: PageRecord) -> list[tuple[str, Box]]:
 
 def cards(config: Config, record: PageRecord) -> tuple[Card, ...]:
     """What the cards of a page show: one for each figure that was read."""
-    if not config.figures.cards or not record.figure_texts or config.output.layout == "official":
+    if not config.figures.cards or not record.figure_texts or config.output.layout != "tree":
         return ()
     boxes = dict(_figures(record))
     return tuple(

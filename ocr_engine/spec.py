@@ -172,7 +172,7 @@ PRESETS: Mapping[str, Mapping[str, object]] = MappingProxyType(
         "eval2": _preset(40, 90, "official-eval2"),
     }
 )
-"""Config keys that make a run equal an official script's; 2 is DeepSeek-OCR-2, whose PDF script is no other."""
+"""Config keys that make a run equal an official script's; 2 is DeepSeek-OCR-2, whose PDF script is equal."""
 
 
 def token_ids(vocabulary: Mapping[str, int], tokens: tuple[str, ...]) -> tuple[int, ...]:
