@@ -12,10 +12,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ocr_engine import __version__, exporting, finish, log, signals, terminal
+from ocr_engine import __version__, exporting, finish, log, signals, summary, terminal
 from ocr_engine import config as config_module
 from ocr_engine.config import Config
-from ocr_engine.engine.base import Engine
+from ocr_engine.engine.base import Engine, EngineInfo
 from ocr_engine.engine.factory import create_engine
 from ocr_engine.errors import ExitCode, OcrError, UsageError
 from ocr_engine.log import logger
@@ -174,7 +174,7 @@ def _run(entry: Entry, args: argparse.Namespace) -> int:
             engine = StreamedEngine(engine, terminal.open_view(raw=args.raw))
             redo = replace(redo, everything=True)
             config = replace(config, engine=replace(config.engine, in_flight=1))
-        info = engine.identify()
+        info = summary.planned_engine(config, engine) if args.dry_run else engine.identify()
         pool = stack.enter_context(
             RenderPool(config.render, config.input.password, config.input.max_document_pages)
         )
@@ -183,28 +183,25 @@ def _run(entry: Entry, args: argparse.Namespace) -> int:
         tools = Tools(root, engine, info, pool, journal, names, progress)
         conversion = Conversion(config, tools, redo)
         if args.dry_run:
-            return asyncio.run(_print_survey(conversion, found))
+            return asyncio.run(_print_survey(conversion, config, info, found))
         logger.info(info.reason)
         return asyncio.run(
             _convert(config, conversion, tools, found, _command(entry, args, given, str(root)))
         )
 
 
-async def _print_survey(conversion: Conversion, found: Found) -> int:
-    total = dict.fromkeys(Plan, 0)
+async def _print_survey(conversion: Conversion, config: Config, info: EngineInfo, found: Found) -> int:
+    """Say what would be done; the exit code is that of a run that finds the same."""
+    total, readable = dict.fromkeys(Plan, 0), 0
+    for line in summary.plan_head(config, info):
+        print(line)
     async for item in conversion.survey(found):
         counts = {plan: item.plans[plan] for plan in Plan}
         total = {plan: total[plan] + counts[plan] for plan in Plan}
-        print(f"{log.printable(item.given)}: {item.reason or _plan_words(counts)}")
-    print(f"in all: {_plan_words(total)}")
-    return int(ExitCode.OK)
-
-
-def _plan_words(counts: dict[Plan, int]) -> str:
-    return (
-        f"{counts[Plan.READ]:,} pages to read, {counts[Plan.WRITE]:,} to write again from stored text, "
-        f"{counts[Plan.NOTHING]:,} unchanged"
-    )
+        readable += not item.reason
+        print(f"{log.printable(item.given)}: {item.reason or summary.plan_words(counts)}")
+    print(f"in all: {summary.plan_words(total)}")
+    return int(ExitCode.OK if readable else ExitCode.NO_INPUT)
 
 
 async def _convert(
@@ -291,20 +288,7 @@ def _summarise(conversion: Conversion, tools: Tools) -> None:
     if not counts.documents and not conversion.stopping:
         logger.error("nothing could be read; see %s for the reasons", tools.root / "journal.jsonl")
         return
-    words = ", ".join(f"{number:,} {status}" for status, number in counts.pages.items() if number)
-    logger.info(
-        "%s documents, pages: %s (%s unchanged); %.1f pages/s",
-        f"{counts.documents:,}",
-        words or "none",
-        f"{counts.unchanged:,}",
-        tools.progress.pages_per_s,
-    )
-    if not counts.all_well:
-        logger.warning(
-            "not everything was read: see %s; to try again: --retry failed,truncated,looped",
-            tools.root / "failures.csv",
-        )
-    logger.info("markdown is in %s", tools.root)
+    summary.say(counts, tools.progress, tools.root, quiet=not logger.isEnabledFor(logging.INFO))
     if isinstance(tools.engine, StreamedEngine):
         for path in run_files.files_of(tools.root, tools.journal, tools.engine.shown):
             log.say(f"  {path}")

@@ -289,7 +289,7 @@ class Conversion:
         assert row is not None, "only a page with a row needs nothing"
         self.counts.unchanged += 1
         self.counts.pages[row.status] += 1
-        self._tools.progress.page_ended(row.status, 0)
+        self._tools.progress.page_unchanged()
 
     async def _end_document(self, given: str, status: PageStatus, reason: str) -> None:
         """Record a document without pages, once: a rerun adds no equal line."""

@@ -10,6 +10,7 @@ from ocr_engine.log import say
 from ocr_engine.records import PageStatus
 
 _INTERVAL_S = 30.0
+_REFRESH_EVERY = 1000
 
 
 class Progress:
@@ -22,6 +23,7 @@ class Progress:
         self._next_line_s = self._started_s + _INTERVAL_S
         self.total = 0
         self.ended = 0
+        self.unchanged = 0
         self.tokens = 0
         self.counts: dict[PageStatus, int] = dict.fromkeys(PageStatus, 0)
         self._bar = tqdm(
@@ -43,17 +45,37 @@ class Progress:
         self._bar.update(1)
         self._line_without_terminal()
 
+    def page_unchanged(self) -> None:
+        """A page that needs nothing: it counts as there from the start, not as work done."""
+        self.unchanged += 1
+        if self._bar.disable:
+            return
+        self._bar.initial += 1
+        self._bar.last_print_n += 1
+        self._bar.n += 1
+        if self.unchanged % _REFRESH_EVERY == 0:
+            self._bar.refresh()
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds since the start."""
+        return max(time.monotonic() - self._started_s, 1e-9)
+
     @property
     def pages_per_s(self) -> float:
-        """Pages ended a second since the start."""
-        return self.ended / max(time.monotonic() - self._started_s, 1e-9)
+        """Pages ended a second since the start, without those that needed nothing."""
+        return self.ended / self.elapsed_s
+
+    @property
+    def tokens_per_s(self) -> float:
+        """Output tokens a second since the start."""
+        return self.tokens / self.elapsed_s
 
     def _details(self) -> str:
-        elapsed_s = max(time.monotonic() - self._started_s, 1e-9)
-        text = f"{self.tokens / elapsed_s:,.0f} tok/s"
+        text = f"{self.tokens_per_s:,.0f} tok/s"
         for status in (PageStatus.FAILED, PageStatus.TRUNCATED, PageStatus.LOOPED):
             if self.counts[status]:
-                text += f"  {status} {self.counts[status]}"
+                text += f"  {status} {self.counts[status]:,}"
         return text
 
     def _line_without_terminal(self) -> None:
@@ -61,9 +83,9 @@ class Progress:
         if self._tty or self._quiet or now_s < self._next_line_s:
             return
         self._next_line_s = now_s + _INTERVAL_S
-        rate = self.pages_per_s
-        eta = tqdm.format_interval((self.total - self.ended) / rate) if rate else "?"
-        line = f"pages {self.ended:,}/{self.total:,}  {rate:.1f} p/s  {self._details()}  eta {eta}"
+        done, rate = self.ended + self.unchanged, self.pages_per_s
+        eta = tqdm.format_interval((self.total - done) / rate) if rate else "?"
+        line = f"pages {done:,}/{self.total:,}  {rate:.1f} p/s  {self._details()}  eta {eta}"
         say(line)
 
     def close(self) -> None:

@@ -318,7 +318,7 @@ def test_the_built_in_page_has_what_the_tests_look_for() -> None:
 
 
 def test_every_judgement_of_answers_is_decided_on_for_benchmarks() -> None:
-    """The official script neither stops nor repeats nor skips anything: new keys need their place in PRESET."""
+    """The official script neither stops nor repeats nor skips anything: new keys need a place in PRESET."""
     from ocr_engine.benchmark_run import PRESET
     from ocr_engine.config import all_keys
 

@@ -22,7 +22,7 @@ LAYERS = (
     ("reading",),
     ("exporting",),
     ("pipeline", "finish", "benchmark_inputs"),
-    ("benchmark_run",),
+    ("benchmark_run", "summary"),
     ("cli", "machine", "benchmark_cli"),
     ("doctor",),
     ("__main__",),
