@@ -92,6 +92,8 @@ def choose(pages: Iterable[RealPage], most: int) -> list[RealPage]:
 
 def find_pages(folder: Path) -> Iterator[RealPage]:
     """Yield the pages of the kind of every PDF under a folder; files that do not open are passed by."""
+    # They would stand between the tables that are printed.
+    pymupdf.TOOLS.mupdf_display_errors(False)
     for path in sorted(folder.rglob("*.pdf")):
         try:
             document = pymupdf.open(path)

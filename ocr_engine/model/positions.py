@@ -7,6 +7,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+_CPU_QUERIES = 256
+"""Queries of biased attention at once on a CPU: four rows of a page at base, a whole window."""
+
 
 def resize_positions(positions: Tensor, side: int) -> Tensor:
     """Absolute positions (1, s, s, C) at `side`: bicubic, antialiased, in float32 (`get_abs_pos`)."""
@@ -40,5 +43,13 @@ def biased_attention(query: Tensor, key: Tensor, value: Tensor, bias_h: Tensor, 
         bias_h: (n, heads, H * W, H), bias of every query with each row of keys.
         bias_w: (n, heads, H * W, W), the same with each column.
     """
+    if query.is_cuda:
+        return _biased(query, key, value, bias_h, bias_w)
+    # A CPU makes and reads the bias faster, and in a sixteenth of the memory, while it fits the cache.
+    parts = zip(*(t.split(_CPU_QUERIES, 2) for t in (query, bias_h, bias_w)), strict=True)
+    return torch.cat([_biased(q, key, value, h, w) for q, h, w in parts], 2)
+
+
+def _biased(query: Tensor, key: Tensor, value: Tensor, bias_h: Tensor, bias_w: Tensor) -> Tensor:
     bias = (bias_h.unsqueeze(-1) + bias_w.unsqueeze(-2)).flatten(-2)
     return F.scaled_dot_product_attention(query, key, value, attn_mask=bias)

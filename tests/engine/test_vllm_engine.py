@@ -3,13 +3,20 @@
 import asyncio
 import random
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import psutil
 import pytest
 import pytest_asyncio
+import torch
 from PIL import Image, ImageDraw, ImageFont
+from tokenizers import Tokenizer
 
+from nano.answers import PROMPTS as NANO_PROMPTS
+from nano.batches import to_pixels
+from nano.export import load_official, read_weights
+from nano.model import NanoOcr
 from ocr_engine.config import EngineConfig
 from ocr_engine.engine import self_test, vllm_engine
 from ocr_engine.engine.checkpoint import resolve
@@ -23,6 +30,7 @@ from ocr_engine.spec import MODES, PROMPTS
 pytest.importorskip("vllm", reason="needs vllm")
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
+NANO = Path(vllm_engine.__file__).parents[1] / "model/nano"
 GRIDS = {"gundam": (2, 3), "gundam-m": (2, 1)}
 TOKENS = {"tiny": 73, "small": 111, "base": 273, "large": 421, "gundam": 903, "gundam-m": 421 + 16 * 33}
 
@@ -103,6 +111,28 @@ async def test_two_pages_at_once_answer_as_each_alone(engine):
     together = await asyncio.gather(*(engine.generate(item) for item in asked))
     assert [answer.text for answer in together] == alone
     assert alone[0] != alone[1] and all(alone)
+
+
+def torch_ids(page, limit):
+    """Greedy token ids of nano's training code, from the same views."""
+    model = NanoOcr().eval()
+    load_official(model, read_weights(NANO))
+    pixels, tiles = (
+        to_pixels(torch.from_numpy(v[..., 0].copy()), torch.float32)
+        for v in (page.global_view[None], page.tiles)
+    )
+    prompt = [0, *Tokenizer.from_file(str(NANO / "tokenizer.json")).encode(NANO_PROMPTS["markdown"]).ids]
+    tiled = tiles if len(tiles) else None
+    return model.generate(pixels, tiled, page.grid, prompt, end=1, limit=limit)[0]
+
+
+@pytest.mark.parametrize("mode", ["tiny", "base", "gundam"])
+async def test_training_code_gives_the_same_tokens(engine, monkeypatch, mode):
+    asked = request(mode, seed=3, max_tokens=40, ngram=(0, 0))
+    ours = await ids_of(engine, monkeypatch, asked)
+    theirs = torch_ids(asked.views, 40)
+    assert len(ours) > 20 and ours == theirs[: len(ours)]
+    assert theirs[len(ours) :] == [1] * (40 - len(ours))
 
 
 async def test_guard_bans_under_greedy_decoding(engine, monkeypatch):

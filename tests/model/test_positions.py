@@ -20,7 +20,7 @@ def plain_attention(query, key, value, bias_h, bias_w):
     return scores.softmax(-1) @ value
 
 
-@pytest.mark.parametrize(("height", "width"), [(3, 5), (4, 4)])
+@pytest.mark.parametrize(("height", "width"), [(3, 5), (4, 4), (17, 19)])
 def test_attention_adds_row_and_column_bias(height, width):
     torch.manual_seed(0)
     tokens = height * width
