@@ -3,7 +3,8 @@
     python scripts/parity_nano.py [--pages 100]
 
 Each side prepares its views from the same page pixels itself. The n-gram guard is off: PyTorch has none.
-Draws pages, so `python -m nano.assets` comes first. Prints a line for every page that differs, then the counts.
+Draws pages, so `python -m nano.assets` comes first.
+Prints a line for every page that differs, then the counts.
 """
 
 import argparse
