@@ -11,6 +11,7 @@ from ocr_engine.pages.sources import SUFFIXES, Refused, find
 from ocr_engine.records import Document, DocumentKind
 
 _SHOWN = 3
+_NAME_SHOWN = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,4 +86,4 @@ def report_problems(inputs: Inputs) -> None:
 
 def _some(names: Sequence[str]) -> str:
     more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
-    return ", ".join(printable(name) for name in names[:_SHOWN]) + more
+    return ", ".join(printable(name, _NAME_SHOWN) or '""' for name in names[:_SHOWN]) + more

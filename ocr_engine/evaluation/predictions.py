@@ -75,10 +75,18 @@ def read_markdown(path: Path) -> tuple[str | None, str]:
 
 
 def _read(folder: Path, image_name: str) -> Prediction:
-    path = next((p for name in file_names(image_name) if (p := folder / name).is_file()), None)
+    path = next((p for name in file_names(image_name) if _is_file(p := folder / name)), None)
     if path is None:
         return Prediction(image_name, None, None)
     return Prediction(image_name, path, *read_markdown(path))
+
+
+def _is_file(path: Path) -> bool:
+    """False also for names that no file can have."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
 
 
 def _nothing_found(folder: Path, predictions: list[Prediction]) -> str:

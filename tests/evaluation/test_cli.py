@@ -93,6 +93,11 @@ def test_official_files_and_cdm_go_out_and_come_back(benchmark: Path) -> None:
     out = benchmark / "out.json"
     assert run(benchmark, "--cdm", str(scored), "--json", str(out)) == 0
     assert json.loads(out.read_text())["overall"] == pytest.approx((100 + 100 + 80) / 3)
+    scored.write_text(json.dumps({"mean_score": 0.5, "details": {"0": {"F1_score": 0.5}}}))
+    assert run(benchmark, "--cdm", str(scored), "--json", str(out)) == 0
+    assert json.loads(out.read_text())["formula_cdm"] == 0.5
+    scored.write_text(json.dumps({"details": {"3": {"F1_score": 0.5}}}))
+    assert run(benchmark, "--cdm", str(scored)) == 3
     scored.write_text("[]")
     assert run(benchmark, "--cdm", str(scored)) == 3
 

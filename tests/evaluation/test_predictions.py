@@ -6,6 +6,12 @@ from ocr_engine.errors import InputError
 from ocr_engine.evaluation import predictions
 
 
+def test_names_that_no_file_can_have_are_missing(tmp_path: Path) -> None:
+    (tmp_path / "a.md").write_text("x")
+    found = predictions.read_all(tmp_path, ["a.jpg", "x" * 300 + ".jpg", "b\0.jpg", ""])
+    assert [one.path is None for one in found] == [False, True, True, True]
+
+
 def test_names_are_looked_for_in_the_evaluator_s_order() -> None:
     assert predictions.file_names("a.pdf_1.jpg") == ("a.pdf_1.md", "a_1.mmd", "a_1.md", "a.pdf_1.jpg.md")
     assert predictions.file_names("a.jpeg")[0] == "a..md"

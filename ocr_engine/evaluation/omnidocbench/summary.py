@@ -16,6 +16,7 @@ from ocr_engine.evaluation.omnidocbench.scoring import (
     ElementScores,
 )
 from ocr_engine.evaluation.report import Cell, Report, Table
+from ocr_engine.log import logger
 
 HEADLINES = (
     "text_edit",
@@ -44,13 +45,14 @@ def headlines(scores: Scores) -> dict[str, float]:
 
 
 def load_cdm(path: Path, scores: ElementScores) -> float:
-    """Page-averaged CDM from the official tool's rows, in the order of our export.
+    """Page-averaged CDM from a file of the official tools, for the formulas of our export.
 
-    Rows hold the score as `metric.CDM` or `cdm`. InputError unless there is one for each formula.
+    Either `metrics_res.json` of CDM's own script, or rows in the order of the export with the score as
+    `metric.CDM` or `cdm`, as the evaluator writes them. InputError unless it fits these formulas.
     """
     try:
-        rows = json.loads(path.read_text(encoding="utf-8"))
-        values = [float(row["metric"]["CDM"] if "metric" in row else row["cdm"]) for row in rows]
+        content = json.loads(path.read_text(encoding="utf-8"))
+        values = _cdm_by_id(content, len(scores.samples)) if isinstance(content, dict) else _cdm_rows(content)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path}: no CDM scores can be read ({error!r})") from error
     if len(values) != len(scores.samples):
@@ -61,6 +63,20 @@ def load_cdm(path: Path, scores: ElementScores) -> float:
     for sample, value in zip(scores.samples, values, strict=True):
         pages.setdefault(sample.image_name, []).append(value)
     return sum(sum(page) / len(page) for page in pages.values()) / len(pages) if pages else math.nan
+
+
+def _cdm_rows(rows: Any) -> list[float]:
+    return [float(row["metric"]["CDM"] if "metric" in row else row["cdm"]) for row in rows]
+
+
+def _cdm_by_id(content: Mapping[str, Any], count: int) -> list[float]:
+    """Scores by `img_id`, which our export numbers. What the tool could not render has none, and counts 0."""
+    found = {int(key): float(value["F1_score"]) for key, value in content["details"].items()}
+    if not found or max(found) >= count:
+        raise ValueError(f"formulas 0 to {count - 1} were expected, not {sorted(found)[-1:]}")
+    if len(found) < count:
+        logger.warning("%d of %d formulas have no CDM score: they count 0", count - len(found), count)
+    return [found.get(index, 0.0) for index in range(count)]
 
 
 def overall(evaluation: Evaluation, cdm: float | None) -> float | None:
