@@ -3,7 +3,6 @@
 import argparse
 import asyncio
 import logging
-import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ocr_engine import config as config_module
-from ocr_engine import log
+from ocr_engine import log, signals
 from ocr_engine.errors import ExitCode, OcrError, UsageError
 from ocr_engine.evaluation import cli as scoring
 from ocr_engine.evaluation.request import Request, Run
@@ -136,22 +135,10 @@ def _made_by_engine(args: argparse.Namespace, request: Request) -> tuple[list[Ru
 
 async def _make(run: "BenchmarkRun", configs: "list[Config]", pages: Any, inputs: Any) -> list[Run]:
     task = asyncio.ensure_future(run.make(configs, pages, inputs))
-    loop = asyncio.get_running_loop()
-
-    def on_signal() -> None:
-        if run.stopping:
-            task.cancel()
-            return
-        run.stop()
-        logger.warning("stopping: pages in flight are finished first; once more stops at once")
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, on_signal)
+    signals.handle(run.stop, task.cancel)
     try:
         return await task
     finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)
         await run.engine.stop()
 
 

@@ -9,7 +9,8 @@ import contextlib
 import time
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from ocr_engine.evaluation import made_file
 from ocr_engine.evaluation.request import Made, Run
 from ocr_engine.evaluation.wanted import WantedPage
 from ocr_engine.log import logger
+from ocr_engine.outputs import run_files
 from ocr_engine.outputs.files import OutputNames, lock_output, write_all_atomic
 from ocr_engine.outputs.journal import Journal
 from ocr_engine.outputs.jsonl import JsonLines
@@ -97,10 +99,12 @@ class BenchmarkRun:
         for config in configs:
             if not self.stopping:
                 folder = self.root / config.mode
+                started = datetime.now(UTC)
                 with lock_output(folder):
                     made = await self._make_mode(config, pages, inputs, folder)
                 if made is not None:
                     made_file.write(folder, made)
+                    self._write_run(config, made, folder / "run", started)
                     runs.append(made_file.run_of(config.mode, folder))
         return runs
 
@@ -148,6 +152,16 @@ class BenchmarkRun:
 
     def _speed_key(self, config: Config) -> str:
         return fingerprint(config, READ_KEYS, self.info.model_id)
+
+    def _write_run(self, config: Config, made: Made, root: Path, started: datetime) -> None:
+        run_files.write_run(
+            root,
+            config=config_module.as_dict(config),
+            model=asdict(self.info),
+            counts=made.statuses,
+            started=started,
+            ended=datetime.now(UTC),
+        )
 
     def _texts(
         self, config: Config, found: Rows, inputs: Inputs, names: OutputNames, root: Path

@@ -73,6 +73,8 @@ def test_images_are_read_post_processed_and_scored(folder: Path, capsys: pytest.
     assert made["vision_tokens"] == 273 and made["paper_vision_tokens"] is None
     assert made["pages_per_s"] > 0 and made["prompt"] == "markdown"
     assert "| gundam | gundam |" in capsys.readouterr().out
+    effective = json.loads((folder / "out/gundam/run/run.json").read_text())
+    assert effective["config"]["engine"]["ngram"]["size"] == 40 and effective["counts"] == {"done": 3}
     assert (folder / "out/official/gundam_quick_match_display_formula_formula.json").is_file()
 
 
