@@ -40,6 +40,7 @@ from ocr_engine.text.official import eval_md
 BENCHMARK_PROMPTS = {"omnidocbench": "markdown", "fox": "free", "olmocr-bench": "markdown"}
 """`run_dpsk_ocr_eval_batch.py` asks for markdown; the paper's Fox runs ask for plain text."""
 PRESET: Mapping[str, Any] = {
+    "preset": "",
     "engine.ngram.size": 40,
     "engine.ngram.window": 90,
     "input.pages": "",
@@ -50,6 +51,9 @@ PRESET: Mapping[str, Any] = {
     "output.overlays": False,
     "output.raw": True,
     "output.report": False,
+    "output.review": False,
+    "output.searchable_pdf": False,
+    "figures.parse": False,
     "quality.loop_abort": False,
 }
 """The guard against loops as in the official benchmark script, answers as the model gave them to their end,

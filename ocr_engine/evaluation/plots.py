@@ -39,6 +39,8 @@ def draw(axes: Axes, series: Sequence[Series]) -> bytes:
             plot.annotate(label, (x, y), textcoords="offset points", xytext=(5, 5), fontsize=8)
     plot.set(title=axes.title, xlabel=axes.x, ylabel=axes.y)
     plot.grid(alpha=0.3)
+    # Room for the labels of the outermost points.
+    plot.margins(0.12)
     if len(series) > 1:
         plot.legend()
     content = io.BytesIO()

@@ -1,7 +1,7 @@
 """Hand-made pages for the corners of the protocol, against what the official evaluators gave for them.
 
-`golden/pages.json` holds ground truth and predictions; `official_v*.json` are the evaluator's result files for
-them, one key a file: of its commit of December 2025 (v1.5) and the last before the rework of that year (v1.0).
+`golden/pages.json` holds ground truth and predictions; `official_v*.json` are the evaluator's result files
+for them, one key a file: of December 2025 (v1.5), and of the last commit before that year's rework (v1.0).
 """
 
 import json
