@@ -119,6 +119,9 @@ class EngineConfig:
     replay_from: str = ""
     replicas: Literal["auto"] | Positive = "auto"
     dtype: Literal["auto", "bfloat16", "float16", "float32"] = "auto"
+    quantization: Literal["", "fp8", "int8", "mxfp4"] = ""
+    kv_cache_dtype: Literal["auto", "fp8", "fp8_e4m3", "fp8_e5m2"] = "auto"
+    attention_backend: Literal["", "FLASH_ATTN", "FLASHINFER", "TRITON_ATTN"] = ""
     max_num_seqs: Annotated[int, msgspec.Meta(ge=0)] = 0
     max_num_batched_tokens: Annotated[int, msgspec.Meta(ge=0)] = 0
     max_model_len: Annotated[int, msgspec.Meta(ge=0)] = 0
@@ -223,6 +226,7 @@ def fingerprint(config: Config, sections: Sequence[str], *parts: str) -> str:
 READ_KEYS = (
     "render.dpi", "render.max_pixels", "mode", "max_tiles", "prompt", "find", "engine.ngram",
     "engine.max_tokens", "engine.max_model_len", "engine.dtype",
+    "engine.quantization", "engine.kv_cache_dtype",
     "figures.parse", "figures.max_per_page", "figures.min_side_px", "quality.loop_abort",
 )  # fmt: skip
 """Keys that change what the model reads or answers: changing one means reading the page again."""

@@ -54,6 +54,8 @@ class Checkpoint:
     kv_values_per_token: int
     """Numbers the KV cache holds for one token, all layers together."""
     model_id: str
+    weight_bytes: int = 0
+    """Size of the weight files."""
 
     @property
     def family(self) -> str:
@@ -146,6 +148,7 @@ def _inspect(folder: Path, name: str, reason: str) -> Checkpoint:
         max_model_len=max_model_len,
         kv_values_per_token=kv_values_per_token,
         model_id=digest.hexdigest()[:24],
+        weight_bytes=sum(path.stat().st_size for path in shards),
     )
 
 

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -6,7 +7,7 @@ import pytest
 from ocr_engine.config import EngineConfig
 from ocr_engine.engine import sizes
 from ocr_engine.engine.checkpoint import Checkpoint
-from ocr_engine.engine.sizes import choose_sizes
+from ocr_engine.engine.sizes import choose_sizes, slow_start_warning
 from ocr_engine.errors import EngineError, UsageError
 
 GIB = 1 << 30
@@ -62,3 +63,11 @@ def test_one_core_is_left_free(monkeypatch):
     assert sizes.cpu_threads() == 1
     monkeypatch.setattr(sizes.psutil, "cpu_count", lambda logical: None)
     assert sizes.cpu_threads() == 3
+
+
+def test_a_large_checkpoint_on_a_cpu_comes_with_figures():
+    large = replace(FULL, weight_bytes=7 * GIB)
+    warning = slow_start_warning(large, gpu=False)
+    for word in ("full", "7.0 GiB", "38 s", "47 s", "9.6 GiB", "GPU"):
+        assert word in warning
+    assert slow_start_warning(large, gpu=True) == slow_start_warning(FULL, gpu=False) == ""
