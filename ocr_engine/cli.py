@@ -233,13 +233,19 @@ def _stop(conversion: Conversion, engine: Engine, cancel: Callable[[], object]) 
 
 def _command(entry: Entry, args: argparse.Namespace, inputs: Sequence[str], output: str) -> Command:
     """What a rerun has to be told to mean the same."""
-    options: list[str] = []
-    for name in ("config", "mode", "prompt", "find", "model"):
-        if (value := getattr(args, name)) is not None:
-            options += [f"--{name}", str(value)]
+    names = ("config", "mode", "prompt", "find", "model")
+    options = [word for name in names for word in _option(args, name)]
     for text in args.set:
-        options += ["--set", text]
-    return Command(entry.script, output, tuple(inputs), tuple(options))
+        # A report is shown around: whoever reruns knows the password.
+        options += ["--set", "input.password=PASSWORD" if "password" in text else text]
+    selection = [*_option(args, "pages"), *_option(args, "max_pages")]
+    return Command(entry.script, output, tuple(inputs), tuple(options), tuple(selection))
+
+
+def _option(args: argparse.Namespace, name: str) -> list[str]:
+    value = getattr(args, name)
+    # With `=`, so that a value such as -1 is not taken for an option.
+    return [] if value is None else [f"--{name.replace('_', '-')}={value}"]
 
 
 async def _finish(config: Config, conversion: Conversion, tools: Tools, command: Command) -> None:

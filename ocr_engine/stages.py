@@ -199,7 +199,8 @@ def markdown_of(config: Config, record: PageRecord) -> str:
 def block_texts_of(config: Config, record: PageRecord) -> tuple[str, ...]:
     """The markdown of each of the page's blocks, written like `markdown_of`."""
     link_prefix = "../figures/" if config.output.figures else None
-    return block_texts(ParsedText(record.blocks), link_prefix, config.text)
+    figure_texts = texts_by_name(record.figure_texts, config.text)
+    return block_texts(ParsedText(record.blocks), link_prefix, config.text, figure_texts)
 
 
 def page_joiner(config: Config) -> JoinPages | None:

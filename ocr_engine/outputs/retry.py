@@ -19,6 +19,8 @@ class Command:
     output: str
     inputs: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
+    selection: tuple[str, ...] = ()
+    """The options that choose pages: without them a rerun would read pages that were left out."""
 
     def again(self, documents: Sequence[str], statuses: Sequence[PageStatus]) -> str:
         """A line for a shell that tries the pages of these documents again that ended with these statuses.
@@ -27,7 +29,15 @@ class Command:
         could not be opened are tried: every run does that.
         """
         named = documents if 0 < len(documents) <= MAX_NAMED_DOCUMENTS else self.inputs
-        words = ["python", self.script, *map(_not_an_option, named), "--output", self.output, *self.options]
+        words = [
+            "python",
+            self.script,
+            *map(_not_an_option, named),
+            "--output",
+            self.output,
+            *self.options,
+            *self.selection,
+        ]
         if statuses:
             words += ["--retry", ",".join(status.value for status in statuses)]
         return " ".join(map(shell_word, words))

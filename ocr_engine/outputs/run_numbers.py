@@ -15,7 +15,7 @@ from ocr_engine.records import JournalRow, PageStatus
 
 MAX_GROUPS = 60
 """Groups of equal reasons that are listed; a corpus with more has one story told many times."""
-MAX_DOCUMENTS = 100
+MAX_DOCUMENTS = 50
 MAX_PAGES_A_KIND = 12
 MAX_REASONS = 5_000
 _MAX_GROUP_DOCUMENTS = 1_000

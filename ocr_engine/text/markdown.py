@@ -60,14 +60,18 @@ def to_markdown(
 
 
 def block_texts(
-    parsed: ParsedText, link_prefix: str | None, options: TextConfig = _AS_IT_IS
+    parsed: ParsedText,
+    link_prefix: str | None,
+    options: TextConfig = _AS_IT_IS,
+    figure_texts: Mapping[str, str] = _NOTHING,
 ) -> tuple[str, ...]:
     """The markdown of each block by itself, as `to_markdown` would put it; empty where it leaves it out."""
     labels_are_text = _labels_are_text(parsed.blocks)
 
     def text_of(block: Block) -> str:
         text = restyle(clean(_split_newlines(block.content)[1]), options)
-        return _body(block, text, link_prefix, 1, labels_are_text)
+        body = _body(block, text, link_prefix, 1, labels_are_text)
+        return _with_figure_texts(block, body, link_prefix, figure_texts)
 
     return tuple("" if dropped(block.label, options) else text_of(block) for block in parsed.blocks)
 

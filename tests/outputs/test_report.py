@@ -15,7 +15,7 @@ from ocr_engine.outputs.run_numbers import MAX_PAGES_A_KIND, collect
 from ocr_engine.records import JournalRow, PageStatus
 
 MakeRow = Callable[..., JournalRow]
-COMMAND = Command("batch_pdf.py", "out dir", ("papers",), ("--mode", "base"))
+COMMAND = Command("batch_pdf.py", "out dir", ("papers",), ("--mode", "base"), ("--pages=1-9",))
 HOSTILE = "</style><script>document.title='hacked'</script><img src=x onerror=alert(1)>\u202e'\"&"
 
 
@@ -79,11 +79,14 @@ def test_the_report_shows_counts_commands_and_pictures(tmp_path: Path, row: Make
     html = rendered(
         tmp_path,
         page(row, "in/it's.pdf", 7, status=PageStatus.FAILED, reason="cannot load object"),
+        page(row, "in/it's.pdf", 8, status=PageStatus.FAILED, reason="another"),
         *(page(row, number=n) for n in range(1, 5)),
         thumbnails={("in/it's.pdf", 7): b"JPEG"},
     )
     commands = [unescape(text) for text in re.findall(r'<code class="command">(.*?)</code>', html)]
-    assert commands[0] == "python batch_pdf.py papers --output 'out dir' --mode base --retry failed"
+    assert (
+        commands[0] == "python batch_pdf.py papers --output 'out dir' --mode base --pages=1-9 --retry failed"
+    )
     words = [
         "python",
         "batch_pdf.py",
@@ -92,17 +95,18 @@ def test_the_report_shows_counts_commands_and_pictures(tmp_path: Path, row: Make
         "out dir",
         "--mode",
         "base",
+        "--pages=1-9",
         "--retry",
         "failed",
     ]
     assert shlex.split(commands[1]) == words
     assert "data:image/jpeg;base64,SlBFRw==" in html
-    assert "failed <b>1</b> 20.0 %" in html and "cannot load object" in html
+    assert "failed <b>2</b> 33.3 %" in html and "cannot load object" in html
 
 
 def test_a_document_that_cannot_be_opened_is_tried_again_by_any_run(tmp_path: Path, row: MakeRow) -> None:
     html = rendered(tmp_path, row("x.pdf", None, status=PageStatus.FAILED, reason="encrypted"))
-    assert "python batch_pdf.py x.pdf --output &#39;out dir&#39; --mode base</code>" in html
+    assert "python batch_pdf.py x.pdf --output &#39;out dir&#39; --mode base --pages=1-9</code>" in html
     assert "1 document</span>" in html
 
 

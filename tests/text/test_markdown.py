@@ -3,8 +3,10 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ocr_engine.config import TextConfig
+from ocr_engine.records import Block, Box, ParsedText
 from ocr_engine.text.grounding import parse
-from ocr_engine.text.markdown import to_markdown
+from ocr_engine.text.markdown import block_texts, to_markdown
 
 BOX = "<|det|>[[1, 2, 30, 40]]<|/det|>"
 
@@ -83,3 +85,16 @@ def test_any_page_ends_in_one_newline_and_starts_with_none(parts: list[str]) -> 
     page = markdown("".join(parts))
     assert page == "" or (page.endswith("\n") and not page.endswith("\n\n") and not page.startswith("\n"))
     assert page.count("![](figures/") == "".join(parts).count("image")
+
+
+def test_the_texts_of_blocks_are_those_of_the_page() -> None:
+    blocks = (
+        Block("title", (), "\n# A\n"),
+        Block("image", (Box(0, 0, 9, 9),), "", ("0001-1.jpg",)),
+        Block("header", (), "\nrunning\n"),
+        Block("text", (), "\n<script>x</script>b\n"),
+    )
+    options = TextConfig(headers_footers="drop")
+    texts = block_texts(ParsedText(blocks), "../figures/", options, {"0001-1.jpg": "a chart"})
+    assert texts == ("# A", "![](../figures/0001-1.jpg)\n\na chart", "", "xb")
+    assert block_texts(ParsedText((Block("read", (), ""),)), None) == ("read",)
