@@ -5,9 +5,10 @@ A page is taken when it is upright, English, of one column, without large pictur
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pymupdf
 from PIL import Image
@@ -118,7 +119,7 @@ def _page(path: Path, page: pymupdf.Page) -> RealPage | None:
     upright = page.rotation == 0 and height > width and _upright(page)
     if not upright or not LEAST_WORDS <= len(words) <= MOST_WORDS:
         return None
-    if not _english(words) or _columns(body) or _pictured(page):
+    if not _english(words) or _columns(page) or _pictured(page):
         return None
     return RealPage(path, page.number + 1, normal(re.sub(r"(\w)-\n(?=[a-z])", r"\1", text)), _points(page))
 
@@ -144,15 +145,21 @@ def _english(words: list[str]) -> bool:
     return common >= 0.18 * len(words) and sum(c.isascii() for c in letters) >= 0.98 * len(letters)
 
 
-def _columns(blocks: list[tuple[float, float, float, float, str]]) -> bool:
-    """Say whether two blocks of running text stand side by side."""
-    long = [b for b in blocks if len(b[4]) > 60]
-    for i, a in enumerate(long):
-        for b in long[i + 1 :]:
-            shared = min(a[3], b[3]) - max(a[1], b[1])
-            if shared > 0.4 * min(a[3] - a[1], b[3] - b[1]) and (a[2] <= b[0] or b[2] <= a[0]):
-                return True
-    return False
+def _columns(page: pymupdf.Page) -> bool:
+    """Say whether a tenth of the lines of three words or more stand beside another: columns or tables."""
+    lines = [line for block in page.get_text("dict")["blocks"] for line in block.get("lines", [])]
+    boxes = [line["bbox"] for line in lines if len(_line_text(line).split()) >= 3]
+    return sum(any(_beside(a, b, page.rect.width) for b in boxes) for a in boxes) > 0.1 * len(boxes)
+
+
+def _line_text(line: dict[str, Any]) -> str:
+    return "".join(span["text"] for span in line["spans"])
+
+
+def _beside(a: Sequence[float], b: Sequence[float], width: float) -> bool:
+    shared = min(a[3], b[3]) - max(a[1], b[1])
+    gap = max(b[0] - a[2], a[0] - b[2])
+    return shared > 0.4 * min(a[3] - a[1], b[3] - b[1]) and gap > 0.015 * width
 
 
 def _pictured(page: pymupdf.Page) -> bool:
