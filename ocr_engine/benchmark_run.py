@@ -55,6 +55,12 @@ PRESET: Mapping[str, Any] = {
     "output.searchable_pdf": False,
     "figures.parse": False,
     "quality.loop_abort": False,
+    "quality.retries": [],
+    "quality.blank_ink": 0.0,
+    "quality.compare_text_layer": False,
+    "quality.suspect_recall": 0.0,
+    "quality.retry_suspect": False,
+    "quality.text_layer_fallback": False,
 }
 """The guard against loops as in the official benchmark script, answers as the model gave them to their end,
 and only what scoring needs on disk."""

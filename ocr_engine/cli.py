@@ -272,6 +272,9 @@ def _write_run(
         counts={
             **{status.value: number for status, number in counts.pages.items()},
             "unchanged": counts.unchanged,
+            "retried": counts.retried,
+            "suspect": counts.suspect,
+            "from_text_layer": counts.from_text_layer,
             "documents": counts.documents,
             "documents_unreadable": counts.unreadable,
         },

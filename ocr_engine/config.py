@@ -138,10 +138,37 @@ class EngineConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class RetryStep:
+    """One more attempt at a page: what differs from the config. `halves` reads its top and bottom apart.
+
+    `turn` is clockwise; 90 and 270 are tried only where the page's lines run down it.
+    """
+
+    mode: str | None = None
+    prompt: str | None = None
+    ngram_size: Annotated[int, msgspec.Meta(ge=0)] | None = None
+    ngram_window: Annotated[int, msgspec.Meta(ge=0)] | None = None
+    temperature: Annotated[float, msgspec.Meta(ge=0, le=2)] | None = None
+    halves: bool = False
+    turn: Literal[0, 90, 180, 270] = 0
+
+
+@dataclass(frozen=True, slots=True)
 class QualityConfig:
     """How an answer is judged, and what is done about a bad one."""
 
     loop_abort: bool = True
+    retries: tuple[RetryStep, ...] = (
+        RetryStep(turn=90),
+        RetryStep(turn=270),
+        RetryStep(ngram_window=1024),
+        RetryStep(halves=True),
+    )
+    blank_ink: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.00002
+    compare_text_layer: bool = True
+    suspect_recall: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.5
+    retry_suspect: bool = False
+    text_layer_fallback: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +211,7 @@ def load(path: Path | None, overrides: Mapping[str, Any] | None = None) -> Confi
         return "command line" if from_command_line or path is None else str(path)
 
     _refuse_unknown(values, Config, where, ())
+    _refuse_unknown_in_steps(values, where)
     try:
         config = msgspec.convert(values, Config)
     except msgspec.ValidationError as error:
@@ -228,6 +256,8 @@ READ_KEYS = (
     "engine.max_tokens", "engine.max_model_len", "engine.dtype",
     "engine.quantization", "engine.kv_cache_dtype",
     "figures.parse", "figures.max_per_page", "figures.min_side_px", "quality.loop_abort",
+    "quality.retries", "quality.blank_ink", "quality.compare_text_layer", "quality.suspect_recall",
+    "quality.retry_suspect", "quality.text_layer_fallback",
 )  # fmt: skip
 """Keys that change what the model reads or answers: changing one means reading the page again."""
 WRITE_KEYS = (
@@ -243,6 +273,13 @@ WRITE_KEYS = (
     "figures.cards",
 )
 """Keys that change only how an answer is written: the stored raw text is used again."""
+
+
+def step_ngram(ngram: NgramConfig, step: RetryStep) -> NgramConfig:
+    """The n-gram guard of an attempt."""
+    size = ngram.size if step.ngram_size is None else step.ngram_size
+    window = ngram.window if step.ngram_window is None else step.ngram_window
+    return dataclasses.replace(ngram, size=size, window=window)
 
 
 def as_dict(config: Config) -> dict[str, Any]:
@@ -301,6 +338,16 @@ def _refuse_unknown(values: Mapping[str, Any], cls: type, where: Where, path: tu
             _refuse_unknown(value, factory, where, (*path, str(key)))
 
 
+def _refuse_unknown_in_steps(values: Mapping[str, Any], where: Where) -> None:
+    key = "quality.retries"
+    steps = (values.get("quality") or {}).get("retries")
+    for step in steps if isinstance(steps, list) else ():
+        if isinstance(step, Mapping):
+            _refuse_unknown(step, RetryStep, where, (*key.split("."),))
+        if not step:
+            raise UsageError(f"{where(key)}: {key}: a step that changes nothing; say what it changes")
+
+
 def _suggestion(key: str, path: tuple[str, ...], here: Iterable[str]) -> str:
     close = difflib.get_close_matches(key, list(here), 1, 0.5)
     if close:
@@ -343,6 +390,7 @@ def _check_meaning(config: Config, where: Where) -> None:
             f"{where('engine.ngram')}: engine.ngram: size {ngram.size}, window {ngram.window} can never ban"
             " anything; use size >= 2 and window >= size, or size 0 to turn the guard off"
         )
+    _check_steps(config, where)
 
 
 def _check_endpoints(config: Config, where: Where) -> None:
@@ -353,6 +401,17 @@ def _check_endpoints(config: Config, where: Where) -> None:
     for url in endpoints:
         if not url.startswith(("http://", "https://")):
             raise UsageError(f"{where(key)}: {key}: {url!r}: expected http://HOST:PORT")
+
+
+def _check_steps(config: Config, where: Where) -> None:
+    for step in config.quality.retries:
+        if step.mode is not None:
+            _one_of(where, "quality.retries", step.mode, MODES)
+        if step.prompt is not None:
+            _one_of(where, "quality.retries", step.prompt, [name for name in PROMPTS if name != "locate"])
+        ngram = step_ngram(config.engine.ngram, step)
+        if ngram.size and ngram.window < ngram.size:
+            raise UsageError(f"{where('quality.retries')}: quality.retries: ngram_window below ngram_size")
 
 
 def _check_exports(output: OutputConfig, where: Where) -> None:

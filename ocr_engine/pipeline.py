@@ -58,8 +58,18 @@ class Counts:
 
     pages: dict[PageStatus, int] = field(default_factory=lambda: dict.fromkeys(PageStatus, 0))
     unchanged: int = 0
+    retried: int = 0
+    suspect: int = 0
+    from_text_layer: int = 0
     documents: int = 0
     unreadable: int = 0
+
+    def add(self, record: PageRecord) -> None:
+        """Count a page that has its record."""
+        self.pages[record.status] += 1
+        self.retried += record.attempts > 1
+        self.suspect += record.suspect
+        self.from_text_layer += record.from_text_layer
 
     @property
     def all_well(self) -> bool:
@@ -259,7 +269,7 @@ class Conversion:
         outputs = await self._write(writer.save_page, record, texts, drawn)
         row = stages.journal_row(page.ref, record, outputs, read.seconds, len(texts.markdown))
         await self._write(self._tools.journal.append, row)
-        self.counts.pages[record.status] += 1
+        self.counts.add(record)
         self._tools.progress.page_ended(record.status, record.text_tokens)
         if record.status is PageStatus.FAILED:
             logger.warning("%s: %s", printable(str(page.ref)), record.reason)

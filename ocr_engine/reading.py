@@ -1,4 +1,4 @@
-"""How one page is read: rendered and cut in a worker, asked of the engine, judged. Writes nothing.
+"""How one page is read: rendered and cut in a worker, asked of the engine, judged, asked again.
 
 Shared by every kind of run: the local pipeline, a cluster, an evaluation.
 """
@@ -8,13 +8,18 @@ import time
 from dataclasses import dataclass, replace
 from functools import partial
 
-from ocr_engine import stages
-from ocr_engine.config import Config
+from ocr_engine import ladder, stages
+from ocr_engine.config import Config, RetryStep
 from ocr_engine.engine.base import Engine, OnText
 from ocr_engine.errors import InputError, RequestError
 from ocr_engine.figures import FigureReader, chosen
+from ocr_engine.pages.look import WHOLE, Look
 from ocr_engine.pages.pool import RenderPool
-from ocr_engine.records import PageRecord, PageRef
+from ocr_engine.records import FinishReason, Generation, PageGeometry, PageRecord, PageRef, PageStatus
+from ocr_engine.stages import PreparedPage
+from ocr_engine.text.remap import joined, turned_back
+
+_BADNESS = (FinishReason.STOP, FinishReason.LENGTH, FinishReason.ABORT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +29,13 @@ class ReadPage:
     record: PageRecord
     raw: str
     seconds: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    ref: PageRef
+    request_id: str
+    facts: ladder.PageFacts
 
 
 class PageReader:
@@ -37,8 +49,9 @@ class PageReader:
         self._config = config
         self._pool = pool
         self._engine = engine
-        self._mode = stages.mode_of(config, family)
-        self._figures = FigureReader(config, pool, engine, self._mode)
+        steps = (ladder.FIRST, *config.quality.retries)
+        self._modes = {step.mode: stages.mode_of(ladder.config_of(config, step), family) for step in steps}
+        self._figures = FigureReader(config, pool, engine, self._modes[None])
         self._engine_start: asyncio.Task[None] | None = None
 
     async def read(
@@ -71,25 +84,119 @@ class PageReader:
     async def _read(
         self, ref: PageRef, request_id: str, page_print: str, on_text: OnText | None, started: float
     ) -> ReadPage:
-        task = partial(stages.prepare, mode=self._mode, png=stages.sends_png(self._config))
-        prepared = await asyncio.wrap_future(self._pool.run(ref, task))
+        quality = self._config.quality
+        first = await self._prepare(ref, ladder.FIRST, WHOLE, facts=True)
+        seconds = {"render": first.render_s, "views": first.views_s}
+        if first.ink is not None and first.ink.share < quality.blank_ink:
+            return ReadPage(self._blank(ref, page_print, first), "", seconds | _total(started))
         await self._engine_ready()
-        request = stages.request_for(self._config, prepared.views, request_id)
-        generation = await self._engine.generate(request, on_text)
-        record = stages.read_record(self._config, ref, prepared.geometry, generation, page_print)
-        seconds = {
-            "render": prepared.render_s,
-            "views": prepared.views_s,
-            "engine": generation.seconds,
-            "total": time.perf_counter() - started,
-        }
+        page = _Page(ref, request_id, ladder.PageFacts(first.ink, first.text_layer))
+        attempts = [await self._attempt(page, 0, ladder.FIRST, first, on_text)]
+        for number, step in enumerate(quality.retries, 1):
+            if ladder.applies(step, ladder.best(attempts, page.facts), page.facts, quality):
+                attempts.append(await self._attempt(page, number, step))
+        seconds["engine"] = sum(one.generation.seconds for one in attempts if one.generation)
+        record, raw = self._record(page, page_print, first.geometry, attempts)
         if chosen(self._config, record):
             texts, seconds["figures"] = await self._figures.read(ref, request_id, record, on_text)
             record = replace(record, figure_texts=texts)
-        return ReadPage(record, generation.text, seconds | {"total": time.perf_counter() - started})
+        return ReadPage(record, raw, seconds | _total(started))
+
+    async def _prepare(self, ref: PageRef, step: RetryStep, look: Look, *, facts: bool) -> PreparedPage:
+        quality = self._config.quality
+        task = partial(
+            stages.prepare,
+            mode=self._modes[step.mode],
+            png=stages.sends_png(self._config),
+            look=look,
+            ink=facts,
+            text_layer=facts and (quality.compare_text_layer or quality.text_layer_fallback),
+        )
+        return await asyncio.wrap_future(self._pool.run(ref, task))
+
+    async def _attempt(
+        self,
+        page: _Page,
+        number: int,
+        step: RetryStep,
+        prepared: PreparedPage | None = None,
+        on_text: OnText | None = None,
+    ) -> ladder.Judged:
+        name = f"{page.request_id}+{number}" if number else page.request_id
+        try:
+            if step.halves:
+                generation = await self._halves(page, name, step)
+            else:
+                prepared = prepared or await self._prepare(page.ref, step, Look(step.turn), facts=False)
+                generation = await self._ask(prepared, name, step, on_text)
+        except (InputError, RequestError) as error:
+            if not number:
+                raise
+            return ladder.refused(step, str(error))
+        generation = replace(generation, text=turned_back(generation.text, step.turn))
+        return ladder.judged(ladder.config_of(self._config, step), step, generation, page.facts)
+
+    async def _halves(self, page: _Page, name: str, step: RetryStep) -> Generation:
+        """The page's two halves as one answer."""
+        end, start = ladder.cut(step, page.facts)
+        looks = Look(step.turn, 0.0, end), Look(step.turn, start, 1.0)
+        top, bottom = [
+            await self._ask(
+                await self._prepare(page.ref, step, look, facts=False), f"{name}{part}", step, None
+            )
+            for part, look in zip(("top", "bottom"), looks, strict=True)
+        ]
+        worse = max(top, bottom, key=lambda half: _BADNESS.index(half.finish_reason))
+        return replace(
+            worse,
+            text=joined(top.text, bottom.text, end, start),
+            prompt_tokens=top.prompt_tokens + bottom.prompt_tokens,
+            vision_tokens=top.vision_tokens + bottom.vision_tokens,
+            output_tokens=top.output_tokens + bottom.output_tokens,
+            seconds=top.seconds + bottom.seconds,
+        )
+
+    async def _ask(
+        self, prepared: PreparedPage, name: str, step: RetryStep, on_text: OnText | None
+    ) -> Generation:
+        config = ladder.config_of(self._config, step)
+        request = stages.request_for(config, prepared.views, name, step.temperature or 0.0)
+        return await self._engine.generate(request, on_text)
+
+    def _record(
+        self, page: _Page, page_print: str, geometry: PageGeometry, attempts: list[ladder.Judged]
+    ) -> tuple[PageRecord, str]:
+        """The record and raw text of the best attempt, or of the text layer where it stands in."""
+        best = ladder.best(attempts, page.facts)
+        assert best.generation is not None, "the first attempt has an answer, and an answer is never worse"
+        config = ladder.config_of(self._config, best.step)
+        generation, layer = best.generation, page.facts.text_layer.strip()
+        stands_in = ladder.layer_stands_in(best, layer, self._config.quality)
+        if stands_in:
+            generation = replace(generation, text=layer)
+        record = stages.read_record(config, page.ref, geometry, generation, page_print)
+        return replace(
+            record,
+            status=best.status,
+            reason=f"{best.reason}; its text is the PDF's own text layer" if stands_in else best.reason,
+            attempts=len(attempts),
+            tried=tuple(one.summary for one in attempts) if len(attempts) > 1 else (),
+            recall=None if stands_in else best.recall,
+            suspect=best.suspect and not stands_in,
+            turned_deg=best.step.turn,
+            from_text_layer=stands_in,
+        ), generation.text
+
+    def _blank(self, ref: PageRef, page_print: str, prepared: PreparedPage) -> PageRecord:
+        record = stages.failed_record(self._config, ref, "no ink on the page (quality.blank_ink)", page_print)
+        return replace(record, status=PageStatus.BLANK, geometry=prepared.geometry)
 
     async def _engine_ready(self) -> None:
         """Start the engine when the first page needs it: a run with nothing to read never does."""
         if self._engine_start is None:
             self._engine_start = asyncio.create_task(self._engine.start())
         await asyncio.shield(self._engine_start)
+
+
+def _total(started: float) -> dict[str, float]:
+    return {"total": time.perf_counter() - started}

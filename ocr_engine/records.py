@@ -4,6 +4,7 @@ Document -> PageRef -> PageImage -> PageViews -> Generation -> ParsedText -> Pag
 Page indexes are 0-based here; 1-based page numbers exist only in file names, records on disk and messages.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
@@ -93,12 +94,29 @@ class PageGeometry:
 
 @dataclass(frozen=True, slots=True)
 class PageImage:
-    """A rendered page: RGB, upright, with the renderer that made it and the seconds it took."""
+    """A rendered page: RGB, upright, with the renderer that made it and the seconds it took.
+
+    `text_layer()` is the text the file itself holds of this page, "" where there is none; it stays in the
+    process that rendered the page.
+    """
 
     image: "Image"
     geometry: PageGeometry
     backend: str
     seconds: float = 0.0
+    text_layer: Callable[[], str] = str
+
+
+@dataclass(frozen=True, slots=True)
+class Ink:
+    """What is on a page: the share of it that is ink, and whether its lines run down it (a sideways scan).
+
+    `gap` is where, as a share of the height, a gap between lines near the middle is; None without one.
+    """
+
+    share: float
+    lines_down: bool
+    gap: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +259,17 @@ class PageTexts:
 
 
 @dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try at a page: the settings that differ from the config, and what came of it."""
+
+    settings: dict[str, Any]
+    status: PageStatus
+    reason: str
+    output_tokens: int
+    recall: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class PageRecord:
     """One line of `pages.jsonl`: a pure function of input, config and model, so no times in it."""
 
@@ -261,6 +290,14 @@ class PageRecord:
     content_id: str = ""
     """Hash of the file's bytes that the page was read from."""
     figure_texts: tuple[FigureText, ...] = ()
+    tried: tuple[Attempt, ...] = ()
+    """All attempts in order, where there was more than one."""
+    recall: float | None = None
+    """Share of the text layer's words that were read; None where there is nothing to compare with."""
+    suspect: bool = False
+    turned_deg: int = 0
+    """How far the page was turned clockwise to be read; boxes are those of the page as it is."""
+    from_text_layer: bool = False
 
     @property
     def compression_ratio(self) -> float | None:

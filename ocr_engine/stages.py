@@ -8,17 +8,21 @@ import time
 from collections.abc import Iterator
 from dataclasses import astuple, dataclass, replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 import ocr_engine.text.official as official
 from ocr_engine.config import READ_KEYS, WRITE_KEYS, Config, fingerprint
 from ocr_engine.outputs.drawing import crop_box
 from ocr_engine.outputs.writer import JoinPages
+from ocr_engine.pages.ink import measure_ink
+from ocr_engine.pages.look import WHOLE, Look, apply_look
 from ocr_engine.pages.views import make_views
 from ocr_engine.records import (
     Box,
     FinishReason,
     Generation,
     GenerationRequest,
+    Ink,
     JournalRow,
     PageGeometry,
     PageImage,
@@ -35,6 +39,9 @@ from ocr_engine.text.figure_text import texts_by_name
 from ocr_engine.text.grounding import parse
 from ocr_engine.text.markdown import block_texts, to_markdown
 
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
 MAX_LOCATED = 20
 """Places that `located` names; the record has all."""
 
@@ -47,24 +54,43 @@ class PreparedPage:
     geometry: PageGeometry
     render_s: float
     views_s: float
+    ink: Ink | None = None
+    text_layer: str = ""
 
 
-def prepare(page: PageImage, mode: Mode, *, png: bool = False) -> PreparedPage:
+def prepare(
+    page: PageImage,
+    mode: Mode,
+    *,
+    png: bool = False,
+    look: Look = WHOLE,
+    ink: bool = False,
+    text_layer: bool = False,
+) -> PreparedPage:
     """Cut the views of a rendered page; runs in the render worker, so the page's pixels stay there.
 
-    `png` also keeps the page itself, for a server to cut.
+    `png` also keeps the page itself, for a server to cut. `look` turns the page or takes a part of it; `ink`
+    and `text_layer` ask for what is on the whole page.
     """
     started = time.perf_counter()
-    views = make_views(page.image, mode)
+    image = apply_look(page.image, look)
+    views = make_views(image, mode)
     if png:
-        views = replace(views, page_png=_png(page))
-    return PreparedPage(views, page.geometry, page.seconds, time.perf_counter() - started)
+        views = replace(views, page_png=_png(image))
+    return PreparedPage(
+        views=views,
+        geometry=page.geometry,
+        render_s=page.seconds,
+        views_s=time.perf_counter() - started,
+        ink=measure_ink(page.image) if ink else None,
+        text_layer=page.text_layer() if text_layer else "",
+    )
 
 
-def _png(page: PageImage) -> bytes:
+def _png(image: "Image") -> bytes:
     buffer = io.BytesIO()
     # Level 1 is four times as fast as the default and a tenth larger.
-    page.image.convert("RGB").save(buffer, "PNG", compress_level=1)
+    image.convert("RGB").save(buffer, "PNG", compress_level=1)
     return buffer.getvalue()
 
 
@@ -108,7 +134,9 @@ def page_fingerprint(config: Config, ref: PageRef, model_id: str) -> str:
     return f"{read}.{fingerprint(config, WRITE_KEYS)}"
 
 
-def request_for(config: Config, views: PageViews, request_id: str) -> GenerationRequest:
+def request_for(
+    config: Config, views: PageViews, request_id: str, temperature: float = 0.0
+) -> GenerationRequest:
     """What the engine is asked for these views."""
     engine = config.engine
     return GenerationRequest(
@@ -119,6 +147,7 @@ def request_for(config: Config, views: PageViews, request_id: str) -> Generation
         ngram_size=engine.ngram.size,
         ngram_window=engine.ngram.window,
         abort_loops=config.quality.loop_abort,
+        temperature=temperature,
     )
 
 
@@ -262,6 +291,8 @@ def journal_row(
             "chars": chars,
             "vision_tokens": record.vision_tokens,
             "text_tokens": record.text_tokens,
+            **({} if record.recall is None else {"recall": record.recall, "suspect": record.suspect}),
+            **({"from_text_layer": True} if record.from_text_layer else {}),
             "ended": round(time.time(), 1),
             "content_id": ref.content_id,
         },

@@ -71,7 +71,18 @@ def _line(counts: Counts, progress: Progress) -> str:
     return (
         f"{counts.documents:,} documents, pages: {words or 'none'} ({counts.unchanged:,} unchanged);"
         f" {progress.pages_per_s:.1f} pages/s"
+        + "".join(f"; {number:,} {what}" for what, number in _remarks(counts))
     )
+
+
+def _remarks(counts: Counts) -> Iterator[tuple[str, int]]:
+    """What happened to pages besides their status; see docs/quality.md."""
+    found = {
+        "read more than once": counts.retried,
+        "suspect (unlike their PDF's own text)": counts.suspect,
+        "taken from the PDF's own text": counts.from_text_layer,
+    }
+    yield from ((what, number) for what, number in found.items() if number)
 
 
 def _print_table(counts: Counts, progress: Progress) -> None:
@@ -98,6 +109,8 @@ def _rows(counts: Counts, progress: Progress) -> Iterator[tuple[str, str, str]]:
             yield f"pages {status}", f"{number:,}", _COLOUR.get(status, "yellow")
     if counts.unchanged:
         yield "of them unchanged", f"{counts.unchanged:,}", "dim"
+    for what, number in _remarks(counts):
+        yield what, f"{number:,}", "yellow"
     yield "time", f"{progress.elapsed_s:,.0f} s", ""
     yield "pages/s", f"{progress.pages_per_s:,.2f}", ""
     yield "tokens/s", f"{progress.tokens_per_s:,.0f}", ""

@@ -46,6 +46,17 @@ def test_shipped_config_lists_every_key_with_a_comment() -> None:
         ({"engine.ngram.size": 1}, ["engine.ngram", "never ban"]),
         ({"engine.ngram.window": 3}, ["engine.ngram", "never ban"]),
         ({"max_tiles": 10}, ["max_tiles", "<= 9"]),
+        (
+            {"quality.retries": [{"ngram_windo": 9}]},
+            ["ngram_windo: unknown key", "did you mean", "ngram_window"],
+        ),
+        ({"quality.retries": [{"mode": "gundan"}]}, ["quality.retries", "did you mean gundam?"]),
+        ({"quality.retries": [{"prompt": "locate"}]}, ["quality.retries", "locate", "unknown"]),
+        ({"quality.retries": [{"turn": 45}]}, ["quality.retries", "45"]),
+        ({"quality.retries": [{}]}, ["quality.retries", "changes nothing"]),
+        ({"quality.retries": [{"ngram_window": 5}]}, ["quality.retries", "ngram_window below ngram_size"]),
+        ({"quality.retries": 3}, ["quality.retries", "array"]),
+        ({"quality.blank_ink": 2}, ["quality.blank_ink", "<= 1"]),
     ],
 )
 def test_a_wrong_value_is_named(overrides: dict[str, object], words: list[str]) -> None:

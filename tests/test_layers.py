@@ -18,7 +18,7 @@ LAYERS = (
     ),
     ("pages", "engine", "model", "text", "outputs", "evaluation"),
     ("stages", "resume", "serving"),
-    ("figures", "streaming", "terminal"),
+    ("figures", "streaming", "terminal", "ladder"),
     ("reading",),
     ("exporting",),
     ("pipeline", "finish", "benchmark_inputs"),

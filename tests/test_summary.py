@@ -1,7 +1,8 @@
-"""What a run says before and after: nothing downloaded for a dry run, a table on a terminal, lines in a log."""
+"""What a run says before and after: nothing downloaded for a dry run, a table on a terminal, lines else."""
 
 import io
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -30,12 +31,14 @@ def counts() -> Counts:
     return made
 
 
-def shown(monkeypatch: pytest.MonkeyPatch, stream: io.StringIO, quiet: bool = False) -> str:
+def shown(
+    monkeypatch: pytest.MonkeyPatch, stream: io.StringIO, quiet: bool = False, made: Counts | None = None
+) -> str:
     monkeypatch.setattr("sys.stderr", stream)
     monkeypatch.setenv("TERM", "xterm-256color")
     log.set_up(logging.ERROR if quiet else logging.INFO)
     progress = Progress(quiet=True)
-    summary.say(counts(), progress, Path("out"), quiet=quiet)
+    summary.say(made or counts(), progress, Path("out"), quiet=quiet)
     return stream.getvalue()
 
 
@@ -44,6 +47,12 @@ def test_a_log_gets_one_line_of_numbers(monkeypatch: pytest.MonkeyPatch) -> None
     assert "2 documents, pages: 7 done, 1 failed (3 unchanged); 0.0 pages/s" in text
     assert "out/failures.csv" in text and "--retry failed" in text and "markdown is in out" in text
     assert "\x1b" not in text and "│" not in text
+
+
+def test_pages_that_were_retried_or_are_suspect_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    for stream in (io.StringIO(), Terminal()):
+        text = shown(monkeypatch, stream, made=replace(counts(), retried=2, suspect=4))
+        assert "read more than once" in text and "suspect" in text and "taken from" not in text
 
 
 def test_a_terminal_gets_a_table_in_colours_unless_they_are_not_wanted(

@@ -7,7 +7,7 @@ from typing import Any
 
 from ocr_engine.outputs.files import atomic_file, output_errors
 from ocr_engine.outputs.jsonl import JsonLines, Position, decode
-from ocr_engine.records import Block, Box, FigureText, PageGeometry, PageRecord, PageStatus
+from ocr_engine.records import Attempt, Block, Box, FigureText, PageGeometry, PageRecord, PageStatus
 from ocr_engine.spec import BOX_SCALE
 
 NAME = "pages.jsonl"
@@ -104,6 +104,11 @@ def to_values(record: PageRecord) -> dict[str, Any]:
         "compression_ratio": record.compression_ratio,
         "repairs": record.repairs,
         "attempts": record.attempts,
+        "tried": [_attempt_values(attempt) for attempt in record.tried],
+        "recall": record.recall,
+        "suspect": record.suspect,
+        "turned_deg": record.turned_deg,
+        "from_text_layer": record.from_text_layer,
         "content_id": record.content_id,
         "size": _size_values(geometry) if geometry else None,
         "blocks": [_block_values(block, geometry) for block in record.blocks],
@@ -154,11 +159,36 @@ def from_values(values: Mapping[str, Any]) -> PageRecord | None:
             text_tokens=values["text_tokens"],
             repairs=values["repairs"],
             attempts=values["attempts"],
+            tried=tuple(map(_attempt, values.get("tried", ()))),
+            recall=values.get("recall"),
+            suspect=values.get("suspect", False),
+            turned_deg=values.get("turned_deg", 0),
+            from_text_layer=values.get("from_text_layer", False),
             content_id=str(values.get("content_id", "")),
             figure_texts=tuple(map(_figure_text, values.get("figure_texts", ()))),
         )
     except (KeyError, TypeError, ValueError):
         return None
+
+
+def _attempt_values(attempt: Attempt) -> dict[str, Any]:
+    return {
+        "settings": attempt.settings,
+        "status": attempt.status.value,
+        "reason": attempt.reason,
+        "output_tokens": attempt.output_tokens,
+        "recall": attempt.recall,
+    }
+
+
+def _attempt(values: Mapping[str, Any]) -> Attempt:
+    return Attempt(
+        settings=dict(values["settings"]),
+        status=PageStatus(values["status"]),
+        reason=values["reason"],
+        output_tokens=values["output_tokens"],
+        recall=values["recall"],
+    )
 
 
 def _geometry(size: Mapping[str, Any] | None) -> PageGeometry | None:

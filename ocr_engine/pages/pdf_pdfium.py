@@ -11,7 +11,7 @@ from PIL import Image
 
 from ocr_engine.config import RenderConfig
 from ocr_engine.errors import DocumentError, PageError
-from ocr_engine.pages.backend import POINTS_PER_INCH, encrypted, fit_zoom
+from ocr_engine.pages.backend import MAX_TEXT_CHARS, POINTS_PER_INCH, encrypted, fit_zoom
 from ocr_engine.records import PageGeometry, PageImage
 
 NAME = "pdfium"
@@ -54,7 +54,20 @@ class PdfiumDocument:
             with contextlib.closing(page.render(scale=zoom * unit, rev_byteorder=True)) as bitmap:
                 image: Image.Image = bitmap.to_pil().convert("RGB")
         geometry = PageGeometry(image.width, image.height, width_pt, height_pt, zoom * POINTS_PER_INCH)
-        return PageImage(image, geometry, NAME)
+        return PageImage(image, geometry, NAME, text_layer=lambda: self._text_layer(index))
+
+    def _text_layer(self, index: int) -> str:
+        try:
+            with (
+                contextlib.closing(self._document[index]) as page,
+                contextlib.closing(page.get_textpage()) as text,
+            ):
+                count = min(text.count_chars(), MAX_TEXT_CHARS)
+                return str(text.get_text_range(0, count)) if count > 0 else ""
+        except MemoryError:
+            raise
+        except Exception:  # noqa: BLE001 - a page that was drawn is read, whatever its text layer is like
+            return ""
 
     def _user_unit(self, index: int) -> float:
         """PDFium has no call for /UserUnit; a copy of the page spells it out."""

@@ -8,7 +8,7 @@ from PIL import Image
 
 from ocr_engine.config import RenderConfig
 from ocr_engine.errors import DocumentError, PageError
-from ocr_engine.pages.backend import POINTS_PER_INCH, encrypted, fit_zoom
+from ocr_engine.pages.backend import MAX_TEXT_CHARS, POINTS_PER_INCH, encrypted, fit_zoom
 from ocr_engine.records import PageGeometry, PageImage
 
 NAME = "pymupdf"
@@ -53,7 +53,16 @@ class PyMuPdfDocument:
         pixmap = page.get_pixmap(matrix=pymupdf.Matrix(zoom, zoom), alpha=False)
         image = Image.frombytes("RGB", (pixmap.width, pixmap.height), pixmap.samples_mv)
         geometry = PageGeometry(image.width, image.height, width_pt, height_pt, zoom * POINTS_PER_INCH)
-        return PageImage(image, geometry, NAME)
+        return PageImage(image, geometry, NAME, text_layer=lambda: _text_layer(page))
+
+
+def _text_layer(page: Any) -> str:
+    try:
+        return str(page.get_text("text"))[:MAX_TEXT_CHARS]
+    except MemoryError:
+        raise
+    except Exception:  # noqa: BLE001 - a page that was drawn is read, whatever its text layer is like
+        return ""
 
 
 def first_line(error: BaseException) -> str:

@@ -8,7 +8,7 @@ import pytest
 
 from ocr_engine.errors import OutputError
 from ocr_engine.outputs.page_store import NAME, PageStore
-from ocr_engine.records import PageRecord, PageStatus
+from ocr_engine.records import Attempt, PageRecord, PageStatus
 
 MakeRecord = Callable[..., PageRecord]
 
@@ -18,10 +18,22 @@ def test_records_come_back_as_they_were(tmp_path: Path, record: MakeRecord) -> N
     records = [
         record(1),
         record(2, PageStatus.FAILED, "no \ud800 luck", blocks=(), geometry=None, vision_tokens=0),
+        record(
+            3,
+            attempts=2,
+            tried=(
+                Attempt({}, PageStatus.LOOPED, "over and over", 700, 0.25),
+                Attempt({"turn": 90}, PageStatus.DONE, "", 90),
+            ),
+            recall=0.25,
+            suspect=True,
+            turned_deg=90,
+            from_text_layer=True,
+        ),
     ]
     for item in records:
         store.append(item)
-    assert store.load() == {1: records[0], 2: records[1]}
+    assert store.load() == dict(enumerate(records, 1))
 
 
 def test_a_line_holds_boxes_in_three_units_and_no_times(tmp_path: Path, record: MakeRecord) -> None:
@@ -87,3 +99,12 @@ def test_a_full_disk_leaves_the_records_as_they_were(tmp_path: Path, record: Mak
     with pytest.raises(OutputError, match="disk is full"):
         PageStore(tmp_path).append(record(1))
     assert (tmp_path / NAME).read_bytes() == b""
+
+
+def test_records_of_before_there_were_attempts_are_read(tmp_path: Path, record: MakeRecord) -> None:
+    PageStore(tmp_path).append(record(1))
+    values = json.loads((tmp_path / NAME).read_text(encoding="utf-8"))
+    for key in ("tried", "recall", "suspect", "turned_deg", "from_text_layer"):
+        del values[key]
+    (tmp_path / NAME).write_text(json.dumps(values) + "\n", encoding="utf-8")
+    assert PageStore(tmp_path).load() == {1: record(1)}

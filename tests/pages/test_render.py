@@ -271,3 +271,29 @@ def test_renderers_say_nothing_on_the_terminal(tmp_path: Path) -> None:
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, check=True)
     assert (done.stdout, done.stderr) == (b"", b"")
+
+
+@pytest.mark.parametrize("backend", ["pymupdf", "pdfium"])
+@pytest.mark.parametrize("angle", [0, 90, 180, 270])
+def test_the_text_layer_is_read_whatever_the_rotation(tmp_path: Path, backend: str, angle: int) -> None:
+    path = tmp_path / "a.pdf"
+    with pymupdf.open() as made:
+        page_ = made.new_page(width=200, height=100)
+        page_.insert_text((20, 50), "some words")
+        page_.draw_rect(pymupdf.Rect(0, 0, 20, 20), fill=(0, 0, 0))
+        page_.set_rotation(angle)
+        made.save(path)
+    found = page(path, config=RenderConfig(backend=backend))  # type: ignore[arg-type]
+    assert found.text_layer().split() == ["some", "words"]
+    width, height = found.image.size
+    assert (width > height) == (angle in (0, 180))
+    corner = {0: (10, 10), 90: (width - 10, 10), 180: (width - 10, height - 10), 270: (10, height - 10)}[
+        angle
+    ]
+    assert max(found.image.getpixel(corner)) < 60, "the upper left corner is where /Rotate puts it"
+
+
+@pytest.mark.parametrize("backend", ["pymupdf", "pdfium"])
+def test_a_page_without_text_has_an_empty_layer(tmp_path: Path, backend: str) -> None:
+    raw_pdf(tmp_path / "a.pdf", "/MediaBox[0 0 100 100]")
+    assert page(tmp_path / "a.pdf", config=RenderConfig(backend=backend)).text_layer() == ""  # type: ignore[arg-type]
