@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import pymupdf
 import pytest
 
 from ocr_engine.errors import ExitCode
@@ -123,3 +124,31 @@ def test_a_missing_pyarrow_is_said_before_anything_is_read(
     assert run_pdf(SAMPLES, "--output", tmp_path / "out", *keys("parquet")) == ExitCode.USAGE
     assert "pip install pyarrow" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("rotation", [0, 90, 180, 270])
+def test_a_search_finds_text_where_the_source_has_it(tmp_path: Path, rotation: int) -> None:
+    source = tmp_path / "in/turned.pdf"
+    source.parent.mkdir()
+    document = pymupdf.open()
+    sheet = document.new_page(width=500, height=400)
+    sheet.set_mediabox(pymupdf.Rect(-50, -30, 450, 370))
+    sheet.set_cropbox(pymupdf.Rect(0, 20, 440, 380) if rotation != 90 else sheet.cropbox)
+    sheet.insert_text((250, 180), "needle in a haystack", fontsize=16, rotate=rotation)
+    sheet.set_rotation(rotation)
+    there = (sheet.search_for("needle in a haystack")[0] * sheet.rotation_matrix).normalize()
+    width, height = sheet.rect.width, sheet.rect.height
+    document.save(source)
+    box = [round(n / side * 999) for n, side in zip(there, (width, height) * 2, strict=True)]
+    raw = tmp_path / "stored/turned/pages/0001.raw.md"
+    raw.parent.mkdir(parents=True)
+    raw.write_text(f"<|ref|>text<|/ref|><|det|>[{box}]<|/det|>\nneedle in a haystack\n")
+    stored = ("--set", f"engine.replay_from={tmp_path / 'stored'}")
+    assert run_pdf(source, "--output", tmp_path / "out", *stored, *keys("searchable_pdf")) == ExitCode.OK
+    with pymupdf.open(tmp_path / "out/turned/turned.pdf") as made:
+        assert made[0].rect.width == pytest.approx(width, abs=0.5)
+        (found,) = made[0].search_for("needle in a haystack")
+        pixels = made[0].get_pixmap(clip=found).samples
+    assert abs(found.x0 - there.x0) < 3 and abs(found.x1 - there.x1) < 3
+    assert abs(found.y0 - there.y0) < 8 and abs(found.y1 - there.y1) < 8
+    assert min(pixels) < 100  # what is marked is the drawn text, not paper

@@ -77,6 +77,7 @@ def test_a_zip_of_the_same_files_is_the_same_bytes(
     with zipfile.ZipFile(tmp_path / "one.zip") as file:
         assert file.testzip() is None
         names = file.namelist()
+        assert {entry.date_time for entry in file.infolist()} == {(1980, 1, 1, 0, 0, 0)}
     assert [name.removeprefix("a/") for name in names] == [
         "a.md", "pages/0001.jpg", "pages/0001.md", "pages/0001.raw.md", "pages.jsonl", "timings.csv",
     ]  # fmt: skip
