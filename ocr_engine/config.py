@@ -40,7 +40,9 @@ class OutputConfig:
     """What is written."""
 
     path: str = "outputs"
-    layout: Literal["tree", "official", "official-image", "official-eval", "official-eval2"] = "tree"
+    layout: Literal[
+        "tree", "page-folders", "official", "official-image", "official-eval", "official-eval2"
+    ] = "tree"
     merge: bool = True
     page_separator: str = "<!-- page {page} -->"
     figures: bool = True

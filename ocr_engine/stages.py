@@ -211,7 +211,7 @@ def texts_of(config: Config, record: PageRecord, raw: str) -> PageTexts:
     """Every text the chosen layout writes for a page."""
     if config.output.layout == "official":
         return PageTexts(raw, det=official.page_det(raw), mmd=official.page_mmd(raw, record.page - 1))
-    if config.output.layout == "official-image":
+    if config.output.layout in ("official-image", "page-folders"):
         return PageTexts(raw, det=raw, mmd=official.image_mmd(raw))
     if config.output.layout in ("official-eval", "official-eval2"):
         return PageTexts(raw, det=raw, mmd=official.eval_md(raw, config.output.layout == "official-eval"))
@@ -256,7 +256,7 @@ def drawings_wanted(config: Config, record: PageRecord) -> tuple[bool, bool, boo
         block.boxes for block in record.blocks
     )
     # NAME_layouts.pdf and result_with_boxes.jpg of the official scripts show every page, boxes or not.
-    overlay = overlay or layout in ("official", "official-image")
+    overlay = overlay or layout in ("official", "official-image", "page-folders")
     drawn = layout not in ("official-eval", "official-eval2")
     return figures and drawn, overlay and drawn, config.output.review or config.output.searchable_pdf
 

@@ -41,6 +41,7 @@ LAYOUTS: Mapping[str, Callable[[str, PageTexts, DrawnPage], Files]] = {
     "official-image": image_files,
     "official-eval": eval_files,
     "official-eval2": eval_files,
+    "page-folders": image_files,
 }
 
 
@@ -60,7 +61,7 @@ class OfficialPageWriter:
     def save_page(self, record: PageRecord, texts: PageTexts, drawn: DrawnPage | None) -> tuple[str, ...]:
         """The page's files and figures, its raw text, then the record."""
         drawn = drawn or DrawnPage()
-        at, image = _place(record.page), _place(record.page) + "images/{}.jpg"
+        at, image = self.place(record.page), self.place(record.page) + "images/{}.jpg"
         files = self._files_of(self._name, texts, drawn)
         outputs = self._files.write(
             {
@@ -71,7 +72,8 @@ class OfficialPageWriter:
         )
         self._files.remove_numbered(image, first=len(drawn.figures))
         self._files.store.append(record)
-        return outputs
+        # First, as the journal finds a document's folder two levels above a page's first output.
+        return self._files.below_root(f"{_PAGES}/{STORE_NAME}"), *outputs
 
     def save_failed(self, record: PageRecord) -> tuple[str, ...]:
         """The slot of a page without text: empty files."""
@@ -89,7 +91,7 @@ class OfficialPageWriter:
         """Take away pages that were read from other bytes than these."""
         pages = self._files.store.of_other_content(content_id)
         for page in pages:
-            self._files.remove_numbered(_place(page) + "images/{}.jpg", first=0)
+            self._files.remove_numbered(self.place(page) + "images/{}.jpg", first=0)
         return self._files.drop({page: self._names(page) for page in pages})
 
     def merge(self) -> tuple[str, ...]:
@@ -99,9 +101,9 @@ class OfficialPageWriter:
 
     def _names(self, page: int) -> list[str]:
         files = self._files_of(self._name, PageTexts(raw=""), DrawnPage())
-        return [*(_place(page) + name for name in files), f"{_PAGES}/{stem(page)}.raw.md"]
+        return [*(self.place(page) + name for name in files), f"{_PAGES}/{stem(page)}.raw.md"]
 
-
-def _place(page: int) -> str:
-    """Where a page's files are: the first beside one another as the scripts have them."""
-    return "" if page == 1 else f"pages/{stem(page)}/"
+    @staticmethod
+    def place(page: int) -> str:
+        """Where a page's files are: the first beside one another as the scripts have them."""
+        return "" if page == 1 else f"pages/{stem(page)}/"

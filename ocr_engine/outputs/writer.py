@@ -13,14 +13,16 @@ from ocr_engine.config import OutputConfig
 from ocr_engine.outputs.document_folder import DocumentFolder, PageWriter, keeps_raw, marker, stem
 from ocr_engine.outputs.drawing import DrawnPage
 from ocr_engine.outputs.files import atomic_file, output_errors, safe_name
+from ocr_engine.outputs.geometry import geometry_figure
 from ocr_engine.outputs.official_page_writer import LAYOUTS, OfficialPageWriter
 from ocr_engine.outputs.official_writer import OfficialWriter
+from ocr_engine.outputs.page_folder_writer import PageFolderWriter
 from ocr_engine.outputs.page_store import NAME as STORE_NAME
 from ocr_engine.records import PageRecord, PageTexts
 
 # Images of the page's own text were made harmless: every link of this form is one of ours.
 FIGURE_LINK = re.compile(r"(!\[\]\()\.\./(figures/[0-9]{4,}-[0-9]+\.jpg\))")
-_FIGURE_SUFFIXES = (".jpg", ".card.jpg", ".raw.md")
+_FIGURE_SUFFIXES = (".jpg", ".card.jpg", ".raw.md", ".geo.jpg")
 JoinPages = Callable[[Iterator[PageRecord]], Iterator[tuple[PageRecord, str | None]]]
 """Pages in order in, each with its text for the merged file out; None where that of its own file will do."""
 
@@ -39,6 +41,8 @@ def open_writer(
     """
     if config.layout == "official":
         return OfficialWriter(root, folder, config, document_name)
+    if config.layout == "page-folders":
+        return PageFolderWriter(root, folder, config, document_name)
     if config.layout in LAYOUTS:
         return OfficialPageWriter(root, folder, config, document_name)
     return DocumentWriter(root, folder, config, document_name, join_pages)
@@ -78,8 +82,9 @@ class DocumentWriter:
                 f"pages/{page}.raw.md": raw,
                 **{f"figures/{name}": data for name, data in drawn.figures},
                 **{f"figures/{PurePosixPath(name).stem}.card.jpg": data for name, data in drawn.cards},
-                **(self._figure_raws(record) if self._config.raw else {}),
+                **self._figure_files(record),
                 f"layout/{page}.jpg": drawn.overlay,
+                f"layout/{page}.geo.jpg": geometry_figure(texts.raw) if record.prompt == "figure" else None,
                 f"pages/{page}.jpg": drawn.page,
             }
         )
@@ -88,11 +93,16 @@ class DocumentWriter:
         self._files.store.append(record)
         return outputs
 
-    @staticmethod
-    def _figure_raws(record: PageRecord) -> dict[str, str]:
-        """The raw text of figures that were read again, by file."""
-        read = [text for text in record.figure_texts if text.text]
-        return {f"figures/{PurePosixPath(text.name).stem}.raw.md": text.text for text in read}
+    def _figure_files(self, record: PageRecord) -> dict[str, bytes | str]:
+        """Of figures that were read again: the raw text, and the drawing where it describes one."""
+        files: dict[str, bytes | str] = {}
+        for read in record.figure_texts:
+            name = f"figures/{PurePosixPath(read.name).stem}"
+            if read.text and self._config.raw:
+                files[f"{name}.raw.md"] = read.text
+            if (drawing := geometry_figure(read.text)) is not None:
+                files[f"{name}.geo.jpg"] = drawing
+        return files
 
     def save_failed(self, record: PageRecord) -> tuple[str, ...]:
         """The slot of a page without text: a marker with its reason."""
@@ -114,9 +124,9 @@ class DocumentWriter:
     def drop_other_content(self, content_id: str) -> tuple[int, ...]:
         """Take away pages that were read from other bytes than these."""
         pages = self._files.store.of_other_content(content_id)
-        patterns = ("pages/{}.md", "pages/{}.raw.md", "layout/{}.jpg")
+        patterns = ("pages/{}.md", "pages/{}.raw.md", "pages/{}.jpg", "layout/{}.jpg", "layout/{}.geo.jpg")
         for page in pages:
-            self._files.remove_numbered(f"figures/{stem(page)}-{{}}.jpg", first=1)
+            self._files.remove_stale(f"figures/{stem(page)}-{{}}", _FIGURE_SUFFIXES, 0, ())
         return self._files.drop({page: [name.format(stem(page)) for name in patterns] for page in pages})
 
     def merge(self) -> tuple[str, ...]:

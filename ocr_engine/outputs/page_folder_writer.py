@@ -1,0 +1,58 @@
+"""`layout: page-folders`: a folder a page and one merged file, as scripts around the Hugging Face code do it.
+
+    merged_output.md   page_0/: result.mmd  result_ori.mmd  images/<k>.jpg  result_with_boxes.jpg  geo.jpg
+
+Pages count from 0 in these names. `result.mmd` is the official image script's, letter for letter.
+"""
+
+from pathlib import Path, PurePosixPath
+
+from ocr_engine.config import OutputConfig
+from ocr_engine.outputs.document_folder import marker
+from ocr_engine.outputs.files import atomic_file, output_errors
+from ocr_engine.outputs.official_page_writer import OfficialPageWriter
+from ocr_engine.records import PageRecord
+
+MERGED_NAME = "merged_output.md"
+
+
+class PageFolderWriter(OfficialPageWriter):
+    """Writes the layout; a `PageWriter`."""
+
+    def __init__(self, root: Path, folder: PurePosixPath, config: OutputConfig, document_name: str) -> None:
+        super().__init__(root, folder, config, document_name)
+        self._config = config
+
+    @property
+    def merged(self) -> bool:
+        """Whether the merged file is as configured."""
+        return (self._files.path / MERGED_NAME).is_file() == self._config.merge and super().merged
+
+    def unmerge(self) -> None:
+        """Take the merged file away."""
+        self._files.remove(MERGED_NAME)
+
+    def merge(self) -> tuple[str, ...]:
+        """Write the merged file page by page, its figures linked where they are, and order the records."""
+        positions = self._files.compact()
+        if not self._config.merge:
+            self.unmerge()
+            return ()
+        path = self._files.path / MERGED_NAME
+        with output_errors(path), atomic_file(path) as temporary, temporary.open("wb") as file:
+            for at, record in enumerate(self._files.store.iterate(positions)):
+                file.write((("\n" if at else "") + self._slot(record)).encode("utf-8", "replace"))
+        return (self._files.below_root(MERGED_NAME),)
+
+    def _slot(self, record: PageRecord) -> str:
+        """One page of the merged file: separator, marker where it is not done, text, a line end."""
+        place = self.place(record.page)
+        text = (self._files.read(f"{place}result.mmd") or "").replace("![](images/", f"![]({place}images/")
+        separator = self._config.page_separator.replace("{page}", str(record.page))
+        parts = [part for part in (separator, marker(record), text.strip("\n")) if part.strip()]
+        return "\n\n".join(parts) + "\n"
+
+    @staticmethod
+    def place(page: int) -> str:
+        """The page's folder."""
+        return f"page_{page - 1}/"
