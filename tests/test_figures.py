@@ -170,3 +170,15 @@ def test_without_linked_figures_their_text_stands_in_their_place(tmp_path: Path)
         run(out, source, "figures.parse=true", "output.figures=false", "figures.cards=false") == ExitCode.OK
     )
     assert (out / "handbook/handbook.md").read_text() == "<!-- page 1 -->\n\nA chart.\n\nFigure 1\n"
+
+
+def test_geometry_is_drawn(tmp_path: Path) -> None:
+    geometry = "{'Line': {'line': ['(0, 0) -- (5, 5)'], 'line_type': ['--'], 'line_endpoint': ['A: (0, 0)']}}"
+    source, out = stored_run(tmp_path, {"0001-1": geometry}, IMAGE), tmp_path / "out"
+    assert run(out, source, "figures.parse=true") == ExitCode.OK
+    with Image.open(out / "handbook/figures/0001-1.geo.jpg") as drawing:
+        assert drawing.size == (600, 600)
+    (source / "handbook/pages/0001.raw.md").write_text(geometry)
+    assert run(out, source, "prompt=figure") == ExitCode.OK
+    assert (out / "handbook/layout/0001.geo.jpg").exists()
+    assert not (out / "handbook/figures/0001-1.geo.jpg").exists()
