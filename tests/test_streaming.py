@@ -151,6 +151,9 @@ def test_streaming_reads_again_and_lists_the_files(
         listed = [line.strip() for line in shown.err.splitlines() if line.startswith("  ")]
         names = ["a.md", "pages.jsonl", "pages/0001.md", "pages/0001.raw.md", "figures/0001-1.jpg"]
         assert listed == [str(out / "a" / name) for name in names]
+    other = ("--output", str(tmp_path / "other"), "--set", "output.layout=page-folders")
+    assert batch_images([str(source), "--stream", *other, *REPLAY]) == ExitCode.OK
+    assert "/other/a/merged_output.md" in capsys.readouterr().err
     assert batch_images([str(source), "--stream", "--raw", "--output", str(out), *REPLAY]) == ExitCode.OK
     assert BUILT_IN_PAGE.strip() in capsys.readouterr().out
 

@@ -25,6 +25,7 @@ _PACKAGES = (
 _TO_RETRY = (PageStatus.FAILED, PageStatus.TRUNCATED, PageStatus.LOOPED)
 _HALF_CHARACTER = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 _TOTAL = "total"
+_PAGE_ID = re.compile(r"(.+)/pages/([0-9]+)(?:\+.*)?", re.DOTALL)
 _MAX_STAGES = 32
 
 
@@ -81,9 +82,9 @@ def versions() -> dict[str, str]:
 
 
 def files_of(root: Path, journal: Journal, pages: Sequence[str]) -> list[Path]:
-    """The files of these pages (`<folder>/pages/<number>`) and those made of their whole documents."""
-    parts = [page.rpartition("/pages/") for page in pages if "/pages/" in page]
-    wanted = {(folder, int(number)) for folder, _, number in parts}
+    """The files of these pages (`<folder>/pages/<number>`, `+1` for a retry) and of their whole documents."""
+    found_pages = [match for page in pages if (match := _PAGE_ID.fullmatch(page))]
+    wanted = {(match[1], int(match[2])) for match in found_pages}
     found: dict[Path, None] = {}
     for (_, page), row in journal.latest().items():
         folder = next((folder for folder, number in wanted if number == page and _below(row, folder)), None)

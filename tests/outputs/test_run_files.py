@@ -108,3 +108,18 @@ def test_a_full_disk_is_said(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match=r"timings\.csv: cannot be written: the disk is full"):
         run_files.write(tmp_path, Journal(tmp_path / "journal.jsonl"), "batch_pdf.py")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_files_of_pages_that_were_read_again_or_have_figures(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal.jsonl")
+    for page in (1, 2):
+        path = tmp_path / f"in/a/pages/{page:04d}.md"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("text")
+        outputs = (f"in/a/pages/{page:04d}.md", "in/a/gone.md")
+        journal.append(JournalRow("a.pdf", page, PageStatus.DONE, "", "r.w", outputs))
+    (tmp_path / "in/a/a.md").write_text("all")
+    pages = ["in/a/pages/0002", "in/a/pages/0002+1top", "in/a/figures/0002-1", "in/other/pages/0001"]
+    expected = [tmp_path / "in/a/a.md", tmp_path / "in/a/pages/0002.md"]
+    assert run_files.files_of(tmp_path, journal, pages) == expected
+    journal.close()
