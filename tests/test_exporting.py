@@ -1,6 +1,8 @@
 """Exports at the end of a run: made once, again when something changed, gone when no longer true."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pymupdf
@@ -9,9 +11,10 @@ import pytest
 from ocr_engine.errors import ExitCode
 from ocr_engine.outputs.exports import html
 from tests import realistic
-from tests.test_pipeline import SAMPLES, make_pdf, run_pdf
+from tests.test_pipeline import REPLAY, ROOT, SAMPLES, make_pdf, run_pdf
 
 ALL = ("review", "html", "searchable_pdf", "jsonl", "parquet", "zip")
+EXPORTED = ("review", "html", "searchable_pdf", "jsonl")
 FILES = (
     "survey/review/index.html", "survey/survey.html", "survey/survey.pdf", "documents.jsonl", "pages.parquet",
     "outputs.zip",
@@ -46,6 +49,20 @@ def test_all_exports_of_a_realistic_document(tmp_path: Path) -> None:
     assert run_pdf(*command, "--set", "text.tables=markdown") == ExitCode.OK
     assert all(when > before[name] for name, when in times(out).items())
     assert "| Meadow" not in (out / "survey/survey.html").read_text()
+
+
+def test_two_runs_export_the_same_bytes(tmp_path: Path) -> None:
+    path, stored = realistic.make(tmp_path)
+    found = []
+    for name in ("one", "two"):
+        out = tmp_path / name / "out"
+        # Processes of their own: a random order of hashes would differ between them.
+        words = [path, "--output", out, "--set", f"engine.replay_from={stored}", *REPLAY, *keys(*EXPORTED)]
+        subprocess.run([sys.executable, ROOT / "batch_pdf.py", *words], check=True)
+        files = [*(out / "survey").rglob("*"), out / "documents.jsonl"]
+        found.append({str(file.relative_to(out)): file.read_bytes() for file in files if file.is_file()})
+    assert [name for name in found[0] if found[0][name] != found[1].get(name)] == []
+    assert found[0].keys() == found[1].keys() and "survey/review/0005.html" in found[0]
 
 
 def test_only_the_document_that_changed_is_exported_again(tmp_path: Path) -> None:

@@ -124,7 +124,7 @@ def test_what_cannot_be_read_or_is_too_long_is_shown_as_it_is() -> None:
 
 def test_figures_and_links_stay() -> None:
     markup = to_html("![](../figures/0001-2.jpg) [b](https://a.b/c)")
-    assert '<img src="../figures/0001-2.jpg" loading="lazy" alt="">' in markup
+    assert '<img alt="" loading="lazy" src="../figures/0001-2.jpg">' in markup
     assert 'href="https://a.b/c"' in markup
 
 
