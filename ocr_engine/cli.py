@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ocr_engine import __version__, exporting, finish, log, signals, summary, terminal
+from ocr_engine import __version__, cluster, exporting, finish, log, signals, summary, terminal
 from ocr_engine import config as config_module
 from ocr_engine.config import Config
 from ocr_engine.engine.base import Engine, EngineInfo
@@ -168,6 +168,8 @@ def _run(entry: Entry, args: argparse.Namespace) -> int:
         if not args.dry_run:
             stack.enter_context(lock_output(root))
             journal.open()
+        if clustered := config.cluster.backend == "ray" and not args.dry_run:
+            config = stack.enter_context(cluster.connected(config))
         engine = create_engine(config)
         if stream := getattr(args, "stream", False) and not args.dry_run:
             # One image after the other, each from its start: what is done already would show nothing.
@@ -181,7 +183,7 @@ def _run(entry: Entry, args: argparse.Namespace) -> int:
         progress = stack.enter_context(Progress(quiet=args.quiet or args.dry_run or stream))
         names = OutputNames(journal.claims())
         tools = Tools(root, engine, info, pool, journal, names, progress)
-        conversion = Conversion(config, tools, redo)
+        conversion = (cluster.ClusterConversion if clustered else Conversion)(config, tools, redo)
         if args.dry_run:
             return asyncio.run(_print_survey(conversion, config, info, found))
         logger.info(info.reason)

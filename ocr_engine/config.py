@@ -174,6 +174,19 @@ class QualityConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class ClusterConfig:
+    """Where a run's work is done."""
+
+    backend: Literal["none", "ray"] = "none"
+    address: str = "auto"
+    engines: Annotated[int, msgspec.Meta(ge=0)] = 0
+    gpus_per_engine: Annotated[float, msgspec.Meta(gt=0)] = 1.0
+    cpus_per_engine: Annotated[float, msgspec.Meta(ge=0)] = 2.0
+    pages_per_engine: Positive = 320
+    pages_per_task: Positive = 4
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """Everything a run depends on."""
 
@@ -189,6 +202,7 @@ class Config:
     find: str = ""
     allow_custom_prompt: bool = False
     engine: EngineConfig = field(default_factory=EngineConfig)
+    cluster: ClusterConfig = field(default_factory=ClusterConfig)
     quality: QualityConfig = field(default_factory=QualityConfig)
 
 

@@ -7,20 +7,20 @@ found -> opened -> planned -> read (`reading`: rendered, cut into views, generat
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from ocr_engine import stages
 from ocr_engine.config import Config
+from ocr_engine.drawings import draw_task, not_drawn
 from ocr_engine.engine.base import Engine, EngineInfo
 from ocr_engine.errors import EngineError, InputError, OutputError, UsageError
-from ocr_engine.figures import cards as figure_cards
 from ocr_engine.log import logger, printable
 from ocr_engine.outputs.document_folder import PageWriter
-from ocr_engine.outputs.drawing import DrawnPage, draw_outputs
+from ocr_engine.outputs.drawing import DrawnPage
 from ocr_engine.outputs.files import OutputNames
 from ocr_engine.outputs.journal import Journal
 from ocr_engine.outputs.writer import open_writer
@@ -88,7 +88,7 @@ class Surveyed:
 
 
 @dataclass(frozen=True, slots=True)
-class _Page:
+class Page:
     """A page on its way: what it is, its name below the output folder, the fingerprint it will carry."""
 
     ref: PageRef
@@ -127,18 +127,21 @@ class Conversion:
             OutputError: the output folder cannot be written.
         """
         try:
-            async with asyncio.TaskGroup() as group:
-                for item in found:
-                    if self.stopping:
-                        break
-                    if isinstance(item, Refused):
-                        await self._end_document(item.given, PageStatus.FAILED, item.reason)
-                        continue
-                    await self._documents.acquire()
-                    group.create_task(self._convert_document(item))
+            await self._convert_all(found)
         finally:
             self._reader.close()
             self._writing.shutdown()
+
+    async def _convert_all(self, found: Iterable[Document | Refused]) -> None:
+        async with asyncio.TaskGroup() as group:
+            for item in found:
+                if self.stopping:
+                    break
+                if isinstance(item, Refused):
+                    await self._end_document(item.given, PageStatus.FAILED, item.reason)
+                    continue
+                await self._documents.acquire()
+                group.create_task(self._convert_document(item))
 
     async def survey(self, found: Iterable[Document | Refused]) -> AsyncIterator[Surveyed]:
         """What `run` would do, document by document, doing none of it."""
@@ -170,26 +173,30 @@ class Conversion:
             self._documents.release()
 
     async def _open(self, document: Document) -> tuple[OpenedDocument, tuple[int, ...]]:
-        opened = await asyncio.wrap_future(self._tools.pool.open(document))
+        opened = await asyncio.wrap_future(self._open_anywhere(document))
         indexes = parse_page_ranges(self._config.input.pages, opened.page_count)
         return opened, indexes[: self._config.input.max_pages or None]
 
-    def _pages(self, opened: OpenedDocument, indexes: tuple[int, ...]) -> Iterator[_Page]:
+    def _open_anywhere(self, document: Document) -> "Future[OpenedDocument]":
+        return self._tools.pool.open(document)
+
+    def _pages(self, opened: OpenedDocument, indexes: tuple[int, ...]) -> Iterator[Page]:
         folder = self._tools.names.folder_for(opened.document)
         for index in indexes:
             ref = PageRef(opened.document, opened.content_id, index, opened.page_count, opened.backend)
             page_print = stages.page_fingerprint(self._config, ref, self._tools.info.model_id)
-            yield _Page(ref, f"{folder}/pages/{ref.number:04d}", page_print)
+            yield Page(ref, f"{folder}/pages/{ref.number:04d}", page_print)
 
-    def _plan(self, page: _Page) -> Plan:
+    def _plan(self, page: Page) -> Plan:
         return plan_page(self._row(page), page.fingerprint, self._tools.root, self._redo)
 
-    def _row(self, page: _Page) -> JournalRow | None:
+    def _row(self, page: Page) -> JournalRow | None:
         return self._rows.get((page.ref.document.given, page.ref.number))
 
     async def _convert_pages(self, opened: OpenedDocument, indexes: tuple[int, ...]) -> None:
         writer = self._writer(opened.document)
         changed = False
+        tasks = []
         async with asyncio.TaskGroup() as group:
             for page in self._pages(opened, indexes):
                 plan = self._plan(page)
@@ -203,7 +210,9 @@ class Conversion:
                 if not changed:
                     await self._make_room(opened, writer, indexes)
                     changed = True
-                group.create_task(self._convert_page(page, writer, plan))
+                tasks.append(group.create_task(self._convert_page(page, writer, plan)))
+        if any(task.cancelled() for task in tasks):
+            return
         if changed or not writer.merged:
             await self._write(writer.merge)
 
@@ -243,7 +252,7 @@ class Conversion:
         join_pages = stages.page_joiner(self._config)
         return open_writer(self._tools.root, folder, self._config.output, document.relative.name, join_pages)
 
-    async def _convert_page(self, page: _Page, writer: PageWriter, plan: Plan) -> None:
+    async def _convert_page(self, page: Page, writer: PageWriter, plan: Plan) -> None:
         try:
             await self._save(page, writer, await self._obtain(page, writer, plan))
         except (EngineError, OutputError):
@@ -255,7 +264,7 @@ class Conversion:
         finally:
             self._window.release()
 
-    async def _obtain(self, page: _Page, writer: PageWriter, plan: Plan) -> ReadPage:
+    async def _obtain(self, page: Page, writer: PageWriter, plan: Plan) -> ReadPage:
         """The page's record and raw text: from disk where only the writing changed, else from the model."""
         stored = await self._write(writer.stored, page.ref.number) if plan is Plan.WRITE else None
         if stored is not None:
@@ -263,7 +272,7 @@ class Conversion:
             return ReadPage(stages.parsed_again(record, raw, page.fingerprint), raw, {})
         return await self._reader.read(page.ref, page.request_id, page.fingerprint)
 
-    async def _save(self, page: _Page, writer: PageWriter, read: ReadPage) -> None:
+    async def _save(self, page: Page, writer: PageWriter, read: ReadPage) -> None:
         drawn, record = await self._draw(page, read.record)
         texts = stages.texts_of(self._config, record, read.raw)
         outputs = await self._write(writer.save_page, record, texts, drawn)
@@ -276,25 +285,16 @@ class Conversion:
         if places := stages.located(self._config, record):
             logger.info("%s: %s", printable(str(page.ref)), places)
 
-    async def _draw(self, page: _Page, record: PageRecord) -> tuple[DrawnPage | None, PageRecord]:
-        figures, overlay, image = stages.drawings_wanted(self._config, record)
-        cards = figure_cards(self._config, record)
-        if not (figures or overlay or image or cards):
+    async def _draw(self, page: Page, record: PageRecord) -> tuple[DrawnPage | None, PageRecord]:
+        task = draw_task(self._config, record)
+        if task is None:
             return None, record
-        task = partial(
-            draw_outputs,
-            blocks=record.blocks,
-            figures=figures,
-            overlay=overlay,
-            image=image,
-            cards=cards,
-        )
         try:
             return await asyncio.wrap_future(self._tools.pool.run(page.ref, task)), record
         except InputError as error:
-            return None, replace(record, reason=f"text read, but its figures were not cropped: {error}")
+            return None, not_drawn(record, error)
 
-    def _count_unchanged(self, page: _Page) -> None:
+    def _count_unchanged(self, page: Page) -> None:
         row = self._row(page)
         assert row is not None, "only a page with a row needs nothing"
         self.counts.unchanged += 1

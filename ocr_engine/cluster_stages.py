@@ -1,0 +1,156 @@
+"""What runs on the nodes of a cluster: the same steps as in a local run, each from one row to the next.
+
+A row is `{"item": bytes}`, a pickled record of this module: a column of plain bytes keeps Ray from guessing
+types. Nothing here knows Ray.
+"""
+
+import asyncio
+import functools
+import pickle
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+from ocr_engine import stages
+from ocr_engine.config import Config
+from ocr_engine.drawings import draw_task, not_drawn
+from ocr_engine.engine.factory import create_engine
+from ocr_engine.errors import InputError
+from ocr_engine.outputs.drawing import DrawnPage
+from ocr_engine.pages.pool import RenderPool
+from ocr_engine.reading import PageReader, ReadPage
+from ocr_engine.records import Document, OpenedDocument, PageImage, PageRef
+
+Row = dict[str, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A document after a node opened it, or why it could not."""
+
+    document: Document
+    opened: OpenedDocument | None
+    error: InputError | None
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A page to read: what it is, its name below the output folder, the fingerprint it will carry."""
+
+    ref: PageRef
+    request_id: str
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A page whose views are cut, or why they could not be."""
+
+    job: Job
+    page: stages.PreparedPage | None
+    error: InputError | None
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A page that was read, its figures cropped. Small: no pixels but those of figures."""
+
+    job: Job
+    read: ReadPage
+    drawn: DrawnPage | None = None
+
+
+def packed(item: object) -> Row:
+    """The row of a record."""
+    return {"item": pickle.dumps(item, protocol=5)}
+
+
+def unpacked(row: Row) -> Any:
+    """The record of a row."""
+    return pickle.loads(row["item"])  # noqa: S301 - written by this module on another node
+
+
+def open_document(row: Row, config: Config) -> Row:
+    """Document -> Opened."""
+    document: Document = unpacked(row)
+    try:
+        return packed(Opened(document, render_pool(config).open(document).result(), None))
+    except InputError as error:
+        return packed(Opened(document, None, error))
+
+
+def prepare(row: Row, config: Config, family: str) -> Row:
+    """Job -> Prepared: rendered and cut into views."""
+    job: Job = unpacked(row)
+    task = partial(stages.prepare, mode=stages.mode_of(config, family), png=stages.sends_png(config))
+    try:
+        return packed(Prepared(job, render_pool(config).run(job.ref, task).result(), None))
+    except InputError as error:
+        return packed(Prepared(job, None, error))
+
+
+class ReadPages:
+    """Prepared -> Result, by one engine; any number of rows at a time. Lives as long as its process."""
+
+    def __init__(self, config: Config, family: str) -> None:
+        """The engine starts with the first page."""
+        self._pool = _PreparedFirst(config)
+        self._reader = PageReader(config, self._pool, create_engine(config), family)
+
+    async def __call__(self, row: Row) -> Row:
+        """Raises EngineError where the engine does not start, or dies for good."""
+        prepared: Prepared = await asyncio.to_thread(unpacked, row)
+        job = prepared.job
+        self._pool.give(prepared)
+        read = await self._reader.read(job.ref, job.request_id, job.fingerprint)
+        return packed(Result(job, read))
+
+
+def draw(row: Row, config: Config) -> Row:
+    """Result -> Result with figures and overlay, where the page has any."""
+    result: Result = unpacked(row)
+    task = draw_task(config, result.read.record)
+    if task is None:
+        return row
+    try:
+        return packed(replace(result, drawn=render_pool(config).run(result.job.ref, task).result()))
+    except InputError as error:
+        record = not_drawn(result.read.record, error)
+        return packed(replace(result, read=replace(result.read, record=record)))
+
+
+def render_pool(config: Config) -> RenderPool:
+    """This process's one killable render worker: the node's scheduler says how many such processes run."""
+    one = replace(config.render, workers=1)
+    return _render_pool(one, config.input.password, config.input.max_document_pages)
+
+
+_render_pool = functools.cache(RenderPool)
+
+
+class _PreparedFirst(RenderPool):
+    """Gives out what another node prepared; renders only what is asked for beyond that, such as a retry."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(
+            replace(config.render, workers=1), config.input.password, config.input.max_document_pages
+        )
+        self._prepared: dict[PageRef, Prepared] = {}
+
+    def give(self, prepared: Prepared) -> None:
+        """The next time this page is to be prepared, it is."""
+        self._prepared[prepared.job.ref] = prepared
+
+    def run(self, ref: PageRef, task: Callable[[PageImage], Any]) -> "Future[Any]":
+        """As a pool does."""
+        if getattr(task, "func", None) is not stages.prepare or ref not in self._prepared:
+            return super().run(ref, task)
+        prepared = self._prepared.pop(ref)
+        future: Future[Any] = Future()
+        if prepared.error is not None:
+            future.set_exception(prepared.error)
+        else:
+            future.set_result(prepared.page)
+        return future

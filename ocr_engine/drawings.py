@@ -1,0 +1,28 @@
+"""What is drawn from a page after it was read: figures, overlays, pictures and cards, by one second rendering."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+from ocr_engine import stages
+from ocr_engine.config import Config
+from ocr_engine.errors import InputError
+from ocr_engine.figures import cards as figure_cards
+from ocr_engine.outputs.drawing import DrawnPage, draw_outputs
+from ocr_engine.records import PageImage, PageRecord
+
+
+def draw_task(config: Config, record: PageRecord) -> Callable[[PageImage], DrawnPage] | None:
+    """What a render worker does with the page again; None where nothing is to be drawn."""
+    figures, overlay, image = stages.drawings_wanted(config, record)
+    cards = figure_cards(config, record)
+    if not (figures or overlay or image or cards):
+        return None
+    return partial(
+        draw_outputs, blocks=record.blocks, figures=figures, overlay=overlay, image=image, cards=cards
+    )
+
+
+def not_drawn(record: PageRecord, error: InputError) -> PageRecord:
+    """The record of a page that was read, but could not be rendered again."""
+    return replace(record, reason=f"text read, but its figures were not cropped: {error}")
