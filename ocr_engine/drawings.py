@@ -1,4 +1,4 @@
-"""What is drawn from a page after it was read: figures, overlays, pictures and cards, by one second rendering."""
+"""What is drawn from a page after it was read, by a second rendering: figures, overlays, pictures, cards."""
 
 from collections.abc import Callable
 from dataclasses import replace
