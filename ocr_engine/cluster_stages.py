@@ -10,7 +10,6 @@ import pickle
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 from ocr_engine import stages
@@ -20,7 +19,7 @@ from ocr_engine.engine.factory import create_engine
 from ocr_engine.errors import InputError
 from ocr_engine.outputs.drawing import DrawnPage
 from ocr_engine.pages.pool import RenderPool
-from ocr_engine.reading import PageReader, ReadPage
+from ocr_engine.reading import PageReader, ReadPage, first_task
 from ocr_engine.records import Document, OpenedDocument, PageImage, PageRef
 
 Row = dict[str, bytes]
@@ -84,9 +83,9 @@ def open_document(row: Row, config: Config) -> Row:
 def prepare(row: Row, config: Config, family: str) -> Row:
     """Job -> Prepared: rendered and cut into views."""
     job: Job = unpacked(row)
-    task = partial(stages.prepare, mode=stages.mode_of(config, family), png=stages.sends_png(config))
     try:
-        return packed(Prepared(job, render_pool(config).run(job.ref, task).result(), None))
+        page = render_pool(config).run(job.ref, first_task(config, family)).result()
+        return packed(Prepared(job, page, None))
     except InputError as error:
         return packed(Prepared(job, None, error))
 
@@ -96,7 +95,7 @@ class ReadPages:
 
     def __init__(self, config: Config, family: str) -> None:
         """The engine starts with the first page."""
-        self._pool = _PreparedFirst(config)
+        self._pool = _PreparedFirst(config, family)
         self._reader = PageReader(config, self._pool, create_engine(config), family)
 
     async def __call__(self, row: Row) -> Row:
@@ -133,10 +132,11 @@ _render_pool = functools.cache(RenderPool)
 class _PreparedFirst(RenderPool):
     """Gives out what another node prepared; renders only what is asked for beyond that, such as a retry."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, family: str) -> None:
         super().__init__(
             replace(config.render, workers=1), config.input.password, config.input.max_document_pages
         )
+        self._first = first_task(config, family)
         self._prepared: dict[PageRef, Prepared] = {}
 
     def give(self, prepared: Prepared) -> None:
@@ -145,7 +145,7 @@ class _PreparedFirst(RenderPool):
 
     def run(self, ref: PageRef, task: Callable[[PageImage], Any]) -> "Future[Any]":
         """As a pool does."""
-        if getattr(task, "func", None) is not stages.prepare or ref not in self._prepared:
+        if ref not in self._prepared or not _same(task, self._first):
             return super().run(ref, task)
         prepared = self._prepared.pop(ref)
         future: Future[Any] = Future()
@@ -154,3 +154,7 @@ class _PreparedFirst(RenderPool):
         else:
             future.set_result(prepared.page)
         return future
+
+
+def _same(task: object, other: "functools.partial[Any]") -> bool:
+    return isinstance(task, functools.partial) and task.func is other.func and task.keywords == other.keywords

@@ -16,6 +16,7 @@ from ocr_engine.figures import FigureReader, chosen
 from ocr_engine.pages.look import WHOLE, Look
 from ocr_engine.pages.pool import RenderPool
 from ocr_engine.records import FinishReason, Generation, PageGeometry, PageRecord, PageRef, PageStatus
+from ocr_engine.spec import Mode
 from ocr_engine.stages import PreparedPage
 from ocr_engine.text.remap import joined, turned_back
 
@@ -36,6 +37,24 @@ class _Page:
     ref: PageRef
     request_id: str
     facts: ladder.PageFacts
+
+
+def first_task(config: Config, family: str) -> "partial[PreparedPage]":
+    """What a render worker does first with every page: another machine may have done it before `read`."""
+    mode = stages.mode_of(ladder.config_of(config, ladder.FIRST), family)
+    return _prepare_task(config, mode, WHOLE, facts=True)
+
+
+def _prepare_task(config: Config, mode: Mode, look: Look, *, facts: bool) -> "partial[PreparedPage]":
+    quality = config.quality
+    return partial(
+        stages.prepare,
+        mode=mode,
+        png=stages.sends_png(config),
+        look=look,
+        ink=facts,
+        text_layer=facts and (quality.compare_text_layer or quality.text_layer_fallback),
+    )
 
 
 class PageReader:
@@ -103,15 +122,7 @@ class PageReader:
         return ReadPage(record, raw, seconds | _total(started))
 
     async def _prepare(self, ref: PageRef, step: RetryStep, look: Look, *, facts: bool) -> PreparedPage:
-        quality = self._config.quality
-        task = partial(
-            stages.prepare,
-            mode=self._modes[step.mode],
-            png=stages.sends_png(self._config),
-            look=look,
-            ink=facts,
-            text_layer=facts and (quality.compare_text_layer or quality.text_layer_fallback),
-        )
+        task = _prepare_task(self._config, self._modes[step.mode], look, facts=facts)
         return await asyncio.wrap_future(self._pool.run(ref, task))
 
     async def _attempt(

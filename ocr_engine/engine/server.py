@@ -21,10 +21,11 @@ from ocr_engine.engine.base import EngineInfo, OnText, vision_tokens
 from ocr_engine.engine.checkpoint import AUTO, Checkpoint, resolve
 from ocr_engine.engine.endpoints import Endpoint, Endpoints
 from ocr_engine.engine.flights import TextOnce
-from ocr_engine.engine.server_http import Http, ServerFailedError, get_now, read_events
+from ocr_engine.engine.loops import LoopDetector, before_loop
+from ocr_engine.engine.server_http import Http, ServerFailedError, events, get_now
 from ocr_engine.errors import EngineError, RequestError
 from ocr_engine.log import logger, printable
-from ocr_engine.records import Generation, GenerationRequest, PageViews
+from ocr_engine.records import Generation, GenerationRequest, Loop, PageViews
 from ocr_engine.spec import OCR, OCR2, PROMPTS, TOKENS
 
 T = TypeVar("T")
@@ -146,23 +147,42 @@ class ServerEngine:
             max_tokens=max_tokens,
             whitelist=tuple(self._whitelist),
             max_tiles=self._max_tiles,
-            stream=on_text is not None,
+            stream=on_text is not None or request.abort_loops,
         )
         body = await asyncio.to_thread(wire.chat_body, request, asked)
-        answer = await self._chat(body, TextOnce(on_text) if on_text else None)
-        if answer.prompt_tokens != prompt_tokens:
+        answer = await self._chat(body, TextOnce(on_text or _nowhere), abort_loops=request.abort_loops)
+        if answer.loop is None and answer.prompt_tokens != prompt_tokens:
             raise RequestError(
                 f"the server's prompt has {answer.prompt_tokens} tokens, expected {prompt_tokens}:"
                 " it does not run this project's plug-in, or another version of it"
             )
+        text = answer.text.removesuffix(TOKENS.eos)
+        if answer.loop is not None:
+            text = await self._before_loop(answer.ids, answer.loop)
         return Generation(
-            text=answer.text.removesuffix(TOKENS.eos),
+            text=text,
             finish_reason=answer.reason,
             prompt_tokens=prompt_tokens,
             vision_tokens=visual,
             output_tokens=answer.text_tokens,
             seconds=time.perf_counter() - started_s,
+            loop=answer.loop,
         )
+
+    async def _before_loop(self, ids: list[int], loop: Loop) -> str:
+        """The text up to a loop, with one copy of it, in the server's own decoding."""
+        one = loop.start_tok + loop.period_tok
+        return before_loop(await self._decode(ids[:one]), await self._decode(ids[: one + loop.period_tok]))
+
+    async def _decode(self, ids: list[int]) -> str:
+        assert self._served is not None
+        body = json.dumps({"model": self._served.name, "tokens": ids}).encode()
+
+        async def ask(http: Http, endpoint: Endpoint) -> str:
+            async with http.post(f"{endpoint.url}/detokenize", body) as response:
+                return wire.detokenized(await response.json())
+
+        return await self._with_retries(ask)
 
     async def _text_length(self, prompt: str) -> int:
         """Tokens of the prompt but the page's. BOS, of the chat template, takes the place of `<image>`."""
@@ -170,15 +190,19 @@ class ServerEngine:
             self._text_tokens[prompt] = len(await self._tokenize(prompt))
         return self._text_tokens[prompt]
 
-    async def _chat(self, body: bytes, text: TextOnce | None) -> wire.Answer:
+    async def _chat(self, body: bytes, text: TextOnce, *, abort_loops: bool) -> wire.Answer:
         async def ask(http: Http, endpoint: Endpoint) -> wire.Answer:
-            answer = wire.Answer()
+            answer = wire.Answer(LoopDetector(self._whitelist) if abort_loops else None)
+            text.begin()
             async with http.post(f"{endpoint.url}/v1/chat/completions", body) as response:
-                if text is None:
+                if response.content_type == "application/json":
                     answer.add(await response.json())
                 else:
-                    text.begin()
-                    await read_events(response, lambda values: text(answer.add(values)))
+                    async for values in events(response):
+                        text(answer.add(values))
+                        if answer.loop is not None:
+                            # Closing the connection aborts the request.
+                            return answer
             if not answer.finish_reason:
                 raise ServerFailedError("the answer was cut off", down=False)
             return answer
@@ -278,6 +302,10 @@ class ServerEngine:
         http, self._http, self._watching = self._http, None, None
         if http is not None:
             await http.close()
+
+
+def _nowhere(_: str) -> None:
+    """Where text goes that nobody waits for."""
 
 
 async def _see_queue(http: Http, endpoint: Endpoint) -> None:

@@ -5,7 +5,7 @@ import io
 import json
 import os
 import urllib.request
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
 from ocr_engine.errors import EngineError, RequestError
@@ -117,9 +117,9 @@ def get_now(url: str) -> Any:
         return json.loads(answer.read(_MAX_BYTES))
 
 
-async def read_events(response: "aiohttp.ClientResponse", take: Callable[[Any], None]) -> None:
-    """Give `take` each object of a streamed answer: one a `data:` line, `[DONE]` at the end."""
+async def events(response: "aiohttp.ClientResponse") -> AsyncIterator[Any]:
+    """The objects of a streamed answer: one a `data:` line, `[DONE]` at the end."""
     async for line in response.content:
         data = line.strip().removeprefix(b"data:").strip()
         if line.startswith(b"data:") and data != b"[DONE]":
-            take(json.loads(data))
+            yield json.loads(data)

@@ -7,14 +7,15 @@ import base64
 import io
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 import numpy as np
 
+from ocr_engine.engine.loops import LoopDetector
 from ocr_engine.errors import EngineError, RequestError
-from ocr_engine.records import FinishReason, GenerationRequest, PageViews
+from ocr_engine.records import FinishReason, GenerationRequest, Loop, PageViews
 from ocr_engine.spec import FAMILY_MODES
 
 MAX_ANSWER_CHARS = 4 << 20
@@ -44,8 +45,11 @@ class Asked:
 
 @dataclass(slots=True)
 class Answer:
-    """An answer as it grows: its text, why it ended, and the server's own token counts."""
+    """An answer as it grows: its text, why it ended, the server's token counts, its loop if one is sought."""
 
+    loops: LoopDetector | None = None
+    loop: Loop | None = None
+    ids: list[int] = field(default_factory=list)
     text: str = ""
     finish_reason: str = ""
     prompt_tokens: int = 0
@@ -62,6 +66,7 @@ class Answer:
             for choice in values["choices"][:1]:
                 piece = (choice.get("message") or choice.get("delta") or {}).get("content") or ""
                 self.finish_reason = choice.get("finish_reason") or self.finish_reason
+                self._seek_loop([int(token) for token in choice.get("token_ids") or ()])
             usage = values.get("usage") or {}
             self.prompt_tokens = int(usage.get("prompt_tokens", self.prompt_tokens))
             self.output_tokens = int(usage.get("completion_tokens", self.output_tokens))
@@ -72,9 +77,18 @@ class Answer:
             raise EngineError(f"the server's answer is over {MAX_ANSWER_CHARS:,} characters")
         return piece
 
+    def _seek_loop(self, ids: list[int]) -> None:
+        self.ids += ids
+        if self.loops is not None and self.finish_reason != FinishReason.STOP:
+            self.loop = self.loops.add(ids)
+            if self.loop is None and self.finish_reason == FinishReason.LENGTH:
+                self.loop = self.loops.end()
+
     @property
     def text_tokens(self) -> int:
         """Tokens of the text: vLLM counts the end of sequence, too."""
+        if self.loop is not None:
+            return len(self.ids)
         return max(0, self.output_tokens - (self.finish_reason == FinishReason.STOP))
 
     @property
@@ -90,7 +104,7 @@ def chat_body(request: GenerationRequest, asked: Asked) -> bytes:
     body: dict[str, Any] = {
         "model": asked.model,
         "messages": [{"role": "user", "content": [_image(request.views, asked), text]}],
-        "temperature": 0.0,
+        "temperature": request.temperature,
         "top_p": 1.0,
         "repetition_penalty": 1.0,
         "max_tokens": asked.max_tokens,
@@ -102,6 +116,10 @@ def chat_body(request: GenerationRequest, asked: Asked) -> bytes:
     if asked.max_tiles is not None:
         mode = mode_of_views(request.views, asked.family)
         body["mm_processor_kwargs"] = {"mode": mode, "max_tiles": asked.max_tiles}
+    if request.temperature > 0:
+        body["seed"] = 0
+    if request.abort_loops:
+        body["return_token_ids"] = True
     if asked.stream:
         body |= {"stream": True, "stream_options": {"include_usage": True}}
         body["stream_interval"] = request.stream_interval
@@ -169,6 +187,13 @@ def token_ids(values: Any) -> list[int]:
         return [int(token) for token in values["tokens"]]
     except (KeyError, TypeError, ValueError):
         raise EngineError("/tokenize: not the answer of a vLLM server") from None
+
+
+def detokenized(values: Any) -> str:
+    """The text that `/detokenize` answers. Raises EngineError."""
+    if not isinstance(values, dict) or not isinstance(values.get("prompt"), str):
+        raise EngineError("/detokenize: not the answer of a vLLM server")
+    return str(values["prompt"])
 
 
 def queue_length(metrics: str) -> int | None:

@@ -35,6 +35,7 @@ class FakeServer:
         app.router.add_get("/v1/models", self._models)
         app.router.add_get("/metrics", self._metrics)
         app.router.add_post("/tokenize", self._tokenize)
+        app.router.add_post("/detokenize", self._detokenize)
         app.router.add_post("/v1/chat/completions", self._chat)
         self._runner = web.AppRunner(app, shutdown_timeout=0.1)
         await self._runner.setup()
@@ -61,6 +62,9 @@ class FakeServer:
         known = VOCABULARY.get(prompt)
         return web.json_response({"tokens": [known] if known else list(range(TEXT_TOKENS))})
 
+    async def _detokenize(self, request: web.Request) -> web.Response:
+        return web.json_response({"prompt": "".join(map(chr, (await request.json())["tokens"]))})
+
     async def _chat(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()
         self.bodies.append(body)
@@ -83,7 +87,7 @@ class FakeServer:
     async def _stream(self, request: web.Request, usage: dict[str, int]) -> web.StreamResponse:
         response = web.StreamResponse()
         await response.prepare(request)
-        pieces = [{"delta": {"content": piece}} for piece in self.text]
+        pieces = [{"delta": {"content": piece}, "token_ids": [ord(piece)]} for piece in self.text]
         for choice in [*pieces, {"delta": {}, "finish_reason": "stop"}]:
             await send(response, {"choices": [choice]})
         await send(response, {"choices": [], "usage": usage})

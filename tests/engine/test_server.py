@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -74,6 +75,30 @@ async def test_text_streams_once_even_when_a_server_is_lost_in_the_middle() -> N
         await client.stop()
     assert answer.text == "# read" and "".join(pieces) == "# read"
     assert answer.output_tokens == 4
+
+
+async def test_a_loop_is_ended_and_its_text_kept_once() -> None:
+    line = "the same line again\n"
+    async with running(FakeServer(text="# read\n" + line * 200)) as (server,):
+        client = engine(server)
+        await client.start()
+        answer = await client.generate(replace(request(), abort_loops=True))
+        whole = await client.generate(request())
+        await client.stop()
+    assert answer.loop is not None and answer.loop.period_tok == len(line)
+    assert answer.text.count(line.strip()) == 1 and answer.finish_reason is FinishReason.ABORT
+    assert answer.output_tokens < 1000
+    assert server.bodies[1]["return_token_ids"] is True
+    assert whole.loop is None and whole.text.count(line) == 200 and "return_token_ids" not in server.bodies[2]
+
+
+async def test_a_warm_answer_is_seeded() -> None:
+    async with running(FakeServer()) as (server,):
+        client = engine(server)
+        await client.start()
+        await client.generate(replace(request(), temperature=0.3))
+        await client.stop()
+    assert (server.bodies[-1]["temperature"], server.bodies[-1]["seed"]) == (0.3, 0)
 
 
 async def test_pages_go_to_the_shortest_queue() -> None:

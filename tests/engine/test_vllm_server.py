@@ -115,6 +115,17 @@ async def test_a_text_that_streams_is_the_text(url: str) -> None:
     assert "".join(pieces) == answer.text and len(pieces) > 5
 
 
+async def test_loops_are_ended_in_the_servers_own_words(url: str) -> None:
+    engine = ServerEngine(EngineConfig(server=ServerConfig(endpoints=(url,))), max_tiles=6)
+    await engine.start()
+    asked = replace(request("tiny", 60), abort_loops=True)
+    answer, plain = await asyncio.gather(engine.generate(asked), engine.generate(request("tiny", 60)))
+    ids = await engine._tokenize(plain.text)
+    assert await engine._decode(ids) == plain.text
+    await engine.stop()
+    assert answer.loop is None and answer.text == plain.text
+
+
 async def test_wrong_views_are_refused_and_the_server_lives(url: str) -> None:
     good = request("tiny")
     bad = replace(good, views=replace(good.views, grid=(2, 2)))
