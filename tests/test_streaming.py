@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from ocr_engine import terminal
 from ocr_engine.cli import batch_images
@@ -118,7 +118,9 @@ async def test_a_refused_request_and_a_cancelled_one_end_for_the_audience_too() 
 
 
 def image(path: Path) -> Path:
-    Image.new("RGB", (200, 100), "white").save(path)
+    picture = Image.new("RGB", (200, 100), "white")
+    ImageDraw.Draw(picture).text((20, 20), "Some words on a page", fill="black")
+    picture.save(path)
     return path
 
 
