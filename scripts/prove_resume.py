@@ -45,8 +45,7 @@ class Result:
     differing: list[str]
     pages_lost: int
     pages_kept_twice: int
-    read_again: int
-    """Pages that were in flight at a kill and read once more."""
+    rows_beyond_one_a_page: int
     statuses: dict[str, int]
     seconds: float
 
@@ -125,7 +124,7 @@ def compare(killed: Path, calm: Path, kills: int, seconds: float) -> Result:
         differing=differing[:20],
         pages_lost=len(expected - latest.keys()),
         pages_kept_twice=len(kept) - len(set(kept)),
-        read_again=len(found) - len(latest),
+        rows_beyond_one_a_page=len(found) - len(latest),
         statuses=dict(Counter(latest.values())),
         seconds=round(seconds, 1),
     )
