@@ -157,6 +157,8 @@ def _preset(size: int, window: int, layout: str) -> Mapping[str, object]:
             "engine.ngram.whitelist": NGRAM_WHITELIST,
             "render.dpi": 144,
             "quality.loop_abort": False,
+            "quality.retries": (),
+            "quality.blank_ink": 0.0,
             "output.figures": True,
             "output.layout": layout,
         }

@@ -1,8 +1,8 @@
 """Finds the loops of an answer while it grows: the same tokens over and over, with any period up to 512.
 
 The rule, in tokens. A period p is a loop when the answer's last 512 + 2p tokens repeat with it: three copies
-of a long block, 18 of a 32-token line, a run of 514 equal tokens. Repeated cells and rows of a table,
-which blank forms have many of, need 1,024 + 2p. Less is legitimate: dot leaders, equal lines, ASCII art.
+of a long block, 18 of a 32-token line. It takes 1,024 + 2p where the period is a pattern: cells or rows of a
+table, or at most 8 different tokens. Less is legitimate: dot leaders, blank forms, equal rows, ASCII art.
 """
 
 import re
@@ -13,8 +13,9 @@ from ocr_engine.records import Loop
 MAX_PERIOD_TOK = 512
 TEXT_TOK = 512
 """Repetition, beyond two periods, that makes a loop."""
-TABLE_TOK = 1024
-"""The same where the period holds cells or rows of a table."""
+PATTERN_TOK = 1024
+"""The same where the period holds cells or rows of a table, or few different tokens."""
+FEW_TOKENS = 8
 AT_LIMIT_TOK = 64
 """The same once the token limit has ended the answer: a repeating tail is then why it did not end."""
 TABLE_MARKS = ("<td", "</td", "<tr", "</tr")
@@ -35,7 +36,7 @@ class LoopDetector:
         """Take new ids, each below 0x110000; the loop that the answer now ends in, if it does."""
         self._tokens += "".join(map(chr, ids))
         period = _period(self._tokens, TEXT_TOK)
-        if not period or (self._is_table(period) and not _repeats(self._tokens, period, TABLE_TOK)):
+        if not period or (self._is_pattern(period) and not _repeats(self._tokens, period, PATTERN_TOK)):
             return None
         return self._loop(period)
 
@@ -46,8 +47,9 @@ class LoopDetector:
                 return self._loop(period)
         return None
 
-    def _is_table(self, period: int) -> bool:
-        return not self._table.isdisjoint(self._tokens[-period:])
+    def _is_pattern(self, period: int) -> bool:
+        tokens = set(self._tokens[-period:])
+        return len(tokens) <= FEW_TOKENS or not self._table.isdisjoint(tokens)
 
     def _loop(self, period: int) -> Loop:
         tokens = self._tokens

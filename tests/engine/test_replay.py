@@ -70,7 +70,7 @@ def test_a_stored_loop_is_aborted_as_a_model_s_would_be():
     text = "# Title\n\nOne line.\n" + "No, this is the same line again.\n" * 900
     found = looped(text, max_tokens=0, abort_loops=True)
     assert found.finish_reason is FinishReason.ABORT and found.loop is not None
-    assert found.loop.period_tok == 9 and found.output_tokens < 700
+    assert found.loop.period_tok == 9 and found.output_tokens < 1200
     assert found.text == "# Title\n\nOne line.\n" + "No, this is the same line again.\n"
     free = looped(text, max_tokens=0)
     assert (free.text, free.loop, free.finish_reason) == (text, None, FinishReason.STOP)
