@@ -140,6 +140,7 @@ def test_steps_are_taken_in_order_until_the_page_is_done() -> None:
         ([("much text here", ABORT), ("more text, all in all", ABORT), ("less", ABORT)], 1),
         ([("some", ABORT), ("", STOP), RequestError("refused")], 0),
         ([("same", LENGTH), ("same", LENGTH), ("same", LENGTH)], 0),
+        ([("some", ABORT), (" \n" * 90, LENGTH), ("", ABORT)], 0),
         ([("some text", LENGTH), RequestError("too long"), ("some more text", LENGTH)], 2),
     ],
 )
@@ -178,6 +179,12 @@ def test_a_sideways_page_is_turned_and_its_boxes_come_back() -> None:
     assert (box.x1, box.y1, box.x2, box.y2) == (200, 699, 400, 899)
     upright_again = make_views(sideways.transpose(Image.Transpose.ROTATE_270), "base")
     assert np.array_equal(script.asked[1].views.global_view, upright_again.global_view)
+
+
+def test_an_answer_without_text_is_worth_more_than_none() -> None:
+    sideways = written().transpose(Image.Transpose.ROTATE_90)
+    page, script = read([("", STOP), RequestError("no"), RequestError("no")], sideways)
+    assert len(script.asked) == 3 and page.record.status is PageStatus.BLANK
 
 
 def test_upright_pages_and_those_their_text_layer_confirms_are_not_turned() -> None:

@@ -19,7 +19,6 @@ FEW_TOKENS = 8
 AT_LIMIT_TOK = 64
 """The same once the token limit has ended the answer: a repeating tail is then why it did not end."""
 TABLE_MARKS = ("<td", "</td", "<tr", "</tr")
-_MAX_CANDIDATES = 8
 _END_OF_LINE = re.compile(r"\n|</tr>")
 
 
@@ -70,17 +69,10 @@ def ends_in_loop(text: str) -> bool:
 
 def _period(tokens: str, base: int) -> int:
     """The smallest period of the last `base + 2p` tokens, at least three copies; 0 where there is none."""
-    needle, size = tokens[-base:], len(tokens)
-    end = size - 1
-    for _ in range(_MAX_CANDIDATES):
-        found = tokens.rfind(needle, max(size - base - MAX_PERIOD_TOK, 0), end)
-        if found < 0:
-            return 0
-        period = size - base - found
-        if _repeats(tokens, period, base):
-            return period
-        end = found + base - 1
-    return 0
+    size = len(tokens)
+    found = tokens.rfind(tokens[-base:], max(size - base - MAX_PERIOD_TOK, 0), size - 1)
+    period = size - base - found
+    return period if found >= 0 and _repeats(tokens, period, base) else 0
 
 
 def _repeats(tokens: str, period: int, base: int) -> bool:
