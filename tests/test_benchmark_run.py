@@ -1,5 +1,6 @@
 """eval_batch.py from images or PDFs to scores, on the replay engine."""
 
+import asyncio
 import json
 import signal
 from pathlib import Path
@@ -247,8 +248,13 @@ def test_a_first_signal_ends_the_run_and_the_next_one_goes_on(
 ) -> None:
     generate = ReplayEngine.generate
 
+    signals: list[str] = []
+
     async def interrupted(self: ReplayEngine, request: Any, on_text: Any = None) -> Generation:
-        signal.raise_signal(signal.SIGINT)
+        signals.append(request.request_id)
+        if len(signals) == 1:  # a second one would stop at once
+            signal.raise_signal(signal.SIGINT)
+            await asyncio.sleep(0.1)
         return await generate(self, request, on_text)
 
     monkeypatch.setattr(ReplayEngine, "generate", interrupted)
@@ -260,6 +266,21 @@ def test_a_first_signal_ends_the_run_and_the_next_one_goes_on(
     monkeypatch.setattr(ReplayEngine, "generate", generate)
     assert run(folder, "--mode", "tiny", "base") == ExitCode.OK
     assert scores(folder)["made"]["tiny"]["statuses"] == {"done": 3}
+
+
+def test_the_speed_is_that_of_the_same_model_and_settings(folder: Path) -> None:
+    assert run(folder) == ExitCode.OK
+    lines = folder / "out/gundam/speed.jsonl"
+    (mine,) = [json.loads(line) for line in lines.read_text().splitlines()]
+    assert mine["pages"] == 3
+    sessions = [
+        {**mine, "pages": 6, "seconds": 1.0},
+        {**mine, "pages": 3, "seconds": 2.0},
+        {**mine, "key": "x"},
+    ]
+    lines.write_text("".join(json.dumps(session) + "\n" for session in sessions))
+    assert run(folder) == ExitCode.OK
+    assert scores(folder)["made"]["gundam"]["pages_per_s"] == 3.0
 
 
 def test_a_page_that_fails_later_loses_its_prediction(folder: Path) -> None:

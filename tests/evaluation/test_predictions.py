@@ -42,3 +42,11 @@ def test_loops_and_cut_tables() -> None:
     assert not predictions.loops("")
     assert predictions.is_cut_in_table("<table><tr>")
     assert not predictions.is_cut_in_table("<table></table>")
+
+
+def test_raw_text_beside_a_prediction_and_pages_outside_the_sample_are_no_strangers(tmp_path: Path) -> None:
+    for name in ("a.md", "a_det.md", "b.md", "b_det.md", "c_det.md"):
+        (tmp_path / name).write_text("text")
+    found = predictions.read_all(tmp_path, ["a.jpg"])
+    assert predictions.unused(tmp_path, found) == ["b.md", "b_det.md", "c_det.md"]
+    assert predictions.unused(tmp_path, found, ["a.jpg", "b.jpg"]) == ["c_det.md"]
