@@ -196,7 +196,12 @@ class Conversion:
     async def _convert_pages(self, opened: OpenedDocument, indexes: tuple[int, ...]) -> None:
         writer = self._writer(opened.document)
         changed = False
-        tasks = []
+        cancelled = False
+
+        def note(task: "asyncio.Task[None]") -> None:
+            nonlocal cancelled
+            cancelled = cancelled or task.cancelled()
+
         async with asyncio.TaskGroup() as group:
             for page in self._pages(opened, indexes):
                 plan = self._plan(page)
@@ -210,8 +215,8 @@ class Conversion:
                 if not changed:
                     await self._make_room(opened, writer, indexes)
                     changed = True
-                tasks.append(group.create_task(self._convert_page(page, writer, plan)))
-        if any(task.cancelled() for task in tasks):
+                group.create_task(self._convert_page(page, writer, plan)).add_done_callback(note)
+        if cancelled:
             return
         if changed or not writer.merged:
             await self._write(writer.merge)

@@ -1,11 +1,17 @@
 """The proofs of resume and memory, in small: many kills or many pages make no difference."""
 
+import asyncio
+import gc
 import json
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
-from tests.test_pipeline import ROOT
+import pytest
+
+from ocr_engine.pipeline import Conversion
+from tests.test_pipeline import ROOT, make_pdf, run_pdf
 
 
 def script(name: str, *args: str) -> list[dict[str, Any]]:
@@ -25,3 +31,18 @@ def test_killed_runs_end_with_the_same_files() -> None:
 def test_memory_does_not_grow_with_the_pages() -> None:
     growth = script("measure_memory.py", "--pages", "50", "400")[-1]["growth"]
     assert growth["main"] < 1.1 and growth["worker"] < 1.1, growth
+
+
+def test_nothing_is_kept_of_pages_that_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A task a page is 2 kB: the largest growth there was, too small to be seen in a short run."""
+    ended: list[int] = []
+    save = Conversion._save
+
+    async def counted(self: Conversion, *args: Any) -> None:
+        await save(self, *args)
+        tasks = [item for item in gc.get_objects() if isinstance(item, asyncio.Task)]
+        ended.append(sum(task.done() for task in tasks))
+
+    monkeypatch.setattr(Conversion, "_save", counted)
+    assert run_pdf(make_pdf(tmp_path / "a.pdf", 30), "--output", tmp_path / "out") == 0
+    assert len(ended) == 30 and max(ended) < 10

@@ -17,7 +17,7 @@ from typing import Any, Self, TypeVar
 from ocr_engine.config import RenderConfig
 from ocr_engine.errors import DocumentError, InputError, PageError
 from ocr_engine.pages import render
-from ocr_engine.pages.worker import Worker, WorkerDiedError, WorkerTimeoutError
+from ocr_engine.pages.worker import Worker, WorkerDiedError, WorkerTimeoutError, keep_heap_small
 from ocr_engine.records import Document, DocumentKind, OpenedDocument, PageImage, PageRef
 
 T = TypeVar("T")
@@ -42,6 +42,7 @@ class RenderPool:
 
     def __init__(self, config: RenderConfig, password: str, max_document_pages: int) -> None:
         """Workers start when the first work arrives: `config.workers`, or one a CPU (at most 16)."""
+        keep_heap_small()
         self._config = config
         self._password = password
         self._max_document_pages = max_document_pages

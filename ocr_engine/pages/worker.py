@@ -23,6 +23,9 @@ START_TIMEOUT_S = 120.0
 _ORPHAN_GRACE_S = 30.0
 _RETIRE_SHARE = 0.5
 _MB = 1_000_000
+_M_ARENA_MAX = -8
+_M_MMAP_THRESHOLD = -3
+_LARGE_BYTES = 1 << 17
 _READY = "ready"
 _BOOT = "import sys; sys.path[:] = {path!r}; from ocr_engine.pages.worker import serve; serve({args})"
 _ENVIRONMENT = {
@@ -168,6 +171,17 @@ def _has_grown(memory_mb: int) -> bool:
     if malloc_trim is not None:
         malloc_trim(0)
     return _rss_bytes() > limit
+
+
+def keep_heap_small() -> None:
+    """Have glibc keep two heaps for all threads and return large blocks, which are pages, once they are free.
+
+    Left alone it gives each thread a heap and keeps freed blocks up to 32 MB: the heaps fill with holes.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_M_ARENA_MAX, 2)
+        mallopt(_M_MMAP_THRESHOLD, _LARGE_BYTES)
 
 
 def _rss_bytes() -> int:
