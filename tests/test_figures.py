@@ -54,6 +54,8 @@ def test_only_large_figures_are_read_and_no_more_than_asked_for() -> None:
     assert [name for name, _ in chosen(figures_config(parse=True, max_per_page=1), page)] == ["0001-3.jpg"]
     assert len(chosen(figures_config(parse=True, min_side_px=1), page)) == 3
     assert chosen(figures_config(parse=False), page) == []
+    already = config_module.load(None, {"figures.parse": True, "prompt": "figure"})
+    assert chosen(already, page) == [], "the page itself was read as a figure"
     assert chosen(figures_config(parse=True), record(BIG, geometry=None)) == []
 
 

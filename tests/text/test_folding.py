@@ -83,6 +83,11 @@ def test_text_shows_as_soon_as_it_is_certain() -> None:
     assert folder.end() == ""
 
 
+def test_space_after_a_label_that_is_text_is_kept_whole() -> None:
+    raw = f"<|ref|>Total<|/ref|>{DET} \n \n"
+    assert in_pieces(raw, list(range(len(raw))))[0] == fold(raw) == "Total \n \n"
+
+
 def test_labels_that_are_text_are_shown() -> None:
     raw = f"<|ref|>First line<|/ref|>{DET}\n<|ref|>Second<|/ref|>{DET}\n"
     assert fold(raw) == "First line\nSecond\n"

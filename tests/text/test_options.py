@@ -34,14 +34,17 @@ def test_pipe_tables_stand_between_blank_lines() -> None:
     raw = ref("text", "\nabove\n") + ref("table", f"\n{TABLE}\n") + ref("text", "\nbelow\n")
     pipes = "| a | \\(x\\) |\n| --- | --- |\n| 1 | 2 |"
     assert markdown(raw, tables="markdown") == f"above\n\n{pipes}\n\nbelow\n"
+    close = ref("text", "above") + ref("table", TABLE) + ref("text", "below")
+    assert markdown(close, tables="markdown") == f"above\n\n{pipes}\n\nbelow\n"
     both = markdown(raw, tables="markdown", math_delimiters="dollar")
     assert "| a | $x$ |" in both
 
 
 def test_code_is_left_alone() -> None:
-    code = f"```\n\\(x\\) {TABLE}\n- One- Two\n```"
-    raw = ref("code", f"\n{code}\n")
-    assert to_markdown(parse(raw), None, ALL) == f"{code}\n"
+    for fence in ("```", "~~~"):
+        code = f"{fence}\n\\(x\\) {TABLE}\n- One- Two\n{fence}"
+        raw = ref("code", f"\n{code}\n")
+        assert to_markdown(parse(raw), None, ALL) == f"{code}\n"
 
 
 def test_lists_are_repaired_only_where_asked_for() -> None:

@@ -35,6 +35,8 @@ def test_pipes_and_line_ends_in_cells() -> None:
     [
         '<table><tr><td colspan="2">a</td></tr><tr><td>b</td><td>c</td></tr></table>',
         '<table><tr><td rowspan="2">a</td><td>b</td></tr><tr><td>c</td></tr></table>',
+        '<table><tr><td colspan="2">a</td></tr><tr><td colspan="2">b</td></tr></table>',
+        '<table><tr><td rowspan="2">a</td></tr><tr><td>b</td></tr></table>',
         table("a,b", "c"),
         table("\\(\\|x\\|\\)"),
         "<table><tr><td><table><tr><td>in</td></tr></table></td></tr></table>",
