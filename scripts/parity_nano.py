@@ -35,7 +35,7 @@ from ocr_engine.pages.views import make_views
 from ocr_engine.spec import PROMPTS
 
 FOLDER = Path(__file__).parents[1] / "ocr_engine/model/nano"
-MIX = {"tiny": 30, "small": 40, "base": 18, "large": 4, "gundam": 8}
+MIX = {"tiny": 36, "small": 42, "base": 14, "large": 2, "gundam": 6}
 LIMIT = 1200
 """Tokens of an answer."""
 
@@ -55,7 +55,7 @@ def pages(count: int) -> list[Asked]:
     for mode in rng.choices(list(MIX), list(MIX.values()), k=count):
         sparse = mode in ("tiny", "small")
         points = rng.uniform(15, 24) if sparse else rng.uniform(10, 14)
-        words = rng.randint(20, 90) if sparse else rng.randint(60, 250)
+        words = rng.randint(20, 70) if sparse else rng.randint(50, 160)
         page = make_page(rng, Brief(A4, 2 * points, 1, words, 0.09, True, "text"))
         found.append(Asked(page.pixels, mode, rng.choice(("markdown", "free"))))
     return found

@@ -6,7 +6,7 @@ import pytest
 
 from ocr_engine.config import EngineConfig
 from ocr_engine.engine import sizes
-from ocr_engine.engine.checkpoint import Checkpoint
+from ocr_engine.engine.checkpoint import NANO, Checkpoint
 from ocr_engine.engine.sizes import choose_sizes, slow_start_warning
 from ocr_engine.errors import EngineError, UsageError
 
@@ -30,6 +30,14 @@ def test_cpu_cache_holds_the_whole_batch(free_gib):
     assert found.kv_cache_bytes == (found.max_num_seqs + 1) * page
     assert choose_sizes(EngineConfig(dtype="float32"), FULL, gpu=False).kv_cache_bytes == 18 * page
     assert found.capacity > found.max_num_seqs and found.dtype == "bfloat16"
+
+
+def test_nano_takes_more_pages_on_a_cpu_alone(free_gib):
+    nano = replace(FULL, name=NANO)
+    assert choose_sizes(EngineConfig(), nano, gpu=False).max_num_seqs == 16
+    assert choose_sizes(EngineConfig(max_num_seqs=3), nano, gpu=False).max_num_seqs == 3
+    assert choose_sizes(EngineConfig(), FULL, gpu=False).max_num_seqs == 8
+    assert choose_sizes(EngineConfig(), nano, gpu=True).max_num_seqs == 256
 
 
 def test_cpu_cache_leaves_memory_to_the_rest(free_gib):
