@@ -101,8 +101,15 @@ def cut(step: RetryStep, facts: PageFacts) -> tuple[float, float]:
 
 def layer_stands_in(best: Judged, layer: str, quality: QualityConfig) -> bool:
     """Whether a page that failed every attempt gets the text of its layer instead."""
-    ended_badly = best.status in (PageStatus.TRUNCATED, PageStatus.LOOPED) or best.suspect
+    ended_badly = best.status in (PageStatus.TRUNCATED, PageStatus.LOOPED)
+    ended_badly = ended_badly or (quality.retry_suspect and best.suspect)
     return quality.text_layer_fallback and ended_badly and word_recall("", layer) is not None
+
+
+def why_layer(best: Judged) -> str:
+    """The reason of a page whose text is its layer's."""
+    reason = best.reason or f"only {best.recall or 0.0:.0%} of the text layer's words were read"
+    return f"{reason}; its text is the PDF's own text layer"
 
 
 def sideways(facts: PageFacts) -> bool:

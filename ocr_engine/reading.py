@@ -189,7 +189,7 @@ class PageReader:
         return replace(
             record,
             status=best.status,
-            reason=f"{best.reason}; its text is the PDF's own text layer" if stands_in else best.reason,
+            reason=ladder.why_layer(best) if stands_in else best.reason,
             attempts=len(attempts),
             tried=tuple(one.summary for one in attempts) if len(attempts) > 1 else (),
             recall=None if stands_in else best.recall,

@@ -224,3 +224,28 @@ def test_text_options_rewrite_stored_text_and_join_pages(
     )
     assert "on here" in (tmp_path / "out/a/pages/0003.md").read_text()
     assert "head" in (tmp_path / "out/a/pages.jsonl").read_text()
+
+
+def test_a_looping_page_is_read_again_and_a_rerun_gives_the_same(tmp_path: Path) -> None:
+    first = tmp_path / "first"
+    assert run_pdf(SAMPLES, "--output", first) == ExitCode.OK
+    pages = first / "handbook/pages"
+    (pages / "0002.raw.md").write_text("# Start\n" + "the same line of words comes again and again\n" * 900)
+    (pages / "0003.raw.md").write_text("# Other\n" + "one more line of words that never, ever ends\n" * 900)
+    (pages / "0002+3.raw.md").write_text("The answer under a wider guard.")
+    replay = ("--set", f"engine.replay_from={first}", "--set", "quality.text_layer_fallback=true")
+    for name in ("one", "two"):
+        assert run_pdf(SAMPLES, "--output", tmp_path / name, *replay) == ExitCode.PAGES_FAILED
+    assert tree(tmp_path / "one") == tree(tmp_path / "two")
+    records = [json.loads(line) for line in (tmp_path / "one/handbook/pages.jsonl").read_text().splitlines()]
+    second, third = records[1], records[2]
+    assert (second["status"], second["attempts"]) == ("done", 2)
+    assert second["tried"][1]["settings"] == {"ngram_window": 1024}
+    assert (third["status"], third["attempts"], third["from_text_layer"]) == ("looped", 3, True)
+    merged = (tmp_path / "one/handbook/handbook.md").read_text()
+    assert "The answer under a wider guard." in merged and "What was found" in merged
+    assert "never, ever" not in merged and "text layer" in merged
+    counts = json.loads((tmp_path / "one/run.json").read_text())["counts"]
+    assert (counts["looped"], counts["retried"], counts["from_text_layer"]) == (1, 2, 1)
+    rows_by_page = {row["page"]: row for row in rows(tmp_path / "one")}
+    assert rows_by_page[2]["attempts"] == 2 and rows_by_page[3]["from_text_layer"] is True

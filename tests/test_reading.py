@@ -216,6 +216,10 @@ def test_the_text_layer_stands_in_where_every_attempt_failed() -> None:
     record = page.record
     assert page.raw == TEXT and record.from_text_layer and not record.suspect and record.recall is None
     assert record.status is PageStatus.LOOPED and "text layer" in record.reason
+    page, _ = read([("wrong", STOP)], layer=TEXT, retries=(), text_layer_fallback=True)
+    assert page.raw == "wrong" and page.record.suspect, "only marked, where suspect pages are not retried"
+    page, _ = read([("wrong", STOP)], layer=TEXT, retries=(), text_layer_fallback=True, retry_suspect=True)
+    assert page.raw == TEXT and page.record.reason.startswith("only 0% of the text layer's words")
     page, _ = read([LOOPED], layer="Page 7", retries=(), text_layer_fallback=True)
     assert not page.record.from_text_layer
     page, _ = read([LOOPED], layer=TEXT, retries=())
