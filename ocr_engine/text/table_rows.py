@@ -149,9 +149,10 @@ def continued(first: str, second: str) -> str | None:
 def _repeated(above: tuple[Row, ...], below: tuple[Row, ...]) -> int:
     """How many rows `below` starts with that are the header of `above` again.
 
-    The header is the first row, and the rows that its tallest cell reaches into. A blank one is none.
+    The header is the first row, and the rows that its tallest cell reaches into. A blank one is none, nor is one
+    without rows below it: that may be two equal rows.
     """
     height = max((cell.rows for cell in above[0].cells), default=1)
     header = [row.words() for row in above[:height]]
-    same = [row.words() for row in below[:height]] == header
+    same = len(below) > height and [row.words() for row in below[:height]] == header
     return len(header) if same and any(map(any, header)) else 0

@@ -113,6 +113,11 @@ def test_a_header_of_several_rows_goes_as_a_whole_and_equal_rows_after_it_stay()
     assert continued(first, other) == first.replace("</table>", other[len("<table>") :])
 
 
+def test_a_row_without_rows_below_it_is_no_header() -> None:
+    assert continued(table("1,2"), table("1,2")) == table("1,2", "1,2")
+    assert continued(table("a,b"), table("a,b", "1,2")) == table("a,b", "1,2")
+
+
 def test_blank_first_rows_are_no_header() -> None:
     assert continued(table(",", "1,2"), table(",", "3,4")) == table(",", "1,2", ",", "3,4")
 
