@@ -179,7 +179,8 @@ def main() -> None:
     words = tokenizer()
     prompts = PromptEncoder(NANO, NGRAM_WHITELIST)
     print(HEADER)
-    for checkout, cases in ((arguments.official, recipe.CASES), (arguments.official2, recipe.CASES_OCR2)):
+    first = (*recipe.CASES, *recipe.CASES_LONG)
+    for checkout, cases in ((arguments.official, first), (arguments.official2, recipe.CASES_OCR2)):
         if checkout is None:
             continue
         official = Official(checkout, words)

@@ -55,11 +55,20 @@ CASES = (
     Case("gundam, 8 of 9 tiles", "gundam", (1920, 1080), (4, 2), 9),
     Case("gundam-m, 2 tiles", "gundam-m", (1080, 1920), (1, 2)),
 )
+CASES_LONG = (
+    Case("gundam-m, 3 tiles", "gundam-m", (500, 1500), (1, 3)),
+    Case("gundam-m, 4 tiles", "gundam-m", (1000, 990), (2, 2)),
+    Case("gundam-m, 6 tiles", "gundam-m", (1190, 1684), (2, 3)),
+)
+"""Compared by the script alone: they take long, and have no golden vectors."""
 CASES_OCR2 = (
     Case("OCR-2 small", "small", (900, 700), (1, 1), family=OCR2),
     Case("OCR-2 base", "base", (595, 842), (1, 1), family=OCR2),
     Case("OCR-2 gundam, no tiles", "gundam", (768, 700), (1, 1), family=OCR2),
     Case("OCR-2 gundam, 2 tiles", "gundam", (1920, 1080), (2, 1), family=OCR2),
+    Case("OCR-2 gundam, 3 tiles", "gundam", (500, 1500), (1, 3), family=OCR2),
+    Case("OCR-2 gundam, 4 tiles", "gundam", (1000, 990), (2, 2), family=OCR2),
+    Case("OCR-2 gundam, 5 tiles", "gundam", (2500, 500), (5, 1), family=OCR2),
     Case("OCR-2 gundam, 6 tiles", "gundam", (1190, 1684), (2, 3), family=OCR2),
 )
 
