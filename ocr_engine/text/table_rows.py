@@ -149,8 +149,8 @@ def continued(first: str, second: str) -> str | None:
 def _repeated(above: tuple[Row, ...], below: tuple[Row, ...]) -> int:
     """How many rows `below` starts with that are the header of `above` again.
 
-    The header is the first row, and the rows that its tallest cell reaches into. A blank one is none, nor is one
-    without rows below it: that may be two equal rows.
+    The header is the first row, and the rows that its tallest cell reaches into. A blank one is none, nor is
+    one without rows below it: that may be two equal rows.
     """
     height = max((cell.rows for cell in above[0].cells), default=1)
     header = [row.words() for row in above[:height]]
