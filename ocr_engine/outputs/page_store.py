@@ -54,13 +54,17 @@ class PageStore:
         if self._is_compact(positions):
             return positions
         self._rewrite(positions)
-        return self.positions()
+        return positions
 
-    def _rewrite(self, positions: Mapping[int, Position]) -> None:
+    def _rewrite(self, positions: dict[int, Position]) -> None:
+        """Write these lines in this order; `positions` then says where each is, in the memory it has."""
         self._lines.close()
-        path = self._lines.path
+        path, end = self._lines.path, 0
         with output_errors(path), atomic_file(path) as temporary, temporary.open("wb") as file:
-            file.writelines(self._lines.read(positions.values()))
+            for page, line in zip(positions, self._lines.read(positions.values()), strict=True):
+                file.write(line)
+                positions[page] = (end, len(line))
+                end += len(line)
 
     def of_other_content(self, content_id: str) -> tuple[int, ...]:
         """Pages whose last record was read from other bytes than these."""

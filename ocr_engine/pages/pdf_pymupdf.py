@@ -12,6 +12,8 @@ from ocr_engine.pages.backend import MAX_TEXT_CHARS, POINTS_PER_INCH, encrypted,
 from ocr_engine.records import PageGeometry, PageImage
 
 NAME = "pymupdf"
+REOPEN_AFTER = 500
+"""Pages after which a document is opened anew: MuPDF keeps every object it has met, 0.7 kB a simple page."""
 
 
 class PyMuPdfDocument:
@@ -23,13 +25,19 @@ class PyMuPdfDocument:
         Raises:
             DocumentError: not a PDF, damaged, without pages, or encrypted (then an `EncryptedError`).
         """
-        self._document = _open(path)
-        if not self._document.is_pdf:
-            kind = (self._document.metadata or {}).get("format") or "something else"
-            raise DocumentError(f"not a PDF: the file holds {kind}")
-        if self._document.needs_pass and not (password and self._document.authenticate(password)):
-            raise encrypted(password)
+        self._path, self._password = path, password
+        self._document = self._opened()
+        self._rendered = 0
         self.page_count = _count(self._document)
+
+    def _opened(self) -> Any:
+        document = _open(self._path)
+        if not document.is_pdf:
+            kind = (document.metadata or {}).get("format") or "something else"
+            raise DocumentError(f"not a PDF: the file holds {kind}")
+        if document.needs_pass and not (self._password and document.authenticate(self._password)):
+            raise encrypted(self._password)
+        return document
 
     def render(self, index: int, config: RenderConfig) -> PageImage:
         """The page at `index` (0-based), /Rotate and /UserUnit applied, annotations drawn.
@@ -38,6 +46,10 @@ class PyMuPdfDocument:
             PageError: the page cannot be read or drawn.
         """
         try:
+            if self._rendered == REOPEN_AFTER:
+                self._document.close()
+                self._document, self._rendered = self._opened(), 0
+            self._rendered += 1
             return self._render(index, config)
         except (PageError, MemoryError):
             raise

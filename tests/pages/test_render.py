@@ -253,6 +253,16 @@ def test_a_long_document_is_opened_once_and_reopened_rarely(
     assert len(opens) == 1
 
 
+def test_memory_of_a_long_document_is_given_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The document is opened anew now and then, also an encrypted one, and its pages stay the same."""
+    monkeypatch.setattr(pdf_pymupdf, "REOPEN_AFTER", 3)
+    lock = {"encryption": pymupdf.PDF_ENCRYPT_AES_256, "user_pw": "open", "owner_pw": "o"}
+    held = pdf_pymupdf.PyMuPdfDocument(pdf(tmp_path / "a.pdf", *"abcdefgh", **lock), "open")
+    first = held._document
+    pages = [held.render(index, RenderConfig()).image.tobytes() for index in range(8)]
+    assert first.is_closed and not held._document.is_closed and len(set(pages)) == 8
+
+
 def test_renderers_say_nothing_on_the_terminal(tmp_path: Path) -> None:
     """In a process of its own: both libraries take hold of the terminal when they are imported."""
     raw_pdf(tmp_path / "a.pdf", "/MediaBox[0 0 100 100]", content="(unclosed Tj BT /F1 12 Tf ET Q Q Q")
