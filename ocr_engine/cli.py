@@ -97,8 +97,8 @@ def _parser(entry: Entry) -> argparse.ArgumentParser:
         description=entry.description,
         epilog=f"Example: {entry.example}\n"
         "Every option is a key of config.yaml; running again does only what is missing.\n"
-        "Exit codes: 0 all done, 2 arguments or config, 3 no readable input, 4 the engine did not start or kept dying,\n"
-        "5 finished with failed pages, 130 interrupted.",
+        "Exit codes: 0 all done, 2 arguments or config, 3 no readable input, 4 the engine did not start or\n"
+        "kept dying, 5 finished with failed pages, 130 interrupted.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
