@@ -40,6 +40,7 @@ def test_nothing_is_kept_of_pages_that_ended(tmp_path: Path, monkeypatch: pytest
 
     async def counted(self: Conversion, *args: Any) -> None:
         await save(self, *args)
+        gc.collect()
         tasks = [item for item in gc.get_objects() if isinstance(item, asyncio.Task)]
         ended.append(sum(task.done() for task in tasks))
 
