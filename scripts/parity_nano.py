@@ -63,6 +63,8 @@ def pages(count: int) -> list[Asked]:
 
 def by_torch(work: list[Asked], folder: Path) -> list[list[int]]:
     """Pages one by one: no batch, no padding."""
+    # Two threads wait for each other at every small operation once the machine has other work.
+    torch.set_num_threads(1)
     model, words = NanoOcr(), Tokenizer.from_file(str(folder / "tokenizer.json"))
     load_official(model, read_weights(folder))
     begin, end, found = token_id(words, BOS), token_id(words, EOS), []
