@@ -23,7 +23,7 @@ from ocr_engine.config import Config
 from ocr_engine.engine.base import OnText
 from ocr_engine.engine.checkpoint import AUTO, AUTO_HUB_ID, NANO
 from ocr_engine.errors import EngineError, OcrError, UsageError
-from ocr_engine.log import printable
+from ocr_engine.log import logger, printable
 from ocr_engine.outputs.drawing import DrawnPage
 from ocr_engine.pages.sources import Refused
 from ocr_engine.pipeline import Conversion, Page, Tools
@@ -35,6 +35,7 @@ WAVE_DOCUMENTS, WAVE_PAGES = 20_000, 200_000
 """What is opened, and read, in one stream: bounds the memory of the driver (about 3 KB a page)."""
 MAX_ROUNDS = 3
 """How often a page that the cluster lost is sent before it fails."""
+_RENDER_CPUS = 1.0
 _ENGINE_BLOCKS = 2
 """Blocks of pages an engine has waiting beside those it works on."""
 
@@ -68,7 +69,7 @@ def connected(config: Config) -> Iterator[Config]:
         model = config.engine.model
     else:
         # The driver may have no GPU: what `auto` means is the cluster's to say.
-        model = AUTO_HUB_ID if _gpus() else NANO
+        model = AUTO_HUB_ID if _total("GPU") else NANO
     try:
         yield replace(config, engine=replace(config.engine, model=model))
     finally:
@@ -91,8 +92,19 @@ def _ray() -> Any:
     return ray
 
 
-def _gpus() -> float:
-    return float(_ray().cluster_resources().get("GPU", 0))
+def _total(resource: str) -> float:
+    return float(_ray().cluster_resources().get(resource, 0))
+
+
+def cpus_for_engines(wanted: float, engines: int, cpus: float) -> float:
+    """CPU cores to set aside for each engine: less than asked for where that would leave none to render."""
+    most = max(0.0, (cpus - _RENDER_CPUS) / engines)
+    if wanted > most:
+        logger.warning(
+            "the cluster has %g CPU cores for rendering and %d engines: %g are set aside for each engine, not"
+            " cluster.cpus_per_engine (%g)", cpus, engines, most, wanted,
+        )  # fmt: skip
+    return min(wanted, most)
 
 
 def open_all(config: Config, documents: Sequence[Document]) -> Iterator[Opened]:
@@ -107,8 +119,8 @@ def read_all(config: Config, family: str, jobs: Sequence[Job]) -> Iterator[Resul
     from ray.data import ActorPoolStrategy
 
     cluster = config.cluster
-    gpus = cluster.gpus_per_engine if _gpus() and config.engine.backend == "vllm" else 0
-    most = cluster.engines or (max(1, int(_gpus() / gpus)) if gpus else 1)
+    gpus = cluster.gpus_per_engine if _total("GPU") and config.engine.backend == "vllm" else 0
+    most = cluster.engines or (max(1, int(_total("GPU") / gpus)) if gpus else 1)
     at_once = max(1, -(-cluster.pages_per_engine // cluster.pages_per_task))
     engines = ActorPoolStrategy(
         min_size=1,
@@ -119,12 +131,12 @@ def read_all(config: Config, family: str, jobs: Sequence[Job]) -> Iterator[Resul
     )
     stream = (
         _dataset([nodes.packed(job) for job in jobs], cluster.pages_per_task)
-        .map(partial(nodes.prepare, config=config, family=family), num_cpus=1)
+        .map(partial(nodes.prepare, config=config, family=family), num_cpus=_RENDER_CPUS)
         .map(
             nodes.ReadPages,
             fn_constructor_kwargs={"config": config, "family": family},
             compute=engines,
-            num_cpus=cluster.cpus_per_engine,
+            num_cpus=cpus_for_engines(cluster.cpus_per_engine, most, _total("CPU")),
             num_gpus=gpus,
         )
         .map(partial(nodes.draw, config=config), num_cpus=0.5)

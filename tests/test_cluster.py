@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from ocr_engine.cli import batch_pdf
+from ocr_engine.cluster import cpus_for_engines
 from ocr_engine.errors import ExitCode
 from tests.test_pipeline import REPLAY, ROOT, make_pdf, rows, run_pdf, tree
 
@@ -148,6 +149,14 @@ def test_an_engine_that_cannot_start_ends_the_run_with_its_cause(tmp_path: Path,
     assert {
         json.loads(line)["status"] for line in (tmp_path / "out/journal.jsonl").read_text().splitlines()
     } == {"failed"}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "engines", "cpus", "given"),
+    [(2.0, 1, 16.0, 2.0), (2.0, 1, 2.0, 1.0), (2.0, 1, 1.0, 0.0), (2.0, 8, 9.0, 1.0), (0.5, 2, 4.0, 0.5)],
+)
+def test_engines_leave_a_core_for_rendering(wanted: float, engines: int, cpus: float, given: float) -> None:
+    assert cpus_for_engines(wanted, engines, cpus) == given
 
 
 def test_no_cluster_there_is_one_line(tmp_path: Path) -> None:

@@ -17,14 +17,15 @@ LAYERS = (
         "signals",
     ),
     ("pages", "engine", "model", "text", "outputs", "evaluation"),
-    ("stages", "resume", "serving"),
+    ("stages", "resume", "serving", "costs"),
     ("figures", "streaming", "terminal", "ladder"),
     ("reading", "drawings"),
     ("exporting",),
     ("pipeline", "finish", "benchmark_inputs", "cluster_stages"),
     ("cluster", "benchmark_run", "summary"),
     ("cli", "machine", "benchmark_cli"),
-    ("doctor",),
+    ("doctor", "corpus_sample", "simulation"),
+    ("plan",),
     ("__main__",),
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}

@@ -1,0 +1,117 @@
+"""A corpus measured by a sample: documents opened, a few pages rendered, text layers counted. No model."""
+
+import random
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from functools import partial
+from statistics import fmean
+from typing import TypeVar
+
+from ocr_engine import stages
+from ocr_engine.costs import Work
+from ocr_engine.errors import InputError, UsageError
+from ocr_engine.pages.pool import RenderPool
+from ocr_engine.pages.sources import Refused
+from ocr_engine.records import Document, OpenedDocument, PageImage, PageRef
+from ocr_engine.spec import Mode, view_tokens
+
+T = TypeVar("T")
+CHARS_PER_TOK = 3.6
+"""Characters of text an output token stands for, boxes not counted (English and markdown)."""
+BOX_TOK_PER_CHAR = 0.035
+"""Tokens of boxes and tags, by the characters of the page: a block of 600 characters has about 21."""
+DEFAULT_OUTPUT_TOK = 880.0
+"""Tokens of a page without a text layer, where no page of the sample has one."""
+_MIN_LAYER_CHARS = 40
+
+
+@dataclass(frozen=True, slots=True)
+class PageFacts:
+    """What the sample saw of one page."""
+
+    tiles: int
+    visual_tok: int
+    text_chars: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A corpus, estimated. `pages` is exact where every document was opened."""
+
+    documents: int
+    unreadable: int
+    opened: int
+    pages: int
+    sampled_pages: int
+    with_text_layer: int
+    work: Work
+
+
+def take(
+    found: Iterable[Document | Refused], pool: RenderPool, mode: Mode, most: int, seed: int = 0
+) -> Sample:
+    """Open and render at most `most` documents, chosen evenly at random, and as many of their pages.
+
+    Raises:
+        UsageError: nothing can be read.
+    """
+    items = list(found)
+    documents = [item for item in items if isinstance(item, Document)]
+    chance = random.Random(seed)
+    chosen = documents if len(documents) <= most else chance.sample(documents, most)
+    opened = _results([pool.open(document) for document in chosen])
+    if not opened:
+        raise UsageError("no document can be opened: nothing to plan for")
+    pages = [(one, index) for one in opened for index in range(one.page_count)]
+    some = pages if len(pages) <= most else chance.sample(pages, most)
+    facts = _results([pool.run(_ref(*page), partial(_facts, mode=mode)) for page in some])
+    if not facts:
+        raise UsageError("no page can be rendered: nothing to plan for")
+    in_all = round(fmean(one.page_count for one in opened) * len(documents) * len(opened) / len(chosen))
+    layered = [one for one in facts if one.text_chars >= _MIN_LAYER_CHARS]
+    work = Work(
+        mode=mode,
+        tiles=fmean(one.tiles for one in facts),
+        visual_tok=fmean(one.visual_tok for one in facts),
+        output_tok=fmean(map(output_tokens, layered)) if layered else DEFAULT_OUTPUT_TOK,
+        pages_per_document=max(1.0, in_all / len(documents)),
+        bytes_per_page=sum(one.document.size_bytes for one in opened) / len(pages),
+    )
+    refused = len(items) - len(documents)
+    return Sample(
+        len(documents),
+        refused + len(chosen) - len(opened),
+        len(opened),
+        in_all,
+        len(facts),
+        len(layered),
+        work,
+    )
+
+
+def output_tokens(page: PageFacts) -> float:
+    """The answer to a page with this text layer, estimated."""
+    return page.text_chars / CHARS_PER_TOK + page.text_chars * BOX_TOK_PER_CHAR
+
+
+def _facts(page: PageImage, mode: Mode) -> PageFacts:
+    prepared = stages.prepare(page, mode, text_layer=True)
+    views = prepared.views
+    columns, rows = views.grid
+    visual = view_tokens(mode.base_size_px, mode.tile_size_px, columns, rows, mode.family)
+    return PageFacts(len(views.tiles), visual, len(prepared.text_layer.strip()))
+
+
+def _ref(opened: OpenedDocument, index: int) -> PageRef:
+    return PageRef(opened.document, opened.content_id, index, opened.page_count, opened.backend)
+
+
+def _results(futures: "Sequence[Future[T]]") -> list[T]:
+    done = []
+    for future in futures:
+        try:
+            done.append(future.result())
+        except InputError:
+            continue
+    return done

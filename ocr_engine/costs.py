@@ -1,0 +1,138 @@
+"""What a page costs in each stage: a table of measured numbers that comes with the package (`costs.json`)."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from ocr_engine.errors import UsageError
+from ocr_engine.spec import Mode
+
+TABLE = Path(__file__).with_name("costs.json")
+MEMORY_SHARE = 0.85
+"""Share of a GPU's memory that the engine takes by default."""
+_PROMPT_TOK = 10
+_LEAST_PAGES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Gpu:
+    """A kind of GPU. `speed` is relative to the one that was measured; `measured` says whether it was."""
+
+    memory_gb: float
+    speed: float
+    measured: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """Seconds, gigabytes and bytes, as their names say; the key in the file is the name here."""
+
+    about: str
+    gpus: dict[str, Gpu]
+    encoder_s_per_mpx: dict[str, float]
+    prefill_s_per_tok: float
+    decode_s_per_tok: float
+    weights_gb: float
+    workspace_gb: float
+    kv_bytes_per_tok: int
+    open_s_per_document: float
+    open_s_per_gb: float
+    render_s: float
+    views_s: dict[str, float]
+    driver_s: float
+    restart_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """An average page of a corpus, as the stages see it."""
+
+    mode: Mode
+    tiles: float
+    visual_tok: float
+    output_tok: float
+    pages_per_document: float = 10.0
+    bytes_per_page: float = 100_000.0
+
+
+@dataclass(frozen=True, slots=True)
+class PageCosts:
+    """Seconds that an average page takes: of a CPU core, of a GPU, and of the one process that writes."""
+
+    cpu_s: float
+    encoder_s: float
+    prefill_s: float
+    decode_s: float
+    driver_s: float
+
+    @property
+    def gpu_s(self) -> float:
+        """Seconds of a GPU."""
+        return self.encoder_s + self.prefill_s + self.decode_s
+
+
+def load(path: Path | None = None) -> Costs:
+    """The table of the package, or another one of the same form. Raises UsageError."""
+    path = path or TABLE
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Costs)
+    except (OSError, msgspec.DecodeError) as error:
+        raise UsageError(f"{path}: not a table of costs: {error}") from None
+
+
+def gpu_named(costs: Costs, name: str) -> Gpu:
+    """A GPU of the table, in any case. Raises UsageError."""
+    for known, gpu in costs.gpus.items():
+        if known.lower() == name.lower():
+            return gpu
+    raise UsageError(f"--gpu {name}: unknown (one of: {', '.join(costs.gpus)})")
+
+
+def page_costs(costs: Costs, work: Work, speed: float) -> PageCosts:
+    """What an average page takes on a GPU of that speed."""
+    mode = work.mode
+    per_mpx = costs.encoder_s_per_mpx
+    encoder_s = (
+        _mpx(mode.base_size_px) * per_mpx["global"] + work.tiles * _mpx(mode.tile_size_px) * per_mpx["tile"]
+    )
+    open_s = (
+        costs.open_s_per_document / work.pages_per_document + costs.open_s_per_gb * work.bytes_per_page / 1e9
+    )
+    return PageCosts(
+        cpu_s=costs.render_s + costs.views_s.get(mode.name, costs.views_s["gundam"]) + open_s,
+        encoder_s=encoder_s / speed,
+        prefill_s=(work.visual_tok + _PROMPT_TOK) * costs.prefill_s_per_tok / speed,
+        decode_s=work.output_tok * costs.decode_s_per_tok / speed,
+        driver_s=costs.driver_s,
+    )
+
+
+def _mpx(side_px: int) -> float:
+    return side_px * side_px / 1e6
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Gigabytes of a GPU, and the pages that fit into its KV cache at one time."""
+
+    weights_gb: float
+    workspace_gb: float
+    page_gb: float
+    needed_gb: float
+    """The least with which the mode runs: 16 pages at one time."""
+    pages: int
+
+
+def memory(costs: Costs, work: Work, gpu_gb: float) -> Memory:
+    """What an engine needs for pages of this kind, and how many the GPU holds."""
+    page_gb = (work.visual_tok + _PROMPT_TOK + work.output_tok) * costs.kv_bytes_per_tok / 1e9
+    fixed_gb = costs.weights_gb + costs.workspace_gb
+    room_gb = gpu_gb * MEMORY_SHARE - fixed_gb
+    return Memory(
+        weights_gb=costs.weights_gb,
+        workspace_gb=costs.workspace_gb,
+        page_gb=page_gb,
+        needed_gb=(fixed_gb + _LEAST_PAGES * page_gb) / MEMORY_SHARE,
+        pages=max(0, int(room_gb / page_gb)),
+    )

@@ -1,0 +1,260 @@
+"""`python -m ocr_engine plan`: how long a corpus will take, on what, and what holds it up.
+
+Opens and renders a sample on this machine; starts no engine. The costs are those of `costs.json`.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from ocr_engine import config as config_module
+from ocr_engine import costs as cost_table
+from ocr_engine import simulation
+from ocr_engine.config import Config
+from ocr_engine.corpus_sample import Sample, take
+from ocr_engine.costs import Costs, Gpu, Memory, PageCosts, Work
+from ocr_engine.errors import ExitCode, OcrError, UsageError
+from ocr_engine.pages import sources
+from ocr_engine.pages.pool import RenderPool
+from ocr_engine.records import DocumentKind
+from ocr_engine.simulation import Load, Rates, Site
+from ocr_engine.spec import OCR, OCR2, resolve_mode
+
+SCALES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1000)
+_BATCHES = 5
+_HOUR_S = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is predicted for a corpus at one site."""
+
+    sample: Sample
+    gpu: str
+    site: Site
+    page: PageCosts
+    rates: Rates
+    memory: Memory
+
+    @property
+    def pages_per_s(self) -> float:
+        """The slowest station's rate."""
+        return min(self.rates)
+
+    @property
+    def hours(self) -> float:
+        """From start to end, the engine's own start left out."""
+        return self.sample.pages / self.pages_per_s / _HOUR_S
+
+    @property
+    def gpu_hours(self) -> float:
+        """GPUs times hours."""
+        return self.hours * self.site.gpus
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry of the subcommand; returns the exit code."""
+    args = _parser().parse_args(argv)
+    try:
+        return _run(args)
+    except OcrError as error:
+        sys.stderr.write(f"plan: {error}\n")
+        return int(error.exit_code)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m ocr_engine plan",
+        description="Predict pages/s, GPU hours and memory for a corpus from a sample. Starts no engine.",
+        epilog="Example: python -m ocr_engine plan papers/ --mode gundam --gpu H200 --gpus 2 --cores 32",
+    )
+    add = parser.add_argument
+    add("inputs", nargs="*", metavar="INPUT", help="as for batch_pdf.py; default: input.path")
+    add("--config", type=Path, metavar="FILE", help="default: config.yaml here or beside the scripts")
+    add("--mode", help="resolution mode; default: mode of the config")
+    add("--gpu", default="H200", help="kind of GPU (H200)")
+    add("--gpus", type=_positive, default=1, metavar="N", help="how many (1)")
+    add("--cores", type=_positive, default=16, metavar="N", help="CPU cores for rendering, a GPU (16)")
+    add("--storage", type=float, default=2.0, metavar="GB/S", help="what the storage of the inputs gives (2)")
+    add("--drivers", type=_positive, default=1, metavar="N", help="runs side by side, each on its share (1)")
+    add("--sample", type=_positive, default=64, metavar="N", help="documents and pages to look at (64)")
+    add("--output-tokens", type=_positive, metavar="N", help="tokens of an answer, instead of the estimate")
+    add("--costs", type=Path, metavar="FILE", help="another table of costs")
+    add("--scale", action="store_true", help="also simulate 1 to 1,000 such GPUs")
+    add("--plot", type=Path, metavar="FILE", help="draw that as an image")
+    add("--json", action="store_true", help="print the prediction as JSON")
+    return parser
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text}: expected 1 or more")
+    return value
+
+
+def _run(args: argparse.Namespace) -> int:
+    costs = cost_table.load(args.costs)
+    gpu = cost_table.gpu_named(costs, args.gpu)
+    if args.storage <= 0:
+        raise UsageError(f"--storage {args.storage}: expected more than 0")
+    config = _config(args)
+    sample = _sample(config, args.sample)
+    if args.output_tokens:
+        sample = replace(sample, work=replace(sample.work, output_tok=float(args.output_tokens)))
+    site = Site(args.gpus, args.cores, args.storage, args.drivers, restart_s=costs.restart_s)
+    plan = predict(sample, costs, args.gpu, gpu, site)
+    lines = [json.dumps(as_dict(plan), indent=2)] if args.json else list(report(plan, gpu))
+    if args.scale or args.plot:
+        table = list(scaling(plan, SCALES))
+        lines += [] if args.json else ["", *scaling_lines(table)]
+        if args.plot:
+            draw(table, args.plot)
+    sys.stdout.write("\n".join(lines) + "\n")
+    return int(ExitCode.OK)
+
+
+def _config(args: argparse.Namespace) -> Config:
+    options = {"input.path": args.inputs or None, "mode": args.mode}
+    overrides = {key: value for key, value in options.items() if value is not None}
+    return config_module.load(config_module.find_file(args.config), overrides)
+
+
+def _sample(config: Config, most: int) -> Sample:
+    given = [config.input.path] if isinstance(config.input.path, str) else list(config.input.path)
+    family = OCR2 if "ocr-2" in config.engine.model.lower() else OCR
+    mode = resolve_mode(config.mode, config.max_tiles, family)
+    with RenderPool(config.render, config.input.password, config.input.max_document_pages) as pool:
+        return take(sources.find(given, set(DocumentKind)), pool, mode, most)
+
+
+def predict(sample: Sample, costs: Costs, name: str, gpu: Gpu, site: Site) -> Plan:
+    """The prediction for a sampled corpus."""
+    page = cost_table.page_costs(costs, sample.work, gpu.speed)
+    load = Load(page, sample.work.bytes_per_page)
+    memory = cost_table.memory(costs, sample.work, gpu.memory_gb)
+    return Plan(sample, name, site, page, simulation.rates(site, load), memory)
+
+
+def as_dict(plan: Plan) -> dict[str, object]:
+    """The prediction as plain values."""
+    return {
+        "documents": plan.sample.documents,
+        "pages": plan.sample.pages,
+        "pages_per_s": round(plan.pages_per_s, 3),
+        "hours": round(plan.hours, 4),
+        "gpu_hours": round(plan.gpu_hours, 4),
+        "bottleneck": plan.rates.bottleneck,
+        "rates": plan.rates._asdict(),
+        "page": asdict(plan.page),
+        "memory": asdict(plan.memory),
+        "work": {**asdict(plan.sample.work), "mode": plan.sample.work.mode.name},
+    }
+
+
+def report(plan: Plan, gpu: Gpu) -> Iterator[str]:
+    """The prediction in words, a line each."""
+    sample, page, memory, site = plan.sample, plan.page, plan.memory, plan.site
+    exactly = "" if sample.opened + sample.unreadable >= sample.documents else "about "
+    pages = f"{exactly}{sample.pages:,} pages"
+    yield f"corpus      {sample.documents:,} documents, {pages} ({_seen(sample)})"
+    yield f"page        {_page_words(sample.work)}"
+    stages = {"encoder": page.encoder_s, "prefill": page.prefill_s, "decoding": page.decode_s}
+    gpu_ms = ", ".join(f"{name} {seconds * 1e3:.1f}" for name, seconds in stages.items())
+    yield f"CPU         {page.cpu_s * 1e3:.0f} ms of a core, {page.driver_s * 1e3:.0f} ms of the process that writes"
+    yield f"GPU         {page.gpu_s * 1e3:.1f} ms: {gpu_ms}"
+    kind = plan.gpu if gpu.measured else f"{plan.gpu} (scaled by memory bandwidth, not measured)"
+    yield f"memory      {memory.needed_gb:.0f} GB at least; {kind} holds {_holds(memory)}"
+    stations = ", ".join(f"{name} {rate:,.1f}" for name, rate in plan.rates._asdict().items())
+    yield f"bounds      pages/s: {stations}"
+    yield (
+        f"prediction  {plan.pages_per_s:,.1f} pages/s on {site.gpus} {plan.gpu}: {_hours(plan.hours)},"
+        f" {plan.gpu_hours:,.2f} GPU hours"
+    )
+    yield f"bottleneck  {plan.rates.bottleneck}: {_ADVICE[plan.rates.bottleneck]}"
+
+
+_ADVICE = {
+    "storage": "inputs arrive too slowly; bring them nearer",
+    "renderers": "more CPU cores a GPU (--cores), or a mode with fewer views",
+    "engines": "the GPUs are busy; more of them, or a mode with fewer tokens",
+    "driver": "one process writes everything; share the corpus between several runs (--drivers)",
+}
+
+
+def _seen(sample: Sample) -> str:
+    words = f"{sample.opened:,} opened, {sample.sampled_pages:,} rendered"
+    return f"{words}, {sample.unreadable:,} unreadable" if sample.unreadable else words
+
+
+def _page_words(work: Work) -> str:
+    return (
+        f"{work.mode.name}: {work.tiles:.1f} tiles, {work.visual_tok:,.0f} visual tokens, answer of about"
+        f" {work.output_tok:,.0f} tokens"
+    )
+
+
+def _holds(memory: Memory) -> str:
+    return f"{memory.pages:,} pages at one time" if memory.pages else "no page: too small"
+
+
+def _hours(hours: float) -> str:
+    return f"{hours:,.1f} h" if hours >= 1 else f"{hours * 60:,.1f} min"
+
+
+@dataclass(frozen=True, slots=True)
+class Scaled:
+    """One line of the table over numbers of GPUs: with one driver, and with as many as it takes."""
+
+    gpus: int
+    one_driver: simulation.Outcome
+    drivers: int
+    enough: simulation.Outcome
+
+
+def scaling(plan: Plan, numbers: Sequence[int]) -> Iterator[Scaled]:
+    """Simulated runs of the same corpus on other numbers of GPUs."""
+    load = Load(plan.page, plan.sample.work.bytes_per_page)
+    for gpus in numbers:
+        site = replace(plan.site, gpus=gpus, drivers=1)
+        pages = gpus * simulation.BATCH * _BATCHES
+        more = simulation.enough_drivers(site, load)
+        yield Scaled(
+            gpus, simulation.simulate(site, load, pages), more.drivers, simulation.simulate(more, load, pages)
+        )
+
+
+def scaling_lines(table: Sequence[Scaled]) -> Iterator[str]:
+    """The table as markdown."""
+    yield "| GPUs | pages/day, one driver | first bottleneck | drivers | pages/day | first bottleneck |"
+    yield "|---|---|---|---|---|---|"
+    for row in table:
+        yield (
+            f"| {row.gpus:,} | {row.one_driver.pages_per_day / 1e6:,.2f} M | {row.one_driver.bottleneck} |"
+            f" {row.drivers} | {row.enough.pages_per_day / 1e6:,.2f} M | {row.enough.bottleneck} |"
+        )
+
+
+def draw(table: Sequence[Scaled], path: Path) -> None:
+    """Pages a day over GPUs, both axes logarithmic. Raises UsageError where the file cannot be written."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6, 4), layout="constrained")
+    axes = figure.subplots()
+    gpus = [row.gpus for row in table]
+    axes.loglog(gpus, [row.one_driver.pages_per_day for row in table], "o-", label="one driver")
+    axes.loglog(gpus, [row.enough.pages_per_day for row in table], "s-", label="drivers as needed")
+    axes.set_xlabel("GPUs")
+    axes.set_ylabel("pages a day")
+    axes.grid(alpha=0.3)
+    axes.legend()
+    try:
+        figure.savefig(path, dpi=110)
+    except (OSError, ValueError) as error:
+        raise UsageError(f"--plot {path}: cannot be written: {error}") from None

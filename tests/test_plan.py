@@ -1,0 +1,154 @@
+"""The prediction follows the costs and the corpus; the simulation agrees with its bounds."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ocr_engine import costs as cost_table
+from ocr_engine import plan, simulation
+from ocr_engine.costs import PageCosts, Work
+from ocr_engine.errors import ExitCode, UsageError
+from ocr_engine.simulation import BATCH, Load, Rates, Site
+from ocr_engine.spec import MODES, resolve_mode
+from tests.test_pipeline import ROOT, make_pdf
+
+COSTS = cost_table.load()
+PAGE = PageCosts(cpu_s=0.06, encoder_s=0.01, prefill_s=0.002, decode_s=0.028, driver_s=0.005)
+CALM = 1e9
+"""Hours between failures that never come."""
+
+
+def work(mode: str = "gundam", tiles: float = 6, visual: float = 903, output: float = 880) -> Work:
+    return Work(resolve_mode(mode), tiles, visual, output)
+
+
+def test_the_table_names_every_mode_and_an_h200() -> None:
+    assert set(COSTS.views_s) == set(MODES)
+    assert COSTS.gpus["H200"].measured and COSTS.gpus["H200"].speed == 1
+
+
+def test_costs_grow_with_tiles_tokens_and_slower_gpus() -> None:
+    base = cost_table.page_costs(COSTS, work(), 1.0)
+    assert cost_table.page_costs(COSTS, work(tiles=0), 1.0).encoder_s < base.encoder_s
+    assert cost_table.page_costs(COSTS, work(output=1760), 1.0).decode_s == pytest.approx(2 * base.decode_s)
+    slow = cost_table.page_costs(COSTS, work(), 0.5)
+    assert slow.gpu_s == pytest.approx(2 * base.gpu_s) and slow.cpu_s == base.cpu_s
+
+
+def test_memory_is_weights_workspace_and_pages() -> None:
+    small, large = (cost_table.memory(COSTS, work(), gb) for gb in (24, 141))
+    assert 0 < small.pages < large.pages and small.needed_gb == large.needed_gb
+    assert small.page_gb == pytest.approx(1793 * 61440 / 1e9)
+    assert cost_table.memory(COSTS, work(), 8).pages == 0
+
+
+@pytest.mark.parametrize(
+    ("site", "load", "bottleneck"),
+    [
+        (Site(1, 16), Load(PAGE), "engines"),
+        (Site(1, 1), Load(PAGE), "renderers"),
+        (Site(64, 16), Load(PAGE), "driver"),
+        (Site(64, 16, 0.001, 64), Load(PAGE), "storage"),
+    ],
+)
+def test_the_slowest_station_bounds_the_run(site: Site, load: Load, bottleneck: str) -> None:
+    site = replace(site, hours_between_failures=CALM)
+    rates = simulation.rates(site, load)
+    assert rates.bottleneck == bottleneck
+    outcome = simulation.simulate(site, load, site.gpus * BATCH * 6)
+    assert outcome.failures == 0
+    assert outcome.steady_pages_per_s == pytest.approx(min(rates), rel=0.12)
+    assert outcome.seconds >= outcome.pages / min(rates) * 0.99
+
+
+def test_failures_cost_time_but_no_pages() -> None:
+    site, load = Site(4, 16, hours_between_failures=CALM), Load(PAGE)
+    calm = simulation.simulate(site, load, 8000)
+    often = simulation.simulate(replace(site, hours_between_failures=0.02), load, 8000)
+    assert often.failures > 0 and often.seconds > calm.seconds * 1.1
+    assert often.pages == calm.pages == 8000
+
+
+def test_a_simulation_repeats() -> None:
+    runs = {simulation.simulate(Site(3), Load(PAGE), 2000, seed=5).seconds for _ in range(2)}
+    assert len(runs) == 1 and runs != {simulation.simulate(Site(3), Load(PAGE), 2000, seed=6).seconds}
+
+
+def test_enough_drivers_are_enough_and_not_more() -> None:
+    site = simulation.enough_drivers(Site(64), Load(PAGE))
+    assert simulation.rates(site, Load(PAGE)).bottleneck == "engines"
+    assert simulation.rates(replace(site, drivers=site.drivers - 1), Load(PAGE)).bottleneck == "driver"
+
+
+def test_rates_name_their_slowest() -> None:
+    assert Rates(4, 3, 2, 1).bottleneck == "driver" and Rates(1, 3, 2, 5).bottleneck == "storage"
+
+
+def run(capsys: pytest.CaptureFixture[str], *args: str | Path) -> tuple[int, str, str]:
+    config = ["--config", str(ROOT / "config.yaml")]
+    code = plan.main([*map(str, args), *config])
+    return code, *capsys.readouterr()
+
+
+def test_a_sampled_corpus_gets_a_prediction(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for number in range(6):
+        make_pdf(tmp_path / f"{number}.pdf", 4, "a page with some words on it that a text layer holds")
+    (tmp_path / "bad.pdf").write_bytes(b"%PDF-1.7 nothing")
+    code, words, _ = run(
+        capsys, tmp_path, "--mode", "base", "--gpus", "2", "--json", "--output-tokens", "880"
+    )
+    assert code == ExitCode.OK
+    found = json.loads(words)
+    assert (found["documents"], found["pages"]) == (7, 24)
+    assert found["bottleneck"] == "engines" and found["work"]["visual_tok"] == 273
+    expected = cost_table.page_costs(COSTS, work("base", 0, 273), 1.0).gpu_s
+    assert found["pages_per_s"] == pytest.approx(2 / expected, rel=0.001)
+    assert found["gpu_hours"] == pytest.approx(2 * found["hours"], abs=2e-4)
+    code, words, _ = run(capsys, tmp_path, "--mode", "base", "--gpu", "l4")
+    assert code == ExitCode.OK and "bottleneck  engines" in words and "not measured" in words
+
+
+def test_a_part_of_a_large_corpus_stands_for_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for number in range(12):
+        make_pdf(tmp_path / f"{number}.pdf", 3)
+    code, words, _ = run(capsys, tmp_path, "--sample", "4", "--mode", "tiny")
+    assert code == ExitCode.OK and "12 documents, about 36 pages (4 opened, 4 rendered)" in words
+
+
+def test_scans_without_a_text_layer_count_as_full_pages(capsys: pytest.CaptureFixture[str]) -> None:
+    code, words, _ = run(capsys, ROOT / "samples/images", "--mode", "tiny")
+    assert code == ExitCode.OK and "answer of about 880 tokens" in words
+
+
+def test_the_scaling_table_and_its_plot(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plan, "SCALES", (1, 16))
+    picture = tmp_path / "scale.png"
+    code, words, _ = run(capsys, ROOT / "samples", "--scale", "--plot", picture)
+    assert code == ExitCode.OK and picture.read_bytes().startswith(b"\x89PNG")
+    assert "| 1 | " in words and "| 16 | " in words and "driver" in words
+
+
+@pytest.mark.parametrize(
+    ("args", "word"),
+    [
+        (["samples", "--gpu", "abacus"], "abacus"),
+        (["missing-folder"], "nothing to plan for"),
+        (["samples", "--mode", "huge"], "huge"),
+        (["samples", "--costs", "none.json"], "none.json"),
+        (["samples", "--storage", "0"], "--storage"),
+    ],
+)
+def test_a_mistake_is_one_line(args: list[str], word: str, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, error = run(capsys, *args)
+    assert code == ExitCode.USAGE and out == "" and word in error and "Traceback" not in error
+
+
+def test_a_table_of_costs_that_is_none_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "costs.json"
+    path.write_text('{"about": 1}')
+    with pytest.raises(UsageError, match="not a table of costs"):
+        cost_table.load(path)
