@@ -164,7 +164,8 @@ def report(plan: Plan, gpu: Gpu) -> Iterator[str]:
     yield f"page        {_page_words(sample.work)}"
     stages = {"encoder": page.encoder_s, "prefill": page.prefill_s, "decoding": page.decode_s}
     gpu_ms = ", ".join(f"{name} {seconds * 1e3:.1f}" for name, seconds in stages.items())
-    yield f"CPU         {page.cpu_s * 1e3:.0f} ms of a core, {page.driver_s * 1e3:.0f} ms of the process that writes"
+    core_ms, writing_ms = page.cpu_s * 1e3, page.driver_s * 1e3
+    yield f"CPU         {core_ms:.0f} ms of a core, {writing_ms:.0f} ms of the process that writes"
     yield f"GPU         {page.gpu_s * 1e3:.1f} ms: {gpu_ms}"
     kind = plan.gpu if gpu.measured else f"{plan.gpu} (scaled by memory bandwidth, not measured)"
     yield f"memory      {memory.needed_gb:.0f} GB at least; {kind} holds {_holds(memory)}"
