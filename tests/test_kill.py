@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ocr_engine.pipeline import Conversion
+from ocr_engine.outputs.writer import DocumentWriter
 from tests.test_pipeline import ROOT, make_pdf, run_pdf
 
 
@@ -35,15 +35,14 @@ def test_memory_does_not_grow_with_the_pages() -> None:
 
 def test_nothing_is_kept_of_pages_that_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A task a page is 2 kB: the largest growth there was, too small to be seen in a short run."""
-    ended: list[int] = []
-    save = Conversion._save
+    left: list[int] = []
+    merge = DocumentWriter.merge
 
-    async def counted(self: Conversion, *args: Any) -> None:
-        await save(self, *args)
+    def counted(self: DocumentWriter) -> tuple[str, ...]:
         gc.collect()
-        tasks = [item for item in gc.get_objects() if isinstance(item, asyncio.Task)]
-        ended.append(sum(task.done() for task in tasks))
+        left.append(sum(isinstance(item, asyncio.Task) for item in gc.get_objects()))
+        return merge(self)
 
-    monkeypatch.setattr(Conversion, "_save", counted)
-    assert run_pdf(make_pdf(tmp_path / "a.pdf", 120), "--output", tmp_path / "out") == 0
-    assert len(ended) == 120 and max(ended) < 80, "some stay until the next turn of the loop, none for good"
+    monkeypatch.setattr(DocumentWriter, "merge", counted)
+    assert run_pdf(make_pdf(tmp_path / "a.pdf", 40), "--output", tmp_path / "out") == 0
+    assert len(left) == 1 and left[0] < 10
