@@ -6,18 +6,23 @@ from dataclasses import dataclass
 import psutil
 
 from ocr_engine.config import EngineConfig
+from ocr_engine.engine.card import CardSizes, card_bytes, choose_card_sizes
 from ocr_engine.engine.checkpoint import NANO, Checkpoint
 from ocr_engine.errors import EngineError, UsageError
 
 _GIB = 1 << 30
-_CPU_MAX_NUM_SEQS, _GPU_MAX_NUM_SEQS = 8, 256
+GROUP_KEY = "ocr_engine_pages_admitted_together"
+"""Where the scheduler in vLLM's process finds how many pages make a group."""
+_CPU_MAX_NUM_SEQS, _CPU_BATCHED_TOKENS = 8, 4096
 _NANO_CPU_MAX_NUM_SEQS = 16
 """Nano's steps are mostly calls of small operations: 16 pages take a fifth less CPU each than 8."""
-_CPU_BATCHED_TOKENS, _GPU_BATCHED_TOKENS = 4096, 16384
+_MAX_GROUP = 16
 _CPU_KV_SHARE = 0.4
 """Share of the free memory the KV cache takes at most by default; weights and activations need the rest."""
 _BYTES = {"float32": 4}
 _LARGE_BYTES = 1 << 30
+_WEIGHTS_SHRINK = {"": 1, "fp8": 2, "int8": 2, "mxfp4": 3}
+"""Only the decoder's layers are quantised, so that four bits do not make a quarter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +36,11 @@ class EngineSizes:
     kv_cache_bytes: int | None
     """None on a GPU: vLLM takes what `gpu_memory_utilization` leaves."""
     threads: int
+
+    @property
+    def group(self) -> int:
+        """Pages a GPU takes up together: a full batch for the encoder, few enough that slots do not idle."""
+        return max(1, min(_MAX_GROUP, self.max_num_seqs // 16))
 
     @property
     def capacity(self) -> int:
@@ -52,23 +62,30 @@ def choose_sizes(config: EngineConfig, checkpoint: Checkpoint, *, gpu: bool) -> 
         )
     dtype = _default_dtype(checkpoint, gpu=gpu) if config.dtype == "auto" else config.dtype
     max_model_len = config.max_model_len or checkpoint.max_model_len
-    max_num_seqs = config.max_num_seqs or _default_max_num_seqs(checkpoint, gpu=gpu)
+    sizes = _card_sizes(config, checkpoint) if gpu else _cpu_sizes(checkpoint)
+    max_num_seqs = config.max_num_seqs or sizes.max_num_seqs
     page_bytes = max_model_len * checkpoint.kv_values_per_token * _BYTES.get(dtype, 2)
     return EngineSizes(
         dtype=dtype,
         max_model_len=max_model_len,
         max_num_seqs=max_num_seqs,
-        max_num_batched_tokens=config.max_num_batched_tokens
-        or (_GPU_BATCHED_TOKENS if gpu else _CPU_BATCHED_TOKENS),
+        max_num_batched_tokens=config.max_num_batched_tokens or sizes.max_num_batched_tokens,
         kv_cache_bytes=_kv_cache_bytes(config, page_bytes, max_num_seqs, gpu=gpu),
         threads=cpu_threads(),
     )
 
 
-def _default_max_num_seqs(checkpoint: Checkpoint, *, gpu: bool) -> int:
-    if gpu:
-        return _GPU_MAX_NUM_SEQS
-    return _NANO_CPU_MAX_NUM_SEQS if checkpoint.name == NANO else _CPU_MAX_NUM_SEQS
+def _cpu_sizes(checkpoint: Checkpoint) -> CardSizes:
+    seqs = _NANO_CPU_MAX_NUM_SEQS if checkpoint.name == NANO else _CPU_MAX_NUM_SEQS
+    return CardSizes(seqs, _CPU_BATCHED_TOKENS)
+
+
+def _card_sizes(config: EngineConfig, checkpoint: Checkpoint) -> CardSizes:
+    if config.max_num_seqs and config.max_num_batched_tokens:
+        return CardSizes(config.max_num_seqs, config.max_num_batched_tokens)
+    weight_bytes = checkpoint.weight_bytes // _WEIGHTS_SHRINK[config.quantization]
+    kv_bytes = checkpoint.kv_values_per_token * (2 if config.kv_cache_dtype == "auto" else 1)
+    return choose_card_sizes(card_bytes(), config.gpu_memory_utilization, weight_bytes, kv_bytes)
 
 
 def _default_dtype(checkpoint: Checkpoint, *, gpu: bool) -> str:

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from ocr_engine.config import EngineConfig
-from ocr_engine.engine.sizes import EngineSizes
+from ocr_engine.engine.sizes import GROUP_KEY, EngineSizes
 from ocr_engine.errors import UsageError
 
 _GUARDS = {
@@ -64,7 +64,12 @@ def engine_args(config: EngineConfig, folder: Path, sizes: EngineSizes, *, gpu: 
     }
     if not gpu:
         return args | {"distributed_executor_backend": "uni"}
-    args |= {"gpu_memory_utilization": config.gpu_memory_utilization, "kv_cache_dtype": config.kv_cache_dtype}
+    args |= {
+        "gpu_memory_utilization": config.gpu_memory_utilization,
+        "kv_cache_dtype": config.kv_cache_dtype,
+        "scheduler_cls": "ocr_engine.engine.scheduler_vllm.GroupScheduler",
+        "additional_config": {GROUP_KEY: sizes.group},
+    }
     if config.quantization:
         args["quantization"] = _QUANTIZATIONS[config.quantization]
     if config.attention_backend:

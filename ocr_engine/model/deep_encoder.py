@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ocr_engine.model.encoder_config import MLP_RATIO, ClipConfig, SamConfig
+from ocr_engine.model.fused import add_layer_norm, normalize, quick_gelu
 from ocr_engine.model.positions import (
     biased_attention,
     relative_positions,
@@ -50,11 +51,6 @@ class DeepEncoder:
         return torch.cat([clip, sam.permute(0, 2, 3, 1)], dim=-1)
 
 
-def normalize(views: Tensor, dtype: torch.dtype) -> Tensor:
-    """uint8 0..255 -> -1..1, rounding as the official ToTensor and Normalize do in float32, then `dtype`."""
-    return views.to(torch.float32).div_(255).sub_(0.5).div_(0.5).to(dtype)
-
-
 class SamEncoder(nn.Module):
     """First stage: patches of 16 px, windowed attention with a few global layers, then 4x fewer a side."""
 
@@ -81,8 +77,10 @@ class SamEncoder(nn.Module):
         """Normalised pixels (n, S, S, 3) -> (n, C, S / 64, S / 64)."""
         x = self.patch_embed(pixels)
         x = x + resize_positions(self.pos_embed, x.shape[1])
+        added = None
         for block in self.blocks:
-            x = block(x)
+            x, added = block(x, added)
+        x = x + added
         return self.net_3(self.net_2(self.neck(x.permute(0, 3, 1, 2))))
 
 
@@ -98,9 +96,10 @@ class ClipEncoder(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """(n, C, q, q) -> (n, q, q, C)."""
         count, width, side, _ = features.shape
-        x = self.pre_layrnorm(self.embeddings(features))
+        x, added = self.pre_layrnorm(self.embeddings(features)), None
         for layer in self.transformer.layers:
-            x = layer(x)
+            x, added = layer(x, added)
+        x = x + added
         return x[:, 1:].view(count, side, side, width)
 
 
@@ -139,9 +138,11 @@ class _SamBlock(nn.Module):
         self.norm2 = nn.LayerNorm(config.width, eps=_SAM_EPS)
         self.mlp = _Mlp("lin1", "lin2", config.width, MLP_RATIO * config.width)
 
-    def forward(self, x: Tensor) -> Tensor:
-        x = x + self._attend(self.norm1(x))
-        return x + self.mlp(self.norm2(x))
+    def forward(self, x: Tensor, added: Tensor | None) -> tuple[Tensor, Tensor]:
+        """The residual stream and what is still to be added to it, so that the next norm adds it."""
+        x, normed = _add_norm(x, added, self.norm1)
+        x, normed = _add_norm(x, self._attend(normed), self.norm2)
+        return x, self.mlp(normed)
 
     def _attend(self, x: Tensor) -> Tensor:
         if x.is_cuda:
@@ -189,6 +190,10 @@ class _SamAttention(nn.Module):
         return self.proj(attend_grid(self.qkv(x), self.qkv.bias, rows, columns, self.heads, side))
 
 
+def _add_norm(x: Tensor, added: Tensor | None, norm: nn.LayerNorm) -> tuple[Tensor, Tensor]:
+    return add_layer_norm(x, added, norm.weight, norm.bias, norm.eps)
+
+
 class _Mlp(nn.Module):
     """Two layers with GELU between; the checkpoint names them differently in the two stages."""
 
@@ -201,7 +206,7 @@ class _Mlp(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         first, second = (self.get_submodule(name) for name in self.names)
         x = first(x)
-        return second(x * torch.sigmoid(1.702 * x) if self.quick else F.gelu(x))
+        return second(quick_gelu(x) if self.quick else F.gelu(x))
 
 
 class _ClipEmbeddings(nn.Module):
@@ -235,9 +240,10 @@ class _ClipLayer(nn.Module):
         self.layer_norm1 = nn.LayerNorm(config.width, eps=_CLIP_EPS)
         self.layer_norm2 = nn.LayerNorm(config.width, eps=_CLIP_EPS)
 
-    def forward(self, x: Tensor) -> Tensor:
-        x = x + self.self_attn(self.layer_norm1(x))
-        return x + self.mlp(self.layer_norm2(x))
+    def forward(self, x: Tensor, added: Tensor | None) -> tuple[Tensor, Tensor]:
+        x, normed = _add_norm(x, added, self.layer_norm1)
+        x, normed = _add_norm(x, self.self_attn(normed), self.layer_norm2)
+        return x, self.mlp(normed)
 
 
 class _ClipAttention(nn.Module):

@@ -10,8 +10,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.attention.bias import causal_lower_right
 
-from ocr_engine.model.deep_encoder import DeepEncoder, SamEncoder, normalize
+from ocr_engine.model.deep_encoder import DeepEncoder, SamEncoder
 from ocr_engine.model.encoder_config import QueryConfig
+from ocr_engine.model.fused import add_rms_norm, normalize, silu_mul
 
 Rotation = tuple[Tensor, Tensor]
 
@@ -66,9 +67,10 @@ class _QueryLayers(nn.Module):
 
     def forward(self, x: Tensor, cells: int) -> Tensor:
         rotation = _rotation(x, self.channels, self.base)
+        added = None
         for layer in self.layers:
-            x = layer(x, rotation, cells)
-        return self.norm(x)
+            x, added = layer(x, added, rotation, cells)
+        return self.norm(x, added)[1]
 
 
 class _Layer(nn.Module):
@@ -79,9 +81,13 @@ class _Layer(nn.Module):
         self.input_layernorm = _RmsNorm(config)
         self.post_attention_layernorm = _RmsNorm(config)
 
-    def forward(self, x: Tensor, rotation: Rotation, cells: int) -> Tensor:
-        x = x + self.self_attn(self.input_layernorm(x), rotation, cells)
-        return x + self.mlp(self.post_attention_layernorm(x))
+    def forward(
+        self, x: Tensor, added: Tensor | None, rotation: Rotation, cells: int
+    ) -> tuple[Tensor, Tensor]:
+        """The residual stream and what is still to be added to it, so that the next norm adds it."""
+        x, normed = self.input_layernorm(x, added)
+        x, normed = self.post_attention_layernorm(x, self.self_attn(normed, rotation, cells))
+        return x, self.mlp(normed)
 
 
 class _Attention(nn.Module):
@@ -98,9 +104,7 @@ class _Attention(nn.Module):
             project(x).unflatten(-1, (-1, self.channels)).transpose(1, 2)
             for project in (self.q_proj, self.k_proj, self.v_proj)
         )
-        shared = query.shape[1] // key.shape[1]
-        key = _rotate(key, rotation).repeat_interleave(shared, 1)
-        attended = _attend(_rotate(query, rotation), key, value.repeat_interleave(shared, 1), cells)
+        attended = _attend(_rotate(query, rotation), _rotate(key, rotation), value, cells)
         return self.o_proj(attended.transpose(1, 2).flatten(2))
 
 
@@ -112,7 +116,7 @@ class _GatedMlp(nn.Module):
         self.down_proj = nn.Linear(config.ffn, config.width, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.down_proj(F.silu(self.gate_proj(x)) * self.up_proj(x))
+        return self.down_proj(silu_mul(self.gate_proj(x), self.up_proj(x)))
 
 
 class _RmsNorm(nn.Module):
@@ -121,11 +125,8 @@ class _RmsNorm(nn.Module):
         self.eps = config.eps
         self.weight = nn.Parameter(torch.ones(config.width))
 
-    def forward(self, x: Tensor) -> Tensor:
-        # Rounded to the input's precision before the weight, as in Qwen2.
-        wide = x.float()
-        wide = wide * torch.rsqrt(wide.pow(2).mean(-1, keepdim=True) + self.eps)
-        return self.weight * wide.to(x.dtype)
+    def forward(self, x: Tensor, added: Tensor | None) -> tuple[Tensor, Tensor]:
+        return add_rms_norm(x, added, self.weight, self.eps)
 
 
 def _attend(query: Tensor, key: Tensor, value: Tensor, cells: int) -> Tensor:
@@ -133,10 +134,13 @@ def _attend(query: Tensor, key: Tensor, value: Tensor, cells: int) -> Tensor:
 
     Cells come first: they see all cells. The queries see all cells and, causally, the queries.
     """
-    seen = F.scaled_dot_product_attention(query[:, :, :cells], key[:, :, :cells], value[:, :, :cells])
+    seen = F.scaled_dot_product_attention(
+        query[:, :, :cells], key[:, :, :cells], value[:, :, :cells], enable_gqa=True
+    )
     asked = query[:, :, cells:]
     mask = causal_lower_right(asked.shape[2], key.shape[2])
-    return torch.cat([seen, F.scaled_dot_product_attention(asked, key, value, attn_mask=mask)], 2)
+    answered = F.scaled_dot_product_attention(asked, key, value, attn_mask=mask, enable_gqa=True)
+    return torch.cat([seen, answered], 2)
 
 
 def _rotation(x: Tensor, channels: int, base: float) -> Rotation:

@@ -4,12 +4,35 @@ Takes the output of the qkv layer as it is and leaves the input of the output la
 or put back in memory, no bias matrix is made. For CUDA tensors; `positions.py` has the plain form.
 """
 
+from dataclasses import dataclass
+
 import torch
 import triton
 import triton.language as tl
 from torch import Tensor
 
 _LOG2_E = 1.4426950408889634
+
+
+@dataclass(frozen=True, slots=True)
+class Blocks:
+    """How the kernel cuts its work: key rows a step, queries a program, warps, pipeline stages."""
+
+    rows: int
+    queries: int
+    warps: int
+    stages: int = 2
+
+
+SHAPES = {
+    14: Blocks(rows=4, queries=64, warps=4, stages=1),
+    32: Blocks(rows=1, queries=64, warps=4, stages=3),
+    40: Blocks(rows=1, queries=64, warps=4, stages=3),
+    48: Blocks(rows=1, queries=64, warps=4, stages=3),
+    64: Blocks(rows=1, queries=64, warps=4, stages=3),
+    80: Blocks(rows=1, queries=64, warps=4, stages=3),
+}
+"""Measured best by side, on an H200 (`scripts/bench.py --parts attention`)."""
 
 
 @triton.jit
@@ -33,6 +56,7 @@ def _attend(  # noqa: PLR0915 - a kernel is one function
     """One block of queries of one head in one window, with all keys of the window, ROWS key rows a step."""
     windows: tl.constexpr = (GRID + SIDE - 1) // SIDE
     padded: tl.constexpr = windows * SIDE != GRID
+    whole: tl.constexpr = (not padded) and (COLUMNS == SIDE) and (SIDE % ROWS == 0)
     token_stride: tl.constexpr = 3 * HEADS * WIDTH
     view = (tl.program_id(1) // HEADS).to(tl.int64)
     head = tl.program_id(1) % HEADS
@@ -65,25 +89,36 @@ def _attend(  # noqa: PLR0915 - a kernel is one function
     result = tl.zeros([QUERIES, WIDTH], tl.float32)
     for first in range(0, SIDE, ROWS):
         key_row = first + key_place // COLUMNS
-        inside = (key_row < SIDE) & (key_column < SIDE)
-        real = inside & (top + key_row < GRID) & (left + key_column < GRID)
         key_token = view * GRID * GRID + (top + key_row) * GRID + left + key_column
         place_kv = qkv + key_token[:, None] * token_stride + head * WIDTH + channel[None, :]
-        key = tl.load(place_kv + HEADS * WIDTH, mask=real[:, None], other=0.0)
-        value = tl.load(place_kv + 2 * HEADS * WIDTH, mask=real[:, None], other=0.0)
-        if padded:
-            key = tl.where((inside & (real == 0))[:, None], pad_key[None, :], key)
-            value = tl.where((inside & (real == 0))[:, None], pad_value[None, :], value)
-        row = first + tl.arange(0, ROWS)
-        bias_rows = tl.load(
-            row_terms[:, None] - row[None, :], mask=asked[:, None] & (row < SIDE)[None, :], other=0.0
-        ).to(tl.float32)
-        bias_rows = tl.where((row < SIDE)[None, :], bias_rows * LOG2_E, -float("inf"))
+        if whole:
+            key = tl.load(place_kv + HEADS * WIDTH)
+            value = tl.load(place_kv + 2 * HEADS * WIDTH)
+        else:
+            inside = (key_row < SIDE) & (key_column < SIDE)
+            real = inside & (top + key_row < GRID) & (left + key_column < GRID)
+            key = tl.load(place_kv + HEADS * WIDTH, mask=real[:, None], other=0.0)
+            value = tl.load(place_kv + 2 * HEADS * WIDTH, mask=real[:, None], other=0.0)
+            if padded:
+                key = tl.where((inside & (real == 0))[:, None], pad_key[None, :], key)
+                value = tl.where((inside & (real == 0))[:, None], pad_value[None, :], value)
         score = tl.dot(query, tl.trans(key), input_precision=PRECISION) * scale
-        score = tl.reshape(score, (QUERIES, ROWS, COLUMNS)) + bias_columns[:, None, :] + bias_rows[:, :, None]
-        score = tl.reshape(score, (QUERIES, ROWS * COLUMNS))
-        highest = tl.maximum(largest, tl.max(score, 1))
-        weight = tl.exp2(score - highest[:, None])
+        if ROWS == 1:
+            # One key row: its term is the same for all keys of a query, so it moves the maximum alone.
+            score += bias_columns
+            shift = tl.load(row_terms - first, mask=asked, other=0.0).to(tl.float32) * LOG2_E
+        else:
+            row = first + tl.arange(0, ROWS)
+            bias_rows = tl.load(
+                row_terms[:, None] - row[None, :], mask=asked[:, None] & (row < SIDE)[None, :], other=0.0
+            ).to(tl.float32)
+            bias_rows = tl.where((row < SIDE)[None, :], bias_rows * LOG2_E, -float("inf"))
+            score = tl.reshape(score, (QUERIES, ROWS, COLUMNS))
+            score = score + bias_columns[:, None, :] + bias_rows[:, :, None]
+            score = tl.reshape(score, (QUERIES, ROWS * COLUMNS))
+            shift = tl.zeros([QUERIES], tl.float32)
+        highest = tl.maximum(largest, tl.max(score, 1) + shift)
+        weight = tl.exp2(score - (highest - shift)[:, None])
         shrink = tl.exp2(largest - highest)
         total = total * shrink + tl.sum(weight, 1)
         result = result * shrink[:, None]
@@ -118,9 +153,10 @@ def attend_grid(
     query = qkv.view(-1, 3, heads, width)[:, 0]
     terms = query.reshape(-1, width) @ torch.nn.functional.pad(tables, (0, 0, 0, -len(tables) % 8)).t()
     out = torch.empty(count, grid, grid, heads * width, dtype=qkv.dtype, device=qkv.device)
-    block_rows, block_columns, queries, warps, stages = _shape(side)
+    shape = SHAPES.get(side) or _shape(side)
+    columns_padded = max(16, triton.next_power_of_2(side))
     windows = -(-grid // side)
-    launch = (triton.cdiv(side * side, queries), count * heads, windows * windows)
+    launch = (triton.cdiv(side * side, shape.queries), count * heads, windows * windows)
     _attend[launch](
         qkv,
         qkv_bias,
@@ -132,19 +168,18 @@ def attend_grid(
         HEADS=heads,
         WIDTH=width,
         TERMS=terms.shape[1],
-        QUERIES=queries,
-        ROWS=block_rows,
-        COLUMNS=block_columns,
+        QUERIES=shape.queries,
+        ROWS=shape.rows,
+        COLUMNS=columns_padded,
         PRECISION="ieee" if qkv.dtype == torch.float32 else "tf32",
         LOG2_E=_LOG2_E,
-        num_warps=warps,
-        num_stages=stages,
+        num_warps=shape.warps,
+        num_stages=shape.stages,
     )
     return out
 
 
-def _shape(side: int) -> tuple[int, int, int, int, int]:
-    """Key rows and columns a step, queries a block, warps, stages."""
+def _shape(side: int) -> Blocks:
+    """Blocks for a side that was not tuned."""
     columns = max(16, triton.next_power_of_2(side))
-    rows = max(1, 64 // columns)
-    return rows, columns, 64 if side < 32 else 128, 4 if side < 32 else 8, 2
+    return Blocks(rows=max(1, 64 // columns), queries=64 if side < 32 else 128, warps=4 if side < 32 else 8)

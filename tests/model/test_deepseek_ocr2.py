@@ -1,6 +1,7 @@
 """DeepSeek-OCR-2's vision tower against transformers' own `deepseek_ocr2`, on the same random weights."""
 
 import json
+from operator import itemgetter
 
 import pytest
 import torch
@@ -115,15 +116,22 @@ def test_every_layer_equals_transformers(reference, tower, side):
     one = views(2, side)
     theirs, ours = [], []
     encoder: DeepseekOcr2VisionModel = reference.vision_tower
+    sam, layers = tower.sam_model, tower.qwen2_model.model["model"]
+    watched = (
+        ([*encoder.sam_encoder.layers, encoder.sam_encoder.neck, encoder.sam_encoder.proj], theirs, None),
+        ([*encoder.vision_encoder.layers, encoder.vision_encoder.norm], theirs, None),
+        # A layer of ours gives the residual stream and what the next norm adds to it, a norm both of its own.
+        (sam.blocks, ours, sum),
+        ([sam.neck, sam.net_3], ours, None),
+        (layers.layers, ours, sum),
+        ([layers.norm], ours, itemgetter(1)),
+    )
     hooks = [
-        layer.register_forward_hook(lambda _, __, output, seen=seen: seen.append(output))
-        for layers, seen in (
-            ([*encoder.sam_encoder.layers, encoder.sam_encoder.neck, encoder.sam_encoder.proj], theirs),
-            ([*encoder.vision_encoder.layers, encoder.vision_encoder.norm], theirs),
-            ([*tower.sam_model.blocks, tower.sam_model.neck, tower.sam_model.net_3], ours),
-            ([*tower.qwen2_model.model["model"].layers, tower.qwen2_model.model["model"].norm], ours),
+        layer.register_forward_hook(
+            lambda _, __, output, seen=seen, whole=whole: seen.append(whole(output) if whole else output)
         )
-        for layer in layers
+        for modules, seen, whole in watched
+        for layer in modules
     ]
     with torch.inference_mode():
         encoder(pixels(one))

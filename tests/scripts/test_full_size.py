@@ -12,7 +12,7 @@ from scripts import full_size
 
 SMALL = {
     "hidden_size": 64, "intermediate_size": 32, "moe_intermediate_size": 16, "n_routed_experts": 4,
-    "num_attention_heads": 2, "num_key_value_heads": 2, "num_hidden_layers": 2, "vocab_size": 9300,
+    "num_attention_heads": 2, "num_key_value_heads": 2, "num_hidden_layers": 2,
 }  # fmt: skip
 
 
@@ -25,7 +25,7 @@ def test_a_folder_is_a_whole_checkpoint(family, tmp_path, monkeypatch):
     found = resolve(str(tmp_path / "model"))
     assert found.family == family and found.max_model_len == 8192
     prompts = PromptEncoder(tmp_path / "model", NGRAM_WHITELIST)
-    assert prompts.decode([9250, 9251])[0] == "token9250token9251", "every id has a text"
+    assert all(prompts.decode([token])[0] for token in (9250, 100_000, 129_279)), "every id has a text"
 
 
 @pytest.mark.parametrize(("family", "millions"), [("deepseek-ocr", 3336), (OCR2, 3389)])

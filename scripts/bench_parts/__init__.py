@@ -1,0 +1,1 @@
+"""The parts of `scripts/bench.py`, each run in a process of its own."""

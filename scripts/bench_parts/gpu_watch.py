@@ -1,0 +1,50 @@
+"""How busy the GPU was and how much of its memory was in use, sampled while something runs."""
+
+import statistics
+import threading
+from types import TracebackType
+from typing import Self
+
+_EVERY_S = 0.1
+
+
+class GpuWatch:
+    """A context manager; read `busy_share` and `peak_gb` afterwards. Zero where there is no NVML."""
+
+    def __init__(self) -> None:
+        self._busy: list[float] = []
+        self._used: list[int] = []
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._sample, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._end.set()
+        self._thread.join()
+
+    @property
+    def busy_share(self) -> float:
+        """Share of samples' time with a kernel running."""
+        return statistics.mean(self._busy) if self._busy else 0.0
+
+    @property
+    def peak_gb(self) -> float:
+        """Most memory in use on the card."""
+        return max(self._used, default=0) / 1e9
+
+    def _sample(self) -> None:
+        try:
+            import pynvml
+
+            pynvml.nvmlInit()
+            handle = pynvml.nvmlDeviceGetHandleByIndex(0)
+        except Exception:  # noqa: BLE001 - the library is missing, or finds no driver: nothing to watch
+            return
+        while not self._end.wait(_EVERY_S):
+            self._busy.append(pynvml.nvmlDeviceGetUtilizationRates(handle).gpu / 100)
+            self._used.append(pynvml.nvmlDeviceGetMemoryInfo(handle).used)
