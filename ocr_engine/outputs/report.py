@@ -34,7 +34,7 @@ _KINDS = (
     (
         "suspect",
         "Worth a look",
-        "Read, but with a note, a second attempt, or much text for its visual tokens.",
+        "Read, but unlike the PDF's own text, with a note, a second attempt, or much text for its tokens.",
     ),
     ("slowest", "Slowest", "The pages that took longest from file to files."),
 )

@@ -65,6 +65,8 @@ class RunNumbers:
     unreadable: int = 0
     again: int = 0
     """Pages that took more than one attempt."""
+    suspect: int = 0
+    """Pages read to their end, but unlike their PDF's own text."""
     text_tok: "array[float]" = field(default_factory=lambda: array("f"))
     ratios: "array[float]" = field(default_factory=lambda: array("f"))
     vision_tok_sum: int = 0
@@ -131,6 +133,7 @@ def _add_page(numbers: RunNumbers, row: JournalRow, page: int) -> None:
     numbers.statuses[row.status] += 1
     numbers.documents[row.document][row.status] += 1
     numbers.again += row.attempts > 1
+    numbers.suspect += row.status not in TO_RETRY and row.extra.get("suspect") is True
     line = page_line(row, page)
     if line.mode:
         numbers.modes[line.mode] += 1
@@ -149,8 +152,14 @@ def page_line(row: JournalRow, page: int) -> PageLine:
     seconds = row.seconds.get(_TOTAL, sum(row.seconds.values()))
     vision, text = (int(_number(row.extra.get(key))) for key in ("vision_tokens", "text_tokens"))
     mode = str(row.extra.get("mode", ""))[:40]
-    where = row.document, page, row.status, row.reason, row.fingerprint
+    where = row.document, page, row.status, row.reason or _recall_words(row), row.fingerprint
     return PageLine(0.0, *where, seconds, vision, text, mode)
+
+
+def _recall_words(row: JournalRow) -> str:
+    if row.extra.get("suspect") is not True:
+        return ""
+    return f"{_number(row.extra.get('recall')):.0%} of the words of the PDF's own text were read"
 
 
 def _add_tokens(numbers: RunNumbers, line: PageLine) -> None:
@@ -165,6 +174,8 @@ def _kinds(line: PageLine, row: JournalRow) -> Iterator[tuple[str, float]]:
     """Under which headings a page is worth a look, and how much."""
     if line.status in TO_RETRY:
         yield line.status.value, 0.0
+    elif row.extra.get("suspect") is True:
+        yield "suspect", 1e7 * (2 - _number(row.extra.get("recall")))
     elif line.reason and line.status is PageStatus.DONE:
         yield "suspect", 1e6
     elif row.attempts > 1:

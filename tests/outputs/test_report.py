@@ -62,6 +62,16 @@ def test_reasons_that_differ_in_numbers_are_one_group(row: MakeRow) -> None:
     assert (group.count, len(group.pages), list(group.documents)) == (19, 8, ["a.pdf"])
 
 
+def test_pages_unlike_their_own_text_are_shown(tmp_path: Path, row: MakeRow) -> None:
+    extra = {"suspect": True, "recall": 0.31}
+    numbers = collect([page(row, extra=extra), page(row, number=2, extra=extra | {"recall": 0.12})])
+    assert numbers.suspect == 2
+    assert [line.page for line in numbers.lines("suspect")] == [2, 1]
+    text = rendered(tmp_path, page(row, extra=extra), page(row, number=2))
+    assert "31% of the words of the PDF&#39;s own text were read" in text
+    assert "<b>1</b><span>pages to look at</span>" in text
+
+
 def test_the_heaviest_pages_are_kept(row: MakeRow) -> None:
     rows = [page(row, number=n, seconds={"total": float(n % 97)}) for n in range(1, 300)]
     slowest = [line.seconds for line in collect(rows).lines("slowest")]
