@@ -48,7 +48,8 @@ def test_values_of_the_user_are_kept(tmp_path, monkeypatch):
         set_environment(tmp_path, 3, gpu=False)
         assert os.environ["OMP_NUM_THREADS"] == "7"
         assert os.environ["VLLM_NO_USAGE_STATS"] == "1"
+        assert os.environ["VLLM_USE_V2_MODEL_RUNNER"] == "0"
         patch.setattr(os, "environ", {})
         set_environment(tmp_path, 3, gpu=True)
         assert "OMP_NUM_THREADS" not in os.environ
-        assert os.environ["VLLM_USE_V2_MODEL_RUNNER"] == "0"
+        assert os.environ["VLLM_USE_V2_MODEL_RUNNER"] == "1"
