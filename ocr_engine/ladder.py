@@ -79,14 +79,20 @@ def refused(step: RetryStep, reason: str) -> Judged:
 
 def applies(step: RetryStep, best: Judged, facts: PageFacts, quality: QualityConfig) -> bool:
     """Whether a page whose best attempt is `best` gets this step."""
-    if best.generation and best.generation.finish_reason is FinishReason.ABORT and not best.generation.loop:
-        return False  # the user stopped it
+    if _stopped(best):
+        return False
     poor = best.status in (PageStatus.TRUNCATED, PageStatus.LOOPED, PageStatus.FAILED)
     poor = poor or (quality.retry_suspect and best.suspect)
     if step.turn in (90, 270):
         read_well = best.recall is not None and not best.suspect and not poor
         return sideways(facts) and not read_well and not mostly_cjk(best.text)
     return poor
+
+
+def _stopped(best: Judged) -> bool:
+    """Whether the user ended the answer: what was read of it is kept as it is."""
+    generation = best.generation
+    return generation is not None and generation.finish_reason is FinishReason.ABORT and not generation.loop
 
 
 def cut(step: RetryStep, facts: PageFacts) -> tuple[float, float]:
@@ -103,7 +109,8 @@ def layer_stands_in(best: Judged, layer: str, quality: QualityConfig) -> bool:
     """Whether a page that failed every attempt gets the text of its layer instead."""
     ended_badly = best.status in (PageStatus.TRUNCATED, PageStatus.LOOPED)
     ended_badly = ended_badly or (quality.retry_suspect and best.suspect)
-    return quality.text_layer_fallback and ended_badly and word_recall("", layer) is not None
+    wanted = quality.text_layer_fallback and ended_badly and not _stopped(best)
+    return wanted and word_recall("", layer) is not None
 
 
 def why_layer(best: Judged) -> str:

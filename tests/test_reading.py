@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ocr_engine import ladder
 from ocr_engine.config import Config, EngineConfig, QualityConfig, RetryStep
 from ocr_engine.engine.base import Engine, EngineInfo, OnText
 from ocr_engine.errors import EngineError, RequestError, UsageError
@@ -254,3 +255,11 @@ def test_a_step_with_a_mode_the_model_lacks_is_refused_at_once() -> None:
     config = Config(mode="base", quality=QualityConfig(retries=(RetryStep(mode="large"),)))
     with pytest.raises(UsageError, match="large"):
         PageReader(config, cast(RenderPool, None), cast(Engine, None), OCR2)
+
+
+def test_the_text_layer_takes_no_page_that_the_user_stopped() -> None:
+    quality = QualityConfig(text_layer_fallback=True)
+    for reason, stands_in in ((ABORT, False), (LENGTH, True)):
+        generation = Generation("some", reason, 10, 5, 3, 0.1)
+        best = ladder.Judged(RetryStep(), generation, PageStatus.TRUNCATED, "", "some", None, False)
+        assert ladder.layer_stands_in(best, TEXT, quality) is stands_in
