@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,14 @@ from tests.test_pipeline import REPLAY, ROOT, make_pdf, rows, run_pdf, tree
 
 PAGES = 150
 TALKING = [word for word in REPLAY if word != "--quiet"]
+
+
+@pytest.fixture(autouse=True)
+def a_terminal_that_can_be_closed() -> Iterator[None]:
+    """Tests run under nohup would hand its deaf ear for SIGHUP on to the runs they start."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
 
 
 def start(tmp_path: Path, *before: str, **options: Any) -> subprocess.Popen[bytes]:
