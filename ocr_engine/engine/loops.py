@@ -70,6 +70,8 @@ def ends_in_loop(text: str) -> bool:
 def _period(tokens: str, base: int) -> int:
     """The smallest period of the last `base + 2p` tokens, at least three copies; 0 where there is none."""
     size = len(tokens)
+    if size <= base:
+        return 0
     found = tokens.rfind(tokens[-base:], max(size - base - MAX_PERIOD_TOK, 0), size - 1)
     period = size - base - found
     return period if found >= 0 and _repeats(tokens, period, base) else 0

@@ -92,17 +92,22 @@ async def test_a_failed_start_is_told(start: str, kind: type[Exception], words: 
     assert not engines()
 
 
+async def begun(engine: EngineProcess, count: int) -> None:
+    """Wait until the child has taken up so many requests."""
+    async with asyncio.timeout(60):
+        while engine.steps != count:
+            await asyncio.sleep(0.05)
+
+
 async def test_cancelling_cancels_there_and_stopping_waits_for_nobody() -> None:
     engine = process()
     await engine.start()
     hanging = asyncio.create_task(engine.generate(request("hang")))
-    await asyncio.sleep(0.1)
+    await begun(engine, 1)
     hanging.cancel()
     await asyncio.gather(hanging, return_exceptions=True)
     assert (await engine.generate(request())).text
-    async with asyncio.timeout(20):
-        while engine.steps != 2:
-            await asyncio.sleep(0.05)
+    await begun(engine, 2)
     left = asyncio.create_task(engine.generate(request("hang")))
     await asyncio.sleep(0.05)
     await engine.stop()

@@ -160,3 +160,9 @@ def test_one_copy_is_kept_to_the_end_of_its_line(one: str, two: str, kept: str) 
 )
 def test_a_cut_text_ends_in_a_loop_or_not(text: str, looped: bool) -> None:
     assert ends_in_loop(text) is looped
+
+
+def test_an_answer_that_has_not_begun_is_no_loop() -> None:
+    detector = LoopDetector()
+    assert detector.add([]) is None and detector.end() is None
+    assert detector.add([5]) is None and detector.add([]) is None and detector.end() is None
