@@ -5,26 +5,26 @@ import asyncio
 import contextlib
 import dataclasses
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ocr_engine import __version__, cluster, exporting, finish, log, signals, summary, terminal
+from ocr_engine import __version__, cluster, exporting, finish, log, signals, summary, terminal, urls
 from ocr_engine import config as config_module
 from ocr_engine.config import Config
 from ocr_engine.engine.base import Engine, EngineInfo
 from ocr_engine.engine.factory import create_engine
 from ocr_engine.errors import ExitCode, OcrError, UsageError
 from ocr_engine.log import logger
-from ocr_engine.outputs import run_files
+from ocr_engine.outputs import mirror, run_files
 from ocr_engine.outputs.files import OutputNames, lock_output
 from ocr_engine.outputs.journal import Journal
 from ocr_engine.outputs.retry import Command
 from ocr_engine.pages import sources
-from ocr_engine.pages.pool import RenderPool
+from ocr_engine.pages.remote import FetchingPool
 from ocr_engine.pipeline import Conversion, Tools
 from ocr_engine.progress import Progress
 from ocr_engine.records import Document, DocumentKind, PageStatus
@@ -162,8 +162,8 @@ def _run(entry: Entry, args: argparse.Namespace) -> int:
     if not any(given):
         raise UsageError("nothing to read: give an INPUT or set input.path in config.yaml")
     found = sources.find(given, {entry.kind})
-    root = Path(config.output.path).expanduser()
     with contextlib.ExitStack() as stack:
+        root = stack.enter_context(_output_root(config, to_write=not args.dry_run))
         journal = stack.enter_context(contextlib.closing(Journal(root / "journal.jsonl")))
         if not args.dry_run:
             stack.enter_context(lock_output(root))
@@ -177,9 +177,7 @@ def _run(entry: Entry, args: argparse.Namespace) -> int:
             redo = replace(redo, everything=True)
             config = replace(config, engine=replace(config.engine, in_flight=1))
         info = summary.planned_engine(config, engine) if args.dry_run else engine.identify()
-        pool = stack.enter_context(
-            RenderPool(config.render, config.input.password, config.input.max_document_pages)
-        )
+        pool = stack.enter_context(FetchingPool(config.render, config.input))
         progress = stack.enter_context(Progress(quiet=args.quiet or args.dry_run or stream))
         names = OutputNames(journal.claims())
         tools = Tools(root, engine, info, pool, journal, names, progress)
@@ -188,8 +186,20 @@ def _run(entry: Entry, args: argparse.Namespace) -> int:
             return asyncio.run(_print_survey(conversion, config, info, found))
         logger.info(info.reason)
         return asyncio.run(
-            _convert(config, conversion, tools, found, _command(entry, args, given, str(root)))
+            _convert(config, conversion, tools, found, _command(entry, args, given, config.output.path))
         )
+
+
+@contextlib.contextmanager
+def _output_root(config: Config, *, to_write: bool) -> Iterator[Path]:
+    """The local folder to write to; for an output in an object store, its mirror."""
+    path = config.output.path
+    if not urls.is_url(path):
+        yield Path(urls.local_path(path)).expanduser()
+        return
+    folder = Path(config.output.mirror).expanduser() if config.output.mirror else mirror.default_folder()
+    with mirror.mirrored(path, folder, config.output.sync_s, to_write=to_write) as root:
+        yield root
 
 
 async def _print_survey(conversion: Conversion, config: Config, info: EngineInfo, found: Found) -> int:
@@ -220,7 +230,7 @@ async def _convert(
         tools.progress.close()
         await tools.engine.stop()
         _write_run(config, conversion, tools, started, ended=datetime.now(UTC))
-        run_files.write(tools.root, tools.journal, command.script, command.options)
+        run_files.write(tools.root, tools.journal, command.script, command.options, command.output)
         await _finish(config, conversion, tools, command)
     _summarise(conversion, tools)
     return int(_outcome(conversion))

@@ -314,11 +314,17 @@ def _cause(error: BaseException) -> str:
     return lines[-1].strip() if lines else type(error).__name__
 
 
+def _absolute(item: Document | Refused) -> Document | Refused:
+    """Nodes have working folders of their own. What is in a store is there for all."""
+    if isinstance(item, Refused) or item.url:
+        return item
+    return replace(item, path=item.path.absolute())
+
+
 def _waves(found: Iterable[Document | Refused]) -> Iterator[list[Document | Refused]]:
     wave: list[Document | Refused] = []
     for item in found:
-        # Nodes have working folders of their own.
-        wave.append(replace(item, path=item.path.absolute()) if isinstance(item, Document) else item)
+        wave.append(_absolute(item))
         if len(wave) >= WAVE_DOCUMENTS:
             yield wave
             wave = []

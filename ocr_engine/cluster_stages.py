@@ -19,6 +19,7 @@ from ocr_engine.engine.factory import create_engine
 from ocr_engine.errors import InputError
 from ocr_engine.outputs.drawing import DrawnPage
 from ocr_engine.pages.pool import RenderPool
+from ocr_engine.pages.remote import FetchingPool
 from ocr_engine.reading import PageReader, ReadPage, first_task
 from ocr_engine.records import Document, OpenedDocument, PageImage, PageRef
 
@@ -122,20 +123,17 @@ def draw(row: Row, config: Config) -> Row:
 
 def render_pool(config: Config) -> RenderPool:
     """This process's one killable render worker: the node's scheduler says how many such processes run."""
-    one = replace(config.render, workers=1)
-    return _render_pool(one, config.input.password, config.input.max_document_pages)
+    return _render_pool(replace(config.render, workers=1), config.input)
 
 
-_render_pool = functools.cache(RenderPool)
+_render_pool = functools.cache(FetchingPool)
 
 
-class _PreparedFirst(RenderPool):
+class _PreparedFirst(FetchingPool):
     """Gives out what another node prepared; renders only what is asked for beyond that, such as a retry."""
 
     def __init__(self, config: Config, family: str) -> None:
-        super().__init__(
-            replace(config.render, workers=1), config.input.password, config.input.max_document_pages
-        )
+        super().__init__(replace(config.render, workers=1), config.input)
         self._first = first_task(config, family)
         self._prepared: dict[PageRef, Prepared] = {}
 

@@ -33,6 +33,8 @@ class InputConfig:
     max_pages: Annotated[int, msgspec.Meta(ge=0)] = 0
     max_document_pages: Positive = 20_000
     password: str = ""
+    cache: str = ""
+    cache_gb: Annotated[float, msgspec.Meta(gt=0)] = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,8 @@ class OutputConfig:
     """What is written."""
 
     path: str = "outputs"
+    mirror: str = ""
+    sync_s: Seconds = 15.0
     layout: Literal[
         "tree", "page-folders", "official", "official-image", "official-eval", "official-eval2"
     ] = "tree"

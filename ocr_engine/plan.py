@@ -18,7 +18,7 @@ from ocr_engine.corpus_sample import Sample, take
 from ocr_engine.costs import Costs, Gpu, Memory, PageCosts, Work
 from ocr_engine.errors import ExitCode, OcrError, UsageError
 from ocr_engine.pages import sources
-from ocr_engine.pages.pool import RenderPool
+from ocr_engine.pages.remote import FetchingPool
 from ocr_engine.records import DocumentKind
 from ocr_engine.simulation import Load, Rates, Site
 from ocr_engine.spec import OCR, OCR2, resolve_mode
@@ -127,7 +127,7 @@ def _sample(config: Config, most: int) -> Sample:
     given = [config.input.path] if isinstance(config.input.path, str) else list(config.input.path)
     family = OCR2 if "ocr-2" in config.engine.model.lower() else OCR
     mode = resolve_mode(config.mode, config.max_tiles, family)
-    with RenderPool(config.render, config.input.password, config.input.max_document_pages) as pool:
+    with FetchingPool(config.render, config.input) as pool:
         return take(sources.find(given, set(DocumentKind)), pool, mode, most)
 
 

@@ -45,6 +45,10 @@ class Document:
     kind: DocumentKind
     size_bytes: int
     mtime_ns: int
+    url: str = ""
+    """Where it is when it is in an object store; `path` is then its name alone."""
+    version: str = ""
+    """What the store calls this content."""
 
 
 @dataclass(frozen=True, slots=True)

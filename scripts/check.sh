@@ -2,7 +2,7 @@
 # Format, lint and types, as CI runs them. `scripts/check.sh --fix` formats in place.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
-install_once dev requirements-dev.txt
+install_once dev requirements-dev.txt requirements-extras.txt
 if [ "${1:-}" = --fix ]; then
     .venv/bin/ruff format .
     .venv/bin/ruff check --fix .

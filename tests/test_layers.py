@@ -12,6 +12,7 @@ LAYERS = (
     ("errors",),
     ("spec", "records"),
     ("log", "config"),
+    ("urls",),
     (
         "progress",
         "signals",

@@ -29,8 +29,12 @@ _PAGE_ID = re.compile(r"(.+)/pages/([0-9]+)(?:\+.*)?", re.DOTALL)
 _MAX_STAGES = 32
 
 
-def write(root: Path, journal: Journal, script: str, options: Sequence[str] = ()) -> None:
+def write(
+    root: Path, journal: Journal, script: str, options: Sequence[str] = (), output: str | None = None
+) -> None:
     """Write `timings.csv` and `failures.csv`; retry commands start `script` with `options`.
+
+    `output` is what they are to write to, where that is not `root`.
 
     Raises OutputError.
     """
@@ -44,7 +48,11 @@ def write(root: Path, journal: Journal, script: str, options: Sequence[str] = ()
     _write_csv(
         root / "failures.csv",
         FAILURE_COLUMNS,
-        (_failure(row, root, script, options) for row in journal.latest_rows() if row.status in _TO_RETRY),
+        (
+            _failure(row, output or root, script, options)
+            for row in journal.latest_rows()
+            if row.status in _TO_RETRY
+        ),
     )
 
 
@@ -104,9 +112,9 @@ def count_statuses(journal: Journal) -> dict[str, int]:
     return {status.value: counts[status.value] for status in PageStatus}
 
 
-def retry_command(row: JournalRow, root: Path, script: str, options: Sequence[str] = ()) -> str:
+def retry_command(row: JournalRow, output: Path | str, script: str, options: Sequence[str] = ()) -> str:
     """A shell command that does this page, or this whole document, again."""
-    words = ["python", script, row.document, "--output", str(root), *options]
+    words = ["python", script, row.document, "--output", str(output), *options]
     if row.document.startswith("-"):
         words[2] = f"./{row.document}"
     if row.page is not None:
@@ -139,9 +147,9 @@ def _timing(row: JournalRow, stages: list[str]) -> list[object]:
     ]
 
 
-def _failure(row: JournalRow, root: Path, script: str, options: Sequence[str]) -> list[object]:
+def _failure(row: JournalRow, output: Path | str, script: str, options: Sequence[str]) -> list[object]:
     page = "" if row.page is None else row.page
-    return [row.document, page, row.status.value, row.reason, retry_command(row, root, script, options)]
+    return [row.document, page, row.status.value, row.reason, retry_command(row, output, script, options)]
 
 
 def _write_csv(path: Path, header: Iterable[str], rows: Iterator[list[object]]) -> None:

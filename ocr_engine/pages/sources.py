@@ -10,6 +10,9 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from ocr_engine import urls
+from ocr_engine.errors import InputError, UsageError
+from ocr_engine.pages import remote
 from ocr_engine.pages.page_ranges import parse_page_ranges, validate_page_ranges
 from ocr_engine.pages.walk import EVERYTHING, Found, has_magic, split_glob, walk
 from ocr_engine.records import Document, DocumentKind
@@ -57,7 +60,7 @@ def find(inputs: Sequence[str], kinds: Collection[DocumentKind]) -> Iterator[Doc
             nothing = False
             if isinstance(found, Refused):
                 yield found
-            elif (key := os.path.realpath(found.path)) not in seen:
+            elif (key := found.url or os.path.realpath(found.path)) not in seen:
                 seen.add(key)
                 yield found
         if nothing:
@@ -75,6 +78,13 @@ def _expand_stdin(inputs: Iterable[str]) -> Iterator[str]:
 
 
 def _one_input(given: str, suffixes: dict[str, DocumentKind]) -> Iterator[Document | Refused]:
+    if urls.is_url(given):
+        try:
+            yield from remote.find(given, suffixes)
+        except (InputError, UsageError) as error:
+            yield Refused(given, str(error))
+        return
+    given = urls.local_path(given)
     try:
         path = given if os.path.lexists(given) else str(Path(given).expanduser())
         if not given:

@@ -1,0 +1,315 @@
+"""An output folder in an object store: the work is done on a local mirror of it, sent there as it grows.
+
+A store has no rename and no append. So files are whole objects; the journal is numbered segments, each sent
+after every file that its lines speak of; what is done is what the segments say. The store is the truth: a
+mirror that is ahead of it, after a crash, is set back to it.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import platform
+import secrets
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import psutil
+
+from ocr_engine import urls
+from ocr_engine.errors import OutputError
+from ocr_engine.log import logger, printable
+from ocr_engine.outputs.files import LOCK_NAME, TEMPORARY_SUFFIX, write_atomic
+
+T = TypeVar("T")
+JOURNAL = "journal.jsonl"
+SEGMENTS = "journal"
+"""Folder of the journal's segments in the store."""
+RUN_LOCK = "run.lock"
+LOCK_STALE_S = 600.0
+_INDEX = ".mirror.json"
+_AT_ONCE = 16
+_TRIES = 4
+_SCAN_SHARE = 20
+"""A look over the mirror takes at most a twentieth of the time."""
+_NOT_SENT = frozenset({JOURNAL, LOCK_NAME, _INDEX, RUN_LOCK})
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """A file as it was sent or fetched: its time and size here, its version there."""
+
+    mtime_ns: int
+    size: int
+    version: str
+
+
+class Mirror:
+    """One run's side of an output folder in a store; `root` is the local folder to work in."""
+
+    def __init__(self, url: str, folder: Path) -> None:
+        """Raises UsageError where the store's package is missing."""
+        self._url = url
+        self._store, self._path = urls.filesystem(url)
+        self.root = folder / hashlib.blake2b(url.encode(), digest_size=12).hexdigest()
+        self._known: dict[str, _State] = {}
+        self._sent_bytes = 0
+        self._segments = 0
+        self._run = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
+        self._sync_lock = threading.Lock()
+
+    def fetch(self, *, to_write: bool = True) -> None:
+        """Make the mirror equal to the store, the journal put together from its segments.
+
+        Raises OutputError, also where another run is writing there.
+        """
+        with self._errors("read"):
+            self.root.mkdir(parents=True, exist_ok=True)
+            if to_write:
+                self._take_lock()
+            listed = self._listed()
+            known = self._read_index()
+            self._remove_others(listed, known)
+            wanted = [name for name in listed if name not in self._known and not _is_journal(name)]
+            self._all(lambda name: self._fetch_one(name, listed[name]), wanted)
+            self._put_journal_together(sorted(name for name in listed if _is_journal(name)))
+            self._write_index()
+
+    def sync(self) -> None:
+        """Send what changed: files first, then the journal's new lines as a segment. Raises OutputError."""
+        with self._sync_lock, self._errors("written"):
+            lines = self._new_lines()
+            found = self._scan()
+            self._all(self._remove_there, [name for name in self._known if name not in found])
+            changed = [
+                name
+                for name, (mtime_ns, size) in found.items()
+                if (was := self._known.get(name)) is None or (was.mtime_ns, was.size) != (mtime_ns, size)
+            ]
+            self._all(lambda name: self._send(name, *found[name]), changed)
+            if lines:
+                self._pipe(f"{SEGMENTS}/{self._run}-{self._segments:06d}.jsonl", lines)
+                self._segments += 1
+                self._sent_bytes += len(lines)
+            self._write_lock()
+            self._write_index()
+
+    def finish(self) -> None:
+        """Send the rest, put the segments together into one `journal.jsonl`, and give the lock back."""
+        self.sync()
+        with self._errors("written"):
+            listed = self._listed()
+            segments = [name for name in listed if name.startswith(f"{SEGMENTS}/")]
+            self._pipe(JOURNAL, (self.root / JOURNAL).read_bytes() if (self.root / JOURNAL).exists() else b"")
+            # Only now: until the whole journal is there, they are it.
+            self._all(self._remove_there, segments)
+            self._know_versions(listed)
+            self._remove_there(RUN_LOCK)
+        logger.info("all of it is at %s", printable(self._url))
+
+    def _know_versions(self, listed: dict[str, dict[str, Any]]) -> None:
+        """What this run sent is what is there: a later run on this machine need not fetch it."""
+        for name, state in self._known.items():
+            info = listed.get(name, {})
+            if info.get("size") == state.size:
+                self._known[name] = replace(state, version=_version(info))
+        self._write_index()
+
+    def _listed(self) -> dict[str, dict[str, Any]]:
+        self._store.invalidate_cache()
+        try:
+            found = self._store.find(self._path, detail=True)
+        except FileNotFoundError:
+            return {}
+        names = {urls.below(self._path, str(path)): info for path, info in found.items()}
+        ours = (RUN_LOCK, _INDEX, LOCK_NAME)
+        return {name: info for name, info in names.items() if name is not None and name not in ours}
+
+    def _remove_others(self, listed: dict[str, dict[str, Any]], known: dict[str, _State]) -> None:
+        """Keep of the mirror what is as it was sent, and is still that in the store."""
+        for name, (mtime_ns, size) in self._scan().items():
+            was = known.get(name)
+            if name in listed and was == _State(mtime_ns, size, _version(listed[name])):
+                self._known[name] = was
+            else:
+                (self.root / name).unlink()
+
+    def _fetch_one(self, name: str, info: dict[str, Any]) -> None:
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        digest = hashlib.blake2b(os.fsencode(name), digest_size=8).hexdigest()
+        temporary = path.with_name(f".{digest}{TEMPORARY_SUFFIX}")
+        _tried(lambda: self._store.get_file(self._there(name), str(temporary)))
+        temporary.replace(path)
+        self._note(name, path, _version(info))
+
+    def _put_journal_together(self, names: Sequence[str]) -> None:
+        """The whole journal of earlier runs, then the segments since, each a run's lines in order."""
+        parts = [_tried(lambda name=name: self._store.cat_file(self._there(name))) for name in names]  # type: ignore[misc]
+        data = b"".join(part if part.endswith(b"\n") or not part else part + b"\n" for part in parts)
+        write_atomic(self.root / JOURNAL, data)
+        self._sent_bytes = len(data)
+
+    def _new_lines(self) -> bytes:
+        path = self.root / JOURNAL
+        if not path.exists():
+            return b""
+        with path.open("rb") as file:
+            file.seek(self._sent_bytes)
+            data = file.read()
+        return data[: data.rfind(b"\n") + 1]
+
+    def _scan(self) -> dict[str, tuple[int, int]]:
+        """Every file of the mirror that belongs into the store: name -> time, size."""
+        found: dict[str, tuple[int, int]] = {}
+        folders = [""]
+        while folders:
+            folder = folders.pop()
+            with contextlib.suppress(FileNotFoundError), os.scandir(self.root / folder) as entries:
+                for entry in entries:
+                    name = f"{folder}/{entry.name}" if folder else entry.name
+                    if entry.is_dir(follow_symlinks=False):
+                        folders.append(name)
+                    elif name not in _NOT_SENT and not name.endswith(TEMPORARY_SUFFIX):
+                        with contextlib.suppress(FileNotFoundError):
+                            status = entry.stat(follow_symlinks=False)
+                            found[name] = (status.st_mtime_ns, status.st_size)
+        return found
+
+    def _send(self, name: str, mtime_ns: int, size: int) -> None:
+        try:
+            _tried(lambda: self._store.put_file(str(self.root / name), self._there(name)))
+        except FileNotFoundError:
+            if (self.root / name).exists():
+                raise
+            return  # replaced or taken away meanwhile: the next look sees it
+        # The version is asked for at the next start alone; until then the time and size here tell.
+        self._known[name] = _State(mtime_ns, size, "")
+
+    def _note(self, name: str, path: Path, version: str) -> None:
+        status = path.stat()
+        self._known[name] = _State(status.st_mtime_ns, status.st_size, version)
+
+    def _remove_there(self, name: str) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            _tried(lambda: self._store.rm_file(self._there(name)))
+        self._known.pop(name, None)
+
+    def _pipe(self, name: str, data: bytes) -> None:
+        _tried(lambda: self._store.pipe_file(self._there(name), data))
+
+    def _there(self, name: str) -> str:
+        return f"{self._path}/{name}"
+
+    def _all(self, function: Callable[[str], object], names: Iterable[str]) -> None:
+        with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="store") as pool:
+            for future in [pool.submit(function, name) for name in names]:
+                future.result()
+
+    def _read_index(self) -> dict[str, _State]:
+        with contextlib.suppress(OSError, ValueError, TypeError):
+            values = json.loads((self.root / _INDEX).read_bytes())
+            return {name: _State(*state) for name, state in values.items()}
+        return {}
+
+    def _write_index(self) -> None:
+        """What a later run on this machine need not fetch: files whose version in the store is known."""
+        states = {n: [s.mtime_ns, s.size, s.version] for n, s in self._known.items() if s.version}
+        write_atomic(self.root / _INDEX, json.dumps(states))
+
+    def _take_lock(self) -> None:
+        """Best effort: a store has no locks. Raises OutputError while another run gives signs of life."""
+        with contextlib.suppress(FileNotFoundError, ValueError, KeyError, TypeError):
+            values = json.loads(self._store.cat_file(self._there(RUN_LOCK)))
+            if time.time() - float(values["alive"]) < LOCK_STALE_S and not _died_here(values):
+                raise OutputError(
+                    f"{printable(self._url)}: another run is writing there ({printable(str(values['run']))});"
+                    f" wait for it; if it was killed, wait {LOCK_STALE_S / 60:g} minutes or remove {RUN_LOCK}"
+                )
+        self._write_lock()
+
+    def _write_lock(self) -> None:
+        values = {"run": self._run, "host": platform.node(), "pid": os.getpid(), "alive": time.time()}
+        self._pipe(RUN_LOCK, json.dumps(values).encode())
+
+    @contextlib.contextmanager
+    def _errors(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except OutputError:
+            raise
+        except Exception as error:  # every store has errors of its own
+            raise OutputError(f"{printable(self._url)}: cannot be {what}: {urls.reason(error)}") from error
+
+
+def default_folder() -> Path:
+    """Where mirrors are, unless the config says otherwise."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "ocr-engine" / "outputs"
+
+
+@contextlib.contextmanager
+def mirrored(url: str, folder: Path, every_s: float, *, to_write: bool = True) -> Iterator[Path]:
+    """A local folder that stands for the output folder at `url`, sent there every so often and at the end.
+
+    Raises OutputError where the store cannot be read at the start, or written at the end.
+    """
+    if not to_write:
+        with tempfile.TemporaryDirectory(prefix="ocr-engine-") as elsewhere:
+            look = Mirror(url, Path(elsewhere))
+            look.fetch(to_write=False)
+            yield look.root
+        return
+    mirror = Mirror(url, folder)
+    mirror.fetch()
+    ended = threading.Event()
+    thread = threading.Thread(target=_keep_sending, args=(mirror, ended, every_s), name="mirror", daemon=True)
+    thread.start()
+    try:
+        yield mirror.root
+    finally:
+        ended.set()
+        thread.join()
+        mirror.finish()
+
+
+def _keep_sending(mirror: Mirror, ended: threading.Event, every_s: float) -> None:
+    pause_s = every_s
+    while not ended.wait(pause_s):
+        started_s = time.monotonic()
+        try:
+            mirror.sync()
+        except OutputError as error:
+            logger.warning("%s; it is tried again", error)
+        pause_s = max(every_s, (time.monotonic() - started_s) * _SCAN_SHARE)
+
+
+def _died_here(lock: dict[str, Any]) -> bool:
+    """Whether the run that left this lock was one of this machine, and is gone."""
+    return lock["host"] == platform.node() and not psutil.pid_exists(int(lock["pid"]))
+
+
+def _is_journal(name: str) -> bool:
+    return name == JOURNAL or name.startswith(f"{SEGMENTS}/")
+
+
+def _version(info: dict[str, Any]) -> str:
+    return str(info.get("ETag") or info.get("etag") or info.get("LastModified") or info.get("mtime") or "")
+
+
+def _tried(action: Callable[[], T]) -> T:
+    """A store's passing faults are not the end: tried again, waiting longer each time."""
+    for number in range(_TRIES - 1):
+        try:
+            return action()
+        except FileNotFoundError:
+            raise
+        except Exception:  # noqa: BLE001 - which errors pass is the store's secret
+            time.sleep(0.5 * 4**number)
+    return action()

@@ -1,0 +1,60 @@
+"""Object stores by URL, through fsspec: s3://, gs://, az://, hf:// and what else it knows. Opens nothing."""
+
+import posixpath
+import re
+from typing import Any
+
+from ocr_engine.errors import UsageError
+from ocr_engine.log import printable
+
+_URL = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
+_PACKAGES = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "az": "adlfs", "abfs": "adlfs"}
+_FILE = "file://"
+
+
+def is_url(text: str) -> bool:
+    """Whether this names something in a store. `file://` does not: see `local_path`."""
+    return bool(_URL.match(text)) and not text.lower().startswith(_FILE)
+
+
+def local_path(text: str) -> str:
+    """A path without `file://`, which says that it is one."""
+    return text[len(_FILE) :] if text.lower().startswith(_FILE) else text
+
+
+def filesystem(url: str) -> tuple[Any, str]:
+    """The store of a URL and the path in it. Nothing is asked of the store.
+
+    Raises:
+        UsageError: no such kind of store, or its package is not installed.
+    """
+    import fsspec
+
+    kind = url.partition("://")[0].lower()
+    try:
+        store, path = fsspec.core.url_to_fs(url)
+    except ImportError:
+        package = _PACKAGES.get(kind, f"fsspec's package for {kind}://")
+        raise UsageError(
+            f"{printable(url)}: needs a package that is not here: pip install {package}"
+        ) from None
+    except ValueError as error:
+        raise UsageError(f"{printable(url)}: {error}") from None
+    return store, str(path).rstrip("/")
+
+
+def below(root: str, path: str) -> str | None:
+    """A store's path relative to `root`; None where it is no clean path below it."""
+    prefix = root.rstrip("/") + "/"
+    relative = path[len(prefix) :] if path.startswith(prefix) else ""
+    parts = relative.split("/")
+    if not relative or "\0" in relative or any(part in ("", ".", "..") for part in parts):
+        return None
+    return posixpath.join(*parts)
+
+
+def reason(error: BaseException) -> str:
+    """What went wrong with a store, in one line."""
+    if isinstance(error, FileNotFoundError):
+        return "no such file or folder"
+    return printable(" ".join(str(error).split()) or type(error).__name__, 200)

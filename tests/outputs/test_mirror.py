@@ -1,0 +1,267 @@
+"""The mirror of an output folder in a store: what the segments say is there, whatever dies between."""
+
+import json
+import os
+import platform
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import fsspec
+import pytest
+
+from ocr_engine import urls
+from ocr_engine.errors import OutputError
+from ocr_engine.outputs import mirror as module
+from ocr_engine.outputs.mirror import LOCK_STALE_S, Mirror, mirrored
+
+URL = "memory://store/out"
+
+
+@pytest.fixture(autouse=True)
+def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    monkeypatch.setattr(module.time, "sleep", lambda _: None)
+    found = fsspec.filesystem("memory")
+    found.store.clear()
+    found.pseudo_dirs[:] = [""]
+    yield found
+    found.store.clear()
+
+
+def there() -> dict[str, bytes]:
+    found = fsspec.filesystem("memory")
+    return {name.removeprefix("/store/out/"): found.cat_file(name) for name in found.find("/store/out")}
+
+
+def opened(tmp_path: Path, name: str = "here") -> Mirror:
+    """A run after all others have died."""
+    fsspec.filesystem("memory").store.pop("/store/out/run.lock", None)
+    made = Mirror(URL, tmp_path / name)
+    made.fetch()
+    return made
+
+
+def put(mirror: Mirror, name: str, text: str) -> None:
+    path = mirror.root / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+def log(mirror: Mirror, *lines: str) -> None:
+    with (mirror.root / "journal.jsonl").open("a") as file:
+        file.writelines(f"{line}\n" for line in lines)
+
+
+def segments() -> list[str]:
+    return sorted(name for name in there() if name.startswith("journal/"))
+
+
+def test_files_go_there_and_come_back(tmp_path: Path) -> None:
+    first = opened(tmp_path)
+    put(first, "a/pages/0001.md", "one")
+    log(first, '{"page": 1}')
+    first.sync()
+    put(first, "a/pages/0002.md", "two")
+    log(first, '{"page": 2}')
+    first.sync()
+    assert there()["a/pages/0001.md"] == b"one" and len(segments()) == 2
+    assert "journal.jsonl" not in there()
+    again = opened(tmp_path, "elsewhere")
+    assert (again.root / "a/pages/0002.md").read_text() == "two"
+    assert (again.root / "journal.jsonl").read_text() == '{"page": 1}\n{"page": 2}\n'
+
+
+def test_at_the_end_the_journal_is_one_and_the_lock_is_gone(tmp_path: Path) -> None:
+    first = opened(tmp_path)
+    log(first, '{"page": 1}')
+    first.finish()
+    assert sorted(there()) == ["journal.jsonl"] and there()["journal.jsonl"] == b'{"page": 1}\n'
+    second = opened(tmp_path)
+    log(second, '{"page": 2}')
+    second.sync()
+    third = opened(tmp_path, "third")
+    assert (third.root / "journal.jsonl").read_text() == '{"page": 1}\n{"page": 2}\n'
+
+
+def test_a_segment_is_sent_after_the_files_it_speaks_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mirror = opened(tmp_path)
+    put(mirror, "a/a.md", "old")
+    mirror.sync()
+    order: list[str] = []
+    for name in ("put_file", "pipe_file", "rm_file"):
+        real = getattr(mirror._store, name)
+
+        def noted(*args: Any, real: Any = real, name: str = name) -> Any:
+            order.append(f"{name} {args[0] if name != 'put_file' else args[1]}")
+            return real(*args)
+
+        monkeypatch.setattr(mirror._store, name, noted)
+    (mirror.root / "a/a.md").unlink()
+    put(mirror, "a/pages/0001.md", "one")
+    put(mirror, "a/pages.jsonl", "record")
+    log(mirror, '{"page": 1}')
+    mirror.sync()
+    kinds = [line.split(" ")[0] for line in order[:4]]
+    assert kinds == ["rm_file", "put_file", "put_file", "pipe_file"] and "journal/" in order[3]
+
+
+def test_a_file_that_cannot_be_sent_keeps_its_lines_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mirror = opened(tmp_path)
+    put(mirror, "a/pages/0001.md", "one")
+    log(mirror, '{"page": 1}')
+    real = mirror._store.put_file
+
+    def broken(*_: Any) -> None:
+        raise OSError("the store is away")
+
+    monkeypatch.setattr(mirror._store, "put_file", broken)
+    with pytest.raises(OutputError, match="the store is away"):
+        mirror.sync()
+    assert not segments()
+    monkeypatch.setattr(mirror._store, "put_file", real)
+    mirror.sync()
+    assert len(segments()) == 1 and there()["a/pages/0001.md"] == b"one"
+
+
+def test_a_passing_fault_is_not_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mirror = opened(tmp_path)
+    put(mirror, "a.md", "one")
+    real, faults = mirror._store.put_file, iter([OSError("reset")] * 3)
+
+    def sometimes(*args: Any) -> None:
+        if (error := next(faults, None)) is not None:
+            raise error
+        real(*args)
+
+    monkeypatch.setattr(mirror._store, "put_file", sometimes)
+    mirror.sync()
+    assert there()["a.md"] == b"one"
+
+
+def test_a_mirror_ahead_of_the_store_is_set_back(tmp_path: Path) -> None:
+    dead = opened(tmp_path)
+    put(dead, "a/pages/0001.md", "sent")
+    log(dead, '{"page": 1}')
+    dead.sync()
+    put(dead, "a/pages/0001.md", "newer, not sent")
+    put(dead, "a/pages/0002.md", "not sent")
+    log(dead, '{"page": 2}')
+    again = opened(tmp_path)
+    assert (again.root / "a/pages/0001.md").read_text() == "sent"
+    assert not (again.root / "a/pages/0002.md").exists()
+    assert (again.root / "journal.jsonl").read_text() == '{"page": 1}\n'
+    log(again, '{"page": 2}')
+    again.sync()
+    assert len(segments()) == 2
+
+
+def test_what_is_gone_here_is_taken_away_there(tmp_path: Path) -> None:
+    mirror = opened(tmp_path)
+    put(mirror, "a/a.md", "merged")
+    mirror.sync()
+    (mirror.root / "a/a.md").unlink()
+    mirror.sync()
+    assert "a/a.md" not in there()
+
+
+def test_half_written_lines_and_files_wait(tmp_path: Path) -> None:
+    mirror = opened(tmp_path)
+    put(mirror, f"a/.x{module.TEMPORARY_SUFFIX}", "half")
+    (mirror.root / "journal.jsonl").write_text('{"page": 1}\n{"pa')
+    mirror.sync()
+    assert there()[segments()[0]] == b'{"page": 1}\n'
+    assert not [name for name in there() if name.endswith(module.TEMPORARY_SUFFIX)]
+
+
+def test_what_is_here_already_is_not_fetched_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = opened(tmp_path)
+    put(first, "a.md", "one")
+    put(first, "b.md", "two")
+    first.finish()
+    second = Mirror(URL, tmp_path / "here")
+    fetched: list[str] = []
+    real = second._store.get_file
+    monkeypatch.setattr(second._store, "get_file", lambda name, to: (fetched.append(name), real(name, to)))
+    fsspec.filesystem("memory").pipe_file("/store/out/b.md", b"changed there")
+    monkeypatch.setattr(module, "_version", lambda info: str(info["size"]))
+    second.fetch()
+    assert (second.root / "b.md").read_text() == "changed there" and (
+        second.root / "a.md"
+    ).read_text() == "one"
+
+
+def lock(**changes: Any) -> None:
+    values = {"run": "other", "host": "elsewhere", "pid": 1, "alive": time.time()} | changes
+    fsspec.filesystem("memory").pipe_file("/store/out/run.lock", json.dumps(values).encode())
+
+
+def test_another_run_that_lives_is_respected(tmp_path: Path) -> None:
+    lock()
+    with pytest.raises(OutputError, match=r"another run is writing there \(other\)"):
+        Mirror(URL, tmp_path).fetch()
+    Mirror(URL, tmp_path).fetch(to_write=False)
+    lock(host=platform.node(), pid=os.getpid())
+    with pytest.raises(OutputError, match="another run"):
+        Mirror(URL, tmp_path).fetch()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"alive": time.time() - LOCK_STALE_S - 1},
+        {"host": platform.node(), "pid": 1 << 22 | 12345},
+        {"alive": "x"},
+    ],
+)
+def test_a_lock_of_the_dead_is_taken(tmp_path: Path, changes: dict[str, Any]) -> None:
+    lock(**changes)
+    Mirror(URL, tmp_path).fetch()
+    assert json.loads(there()["run.lock"])["pid"] == os.getpid()
+
+
+def test_a_look_disturbs_no_run_of_this_machine(tmp_path: Path) -> None:
+    running = opened(tmp_path)
+    put(running, "a.md", "sent")
+    running.sync()
+    put(running, "b.md", "not sent yet")
+    with mirrored(URL, tmp_path / "here", 1000, to_write=False) as root:
+        assert (root / "a.md").read_text() == "sent" and not (root / "b.md").exists()
+        (root / "c.md").write_text("x")
+    assert (running.root / "b.md").exists() and "c.md" not in there() and not root.exists()
+
+
+def test_mirrored_sends_at_the_end_also_after_an_error(tmp_path: Path) -> None:
+    with pytest.raises(KeyError), mirrored(URL, tmp_path, 1000) as root:
+        (root / "a.md").write_text("one")
+        raise KeyError
+    assert there()["a.md"] == b"one"
+
+
+def test_mirrored_sends_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with mirrored(URL, tmp_path, 0.01) as root:
+        (root / "a.md").write_text("one")
+        deadline = time.monotonic() + 20
+        while "a.md" not in there() and time.monotonic() < deadline:
+            pass
+        assert "a.md" in there()
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("store/out/a/b.md", "a/b.md"),
+        ("store/out/../x", None),
+        ("store/out//x", None),
+        ("store/out/a/./b", None),
+        ("store/outer/x", None),
+        ("store/out/", None),
+        ("store/out/a\0b", None),
+    ],
+)
+def test_only_clean_names_below_the_folder_count(path: str, name: str | None) -> None:
+    assert urls.below("store/out", path) == name
