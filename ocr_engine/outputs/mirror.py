@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import platform
+import re
 import secrets
 import tempfile
 import threading
@@ -17,7 +18,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -62,7 +62,7 @@ class Mirror:
         self._known: dict[str, _State] = {}
         self._sent_bytes = 0
         self._segments = 0
-        self._run = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
+        self._run = _run_name(0)
         self._sync_lock = threading.Lock()
 
     def fetch(self, *, to_write: bool = True) -> None:
@@ -75,6 +75,7 @@ class Mirror:
             if to_write:
                 self._take_lock()
             listed = self._listed()
+            self._run = _run_name(1 + max(map(_run_number, listed), default=0))
             known = self._read_index()
             self._remove_others(listed, known)
             wanted = [name for name in listed if name not in self._known and not _is_journal(name)]
@@ -129,8 +130,7 @@ class Mirror:
         except FileNotFoundError:
             return {}
         names = {urls.below(self._path, str(path)): info for path, info in found.items()}
-        ours = (RUN_LOCK, _INDEX, LOCK_NAME)
-        return {name: info for name, info in names.items() if name is not None and name not in ours}
+        return {name: info for name, info in names.items() if name is not None and not _is_ours(name)}
 
     def _remove_others(self, listed: dict[str, dict[str, Any]], known: dict[str, _State]) -> None:
         """Keep of the mirror what is as it was sent, and is still that in the store."""
@@ -228,15 +228,28 @@ class Mirror:
         """Best effort: a store has no locks. Raises OutputError while another run gives signs of life."""
         with contextlib.suppress(FileNotFoundError, ValueError, KeyError, TypeError):
             values = json.loads(self._store.cat_file(self._there(RUN_LOCK)))
-            if time.time() - float(values["alive"]) < LOCK_STALE_S and not _died_here(values):
+            if not _died_here(values) and self._lock_age_s() < LOCK_STALE_S:
                 raise OutputError(
                     f"{printable(self._url)}: another run is writing there ({printable(str(values['run']))});"
                     f" wait for it; if it was killed, wait {LOCK_STALE_S / 60:g} minutes or remove {RUN_LOCK}"
                 )
         self._write_lock()
 
+    def _lock_age_s(self) -> float:
+        """Since the last sign of life, by the store's clock alone: two machines' own may be hours apart."""
+        probe = f"{RUN_LOCK}.{self._run}"
+        self._pipe(probe, b"now")
+        try:
+            self._store.invalidate_cache()
+            now, then = (self._store.modified(self._there(name)) for name in (probe, RUN_LOCK))
+        except NotImplementedError:  # a store without times: whoever wrote the lock may well live
+            return 0.0
+        finally:
+            self._remove_there(probe)
+        return float((now - then).total_seconds())
+
     def _write_lock(self) -> None:
-        values = {"run": self._run, "host": platform.node(), "pid": os.getpid(), "alive": time.time()}
+        values = {"run": self._run, "host": platform.node(), "pid": os.getpid()}
         self._pipe(RUN_LOCK, json.dumps(values).encode())
 
     @contextlib.contextmanager
@@ -293,6 +306,21 @@ def _keep_sending(mirror: Mirror, ended: threading.Event, every_s: float) -> Non
 def _died_here(lock: dict[str, Any]) -> bool:
     """Whether the run that left this lock was one of this machine, and is gone."""
     return lock["host"] == platform.node() and not psutil.pid_exists(int(lock["pid"]))
+
+
+def _run_name(number: int) -> str:
+    """Names of segments sort in the order of the runs, whatever a clock says."""
+    return f"{number:06d}-{secrets.token_hex(4)}"
+
+
+def _run_number(name: str) -> int:
+    found = re.match(rf"{SEGMENTS}/(\d+)-", name)
+    return int(found[1]) if found else 0
+
+
+def _is_ours(name: str) -> bool:
+    """Whether a name in the store is this module's own and no part of the output."""
+    return name in (_INDEX, LOCK_NAME, RUN_LOCK) or name.startswith(f"{RUN_LOCK}.")
 
 
 def _is_journal(name: str) -> bool:

@@ -5,6 +5,7 @@ import os
 import platform
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -196,8 +197,12 @@ def test_what_is_here_already_is_not_fetched_again(tmp_path: Path, monkeypatch: 
 
 
 def lock(**changes: Any) -> None:
-    values = {"run": "other", "host": "elsewhere", "pid": 1, "alive": time.time()} | changes
+    values = {"run": "other", "host": "elsewhere", "pid": 1} | changes
     fsspec.filesystem("memory").pipe_file("/store/out/run.lock", json.dumps(values).encode())
+
+
+def lock_ages(age_s: float) -> None:
+    fsspec.filesystem("memory").store["/store/out/run.lock"].modified -= timedelta(seconds=age_s)
 
 
 def test_another_run_that_lives_is_respected(tmp_path: Path) -> None:
@@ -210,18 +215,54 @@ def test_another_run_that_lives_is_respected(tmp_path: Path) -> None:
         Mirror(URL, tmp_path).fetch()
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"alive": time.time() - LOCK_STALE_S - 1},
-        {"host": platform.node(), "pid": 1 << 22 | 12345},
-        {"alive": "x"},
-    ],
-)
-def test_a_lock_of_the_dead_is_taken(tmp_path: Path, changes: dict[str, Any]) -> None:
-    lock(**changes)
+def taken(tmp_path: Path) -> bool:
     Mirror(URL, tmp_path).fetch()
-    assert json.loads(there()["run.lock"])["pid"] == os.getpid()
+    return bool(json.loads(there()["run.lock"])["pid"] == os.getpid())
+
+
+def test_a_lock_of_the_dead_is_taken(tmp_path: Path) -> None:
+    lock(host=platform.node(), pid=1 << 22 | 12345)
+    assert taken(tmp_path)
+    fsspec.filesystem("memory").pipe_file("/store/out/run.lock", b"{}")
+    assert taken(tmp_path)
+
+
+@pytest.mark.parametrize("clock_s", [-1e6, 0, 1e6])
+def test_a_lock_ages_by_the_clock_of_the_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock_s: float
+) -> None:
+    real = time.time
+    monkeypatch.setattr(time, "time", lambda: real() + clock_s)
+    lock()
+    lock_ages(LOCK_STALE_S - 5)
+    with pytest.raises(OutputError, match="another run"):
+        Mirror(URL, tmp_path).fetch()
+    assert set(there()) == {"run.lock"}
+    lock_ages(10)
+    assert taken(tmp_path)
+
+
+def test_a_store_without_times_keeps_its_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(path: str) -> None:
+        raise NotImplementedError
+
+    lock()
+    lock_ages(LOCK_STALE_S * 2)
+    mirror = Mirror(URL, tmp_path)
+    monkeypatch.setattr(mirror._store, "modified", unknown, raising=False)
+    with pytest.raises(OutputError, match="another run"):
+        mirror.fetch()
+    assert set(there()) == {"run.lock"}
+
+
+def test_segments_sort_by_run_not_by_clock(tmp_path: Path) -> None:
+    for number in range(3):
+        mirror = opened(tmp_path, f"here{number}")
+        log(mirror, f'{{"run": {number}}}')
+        mirror.sync()
+    assert [json.loads(there()[name])["run"] for name in segments()] == [0, 1, 2]
+    whole = (opened(tmp_path, "last").root / "journal.jsonl").read_text()
+    assert whole == '{"run": 0}\n{"run": 1}\n{"run": 2}\n'
 
 
 def test_a_look_disturbs_no_run_of_this_machine(tmp_path: Path) -> None:
