@@ -8,7 +8,8 @@ from PIL import Image
 
 from ocr_engine import config, stages
 from ocr_engine.cli import batch_images, batch_pdf
-from ocr_engine.errors import ExitCode
+from ocr_engine.errors import ExitCode, UsageError
+from ocr_engine.records import PageRecord, PageStatus
 from ocr_engine.spec import PRESETS
 from tests.outputs.test_geometry import ANSWER
 
@@ -130,12 +131,12 @@ def test_a_preset_in_the_file_counts(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("value", ["pfd", 3, ["pdf"], {"a": 1}, None])
 def test_an_unknown_preset_is_named(value: object) -> None:
-    with pytest.raises(config.UsageError, match="preset"):
+    with pytest.raises(UsageError, match="preset"):
         config.load(None, {"preset": value})
 
 
 def test_the_official_layouts_write_text_of_their_own_alone() -> None:
     loaded = config.load(None, {"preset": "eval"})
-    record = stages.PageRecord(1, stages.PageStatus.DONE, "", "", "base", "markdown")
+    record = PageRecord(1, PageStatus.DONE, "", "", "base", "markdown")
     texts = stages.texts_of(loaded, record, "a")
     assert (texts.det, texts.mmd, texts.markdown) == ("a", "a", "")

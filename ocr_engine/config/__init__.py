@@ -1,0 +1,45 @@
+"""The config: YAML -> frozen dataclasses -> overrides -> checked. Knows every key, does no work."""
+
+from ocr_engine.config.keys import all_keys, as_dict, fingerprint
+from ocr_engine.config.loading import find_file, load, parse_override
+from ocr_engine.config.schema import (
+    READ_KEYS,
+    WRITE_KEYS,
+    ClusterConfig,
+    Config,
+    EngineConfig,
+    FiguresConfig,
+    InputConfig,
+    NgramConfig,
+    OutputConfig,
+    QualityConfig,
+    RenderConfig,
+    RetryStep,
+    ServerConfig,
+    TextConfig,
+    step_ngram,
+)
+
+__all__ = [
+    "ClusterConfig",
+    "Config",
+    "EngineConfig",
+    "FiguresConfig",
+    "InputConfig",
+    "NgramConfig",
+    "OutputConfig",
+    "QualityConfig",
+    "READ_KEYS",
+    "RenderConfig",
+    "RetryStep",
+    "ServerConfig",
+    "TextConfig",
+    "WRITE_KEYS",
+    "all_keys",
+    "as_dict",
+    "find_file",
+    "fingerprint",
+    "load",
+    "parse_override",
+    "step_ngram",
+]

@@ -1,0 +1,113 @@
+"""What a config may not say: unknown keys, names that do not exist, values that contradict each other.
+
+Types and ranges are msgspec's to check (`loading`). Every refusal is a UsageError that says where the value
+was given, which key it is, and what would be right.
+"""
+
+import dataclasses
+import difflib
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from ocr_engine.config.keys import all_keys
+from ocr_engine.config.schema import Config, OutputConfig, RetryStep, step_ngram
+from ocr_engine.errors import UsageError
+from ocr_engine.spec import MODES, PROMPTS
+
+Where = Callable[[str], str]
+"""Where the value of a dotted key was given: the config file's path, or `command line`."""
+
+
+def refuse_unknown_keys(values: Mapping[str, Any], where: Where) -> None:
+    """Raises UsageError, with the key that was probably meant."""
+    _refuse_unknown(values, Config, where, ())
+    _refuse_unknown_in_steps(values, where)
+
+
+def _refuse_unknown(values: Mapping[str, Any], cls: type, where: Where, path: tuple[str, ...]) -> None:
+    known = {item.name: item for item in dataclasses.fields(cls)}
+    for key, value in values.items():
+        dotted = ".".join((*path, str(key)))
+        if key not in known:
+            raise UsageError(f"{where(dotted)}: {dotted}: unknown key{_suggestion(str(key), path, known)}")
+        factory = known[key].default_factory
+        if isinstance(factory, type) and dataclasses.is_dataclass(factory):
+            if not isinstance(value, Mapping):
+                raise UsageError(f"{where(dotted)}: {dotted}: expected keys below it, got {value!r}")
+            _refuse_unknown(value, factory, where, (*path, str(key)))
+
+
+def _refuse_unknown_in_steps(values: Mapping[str, Any], where: Where) -> None:
+    key = "quality.retries"
+    steps = (values.get("quality") or {}).get("retries")
+    for step in steps if isinstance(steps, list) else ():
+        if isinstance(step, Mapping):
+            _refuse_unknown(step, RetryStep, where, (*key.split("."),))
+        if not step:
+            raise UsageError(f"{where(key)}: {key}: a step that changes nothing; say what it changes")
+
+
+def _suggestion(key: str, path: tuple[str, ...], here: Iterable[str]) -> str:
+    close = difflib.get_close_matches(key, list(here), 1, 0.5)
+    if close:
+        return f" (did you mean {'.'.join((*path, close[0]))}?)"
+    elsewhere = [dotted for dotted in all_keys() if dotted.rpartition(".")[2] == key]
+    return f" (did you mean {elsewhere[0]}?)" if elsewhere else ""
+
+
+def check_meaning(config: Config, where: Where) -> None:
+    """Raises UsageError for values that are well-formed, but name nothing or contradict each other."""
+    _one_of(where, "mode", config.mode, MODES)
+    if config.prompt not in PROMPTS and not config.allow_custom_prompt:
+        _one_of(where, "prompt", config.prompt, PROMPTS, " or set allow_custom_prompt: true")
+    if config.prompt not in PROMPTS and config.prompt.count("<image>") != 1:
+        raise UsageError(f"{where('prompt')}: prompt: a custom prompt needs `<image>` exactly once")
+    if config.prompt == "locate" and not config.find:
+        raise UsageError(f'{where("prompt")}: prompt: locate needs the text to find: --find "text"')
+    _check_endpoints(config, where)
+    _check_exports(config.output, where)
+    ngram = config.engine.ngram
+    if ngram.size == 1 or (ngram.size and ngram.window < ngram.size):
+        raise UsageError(
+            f"{where('engine.ngram')}: engine.ngram: size {ngram.size}, window {ngram.window} can never ban"
+            " anything; use size >= 2 and window >= size, or size 0 to turn the guard off"
+        )
+    _check_steps(config, where)
+
+
+def _check_endpoints(config: Config, where: Where) -> None:
+    key = "engine.server.endpoints"
+    endpoints = config.engine.server.endpoints
+    if config.engine.backend == "server" and not endpoints:
+        raise UsageError(f"{where(key)}: {key}: backend: server needs a list such as [http://localhost:8000]")
+    for url in endpoints:
+        if not url.startswith(("http://", "https://")):
+            raise UsageError(f"{where(key)}: {key}: {url!r}: expected http://HOST:PORT")
+
+
+def _check_steps(config: Config, where: Where) -> None:
+    for step in config.quality.retries:
+        if step.mode is not None:
+            _one_of(where, "quality.retries", step.mode, MODES)
+        if step.prompt is not None:
+            _one_of(where, "quality.retries", step.prompt, [name for name in PROMPTS if name != "locate"])
+        ngram = step_ngram(config.engine.ngram, step)
+        if ngram.size and ngram.window < ngram.size:
+            raise UsageError(f"{where('quality.retries')}: quality.retries: ngram_window below ngram_size")
+
+
+def _check_exports(output: OutputConfig, where: Where) -> None:
+    for name in ("review", "html", "searchable_pdf", "jsonl", "parquet"):
+        if getattr(output, name) and output.layout != "tree":
+            key = f"output.{name}"
+            raise UsageError(f"{where(key)}: {key}: made from output.layout: tree alone, which is not set")
+
+
+def _one_of(where: Where, key: str, value: str, known: Iterable[str], otherwise: str = "") -> None:
+    if value in known:
+        return
+    close = difflib.get_close_matches(value, list(known), 1, 0.5)
+    hint = f"did you mean {close[0]}? " if close else ""
+    raise UsageError(
+        f"{where(key)}: {key}: {value!r} is unknown ({hint}one of: {', '.join(known)}{otherwise})"
+    )

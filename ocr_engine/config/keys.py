@@ -1,0 +1,49 @@
+"""A config by its dotted keys: the list of them, their values, a hash of some of their values."""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from ocr_engine.config.schema import Config
+
+
+def fingerprint(config: Config, sections: Sequence[str], *parts: str) -> str:
+    """A short hash of some config keys (dotted) and further strings: equal exactly when all are equal."""
+    values = {key: _get(config, key) for key in sections}
+    payload = json.dumps([values, parts], sort_keys=True, default=_jsonable)
+    return hashlib.blake2b(payload.encode("utf-8", "surrogateescape"), digest_size=12).hexdigest()
+
+
+def as_dict(config: Config) -> dict[str, Any]:
+    """The config as plain values, without the password."""
+    values: dict[str, Any] = msgspec.to_builtins(config)
+    if values["input"]["password"]:
+        values["input"]["password"] = "(set)"
+    return values
+
+
+def all_keys(cls: type = Config, path: tuple[str, ...] = ()) -> list[str]:
+    """All config keys, dotted."""
+    found: list[str] = []
+    for item in dataclasses.fields(cls):
+        factory = item.default_factory
+        here = (*path, item.name)
+        if isinstance(factory, type) and dataclasses.is_dataclass(factory):
+            found += all_keys(factory, here)
+        else:
+            found.append(".".join(here))
+    return found
+
+
+def _jsonable(value: object) -> Any:
+    return msgspec.to_builtins(value)
+
+
+def _get(config: object, key: str) -> Any:
+    for name in key.split("."):
+        config = getattr(config, name)
+    return config

@@ -1,0 +1,96 @@
+"""YAML file -> preset -> overrides -> a checked `Config`."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import yaml
+
+from ocr_engine.config.checks import check_meaning, refuse_unknown_keys
+from ocr_engine.config.schema import Config
+from ocr_engine.errors import UsageError
+from ocr_engine.spec import PRESETS
+
+
+def load(path: Path | None, overrides: Mapping[str, Any] | None = None) -> Config:
+    """The config of a YAML file (or the defaults), with `overrides` given as dotted keys.
+
+    Raises:
+        UsageError: unreadable file, unknown key, wrong type or value; the message names the key.
+    """
+    values = _read_yaml(path) if path is not None else {}
+    overrides = overrides or {}
+    overridden = tuple(overrides)
+    preset = overrides.get("preset", values.get("preset"))
+    # Other types and unknown names are refused below, with the key's name.
+    official = PRESETS.get(preset, {}) if isinstance(preset, str) else {}
+    for key, value in (*official.items(), *overrides.items()):
+        _put(values, key.split("."), value)
+
+    def where(key: str) -> str:
+        """Where the value of a key was given."""
+        from_command_line = any(other == key or other.startswith(f"{key}.") for other in overridden)
+        return "command line" if from_command_line or path is None else str(path)
+
+    refuse_unknown_keys(values, where)
+    try:
+        config = msgspec.convert(values, Config)
+    except msgspec.ValidationError as error:
+        key, reason = _place_and_reason(error)
+        raise UsageError(f"{where(key)}: {key}: {reason}") from None
+    check_meaning(config, where)
+    return config
+
+
+def find_file(given: Path | None) -> Path | None:
+    """The config file: as given, else `config.yaml` here or in the project's root, where there is one."""
+    if given is not None:
+        return given
+    candidates = (Path("config.yaml"), Path(__file__).parents[2] / "config.yaml")
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def parse_override(text: str) -> tuple[str, Any]:
+    """`key.path=value` of `--set`; the value is read as YAML, so `true`, `5` and `[a, b]` have their types.
+
+    Raises:
+        UsageError: no `=`, or a value that is not YAML.
+    """
+    key, equals, value = text.partition("=")
+    if not equals or not key:
+        raise UsageError(f"--set {text}: expected KEY=VALUE, such as --set engine.max_num_seqs=256")
+    try:
+        return key.strip(), yaml.safe_load(value) if value else ""
+    except yaml.YAMLError:
+        raise UsageError(f"--set {text}: the value is not valid YAML; quote it") from None
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UsageError(f"{path}: no such config file; give one with --config") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: cannot be read ({error})") from None
+    except yaml.YAMLError as error:
+        raise UsageError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise UsageError(f"{path}: expected keys and values, such as `mode: gundam`")
+    return values
+
+
+def _put(values: dict[str, Any], names: list[str], value: Any) -> None:
+    for name in names[:-1]:
+        inner = values.setdefault(name, {})
+        if not isinstance(inner, dict):
+            inner = values[name] = {}
+        values = inner
+    values[names[-1]] = value
+
+
+def _place_and_reason(error: msgspec.ValidationError) -> tuple[str, str]:
+    reason, _, place = str(error).partition(" - at `$")
+    return place.strip(".`"), reason

@@ -1,0 +1,232 @@
+"""Every config key: its type, its range, its default, and whether a page depends on it. Does no work.
+
+`config.yaml` in the project's root lists the same keys with the same defaults (a test compares the two).
+"""
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
+
+import msgspec
+
+from ocr_engine.spec import NGRAM_WHITELIST
+
+Positive = Annotated[int, msgspec.Meta(ge=1)]
+Seconds = Annotated[float, msgspec.Meta(gt=0)]
+
+
+@dataclass(frozen=True, slots=True)
+class InputConfig:
+    """What is read."""
+
+    path: str | tuple[str, ...] = "samples"
+    pages: str = ""
+    max_pages: Annotated[int, msgspec.Meta(ge=0)] = 0
+    max_document_pages: Positive = 20_000
+    password: str = ""
+    cache: str = ""
+    cache_gb: Annotated[float, msgspec.Meta(gt=0)] = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class OutputConfig:
+    """What is written."""
+
+    path: str = "outputs"
+    mirror: str = ""
+    sync_s: Seconds = 15.0
+    layout: Literal[
+        "tree", "page-folders", "official", "official-image", "official-eval", "official-eval2"
+    ] = "tree"
+    merge: bool = True
+    page_separator: str = "<!-- page {page} -->"
+    figures: bool = True
+    overlays: bool = False
+    raw: bool = True
+    report: bool = True
+    review: bool = False
+    html: bool = False
+    searchable_pdf: bool = False
+    jsonl: bool = False
+    parquet: bool = False
+    zip: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TextConfig:
+    """How text is written in `layout: tree`. The defaults keep the model's own text."""
+
+    tables: Literal["html", "markdown"] = "html"
+    math_delimiters: Literal["latex", "dollar"] = "latex"
+    headers_footers: Literal["keep", "drop"] = "keep"
+    list_repair: bool = False
+    merge_tables: bool = False
+    join_paragraphs: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FiguresConfig:
+    """The second look at cropped figures."""
+
+    parse: bool = False
+    max_per_page: Positive = 8
+    min_side_px: Annotated[int, msgspec.Meta(ge=1)] = 64
+    cards: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class RenderConfig:
+    """How a page becomes pixels."""
+
+    backend: Literal["auto", "pymupdf", "pdfium"] = "auto"
+    dpi: Annotated[int, msgspec.Meta(ge=18, le=1200)] = 144
+    workers: Annotated[int, msgspec.Meta(ge=0)] = 0
+    timeout_s: Seconds = 60.0
+    max_pixels: Annotated[int, msgspec.Meta(ge=10_000)] = 40_000_000
+    worker_memory_mb: Annotated[int, msgspec.Meta(ge=256)] = 1_500
+
+
+@dataclass(frozen=True, slots=True)
+class NgramConfig:
+    """The n-gram guard: no n-gram of `size` tokens twice within `window` output tokens. 0 turns it off."""
+
+    size: Annotated[int, msgspec.Meta(ge=0)] = 20
+    window: Annotated[int, msgspec.Meta(ge=0)] = 50
+    whitelist: tuple[str, ...] = NGRAM_WHITELIST
+
+
+@dataclass(frozen=True, slots=True)
+class ServerConfig:
+    """Running vLLM servers that answer instead of an engine of our own."""
+
+    endpoints: tuple[str, ...] = ()
+    model: str = ""
+    images: Literal["views", "png"] = "views"
+    in_flight: Positive = 64
+    timeout_s: Seconds = 600.0
+    patience_s: Seconds = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class EngineConfig:
+    """The model and how vLLM runs it."""
+
+    backend: Literal["vllm", "server", "replay"] = "vllm"
+    model: str = "auto"
+    replay_from: str = ""
+    replicas: Literal["auto"] | Positive = "auto"
+    dtype: Literal["auto", "bfloat16", "float16", "float32"] = "auto"
+    quantization: Literal["", "fp8", "int8", "mxfp4"] = ""
+    kv_cache_dtype: Literal["auto", "fp8", "fp8_e4m3", "fp8_e5m2"] = "auto"
+    attention_backend: Literal["", "FLASH_ATTN", "FLASHINFER", "TRITON_ATTN"] = ""
+    max_num_seqs: Annotated[int, msgspec.Meta(ge=0)] = 0
+    max_num_batched_tokens: Annotated[int, msgspec.Meta(ge=0)] = 0
+    max_model_len: Annotated[int, msgspec.Meta(ge=0)] = 0
+    max_tokens: Annotated[int, msgspec.Meta(ge=0)] = 0
+    gpu_memory_utilization: Annotated[float, msgspec.Meta(gt=0, le=1)] = 0.85
+    kv_cache_gb: Annotated[float, msgspec.Meta(ge=0)] = 0.0
+    enforce_eager: bool = False
+    in_flight: Annotated[int, msgspec.Meta(ge=0)] = 0
+    start_timeout_s: Seconds = 1800.0
+    hang_timeout_s: Seconds = 300.0
+    max_deaths: Positive = 8
+    ngram: NgramConfig = field(default_factory=NgramConfig)
+    server: ServerConfig = field(default_factory=ServerConfig)
+
+
+@dataclass(frozen=True, slots=True)
+class RetryStep:
+    """One more attempt at a page: what differs from the config. `halves` reads its top and bottom apart.
+
+    `turn` is clockwise; 90 and 270 are tried only where the page's lines run down it.
+    """
+
+    mode: str | None = None
+    prompt: str | None = None
+    ngram_size: Annotated[int, msgspec.Meta(ge=0)] | None = None
+    ngram_window: Annotated[int, msgspec.Meta(ge=0)] | None = None
+    temperature: Annotated[float, msgspec.Meta(ge=0, le=2)] | None = None
+    halves: bool = False
+    turn: Literal[0, 90, 180, 270] = 0
+
+
+@dataclass(frozen=True, slots=True)
+class QualityConfig:
+    """How an answer is judged, and what is done about a bad one."""
+
+    loop_abort: bool = True
+    retries: tuple[RetryStep, ...] = (
+        RetryStep(turn=90),
+        RetryStep(turn=270),
+        RetryStep(ngram_window=1024),
+        RetryStep(halves=True),
+    )
+    blank_ink: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.00002
+    compare_text_layer: bool = True
+    suspect_recall: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.5
+    retry_suspect: bool = False
+    text_layer_fallback: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterConfig:
+    """Where a run's work is done."""
+
+    backend: Literal["none", "ray"] = "none"
+    address: str = "auto"
+    engines: Annotated[int, msgspec.Meta(ge=0)] = 0
+    gpus_per_engine: Annotated[float, msgspec.Meta(gt=0)] = 1.0
+    cpus_per_engine: Annotated[float, msgspec.Meta(ge=0)] = 2.0
+    pages_per_engine: Positive = 320
+    pages_per_task: Positive = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Everything a run depends on."""
+
+    preset: Literal["", "pdf", "image", "image2", "eval", "eval2"] = ""
+    input: InputConfig = field(default_factory=InputConfig)
+    output: OutputConfig = field(default_factory=OutputConfig)
+    text: TextConfig = field(default_factory=TextConfig)
+    figures: FiguresConfig = field(default_factory=FiguresConfig)
+    render: RenderConfig = field(default_factory=RenderConfig)
+    mode: str = "gundam"
+    max_tiles: Annotated[int, msgspec.Meta(ge=2, le=9)] = 6
+    prompt: str = "markdown"
+    find: str = ""
+    allow_custom_prompt: bool = False
+    engine: EngineConfig = field(default_factory=EngineConfig)
+    cluster: ClusterConfig = field(default_factory=ClusterConfig)
+    quality: QualityConfig = field(default_factory=QualityConfig)
+
+
+READ_KEYS = (
+    "render.dpi", "render.max_pixels", "mode", "max_tiles", "prompt", "find", "engine.ngram",
+    "engine.max_tokens", "engine.max_model_len", "engine.dtype",
+    "engine.quantization", "engine.kv_cache_dtype",
+    "figures.parse", "figures.max_per_page", "figures.min_side_px", "quality.loop_abort",
+    "quality.retries", "quality.blank_ink", "quality.compare_text_layer", "quality.suspect_recall",
+    "quality.retry_suspect", "quality.text_layer_fallback",
+)  # fmt: skip
+"""Keys that change what the model reads or answers: changing one means reading the page again."""
+WRITE_KEYS = (
+    "output.layout",
+    "output.merge",
+    "output.page_separator",
+    "output.figures",
+    "output.overlays",
+    "output.raw",
+    "output.review",
+    "output.searchable_pdf",
+    "text",
+    "figures.cards",
+)
+"""Keys that change only how an answer is written: the stored raw text is used again."""
+
+
+def step_ngram(ngram: NgramConfig, step: RetryStep) -> NgramConfig:
+    """The n-gram guard of an attempt."""
+    size = ngram.size if step.ngram_size is None else step.ngram_size
+    window = ngram.window if step.ngram_window is None else step.ngram_window
+    return dataclasses.replace(ngram, size=size, window=window)

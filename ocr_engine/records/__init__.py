@@ -1,0 +1,45 @@
+"""The records that travel between the stages, one frozen dataclass an arrow, in the order of the flow.
+
+`inputs` (Document -> PageRef) -> `pixels` (PageImage -> PageViews) -> `answers` (Generation) -> `results`
+(ParsedText -> PageRecord -> JournalRow). Page indexes are 0-based; 1-based page numbers exist only in file
+names, records on disk and messages.
+"""
+
+from ocr_engine.records.answers import FinishReason, Generation, GenerationRequest, Loop
+from ocr_engine.records.inputs import Document, DocumentKind, OpenedDocument, PageRef
+from ocr_engine.records.pixels import Ink, PageGeometry, PageImage, PageViews
+from ocr_engine.records.results import (
+    Attempt,
+    Block,
+    Box,
+    FigureText,
+    JournalRow,
+    PageRecord,
+    PageStatus,
+    PageTexts,
+    ParsedText,
+)
+
+__all__ = [
+    "Attempt",
+    "Block",
+    "Box",
+    "Document",
+    "DocumentKind",
+    "FigureText",
+    "FinishReason",
+    "Generation",
+    "GenerationRequest",
+    "Ink",
+    "JournalRow",
+    "Loop",
+    "OpenedDocument",
+    "PageGeometry",
+    "PageImage",
+    "PageRecord",
+    "PageRef",
+    "PageStatus",
+    "PageTexts",
+    "PageViews",
+    "ParsedText",
+]

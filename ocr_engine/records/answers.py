@@ -1,0 +1,58 @@
+"""What the engine is asked for a page, and what it answers."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from ocr_engine.records.pixels import PageViews
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationRequest:
+    """What the engine is asked for one page.
+
+    `max_tokens` counts output tokens. `ngram_size` 0 turns the guard off. `stream_interval` is how many
+    tokens an engine may collect before it gives out their text: 1 for a reader at a terminal. `abort_loops`
+    ends an answer that only repeats itself. `temperature` 0 is greedy; else the choice is seeded.
+    """
+
+    request_id: str
+    views: PageViews
+    prompt: str
+    max_tokens: int
+    ngram_size: int
+    ngram_window: int
+    stream_interval: int = 64
+    abort_loops: bool = False
+    temperature: float = 0.0
+
+
+class FinishReason(StrEnum):
+    """Why generation ended: end of sequence, token limit, or stopped by us."""
+
+    STOP = "stop"
+    LENGTH = "length"
+    ABORT = "abort"
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """Text that repeats to the end of an answer: the length of one copy, and where the first one starts."""
+
+    period_tok: int
+    start_tok: int
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """What the engine answered: raw text with grounding tags, end-of-sequence text removed.
+
+    `output_tokens` are those generated. Of a loop the text holds one copy only.
+    """
+
+    text: str
+    finish_reason: FinishReason
+    prompt_tokens: int
+    vision_tokens: int
+    output_tokens: int
+    seconds: float
+    loop: Loop | None = None

@@ -1,0 +1,69 @@
+"""A page as pixels: rendered, measured, and cut into the views that the model sees."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    from PIL.Image import Image
+
+
+@dataclass(frozen=True, slots=True)
+class PageGeometry:
+    """The rendered page's size, and the size of the page in points (pixels for images)."""
+
+    width_px: int
+    height_px: int
+    width_pt: float
+    height_pt: float
+    dpi: float
+    """Dots per inch actually rendered at: lower than asked where the page was clamped."""
+
+
+@dataclass(frozen=True, slots=True)
+class PageImage:
+    """A rendered page: RGB, upright, with the renderer that made it and the seconds it took.
+
+    `text_layer()` is the text the file itself holds of this page, "" where there is none; it stays in the
+    process that rendered the page.
+    """
+
+    image: "Image"
+    geometry: PageGeometry
+    backend: str
+    seconds: float = 0.0
+    text_layer: Callable[[], str] = str
+
+
+@dataclass(frozen=True, slots=True)
+class Ink:
+    """What is on a page: the share of it that is ink, and whether its lines run down it (a sideways scan).
+
+    `gap` is where, as a share of the height, a gap between lines near the middle is; None without one.
+    """
+
+    share: float
+    lines_down: bool
+    gap: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PageViews:
+    """What the model sees of a page, before normalisation.
+
+    `global_view` is uint8 (S, S, 3), `tiles` uint8 (n, T, T, 3) in row-major order, n = 0 where the
+    page is not tiled; `grid` is (columns, rows), (1, 1) where not tiled. `page_png` is the page itself,
+    only where a server is to cut it (`engine.server.images: png`).
+    """
+
+    global_view: "npt.NDArray[np.uint8]"
+    tiles: "npt.NDArray[np.uint8]"
+    grid: tuple[int, int]
+    page_png: bytes = b""
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of pixels held."""
+        return self.global_view.nbytes + self.tiles.nbytes
