@@ -134,7 +134,7 @@ def _load_config(args: argparse.Namespace) -> Config:
         "input.max_pages": args.max_pages,
         "output.path": args.output,
         "mode": args.mode,
-        "prompt": args.prompt or ("locate" if args.find else None),
+        "prompt": args.prompt or ("locate" if args.find is not None else None),
         "find": args.find,
         "engine.model": args.model,
     }

@@ -6,16 +6,33 @@ was given, which key it is, and what would be right.
 
 import dataclasses
 import difflib
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ocr_engine.config.keys import all_keys
 from ocr_engine.config.schema import Config, OutputConfig, RetryStep, step_ngram
 from ocr_engine.errors import UsageError
-from ocr_engine.spec import MODES, PROMPTS
+from ocr_engine.spec import MODES, PROMPTS, TOKENS
 
 Where = Callable[[str], str]
 """Where the value of a dotted key was given: the config file's path, or `command line`."""
+
+
+_OFFICIAL_NAMES = {
+    "INPUT_PATH": "input.path",
+    "OUTPUT_PATH": "output.path",
+    "MODEL_PATH": "engine.model",
+    "PROMPT": "prompt",
+    "BASE_SIZE": "mode",
+    "IMAGE_SIZE": "mode",
+    "CROP_MODE": "mode",
+    "MAX_CROPS": "max_tiles",
+    "MAX_CONCURRENCY": "engine.max_num_seqs",
+    "NUM_WORKERS": "render.workers",
+}
+"""What the official `config.py` calls our keys."""
+_NOT_THE_PAGE = re.compile(r"\{(?!page\})\s*(?i:page)[^{}]*\}")
 
 
 def refuse_unknown_keys(values: Mapping[str, Any], where: Where) -> None:
@@ -51,6 +68,8 @@ def _suggestion(key: str, path: tuple[str, ...], here: Iterable[str]) -> str:
     close = difflib.get_close_matches(key, list(here), 1, 0.5)
     if close:
         return f" (did you mean {'.'.join((*path, close[0]))}?)"
+    if key in _OFFICIAL_NAMES:
+        return f" (here it is {_OFFICIAL_NAMES[key]})"
     elsewhere = [dotted for dotted in all_keys() if dotted.rpartition(".")[2] == key]
     return f" (did you mean {elsewhere[0]}?)" if elsewhere else ""
 
@@ -62,6 +81,8 @@ def check_meaning(config: Config, where: Where) -> None:
         _one_of(where, "prompt", config.prompt, PROMPTS, " or set allow_custom_prompt: true")
     if config.prompt not in PROMPTS and config.prompt.count("<image>") != 1:
         raise UsageError(f"{where('prompt')}: prompt: a custom prompt needs `<image>` exactly once")
+    _check_find(config, where)
+    _check_output(config.output, where)
     if config.prompt == "locate" and not config.find:
         raise UsageError(f'{where("prompt")}: prompt: locate needs the text to find: --find "text"')
     _check_endpoints(config, where)
@@ -73,6 +94,21 @@ def check_meaning(config: Config, where: Where) -> None:
             " anything; use size >= 2 and window >= size, or size 0 to turn the guard off"
         )
     _check_steps(config, where)
+
+
+def _check_find(config: Config, where: Where) -> None:
+    if config.find and config.prompt != "locate":
+        raise UsageError(f"{where('find')}: find: is for prompt: locate, and the prompt is {config.prompt!r}")
+    if any(tag in config.find for tag in (TOKENS.image, "<|", "|>")):
+        raise UsageError(f"{where('find')}: find: {config.find!r} holds a tag of the model; give plain text")
+
+
+def _check_output(output: OutputConfig, where: Where) -> None:
+    if not output.path.strip():
+        raise UsageError(f"{where('output.path')}: output.path: empty; name a folder (`.` is this one)")
+    if wrong := _NOT_THE_PAGE.search(output.page_separator):
+        key = "output.page_separator"
+        raise UsageError(f"{where(key)}: {key}: {wrong[0]} is not known; the page number is {{page}}")
 
 
 def _check_endpoints(config: Config, where: Where) -> None:

@@ -8,7 +8,10 @@ import msgspec
 import yaml
 
 from ocr_engine.config.checks import check_meaning, refuse_unknown_keys
+from ocr_engine.config.prompts import understood
 from ocr_engine.config.schema import Config
+from ocr_engine.config.type_words import in_words, takes_text
+from ocr_engine.config.yaml_file import read_yaml
 from ocr_engine.errors import UsageError
 from ocr_engine.spec import PRESETS
 
@@ -19,7 +22,7 @@ def load(path: Path | None, overrides: Mapping[str, Any] | None = None) -> Confi
     Raises:
         UsageError: unreadable file, unknown key, wrong type or value; the message names the key.
     """
-    values = _read_yaml(path) if path is not None else {}
+    values = read_yaml(path) if path is not None else {}
     overrides = overrides or {}
     overridden = tuple(overrides)
     preset = overrides.get("preset", values.get("preset"))
@@ -27,6 +30,7 @@ def load(path: Path | None, overrides: Mapping[str, Any] | None = None) -> Confi
     official = PRESETS.get(preset, {}) if isinstance(preset, str) else {}
     for key, value in (*official.items(), *overrides.items()):
         _put(values, key.split("."), value)
+    _name_prompt(values)
 
     def where(key: str) -> str:
         """Where the value of a key was given."""
@@ -38,7 +42,7 @@ def load(path: Path | None, overrides: Mapping[str, Any] | None = None) -> Confi
         config = msgspec.convert(values, Config)
     except msgspec.ValidationError as error:
         key, reason = _place_and_reason(error)
-        raise UsageError(f"{where(key)}: {key}: {reason}") from None
+        raise UsageError(f"{where(key)}: {key}: {in_words(key, reason)}") from None
     check_meaning(config, where)
     return config
 
@@ -54,32 +58,29 @@ def find_file(given: Path | None) -> Path | None:
 def parse_override(text: str) -> tuple[str, Any]:
     """`key.path=value` of `--set`; the value is read as YAML, so `true`, `5` and `[a, b]` have their types.
 
+    The value of a key that takes any text is that text; in quotes it is read as YAML too.
+
     Raises:
         UsageError: no `=`, or a value that is not YAML.
     """
     key, equals, value = text.partition("=")
     if not equals or not key:
         raise UsageError(f"--set {text}: expected KEY=VALUE, such as --set engine.max_num_seqs=256")
+    key = key.strip()
+    if takes_text(key) and value.strip()[:1] not in tuple("'\"["):
+        return key, value  # as YAML the password 0123 would be the number 83
     try:
-        return key.strip(), yaml.safe_load(value) if value else ""
+        return key, yaml.safe_load(value) if value else ""
     except yaml.YAMLError:
         raise UsageError(f"--set {text}: the value is not valid YAML; quote it") from None
 
 
-def _read_yaml(path: Path) -> dict[str, Any]:
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UsageError(f"{path}: no such config file; give one with --config") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: cannot be read ({error})") from None
-    except yaml.YAMLError as error:
-        raise UsageError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
-    if values is None:
-        return {}
-    if not isinstance(values, dict):
-        raise UsageError(f"{path}: expected keys and values, such as `mode: gundam`")
-    return values
+def _name_prompt(values: dict[str, Any]) -> None:
+    """An official prompt that was pasted as text goes by its name from here on."""
+    given = values.get("prompt")
+    if isinstance(given, str):
+        prompt, find = understood(given)
+        values |= {"prompt": prompt} | ({"find": find} if find is not None else {})
 
 
 def _put(values: dict[str, Any], names: list[str], value: Any) -> None:

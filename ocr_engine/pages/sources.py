@@ -28,6 +28,8 @@ SUFFIXES: dict[DocumentKind, tuple[str, ...]] = {
     ),
 }  # fmt: skip
 """File name suffixes (lower case) by kind of document."""
+READERS = {DocumentKind.PDF: "batch_pdf.py reads PDFs", DocumentKind.IMAGE: "batch_images.py reads images"}
+"""Which of the entry scripts reads a kind, in words."""
 
 _SPECIAL_FILES: tuple[tuple[Callable[[int], bool], str], ...] = (
     (stat.S_ISFIFO, "a named pipe, not a file"),
@@ -64,7 +66,9 @@ def find(inputs: Sequence[str], kinds: Collection[DocumentKind]) -> Iterator[Doc
                 seen.add(key)
                 yield found
         if nothing:
-            yield Refused(given, f"nothing to read there (looked for {_list(suffixes)})")
+            yield Refused(
+                given, f"nothing to read there (looked for {_list(suffixes)}){_others(given, suffixes)}"
+            )
 
 
 def _expand_stdin(inputs: Iterable[str]) -> Iterator[str]:
@@ -132,10 +136,25 @@ def _refusal(path: str, mode: int, suffixes: dict[str, DocumentKind]) -> str:
         if is_special(mode):
             return reason
     if _suffix(path) not in suffixes:
-        return f"not a kind of file this command reads ({_list(suffixes)})"
+        return f"not a kind of file this command reads ({_list(suffixes)}){_other_command(path)}"
     if not os.access(path, os.R_OK):
         return "no permission to read it"
     return ""
+
+
+def _others(given: str, suffixes: Collection[str]) -> str:
+    """What else there is in a folder or glob without anything for this command."""
+    elsewhere = {suffix: kind for kind in SUFFIXES for suffix in SUFFIXES[kind] if suffix not in suffixes}
+    if urls.is_url(given):
+        return ""
+    documents = (item for item in _one_input(given, elsewhere) if isinstance(item, Document))
+    return next((_other_command(str(document.path)) for document in documents), "")
+
+
+def _other_command(path: str) -> str:
+    """Where a file of another kind should go; the empty string for what no command reads."""
+    kind = next((kind for kind in SUFFIXES if _suffix(path) in SUFFIXES[kind]), None)
+    return f"; {READERS[kind]}" if kind else ""
 
 
 def _missing(error: OSError) -> bool:

@@ -146,6 +146,10 @@ def test_what_yields_nothing_is_refused(tmp_path: Path) -> None:
     assert reasons(tmp_path / "notes.txt/a.pdf") == ["no such file or folder"]
     assert reasons(tmp_path / "gone/*.pdf") == ["folder cannot be read: No such file or directory"]
     assert reasons(tmp_path / "notes.txt") == ["not a kind of file this command reads (.pdf)"]
+    touch(tmp_path / "scan.JPG")
+    hint = "; batch_images.py reads images"
+    assert reasons(tmp_path) == ["nothing to read there (looked for .pdf)" + hint]
+    assert reasons(tmp_path / "scan.JPG") == ["not a kind of file this command reads (.pdf)" + hint]
     assert reasons("") == ["an empty name"]
     assert reasons("a\0.pdf") == ["not a valid path"]
     assert reasons("~nobody-of-that-name/x.pdf") == ["not a valid path"]
