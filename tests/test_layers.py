@@ -16,6 +16,7 @@ LAYERS = (
     (
         "progress",
         "signals",
+        "handover",
     ),
     ("pages", "engine", "model", "text", "outputs", "evaluation"),
     ("stages", "resume", "serving", "costs"),

@@ -20,6 +20,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any
 
+from ocr_engine import handover
 from ocr_engine.engine.base import Engine, EngineInfo, OnText
 from ocr_engine.errors import EngineError, OcrError
 from ocr_engine.records import Generation, GenerationRequest
@@ -109,7 +110,7 @@ class EngineProcess:
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits for an answer any more
             try:
                 while True:
-                    loop.call_soon_threadsafe(self._take, receive(pipe))
+                    loop.call_soon_threadsafe(self._take, handover.receive(pipe))
             except (EOFError, OSError, pickle.UnpicklingError):
                 loop.call_soon_threadsafe(self._died)
 
@@ -163,22 +164,8 @@ def _kill_session(process: BaseProcess) -> None:
 
 
 def send(pipe: Connection, message: object) -> None:
-    """Write a message; arrays go as they lie in memory, behind it. Blocks."""
-    buffers: list[pickle.PickleBuffer] = []
-    head = pickle.dumps(message, protocol=5, buffer_callback=buffers.append)
-    views = [buffer.raw() for buffer in buffers]
-    pipe.send((head, [view.nbytes for view in views]))
-    for view in views:
-        pipe.send_bytes(view)
-
-
-def receive(pipe: Connection) -> Any:
-    """Read a message that `send` wrote. Blocks. Raises EOFError or OSError where the other end is gone."""
-    head, sizes = pipe.recv()
-    buffers = [bytearray(size) for size in sizes]
-    for buffer in buffers:
-        pipe.recv_bytes_into(buffer)
-    return pickle.loads(head, buffers=buffers)  # noqa: S301 - between two processes of ours
+    """Write a message; pixels go through memory that both processes map. Blocks."""
+    handover.send(pipe, handover.pack(message))
 
 
 def _main(pipe: Connection, make: Callable[[], Engine], environment: Mapping[str, str]) -> None:
@@ -220,7 +207,7 @@ class _Child:
         with contextlib.suppress(RuntimeError):
             try:
                 while True:
-                    loop.call_soon_threadsafe(inbox.put_nowait, receive(self._pipe))
+                    loop.call_soon_threadsafe(inbox.put_nowait, handover.receive(self._pipe))
             except (EOFError, OSError):
                 loop.call_soon_threadsafe(inbox.put_nowait, None)
 

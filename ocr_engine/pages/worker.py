@@ -19,6 +19,8 @@ from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
 from typing import Any
 
+from ocr_engine import handover
+
 START_TIMEOUT_S = 120.0
 _ORPHAN_GRACE_S = 30.0
 _RETIRE_SHARE = 0.5
@@ -107,7 +109,7 @@ class Worker:
     def _receive(self, timeout_s: float) -> Any:
         try:
             if self._connection.poll(timeout_s):
-                return self._connection.recv()
+                return handover.receive(self._connection)
         except (EOFError, OSError):
             raise WorkerDiedError(self._end()) from None
         self.close()
@@ -133,7 +135,7 @@ def serve(fd: int, memory_mb: int, preload: Sequence[str]) -> None:
     for module in preload:
         with contextlib.suppress(ImportError):
             importlib.import_module(module)
-    connection.send(_READY)
+    handover.send(connection, handover.pack(_READY))
     while True:
         try:
             message, alarm_s = connection.recv()
@@ -144,12 +146,12 @@ def serve(fd: int, memory_mb: int, preload: Sequence[str]) -> None:
         reply = _run(message, memory_mb)
         signal.setitimer(signal.ITIMER_REAL, 0)
         try:
-            connection.send_bytes(reply)
+            handover.send(connection, reply)
         except OSError:
             return
 
 
-def _run(message: bytes, memory_mb: int) -> bytes:
+def _run(message: bytes, memory_mb: int) -> handover.Packed:
     try:
         function = pickle.loads(message)  # noqa: S301 - from our own main process
         reply = _Reply(function())
@@ -157,9 +159,9 @@ def _run(message: bytes, memory_mb: int) -> bytes:
         reply = _Reply(error=error)
     reply = _Reply(reply.value, reply.error, _has_grown(memory_mb))
     try:
-        return pickle.dumps(reply, protocol=5)
+        return handover.pack(reply)
     except Exception as error:  # noqa: BLE001 - a result or an error that cannot travel
-        return pickle.dumps(_Reply(error=RuntimeError(f"{type(error).__name__}: {error}"), retiring=True))
+        return handover.pack(_Reply(error=RuntimeError(f"{type(error).__name__}: {error}"), retiring=True))
 
 
 def _has_grown(memory_mb: int) -> bool:
