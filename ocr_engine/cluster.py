@@ -11,25 +11,24 @@ import importlib
 import logging
 import os
 import socket
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from ocr_engine import cluster_stages as nodes
-from ocr_engine.cluster_stages import Job, Opened, Result
+from ocr_engine.cluster_stages import Opened, Result
 from ocr_engine.config import Config
 from ocr_engine.engine.base import OnText
 from ocr_engine.engine.checkpoint import AUTO, AUTO_HUB_ID, NANO
 from ocr_engine.errors import EngineError, OcrError, UsageError
 from ocr_engine.log import logger, printable
-from ocr_engine.outputs.drawing import DrawnPage
 from ocr_engine.pages.sources import Refused
-from ocr_engine.pipeline import Conversion, Page, Tools
+from ocr_engine.pipeline import Conversion, Tools
 from ocr_engine.reading import PageReader, ReadPage
-from ocr_engine.records import Document, OpenedDocument, PageRecord, PageRef
-from ocr_engine.resume import Plan, Redo
+from ocr_engine.records import Document, OpenedDocument, PageRef
+from ocr_engine.resume import Page, Plan, Redo
 
 WAVE_DOCUMENTS, WAVE_PAGES = 20_000, 200_000
 """What is opened, and read, in one stream: bounds the memory of the driver (about 3 KB a page)."""
@@ -114,7 +113,7 @@ def open_all(config: Config, documents: Sequence[Document]) -> Iterator[Opened]:
     return map(nodes.unpacked, stream.iter_rows())
 
 
-def read_all(config: Config, family: str, jobs: Sequence[Job]) -> Iterator[Result]:
+def read_all(config: Config, family: str, pages: Sequence[Page]) -> Iterator[Result]:
     """Read pages on the cluster, in any order: CPU tasks around a pool of engines."""
     from ray.data import ActorPoolStrategy
 
@@ -130,7 +129,7 @@ def read_all(config: Config, family: str, jobs: Sequence[Job]) -> Iterator[Resul
         max_concurrent_calls_per_actor=at_once,
     )
     stream = (
-        _dataset([nodes.packed(job) for job in jobs], cluster.pages_per_task)
+        _dataset([nodes.packed(page) for page in pages], cluster.pages_per_task)
         .map(partial(nodes.prepare, config=config, family=family), num_cpus=_RENDER_CPUS)
         .map(
             nodes.ReadPages,
@@ -194,23 +193,23 @@ class ClusterConversion(Conversion):
         yield part
 
     async def _convert_part(self, part: list[Document | Refused]) -> None:
-        jobs = [job for item in part if isinstance(item, Document) async for job in self._jobs(item)]
-        feeding = asyncio.create_task(self._reader.feed(jobs))
+        pages = [page for item in part if isinstance(item, Document) async for page in self._to_read(item)]
+        feeding = asyncio.create_task(self._reader.feed(pages))
         try:
             await super()._convert_all(part)
         finally:
             feeding.cancel()
             await asyncio.gather(feeding, return_exceptions=True)
 
-    async def _jobs(self, document: Document) -> Any:
+    async def _to_read(self, document: Document) -> AsyncIterator[Page]:
         """The document's pages that have to be read."""
         try:
             opened, indexes = await self._open(document)
         except OcrError:
             return  # recorded when the document is converted
-        for page in self._pages(opened, indexes):
-            if self._plan(page) is Plan.READ:
-                yield Job(page.ref, page.request_id, page.fingerprint)
+        for page in self._planner.pages(opened, indexes):
+            if self._planner.plan(page) is Plan.READ:
+                yield page
 
     def _open_anywhere(self, document: Document) -> "Future[OpenedDocument]":
         known = self._opened.get(document.given)
@@ -223,11 +222,6 @@ class ClusterConversion(Conversion):
             future.set_result(known.opened)
         return future
 
-    async def _draw(self, page: Page, record: PageRecord) -> tuple[DrawnPage | None, PageRecord]:
-        if page.ref in self._reader.drawn:
-            return self._reader.drawn.pop(page.ref), record
-        return await super()._draw(page, record)
-
 
 class ClusterReader(PageReader):
     """Gives out pages as the cluster's stream brings them."""
@@ -237,8 +231,6 @@ class ClusterReader(PageReader):
         self._family = tools.info.family
         self._waiting: dict[PageRef, asyncio.Future[ReadPage]] = {}
         self._stopping = False
-        self.drawn: dict[PageRef, DrawnPage | None] = {}
-        """Figures and overlays of pages that were read, until they are asked for."""
 
     async def read(
         self, ref: PageRef, request_id: str, page_print: str, on_text: OnText | None = None
@@ -267,24 +259,23 @@ class ClusterReader(PageReader):
         for future in self._waiting.values():
             future.cancel()
 
-    async def feed(self, jobs: list[Job]) -> None:
+    async def feed(self, pages: list[Page]) -> None:
         """Send pages until each came back, at most MAX_ROUNDS times."""
-        missing = {job.ref: job for job in jobs}
+        missing = {page.ref: page for page in pages}
         for _ in range(MAX_ROUNDS):
             if missing and not self._stopping:
                 await self._round(missing)
-        for ref, job in missing.items():
+        for ref, page in missing.items():
             reason = f"the cluster lost this page {MAX_ROUNDS} times"
-            self._settle(ref, self.failed(ref, job.fingerprint, reason))
+            self._settle(ref, self.failed(ref, page.fingerprint, reason))
 
-    async def _round(self, missing: dict[PageRef, Job]) -> None:
+    async def _round(self, missing: dict[PageRef, Page]) -> None:
         loop = asyncio.get_running_loop()
 
         def take(result: Result) -> None:
             """What comes twice counts once."""
-            if missing.pop(result.job.ref, None) is not None and not self._stopping:
-                self.drawn[result.job.ref] = result.drawn
-                self._settle(result.job.ref, result.read)
+            if missing.pop(result.page.ref, None) is not None and not self._stopping:
+                self._settle(result.page.ref, result.read)
 
         try:
             await asyncio.to_thread(
@@ -295,12 +286,12 @@ class ClusterReader(PageReader):
                 self._settle(ref, error)
             missing.clear()
 
-    def _drain(self, jobs: list[Job], take: Callable[[Result], object]) -> None:
+    def _drain(self, pages: list[Page], take: Callable[[Result], object]) -> None:
         """In a thread. Raises EngineError with the cause that a node met."""
         from ray.exceptions import RayError
 
         try:
-            for result in read_all(self._config, self._family, jobs):
+            for result in read_all(self._config, self._family, pages):
                 if self._stopping:
                     return
                 take(result)

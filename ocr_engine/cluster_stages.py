@@ -17,11 +17,11 @@ from ocr_engine.config import Config
 from ocr_engine.drawings import draw_task, not_drawn
 from ocr_engine.engine.factory import create_engine
 from ocr_engine.errors import InputError
-from ocr_engine.outputs.drawing import DrawnPage
 from ocr_engine.pages.pool import RenderPool
 from ocr_engine.pages.remote import FetchingPool
 from ocr_engine.reading import PageReader, ReadPage, first_task
 from ocr_engine.records import Document, OpenedDocument, PageImage, PageRef
+from ocr_engine.resume import Page
 
 Row = dict[str, bytes]
 
@@ -36,20 +36,11 @@ class Opened:
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
-    """A page to read: what it is, its name below the output folder, the fingerprint it will carry."""
-
-    ref: PageRef
-    request_id: str
-    fingerprint: str
-
-
-@dataclass(frozen=True, slots=True)
 class Prepared:
     """A page whose views are cut, or why they could not be."""
 
-    job: Job
-    page: stages.PreparedPage | None
+    page: Page
+    prepared: stages.PreparedPage | None
     error: InputError | None
 
 
@@ -57,9 +48,8 @@ class Prepared:
 class Result:
     """A page that was read, its figures cropped. Small: no pixels but those of figures."""
 
-    job: Job
+    page: Page
     read: ReadPage
-    drawn: DrawnPage | None = None
 
 
 def packed(item: object) -> Row:
@@ -82,13 +72,13 @@ def open_document(row: Row, config: Config) -> Row:
 
 
 def prepare(row: Row, config: Config, family: str) -> Row:
-    """Job -> Prepared: rendered and cut into views."""
-    job: Job = unpacked(row)
+    """Page -> Prepared: rendered and cut into views."""
+    page: Page = unpacked(row)
     try:
-        page = render_pool(config).run(job.ref, first_task(config, family)).result()
-        return packed(Prepared(job, page, None))
+        prepared = render_pool(config).run(page.ref, first_task(config, family)).result()
+        return packed(Prepared(page, prepared, None))
     except InputError as error:
-        return packed(Prepared(job, None, error))
+        return packed(Prepared(page, None, error))
 
 
 class ReadPages:
@@ -102,23 +92,24 @@ class ReadPages:
     async def __call__(self, row: Row) -> Row:
         """Raises EngineError where the engine does not start, or dies for good."""
         prepared: Prepared = await asyncio.to_thread(unpacked, row)
-        job = prepared.job
+        page = prepared.page
         self._pool.give(prepared)
-        read = await self._reader.read(job.ref, job.request_id, job.fingerprint)
-        return packed(Result(job, read))
+        read = await self._reader.read(page.ref, page.request_id, page.fingerprint)
+        return packed(Result(page, read))
 
 
 def draw(row: Row, config: Config) -> Row:
     """Result -> Result with figures and overlay, where the page has any."""
     result: Result = unpacked(row)
-    task = draw_task(config, result.read.record)
+    page, read = result.page, result.read
+    task = draw_task(config, read.record)
     if task is None:
         return row
     try:
-        return packed(replace(result, drawn=render_pool(config).run(result.job.ref, task).result()))
+        drawn = render_pool(config).run(page.ref, task).result()
+        return packed(Result(page, replace(read, drawn=drawn, drawing_done=True)))
     except InputError as error:
-        record = not_drawn(result.read.record, error)
-        return packed(replace(result, read=replace(result.read, record=record)))
+        return packed(Result(page, replace(read, record=not_drawn(read.record, error), drawing_done=True)))
 
 
 def render_pool(config: Config) -> RenderPool:
@@ -139,7 +130,7 @@ class _PreparedFirst(FetchingPool):
 
     def give(self, prepared: Prepared) -> None:
         """The next time this page is to be prepared, it is."""
-        self._prepared[prepared.job.ref] = prepared
+        self._prepared[prepared.page.ref] = prepared
 
     def run(self, ref: PageRef, task: Callable[[PageImage], Any]) -> "Future[Any]":
         """As a pool does."""
@@ -150,7 +141,7 @@ class _PreparedFirst(FetchingPool):
         if prepared.error is not None:
             future.set_exception(prepared.error)
         else:
-            future.set_result(prepared.page)
+            future.set_result(prepared.prepared)
         return future
 
 

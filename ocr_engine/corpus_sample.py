@@ -13,7 +13,7 @@ from ocr_engine.costs import Work
 from ocr_engine.errors import InputError, UsageError
 from ocr_engine.pages.pool import RenderPool
 from ocr_engine.pages.sources import Refused
-from ocr_engine.records import Document, OpenedDocument, PageImage, PageRef
+from ocr_engine.records import Document, PageImage
 from ocr_engine.spec import Mode, view_tokens
 
 T = TypeVar("T")
@@ -65,7 +65,7 @@ def take(
         raise UsageError("no document can be opened: nothing to plan for")
     pages = [(one, index) for one in opened for index in range(one.page_count)]
     some = pages if len(pages) <= most else chance.sample(pages, most)
-    facts = _results([pool.run(_ref(*page), partial(_facts, mode=mode)) for page in some])
+    facts = _results([pool.run(one.page(index), partial(_facts, mode=mode)) for one, index in some])
     if not facts:
         raise UsageError("no page can be rendered: nothing to plan for")
     in_all = round(fmean(one.page_count for one in opened) * len(documents) * len(opened) / len(chosen))
@@ -101,10 +101,6 @@ def _facts(page: PageImage, mode: Mode) -> PageFacts:
     columns, rows = views.grid
     visual = view_tokens(mode.base_size_px, mode.tile_size_px, columns, rows, mode.family)
     return PageFacts(len(views.tiles), visual, len(prepared.text_layer.strip()))
-
-
-def _ref(opened: OpenedDocument, index: int) -> PageRef:
-    return PageRef(opened.document, opened.content_id, index, opened.page_count, opened.backend)
 
 
 def _results(futures: "Sequence[Future[T]]") -> list[T]:

@@ -18,7 +18,7 @@ from ocr_engine.outputs.run_numbers import PageLine
 from ocr_engine.outputs.thumbnail import thumbnail
 from ocr_engine.pages import sources
 from ocr_engine.pages.pool import RenderPool
-from ocr_engine.records import Document, DocumentKind, PageRef
+from ocr_engine.records import Document, DocumentKind
 
 T = TypeVar("T")
 THUMBNAILS_TIMEOUT_S = 60.0
@@ -53,7 +53,7 @@ def _thumbnails(
         opened = _result(opening.get(line.document), deadline_s)
         if opened is None or line.page > opened.page_count:
             continue
-        ref = PageRef(opened.document, opened.content_id, line.page - 1, opened.page_count, opened.backend)
+        ref = opened.page(line.page - 1)
         if (
             stages.page_fingerprint(config, ref, model_id).partition(".")[0]
             == line.fingerprint.partition(".")[0]

@@ -13,6 +13,7 @@ from ocr_engine.config import Config, RetryStep
 from ocr_engine.engine.base import Engine, OnText
 from ocr_engine.errors import InputError, RequestError
 from ocr_engine.figures import FigureReader, chosen
+from ocr_engine.outputs.drawing import DrawnPage
 from ocr_engine.pages.look import WHOLE, Look
 from ocr_engine.pages.pool import RenderPool
 from ocr_engine.records import FinishReason, Generation, PageGeometry, PageRecord, PageRef, PageStatus
@@ -30,6 +31,10 @@ class ReadPage:
     record: PageRecord
     raw: str
     seconds: dict[str, float]
+    drawn: DrawnPage | None = None
+    """Its figures and overlay, where they were drawn on the machine that read it."""
+    drawing_done: bool = False
+    """Whether that was tried there."""
 
 
 @dataclass(frozen=True, slots=True)

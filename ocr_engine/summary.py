@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ocr_engine.config import Config
+from ocr_engine.counts import Counts
 from ocr_engine.engine import checkpoint
 from ocr_engine.engine.base import Engine, EngineInfo
 from ocr_engine.log import logger
-from ocr_engine.pipeline import Counts
 from ocr_engine.progress import Progress
 from ocr_engine.records import PageStatus
 from ocr_engine.resume import Plan

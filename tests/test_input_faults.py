@@ -80,7 +80,7 @@ def test_a_file_rewritten_while_it_is_drawn_is_no_page(
         return held
 
     monkeypatch.setattr(render, "_open", rewrite)
-    ref = stages.PageRef(opened.document, opened.content_id, 0, 1, opened.backend)
+    ref = opened.page(0)
     with pytest.raises(render.PageError, match="changed during the run"):
         render.render_page(ref, RenderConfig(), "")
 

@@ -10,9 +10,9 @@ import pytest
 from ocr_engine import config as config_module
 from ocr_engine import log, summary
 from ocr_engine.cli import batch_pdf
+from ocr_engine.counts import Counts
 from ocr_engine.engine.factory import create_engine
 from ocr_engine.errors import ExitCode
-from ocr_engine.pipeline import Counts
 from ocr_engine.progress import Progress
 from ocr_engine.records import PageStatus
 

@@ -42,6 +42,10 @@ class OpenedDocument:
     claimed_pages: int = 0
     """Pages the file claims; more than `page_count` where `input.max_document_pages` cut it."""
 
+    def page(self, index: int) -> "PageRef":
+        """One of its pages, 0-based."""
+        return PageRef(self.document, self.content_id, index, self.page_count, self.backend)
+
 
 @dataclass(frozen=True, slots=True)
 class PageRef:

@@ -20,7 +20,7 @@ from ocr_engine.pages import sources
 from ocr_engine.pages.pool import RenderPool
 from ocr_engine.pipeline import Conversion, Tools
 from ocr_engine.progress import Progress
-from ocr_engine.records import Document, DocumentKind, PageRef
+from ocr_engine.records import Document, DocumentKind
 from ocr_engine.resume import Redo
 
 
@@ -61,11 +61,7 @@ def _render(config: Config, corpus: Path) -> int:
     mode = stages.mode_of(config, "deepseek-ocr")
     with RenderPool(config.render, "", config.input.max_document_pages) as pool:
         opened = [pool.open(document).result() for document in _found(corpus)]
-        refs = [
-            PageRef(one.document, one.content_id, index, one.page_count, one.backend)
-            for one in opened
-            for index in range(one.page_count)
-        ]
+        refs = [one.page(index) for one in opened for index in range(one.page_count)]
         for start in range(0, len(refs), 64):
             futures = [pool.run(ref, partial(stages.prepare, mode=mode)) for ref in refs[start : start + 64]]
             for future in futures:

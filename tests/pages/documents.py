@@ -6,7 +6,7 @@ import pymupdf
 
 from ocr_engine.config import RenderConfig
 from ocr_engine.pages.render import open_document, render_page
-from ocr_engine.records import Document, DocumentKind, PageImage, PageRef
+from ocr_engine.records import Document, DocumentKind, PageImage
 
 
 def document(path: Path) -> Document:
@@ -19,7 +19,7 @@ def page(path: Path, index: int = 0, config: RenderConfig | None = None, passwor
     """Open and render, as the pool does."""
     config = config or RenderConfig()
     opened = open_document(document(path), config, password, 1000)
-    ref = PageRef(opened.document, opened.content_id, index, opened.page_count, opened.backend)
+    ref = opened.page(index)
     return render_page(ref, config, password)
 
 

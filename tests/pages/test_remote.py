@@ -133,7 +133,7 @@ def test_a_pool_opens_and_renders_what_is_elsewhere(tmp_path: Path, store: Any) 
         found = document()
         opened = workers.open(found).result(60)
         assert opened.document == found and opened.page_count == 5
-        ref = PageRef(found, opened.content_id, 1, 5, opened.backend)
+        ref = opened.page(1)
         assert workers.run(ref, size_of).result(60)[0] > 500
         gone = document(version="9")
         store.rm_file("/box/in/b.pdf")

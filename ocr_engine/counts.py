@@ -1,0 +1,49 @@
+"""What became of a run's documents and pages, counted."""
+
+from dataclasses import dataclass, field
+
+from ocr_engine.records import PageRecord, PageStatus
+
+_POOR = (PageStatus.FAILED, PageStatus.TRUNCATED, PageStatus.LOOPED)
+
+
+@dataclass(slots=True)
+class Counts:
+    """Pages by status, those that earlier runs had done included, and the documents of this run."""
+
+    pages: dict[PageStatus, int] = field(default_factory=lambda: dict.fromkeys(PageStatus, 0))
+    unchanged: int = 0
+    retried: int = 0
+    suspect: int = 0
+    from_text_layer: int = 0
+    documents: int = 0
+    unreadable: int = 0
+
+    def add(self, record: PageRecord) -> None:
+        """Count a page that has its record."""
+        self.pages[record.status] += 1
+        self.retried += record.attempts > 1
+        self.suspect += record.suspect
+        self.from_text_layer += record.from_text_layer
+
+    def add_unchanged(self, status: PageStatus) -> None:
+        """Count a page that needed nothing."""
+        self.unchanged += 1
+        self.pages[status] += 1
+
+    @property
+    def all_well(self) -> bool:
+        """Whether no page or document needs a second look."""
+        return not self.unreadable and not any(self.pages[status] for status in _POOR)
+
+    def as_dict(self) -> dict[str, int]:
+        """As `run.json` has them."""
+        return {
+            **{status.value: number for status, number in self.pages.items()},
+            "unchanged": self.unchanged,
+            "retried": self.retried,
+            "suspect": self.suspect,
+            "from_text_layer": self.from_text_layer,
+            "documents": self.documents,
+            "documents_unreadable": self.unreadable,
+        }

@@ -1,0 +1,116 @@
+"""What a run puts on disk, by one thread: a page's files, then its journal line, never interleaved.
+
+Knows nothing of engines; renders a page a second time only to draw from it.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+from ocr_engine import stages
+from ocr_engine.config import Config
+from ocr_engine.drawings import draw_task, not_drawn
+from ocr_engine.errors import InputError
+from ocr_engine.log import logger, printable
+from ocr_engine.outputs.document_folder import PageWriter
+from ocr_engine.outputs.drawing import DrawnPage
+from ocr_engine.outputs.files import OutputNames
+from ocr_engine.outputs.journal import Journal
+from ocr_engine.outputs.writer import open_writer
+from ocr_engine.pages.pool import RenderPool
+from ocr_engine.reading import ReadPage
+from ocr_engine.records import Document, JournalRow, OpenedDocument, PageRecord, PageRef, PageStatus
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Saver:
+    """Writes what became of pages and documents. Every method may raise OutputError."""
+
+    def __init__(
+        self, config: Config, root: Path, pool: RenderPool, names: OutputNames, journal: Journal
+    ) -> None:
+        """`journal` is open; the caller closes it after `close`."""
+        self._config = config
+        self._root = root
+        self._pool = pool
+        self._names = names
+        self._journal = journal
+        self.earlier: Mapping[tuple[str, int | None], JournalRow] = journal.latest()
+        """The last row of every document (page None) and page, from before this run."""
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="writer")
+
+    def close(self) -> None:
+        """Wait for what is being written."""
+        self._thread.shutdown()
+
+    def writer_for(self, document: Document) -> PageWriter:
+        """What writes a document's pages; use it through `call`."""
+        folder = self._names.folder_for(document)
+        join_pages = stages.page_joiner(self._config)
+        return open_writer(self._root, folder, self._config.output, document.relative.name, join_pages)
+
+    async def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run `function` in the thread that writes, after all that was given to it before."""
+        call = partial(function, *args, **kwargs)
+        return await asyncio.get_running_loop().run_in_executor(self._thread, call)
+
+    async def save_page(self, ref: PageRef, writer: PageWriter, read: ReadPage) -> PageRecord:
+        """Write a page's files and journal line; returns the record as it was written."""
+        drawn, record = read.drawn, read.record
+        if not read.drawing_done:
+            drawn, record = await self._draw(ref, record)
+        texts = stages.texts_of(self._config, record, read.raw)
+        outputs = await self.call(writer.save_page, record, texts, drawn)
+        row = stages.journal_row(ref, record, outputs, read.seconds, len(texts.markdown))
+        await self.call(self._journal.append, row)
+        return record
+
+    async def _draw(self, ref: PageRef, record: PageRecord) -> tuple[DrawnPage | None, PageRecord]:
+        """What is drawn from a page, and its record, which says so where it could not be."""
+        task = draw_task(self._config, record)
+        if task is None:
+            return None, record
+        try:
+            return await asyncio.wrap_future(self._pool.run(ref, task)), record
+        except InputError as error:
+            return None, not_drawn(record, error)
+
+    async def make_room(self, opened: OpenedDocument, writer: PageWriter, indexes: Iterable[int]) -> None:
+        """Take away what must not stand beside the pages to come: the merged file, pages of older content."""
+        # Out of date from here on; gone, it cannot pass for done.
+        await self.call(writer.unmerge)
+        stale = await self.call(writer.drop_other_content, opened.content_id)
+        for number in set(stale) - {index + 1 for index in indexes}:
+            gone = number > opened.page_count
+            words = "it has no such page any more" if gone else "this page was not asked for again"
+            reason = f"the file changed; {words}"
+            row = JournalRow(opened.document.given, number, PageStatus.SKIPPED, reason, "")
+            await self.call(self._journal.append, row)
+
+    async def account_for_cap(self, opened: OpenedDocument) -> None:
+        """Record pages claimed beyond the cap; take back what an earlier run said of the document."""
+        given, cap = opened.document.given, opened.page_count
+        if opened.claimed_pages > cap:
+            reason = (
+                f"it claims {opened.claimed_pages:,} pages; those after page {cap:,} are not read"
+                " (input.max_document_pages)"
+            )
+            logger.warning("%s: %s", printable(given), reason)
+            await self._note_document(JournalRow(given, None, PageStatus.SKIPPED, reason, ""))
+        elif (given, None) in self.earlier:
+            await self._note_document(JournalRow(given, None, PageStatus.DONE, "", ""))
+
+    async def end_document(self, given: str, status: PageStatus, reason: str) -> None:
+        """Record a document of which no page is read."""
+        logger.warning("%s: %s", printable(given), reason)
+        await self._note_document(JournalRow(given, None, status, reason, ""))
+
+    async def _note_document(self, row: JournalRow) -> None:
+        """Once: a rerun adds no equal line."""
+        if self.earlier.get((row.document, None)) != row:
+            await self.call(self._journal.append, row)
