@@ -3,20 +3,18 @@
 import argparse
 import asyncio
 import logging
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ocr_engine import arguments, log, signals
 from ocr_engine import config as config_module
-from ocr_engine import log, signals
 from ocr_engine.errors import ExitCode, OcrError, UsageError
 from ocr_engine.evaluation import cli as scoring
 from ocr_engine.evaluation.request import Request, Run
 from ocr_engine.log import logger
 from ocr_engine.records import DocumentKind, PageStatus
-from ocr_engine.resume import Redo
 from ocr_engine.spec import MODES, PROMPTS
 
 if TYPE_CHECKING:
@@ -34,19 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return int(_run(args))
     except (OcrError, KeyboardInterrupt, asyncio.CancelledError, BaseExceptionGroup) as error:
-        return _exit_code(error)
-
-
-def _exit_code(error: BaseException) -> int:
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    if isinstance(error, OcrError):
-        sys.stderr.write(f"{SCRIPT}: {error}\n")
-        return int(error.exit_code)
-    if isinstance(error, (KeyboardInterrupt, asyncio.CancelledError)):
-        sys.stderr.write(f"{SCRIPT}: stopped; the same command goes on from here\n")
-        return int(ExitCode.INTERRUPTED)
-    raise error
+        return int(signals.ended_by(SCRIPT, error))
 
 
 def parser() -> argparse.ArgumentParser:
@@ -124,7 +110,9 @@ def _made_by_engine(args: argparse.Namespace, request: Request) -> tuple[list[Ru
     info = engine.identify()
     logger.info(info.reason)
     with RenderPool(first.render, first.input.password, first.input.max_document_pages) as pool:
-        run = benchmark_run.BenchmarkRun(args.benchmark, root, engine, info, pool, _redo(args), args.quiet)
+        run = benchmark_run.BenchmarkRun(
+            args.benchmark, root, engine, info, pool, arguments.redo_of(args.retry), args.quiet
+        )
         runs = asyncio.run(_make(run, configs, pages, inputs))
     if request.official_dir is None:
         request = replace(request, official_dir=root / "official")
@@ -143,18 +131,7 @@ async def _make(run: "BenchmarkRun", configs: "list[Config]", pages: Any, inputs
 
 
 def _options(args: argparse.Namespace) -> dict[str, Any]:
-    options: dict[str, Any] = dict(config_module.parse_override(text) for text in args.set)
-    given = {"prompt": args.prompt, "engine.model": args.model}
-    return options | {key: value for key, value in given.items() if value is not None}
-
-
-def _redo(args: argparse.Namespace) -> Redo:
-    names = [name.strip() for name in (args.retry or "").split(",") if name.strip()]
-    known = [status.value for status in PageStatus]
-    for name in names:
-        if name not in known:
-            raise UsageError(f"--retry {name}: unknown status (one of: {', '.join(known)})")
-    return Redo(statuses=frozenset(PageStatus(name) for name in names))
+    return arguments.overrides(args.set, {"prompt": args.prompt, "engine.model": args.model})
 
 
 def _tokenizer(config: "Config") -> str | None:

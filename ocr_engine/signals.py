@@ -1,11 +1,12 @@
-"""What Ctrl-C, `kill` and a closed terminal do to a run: first finish what is in flight, then stop."""
+"""How a run ends: on Ctrl-C, `kill` or a closed terminal pages in flight end first; an error is one line."""
 
 import asyncio
 import os
 import signal
 from collections.abc import Callable
 
-from ocr_engine.log import logger
+from ocr_engine.errors import ExitCode, OcrError
+from ocr_engine.log import logger, say
 
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -32,6 +33,19 @@ def handle(stop: Callable[[], None], cancel: Callable[[], object]) -> None:
     for number in STOPPING:
         if signal.getsignal(number) is not signal.SIG_IGN:
             loop.add_signal_handler(number, on_signal, number)
+
+
+def ended_by(script: str, error: BaseException) -> ExitCode:
+    """Say in one line what ended the run. Anything unexpected is a bug of ours: it is raised again."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    if isinstance(error, OcrError):
+        say(f"{script}: {error}")
+        return error.exit_code
+    if isinstance(error, (KeyboardInterrupt, asyncio.CancelledError)):
+        say(f"{script}: stopped; the same command goes on from here")
+        return ExitCode.INTERRUPTED
+    raise error
 
 
 def _leave_terminal() -> None:
