@@ -20,8 +20,8 @@ from statistics import fmean
 import psutil
 import pymupdf
 
-from ocr_engine.costs import PageCosts
-from ocr_engine.simulation import Load, Site, simulate
+from ocr_engine.capacity.costs import PageCosts
+from ocr_engine.capacity.simulation import Load, Site, simulate
 
 ROOT = Path(__file__).parent.parent
 KEYS = ("engine.backend=replay", "cluster.backend=ray", "cluster.cpus_per_engine=0", "output.figures=false")

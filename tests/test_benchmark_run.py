@@ -10,7 +10,7 @@ import pymupdf
 import pytest
 from PIL import Image
 
-from ocr_engine.benchmark_cli import main
+from ocr_engine.benchmark.cli import main
 from ocr_engine.engine.replay import BUILT_IN_PAGE, ReplayEngine
 from ocr_engine.errors import ExitCode
 from ocr_engine.records import Generation
@@ -170,7 +170,7 @@ def test_missing_and_broken_images_are_counted(folder: Path, capsys: pytest.Capt
 
 
 def test_what_is_wrong_with_the_images_is_said(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
-    from ocr_engine.benchmark_inputs import find_inputs, report_problems
+    from ocr_engine.benchmark.inputs import find_inputs, report_problems
     from ocr_engine.evaluation.wanted import WantedPage
     from ocr_engine.records import DocumentKind
 
@@ -342,7 +342,7 @@ def test_the_built_in_page_has_what_the_tests_look_for() -> None:
 
 def test_every_judgement_of_answers_is_decided_on_for_benchmarks() -> None:
     """The official script neither stops nor repeats nor skips anything: new keys need a place in PRESET."""
-    from ocr_engine.benchmark_run import PRESET
+    from ocr_engine.benchmark.run import PRESET
     from ocr_engine.config import all_keys
 
     assert {key for key in all_keys() if key.startswith("quality.")} <= set(PRESET)

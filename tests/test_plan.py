@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from ocr_engine import costs as cost_table
-from ocr_engine import plan, simulation
-from ocr_engine.costs import PageCosts, Work
+from ocr_engine.capacity import plan, simulation
+from ocr_engine.capacity.costs import PageCosts, Work
+from ocr_engine.capacity.simulation import BATCH, Load, Rates, Site
 from ocr_engine.errors import ExitCode, UsageError
-from ocr_engine.simulation import BATCH, Load, Rates, Site
 from ocr_engine.spec import MODES, resolve_mode
 from tests.test_pipeline import ROOT, make_pdf
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ocr_engine.benchmark_cli import main
+from ocr_engine.benchmark.cli import main
 
 TEXT = "The quick brown fox jumps over the lazy dog"
 
@@ -162,6 +162,6 @@ def test_help_loads_no_benchmark_and_every_name_has_one() -> None:
     from ocr_engine.evaluation.request import BENCHMARK_NAMES
 
     assert tuple(BENCHMARKS) == BENCHMARK_NAMES
-    code = "import sys, ocr_engine.benchmark_cli; print('scipy' in sys.modules or 'lxml' in sys.modules)"
+    code = "import sys, ocr_engine.benchmark.cli; print('scipy' in sys.modules or 'lxml' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"

@@ -18,7 +18,7 @@ from ocr_engine.records import DocumentKind, PageStatus
 from ocr_engine.spec import MODES, PROMPTS
 
 if TYPE_CHECKING:
-    from ocr_engine.benchmark_run import BenchmarkRun
+    from ocr_engine.benchmark.run import BenchmarkRun
     from ocr_engine.config import Config
 
 SCRIPT = "eval_batch.py"
@@ -91,26 +91,25 @@ def _run(args: argparse.Namespace) -> ExitCode:
 def _made_by_engine(args: argparse.Namespace, request: Request) -> tuple[list[Run] | None, Request]:
     """The finished runs (None where the user stopped them), and the request with the engine's defaults."""
     # Not above: benchmarks load SciPy and lxml, which --help does not need.
-    from ocr_engine import benchmark_inputs, benchmark_run
+    from ocr_engine.benchmark.inputs import find_inputs, report_problems
+    from ocr_engine.benchmark.run import BenchmarkRun, load_configs
     from ocr_engine.engine.factory import create_engine
     from ocr_engine.engine.shared import SharedEngine
     from ocr_engine.evaluation.wanted import wanted_pages
     from ocr_engine.pages.pool import RenderPool
 
     root = (args.output or Path("outputs") / args.benchmark).expanduser()
-    configs = benchmark_run.load_configs(
-        args.benchmark, config_module.find_file(args.config), args.mode, _options(args)
-    )
+    configs = load_configs(args.benchmark, config_module.find_file(args.config), args.mode, _options(args))
     pages = wanted_pages(args.benchmark, request)
     kind = DocumentKind.PDF if args.benchmark == "olmocr-bench" else DocumentKind.IMAGE
-    inputs = benchmark_inputs.find_inputs(pages, args.images, kind)
-    benchmark_inputs.report_problems(inputs)
+    inputs = find_inputs(pages, args.images, kind)
+    report_problems(inputs)
     first = configs[0]
     engine = SharedEngine(create_engine(first))
     info = engine.identify()
     logger.info(info.reason)
     with RenderPool(first.render, first.input.password, first.input.max_document_pages) as pool:
-        run = benchmark_run.BenchmarkRun(
+        run = BenchmarkRun(
             args.benchmark, root, engine, info, pool, arguments.redo_of(args.retry), args.quiet
         )
         runs = asyncio.run(_make(run, configs, pages, inputs))

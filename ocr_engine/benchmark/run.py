@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ocr_engine import config as config_module
-from ocr_engine.benchmark_inputs import Inputs
+from ocr_engine.benchmark.inputs import Inputs
 from ocr_engine.config import READ_KEYS, Config, fingerprint
 from ocr_engine.engine.base import EngineInfo
 from ocr_engine.engine.loops import ends_in_loop

@@ -9,7 +9,7 @@ from statistics import fmean
 from typing import TypeVar
 
 from ocr_engine import stages
-from ocr_engine.costs import Work
+from ocr_engine.capacity.costs import Work
 from ocr_engine.errors import InputError, UsageError
 from ocr_engine.pages.pool import RenderPool
 from ocr_engine.pages.sources import Refused

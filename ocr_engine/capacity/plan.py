@@ -11,16 +11,16 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from ocr_engine import config as config_module
-from ocr_engine import costs as cost_table
-from ocr_engine import simulation
+from ocr_engine.capacity import costs as cost_table
+from ocr_engine.capacity import simulation
+from ocr_engine.capacity.costs import Costs, Gpu, Memory, PageCosts, Work
+from ocr_engine.capacity.sample import Sample, take
+from ocr_engine.capacity.simulation import Load, Rates, Site
 from ocr_engine.config import Config
-from ocr_engine.corpus_sample import Sample, take
-from ocr_engine.costs import Costs, Gpu, Memory, PageCosts, Work
 from ocr_engine.errors import ExitCode, OcrError, UsageError
 from ocr_engine.pages import sources
 from ocr_engine.pages.remote import FetchingPool
 from ocr_engine.records import DocumentKind
-from ocr_engine.simulation import Load, Rates, Site
 from ocr_engine.spec import OCR, OCR2, resolve_mode
 
 SCALES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1000)

@@ -9,7 +9,7 @@ import random
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from ocr_engine.costs import PageCosts
+from ocr_engine.capacity.costs import PageCosts
 
 DAY_S = 86_400.0
 BATCH = 256

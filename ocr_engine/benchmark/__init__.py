@@ -1,0 +1,1 @@
+"""Benchmarks from end to end: find the pages, let the engine read them, score what it wrote."""
