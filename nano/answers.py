@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from nano.blocks import Block, Box
 from nano.pages import Page
+from nano.text import load_corpus, words
 from nano.typeset import Row
 
 PROMPTS = {
@@ -90,9 +91,12 @@ def _content(answer: Answer, block: Block) -> None:
 def _displayed(answer: Answer, block: Block) -> None:
     row = block.content[0]
     assert isinstance(row, Row)
-    word = row.words[0]
-    answer.text.append("\\[" + word.text[2:-2] + "\\]")
-    answer.places += [(x, row.y) for x in word.xs]
+    word, *number = row.words
+    answer.text.append("\\[" + word.text[2:-2])
+    answer.places += [(x, row.y) for x in word.xs[:-2]]
+    for printed in number:
+        answer.mark(f"\\tag{{{printed.text[1:-1]}}}", (printed.xs[0], row.y))
+    answer.mark("\\]", answer.places[-1])
 
 
 def document(page: Page, *, grounded: bool) -> Answer:
@@ -131,23 +135,42 @@ def lines(page: Page) -> Answer:
     return answer
 
 
-def locate(page: Page, rng: random.Random) -> Answer:
-    """Ask for a phrase and answer with its box, or with NO_PHRASE when it occurs elsewhere too."""
-    rows = page_rows(page)
-    row = rng.choice(rows)
+def _phrase(row: Row, rng: random.Random) -> tuple[str, Box]:
+    """Choose one to four words of a printed line; return them and their box."""
     start = rng.randrange(len(row.words))
     found = row.words[start : start + rng.randint(1, 4)]
-    phrase = " ".join(word.text for word in found)
+    return " ".join(word.text for word in found), (found[0].x0, row.box[1], found[-1].x1, row.box[3])
+
+
+def _absent_phrase(everything: str, rng: random.Random) -> str:
+    """Return words that are not on the page: of another text, a dictionary, or the page's, changed."""
+    corpus, printed = load_corpus(), everything.lower()
+    while True:
+        kind, own = rng.random(), everything.split()
+        found = words(rng, rng.randint(1, 4), corpus, 0.1 if kind < 0.6 else 0.85)
+        if kind > 0.85 and own:
+            found = [rng.choice(own), *found[:1]]
+        phrase = " ".join(found).strip(".,;:")
+        if phrase and phrase.lower() not in printed:
+            return phrase
+
+
+def locate(page: Page, rng: random.Random) -> Answer:
+    """Ask for a phrase and answer with its box, or for one that is not there, with NO_PHRASE."""
+    rows = page_rows(page)
     everything = " ".join(word.text for r in rows for word in r.words)
-    answer = Answer(PROMPTS["locate"].format(phrase=phrase))
-    first = (found[0].xs[0] if found[0].xs else found[0].x0, row.y)
-    if everything.count(phrase) != 1 or not phrase:
-        answer = Answer(PROMPTS["locate"].format(phrase=phrase[::-1] + "q"))
-        answer.mark(NO_PHRASE, first)
-        return answer
-    answer.mark(f"<|ref|>{phrase}<|/ref|><|det|>[[", first)
-    y0, y1 = row.box[1], row.box[3]
-    _box(answer, (found[0].x0, y0, found[-1].x1, y1), page, first, "")
+    for _ in range(4 if rows and rng.random() < 0.62 else 0):
+        row = rng.choice(rows)
+        phrase, box = _phrase(row, rng)
+        if phrase and everything.count(phrase) == 1 and "\\" not in phrase:
+            answer = Answer(PROMPTS["locate"].format(phrase=phrase))
+            first = (box[0], row.y)
+            answer.mark(f"<|ref|>{phrase}<|/ref|><|det|>[[", first)
+            _box(answer, box, page, first, "")
+            return answer
+    height, width = page.pixels.shape
+    answer = Answer(PROMPTS["locate"].format(phrase=_absent_phrase(everything, rng)))
+    answer.mark(NO_PHRASE, (width / 2, height / 2))
     return answer
 
 

@@ -6,6 +6,8 @@ Run once where packages can be installed: `apt-get install $(python -m nano.asse
 
 import argparse
 import gzip
+import json
+import lzma
 import random
 import re
 import shutil
@@ -33,6 +35,18 @@ FONT_PACKAGES = {
     "fonts-cmu": "SIL OFL 1.1",
     "fonts-ebgaramond": "SIL OFL 1.1",
     "fonts-stix": "SIL OFL 1.1",
+    "fonts-quicksand": "SIL OFL 1.1",
+    "fonts-manrope": "SIL OFL 1.1",
+    "fonts-league-spartan": "SIL OFL 1.1",
+    "fonts-cantarell": "SIL OFL 1.1",
+    "fonts-inter": "SIL OFL 1.1",
+    "fonts-cabin": "SIL OFL 1.1",
+    "fonts-paratype": "ParaType Free Font Licence",
+    "fonts-vollkorn": "SIL OFL 1.1",
+    "fonts-oldstandard": "SIL OFL 1.1",
+    "fonts-sil-gentiumplus": "SIL OFL 1.1",
+    "fonts-courier-prime": "SIL OFL 1.1",
+    "fonts-firacode": "SIL OFL 1.1",
 }
 TEXT_PACKAGES = {
     "debian-handbook": "GPL 2+ or CC BY-SA 3.0",
@@ -138,7 +152,7 @@ def _words(language: str) -> list[str]:
 
 
 def collect_text(folder: Path) -> None:
-    """Write train, held (5 % of the paragraphs), foreign and words as .txt.gz into folder."""
+    """Write train, held (5 % of the paragraphs), foreign and words as .txt.xz into folder."""
     rng = random.Random(0)
     prose = [p for root, limit in ENGLISH for p in _paragraphs(root, limit, rng)]
     glosses = _dictionary_glosses()
@@ -153,8 +167,8 @@ def collect_text(folder: Path) -> None:
         words += rng.sample(other, min(7000, len(other)))
     lists = {"held": prose[:cut], "train": prose[cut:], "foreign": foreign, "words": words}
     for name, lines in lists.items():
-        packed = gzip.compress("\n".join(lines).encode(), mtime=0)
-        (folder / f"{name}.txt.gz").write_bytes(packed)
+        packed = lzma.compress("\n".join(lines).encode(), preset=9)
+        (folder / f"{name}.txt.xz").write_bytes(packed)
 
 
 def _subset(source: Path, target: Path) -> None:
@@ -168,14 +182,25 @@ def _subset(source: Path, target: Path) -> None:
     subset.save_font(font, str(target), options)
 
 
+def _lacking(path: Path) -> str:
+    """Return the characters that a font has no drawing of."""
+    from fontTools.ttLib import TTFont
+
+    with TTFont(path) as font:
+        drawn = font.getBestCmap()
+    return "".join(c for c in CHARACTERS + "ﬁﬂ" if ord(c) not in drawn)
+
+
 def collect_fonts(folder: Path) -> None:
-    """Write every named font file, reduced to CHARACTERS, into folder."""
+    """Write every named font file, reduced to CHARACTERS, into folder, and what each lacks of them."""
     where = {p.name: p for root in FONT_ROOTS for p in Path(root).rglob("*.[ot]tf")}
     folder.mkdir(parents=True, exist_ok=True)
     for family in (*FAMILIES, *HELD_FAMILIES):
         for name in family.files:
             if not (folder / name).exists():
                 _subset(where[name], folder / name)
+    lacking = {path.name: _lacking(path) for path in sorted(folder.glob("*.[ot]tf"))}
+    (folder / "missing.json").write_text(json.dumps({k: v for k, v in lacking.items() if v}), "utf-8")
 
 
 def main() -> None:

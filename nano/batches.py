@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from tokenizers import Tokenizer
 
-from nano.mixture import OTHER_SIZES, Mixture
+from nano.mixture import BOOK_SIZES, OTHER_SIZES, Mixture
 from nano.pages import A4, LETTER
 from nano.samples import BATCH, Sample, draw_sample
 from nano.views import tile_grid
@@ -77,7 +77,8 @@ def draw_pair(
     """
     size, count = None, max(1, round(BATCH[mode] * share))
     if mode == "gundam":
-        size = rng.choice(OTHER_SIZES) if rng.random() < 0.2 else rng.choice((A4, LETTER))
+        kind = rng.random()
+        size = rng.choice(OTHER_SIZES if kind < 0.12 else BOOK_SIZES if kind < 0.2 else (A4, LETTER))
         columns, rows = tile_grid(*size)
         count = max(1, min(count * 2, count * 7 // (columns * rows + 1)))
     found = [draw_sample(rng, tokenizer, mode, progress, mixture, size) for _ in range(2 * count)]

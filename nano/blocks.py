@@ -4,9 +4,10 @@ import random
 from dataclasses import dataclass, field
 
 from nano.canvas import Canvas, width_px
-from nano.families import Family
-from nano.text import Corpus, words
-from nano.typeset import Face, Row, Word, break_lines, draw_line, draw_lines
+from nano.families import CODE, Face, Family
+from nano.formulas import displayed, inline
+from nano.text import Corpus, code_word, words
+from nano.typeset import Row, Word, break_lines, draw_line, draw_lines, word_width
 
 Box = tuple[float, float, float, float]
 
@@ -35,6 +36,8 @@ class Style:
     numbered: bool
     rich: bool
     """Whether there is anything beside plain paragraphs."""
+    coloured: bool = False
+    """Whether links, code and headings are in colour, which is a grey here."""
 
 
 @dataclass
@@ -72,6 +75,10 @@ class Column:
         """Break words into lines in this column's manner."""
         return break_lines(text, face, width, indent, self.style.hyphenate, self.rng)
 
+    def ink(self) -> int:
+        """Draw the grey of something that stands out: coloured on most papers, else black."""
+        return self.rng.choice((40, 70, 76, 105, 130)) if self.style.coloured else 0
+
     def add(self, kind: str, box: Box, *content: str | Row) -> None:
         """Record a finished block."""
         self.blocks.append(Block(kind, box, content))
@@ -86,35 +93,37 @@ def rows_box(rows: list[Row]) -> Box:
     )  # fmt: skip
 
 
-def formula(rng: random.Random, length: int) -> tuple[tuple[str, int], ...]:
-    """Return the parts of a simple formula with length terms."""
-    names = "abcdefghknpqrstuvxyzABCEFGLMNPQRSTXαβγδλμσπθω"
-    parts: list[tuple[str, int]] = []
-    if length > 1 and rng.random() < 0.8:
-        parts += [(rng.choice(names), 0), (rng.choice("=≤≥"), 0)]
-    for index in range(length):
-        if index:
-            parts.append((rng.choice("+−=·"), 0))
-        parts.append((rng.choice(("", "", "2", "3")) + rng.choice(names), 0))
-        if rng.random() < 0.5:
-            parts.append((rng.choice(names[:20] + "0123456789"), rng.choice((1, 1, -1))))
-    return tuple(parts)
+_EMPHASIS = (0, 1, 2, 2)
+
+
+def _code_word(column: Column) -> Word:
+    """Return an identifier or a scrap of code in a family of listings, perhaps in colour."""
+    rng = column.rng
+    family = rng.choice(CODE) if rng.random() < 0.85 else None
+    return Word(code_word(rng, column.corpus), rng.choice((0, 0, 0, 1)), family=family, ink=column.ink())
 
 
 def styled(column: Column, texts: list[str]) -> list[Word]:
-    """Turn words into set words with runs of bold or italic and a rare inline formula."""
-    rng, style, found, run = column.rng, 0, [], 0
-    emphasis = rng.random() < 0.3
-    mathematics = column.style.family.look in ("tex", "serif") and rng.random() < 0.12
-    for text in texts:
+    """Turn words into set words: runs of bold or italic, links in colour, code and inline formulas."""
+    rng, style, found, run, ink = column.rng, 0, [], 0, 0
+    emphasis = rng.random() < 0.35
+    serif = column.style.family.look in ("tex", "serif")
+    mathematics = rng.random() < (0.2 if serif else 0.06)
+    code = rng.random() < 0.12
+    lead = rng.randint(1, 6) if rng.random() < 0.08 else 0
+    for index, text in enumerate(texts):
         if run == 0:
-            style = rng.choice((0, 1, 2, 2)) if emphasis and rng.random() < 0.15 else 0
+            style = rng.choice(_EMPHASIS) if emphasis and rng.random() < 0.15 else 0
+            ink = column.ink() if rng.random() < 0.03 else 0
             run = rng.randint(1, 5)
         run -= 1
-        if mathematics and rng.random() < 0.06:
-            found.append(Word("", formula=formula(rng, rng.randint(1, 2))))
+        kind = rng.random()
+        if mathematics and kind < 0.08:
+            found.append(Word("", formula=inline(rng), ink=ink))
+        elif code and kind > 0.92:
+            found.append(_code_word(column))
         else:
-            found.append(Word(text, style))
+            found.append(Word(text, 1 if index < lead else style, ink=ink))
     return found
 
 
@@ -166,18 +175,23 @@ def paragraph(column: Column) -> None:
     column.y += len(rows) * style.lead + style.gap
 
 
+def _marker(index: int, kind: str) -> str:
+    return kind.replace("1", str(index + 1)).replace("a", "abcdefgh"[index])
+
+
 def bullets(column: Column) -> None:
     """Set a bulleted or numbered list."""
     rng, style, face = column.rng, column.style, column.face
-    ordered, inset = rng.random() < 0.35, style.size_px * rng.uniform(1.5, 2.2)
+    ordered, inset = rng.random() < 0.4, style.size_px * rng.uniform(1.5, 2.2)
+    kind, longest = rng.choice(("1.", "1.", "(1)", "1)", "a)")), rng.choice((8, 22, 22, 60))
     content: list[str | Row] = []
     everything: list[Row] = []
     for index in range(rng.randint(2, 6)):
-        text = styled(column, column.words(rng.randint(2, 22)))
+        text = styled(column, column.words(rng.randint(2, longest)))
         lines = column.lines(text, face, column.width - inset)
         if not lines or column.room < style.lead * len(lines):
             break
-        marker = f"{index + 1}." if ordered else style.bullet
+        marker = _marker(index, kind) if ordered else style.bullet
         mark = draw_line(
             column.canvas, face, [Word(marker)], column.x + style.size_px * 0.3,
             column.y + style.size_px,
@@ -194,17 +208,51 @@ def bullets(column: Column) -> None:
     column.y += style.gap
 
 
+def quote(column: Column) -> None:
+    """Set a paragraph that is inset on both sides."""
+    rng, style = column.rng, column.style
+    inset = column.width * rng.uniform(0.05, 0.12)
+    text = [Word(t, rng.choice((0, 0, 2))) for t in column.words(rng.randint(10, 50))]
+    width = column.width - 2 * inset
+    lines = column.lines(text, column.face, width)[: max(1, int(column.room / style.lead) - 1)]
+    y = column.y + 0.3 * style.size_px
+    rows = draw_lines(column.canvas, column.face, lines, column.x + inset, y, width, style.lead, style.align)
+    if rows:
+        column.add("text", rows_box(rows), *rows)
+        column.y = y + len(rows) * style.lead + 0.3 * style.size_px + style.gap
+
+
+def _equation_row(column: Column, y: float, number: str) -> bool:
+    """Set one displayed formula below y, its number at the right edge; say whether it fitted."""
+    style, face = column.style, column.face
+    word = Word("", formula=displayed(column.rng))
+    free = column.width - word_width(face, word)
+    if free < (5 if number else 0) * style.size_px:
+        return False
+    align = "left" if column.rng.random() < 0.15 else "centre"
+    rows = draw_lines(column.canvas, face, [[word]], column.x, y, column.width, style.lead, align)
+    marks = [rows[0].words[0]]
+    if number:
+        x = column.x + column.width - word_width(face, Word(number))
+        marks.append(draw_line(column.canvas, face, [Word(number)], x, y + style.size_px).words[0])
+    x0, y0, x1, y1 = rows[0].box
+    over = 0.7 if any(level == 2 for _, level in word.formula) else 0.2
+    box = (x0, y0 - over * style.size_px, marks[-1].x1, y1 + (over - 0.2) * style.size_px)
+    column.add("equation", box, Row(tuple(marks), rows[0].y, rows[0].size_px))
+    return True
+
+
 def equation(column: Column) -> None:
-    """Set a displayed formula on its own line."""
-    rng, style, face = column.rng, column.style, column.face
-    word = Word("", formula=formula(rng, rng.randint(2, 5)))
-    y = column.y + 0.5 * style.size_px
-    rows = draw_lines(column.canvas, face, [[word]], column.x, y, column.width, style.lead, "centre")
-    placed = rows[0].words[0]
-    if placed.x0 >= column.x and placed.x1 <= column.x + column.width:
-        x0, y0, x1, y1 = rows[0].box
-        column.add("equation", (x0, y0 - 0.2 * style.size_px, x1, y1), *rows)
-    column.y = y + style.lead + 0.5 * style.size_px + style.gap
+    """Set one to four displayed formulas, each on its own line, perhaps numbered."""
+    rng, style = column.rng, column.style
+    y = column.y + 0.8 * style.size_px
+    for index in range(rng.choice((1, 1, 1, 2, 2, 3, 4))):
+        numbered = style.numbered and rng.random() < 0.6
+        if y + 2.2 * style.size_px > column.bottom:
+            break
+        if _equation_row(column, y, f"({column.section}.{index + 1})" if numbered else ""):
+            y += style.lead + 1.1 * style.size_px
+    column.y = y + style.gap
 
 
 def space_px(face: Face) -> float:

@@ -23,6 +23,8 @@ _TTF = ("-Regular.ttf", "-Bold.ttf", "-Italic.ttf", "-BoldItalic.ttf")
 _OBLIQUE = (".ttf", "-Bold.ttf", "-Oblique.ttf", "-BoldOblique.ttf")
 _FREE = (".ttf", "Bold.ttf", "Oblique.ttf", "BoldOblique.ttf")
 _GYRE = ("-regular.otf", "-bold.otf", "-italic.otf", "-bolditalic.otf")
+_OTF = ("-Regular.otf", "-Bold.otf", "-Italic.otf", "-BoldItalic.otf")
+_UPRIGHT = ("-Regular", "-Bold", "-Regular", "-Bold")
 _LIBERTINE = ("_R.otf", "_RB.otf", "_RI.otf", "_RBI.otf")
 
 FAMILIES = (
@@ -51,9 +53,34 @@ FAMILIES = (
     _family("schola", "tex", 0.6, *_GYRE, stem="texgyreschola"),
     _family("bonum", "serif", 0.4, *_GYRE, stem="texgyrebonum"),
     _family("cursor", "mono", 0.3, *_GYRE, stem="texgyrecursor"),
-    _family("stix", "tex", 0.8, "-Regular.otf", "-Bold.otf", "-Italic.otf", "-BoldItalic.otf", stem="STIX"),
-)
+    _family("stix", "tex", 0.8, *_OTF, stem="STIX"),
+    _family("adventor", "sans", 2.4, *_GYRE, stem="texgyreadventor"),
+    _family("Quicksand", "sans", 0.5, *(f"{e}.ttf" for e in _UPRIGHT)),
+    _family("Manrope", "sans", 0.5, *(f"{e}.ttf" for e in _UPRIGHT)),
+    _family("LeagueSpartan", "sans", 0.4, *(f"{e}.otf" for e in _UPRIGHT)),
+    _family("Cantarell", "sans", 0.5, *(f"{e}.otf" for e in _UPRIGHT)),
+    _family("Inter", "sans", 0.8, *_OTF),
+    _family("Cabin", "sans", 0.4, *_OTF),
+    _family("pt-sans", "sans", 0.7, "55F.ttf", "75F.ttf", "56F.ttf", "76F.ttf", stem="PTS"),
+    _family("pt-serif", "serif", 0.7, "55F.ttf", "75F.ttf", "56F.ttf", "76F.ttf", stem="PTF"),
+    _family("Vollkorn", "tex", 0.4, *_TTF),
+    _family("OldStandard", "tex", 0.4, *_TTF[:3], _TTF[1]),
+    _family("GentiumPlus", "serif", 0.5, *_TTF),
+    _family("EBGaramond12", "tex", 0.6, *_OTF[:3], _OTF[1]),
+    _family("LinBiolinum", "sans", 0.5, *_LIBERTINE[:3], _LIBERTINE[1]),
+    _family("courier-prime", "mono", 0.3, ".otf", " Bold.otf", " Italic.otf", " Bold Italic.otf",
+            stem="Courier Prime"),
+    _family("FiraCode", "mono", 0.2, *(f"{e}.ttf" for e in _UPRIGHT)),
+    _family("latin-modern-mono", "mono", 0.3, "10-regular.otf", "lt10-bold.otf", "10-italic.otf",
+            "lt10-boldoblique.otf", stem="lmmono"),
+)  # fmt: skip
 """Used for training."""
+CODE = tuple(family for family in FAMILIES if family.look == "mono")
+"""Families of listings, and of code within prose."""
+MATH = ("lmroman10-regular.otf", "lmroman10-italic.otf")
+"""Upright and slanted letters of formulas on pages that are set without serifs."""
+FALLBACK = ("STIX-Regular.otf", "DejaVuSans.ttf")
+"""Where a sign comes from that a font lacks."""
 
 HELD_FAMILIES = (
     _family("Caladea", "serif", 1.0, *_TTF),
@@ -61,3 +88,15 @@ HELD_FAMILIES = (
     _family("pagella", "tex", 1.0, *_GYRE, stem="texgyrepagella"),
 )
 """Never seen in training: the held-out fonts."""
+
+
+@dataclass(frozen=True)
+class Face:
+    """A family at a size in px."""
+
+    family: Family
+    size_px: float
+
+    def file(self, style: int) -> str:
+        """Return the font file of style 0 regular, 1 bold, 2 italic, 3 both."""
+        return self.family.files[style]

@@ -10,20 +10,37 @@ from types import MappingProxyType
 
 from nano.pages import A4, LETTER, Brief
 
+BOOK_SIZES = ((864, 1296), (839, 1191), (1001, 1417), (1080, 1440))
+"""Six by nine inches, A5, B5, slides printed upright; px."""
 OTHER_SIZES = ((1684, 1190), (1600, 1200), (1400, 1400), (1280, 720), (900, 1500), (820, 1900))
 """Page sizes in px that are neither A4 nor letter."""
 
 
+def _edges(rng: random.Random) -> tuple[float, float, float, float] | None:
+    """Draw margins: None for the same all around, wide ones as books and papers have, or any."""
+    kind = rng.random()
+    if kind < 0.4:
+        return None
+    if kind < 0.75:
+        left, top = rng.uniform(0.1, 0.24), rng.uniform(0.08, 0.2)
+        right = left if rng.random() < 0.6 else rng.uniform(0.1, 0.24)
+        return left, top, right, rng.uniform(0.06, 0.2)
+    return rng.uniform(0.05, 0.2), rng.uniform(0.03, 0.2), rng.uniform(0.05, 0.3), rng.uniform(0.03, 0.15)
+
+
 @dataclass(frozen=True)
 class Full:
-    """Full pages of one column, drawn uniformly between two sizes of type and two lengths."""
+    """Full pages of one column: sizes of type mostly in the lower half of a range, any length of another."""
 
     points: tuple[float, float]
     words: tuple[int, int]
 
     def brief(self, rng: random.Random, size: tuple[int, int], margin: float, *, rich: bool) -> Brief:
         """Draw one."""
-        return Brief(size, 2 * rng.uniform(*self.points), 1, rng.randint(*self.words), margin, rich)
+        least, most = self.points
+        points = rng.triangular(least, most, least + 0.3 * (most - least))
+        edges = _edges(rng) if rich else None
+        return Brief(size, 2 * points, 1, rng.randint(*self.words), margin, rich, edges=edges)
 
 
 @dataclass(frozen=True)
@@ -52,13 +69,13 @@ MIXTURES: Mapping[str, Mixture] = MappingProxyType(
     {
         "curriculum": Mixture(),
         "base": Mixture(
-            {"canvas": 0.02, "tiny": 0.03, "small": 0.05, "base": 0.75, "large": 0.04, "gundam": 0.11},
-            Full((8.5, 12.0), (200, 520)),
-            0.75,
+            {"canvas": 0.02, "tiny": 0.03, "small": 0.05, "base": 0.66, "large": 0.04, "gundam": 0.20},
+            Full((8.5, 14.5), (180, 520)),
+            0.8,
         ),
     }
 )
-"""`base` is for a segment that starts from a trained model: small type on full pages, some of everything."""
+"""`base` is for segments that start from a trained model: full pages at base, some of all else."""
 
 
 def _curriculum(progress: float) -> dict[str, float]:
@@ -72,7 +89,10 @@ def _curriculum(progress: float) -> dict[str, float]:
 
 
 def _page_size(rng: random.Random) -> tuple[int, int]:
-    return rng.choice(OTHER_SIZES) if rng.random() < 0.12 else rng.choice((A4, LETTER))
+    kind = rng.random()
+    if kind < 0.2:
+        return rng.choice(OTHER_SIZES if kind < 0.08 else BOOK_SIZES)
+    return rng.choice((A4, LETTER))
 
 
 def _small_type(rng: random.Random, progress: float) -> float:
@@ -97,4 +117,5 @@ def draw_brief(rng: random.Random, mode: str, progress: float, size: tuple[int, 
     many = rng.random() < (0.35 if points < 12 else 0.1)
     columns = rng.choice((2, 2, 3)) if many and width > 1000 else 1
     count = rng.randint(15, 200) if rng.random() < 0.3 else rng.randint(180, 650)
-    return Brief((width, height), 2 * points, columns, count, margin, rich)
+    edges = _edges(rng) if columns == 1 and rich and width < height else None
+    return Brief((width, height), 2 * points, columns, count, margin, rich, edges=edges)

@@ -7,13 +7,14 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from nano import blocks, exhibits
+from nano import blocks, drawings, exhibits, listings, tables
 from nano.blocks import Block, Column, Style
 from nano.canvas import Canvas, Grey
 from nano.exhibits import Chart
-from nano.families import FAMILIES, HELD_FAMILIES, Family
-from nano.text import load_corpus, words
-from nano.typeset import Face, Word, draw_line, draw_lines, word_width
+from nano.families import FAMILIES, HELD_FAMILIES, Face, Family
+from nano.margins import margins, watermark
+from nano.text import load_corpus
+from nano.typeset import Word, draw_lines
 
 A4, LETTER = (1190, 1684), (1224, 1584)
 """Page sizes in px at 144 dpi."""
@@ -31,6 +32,14 @@ class Brief:
     rich: bool
     held: str = ""
     """'' for training, 'text' for unseen paragraphs, 'font' for unseen families as well."""
+    edges: tuple[float, float, float, float] | None = None
+    """Left, top, right and bottom margins as shares of width and height, where they differ."""
+
+    def frame(self) -> tuple[float, float, float, float]:
+        """Return the text area: left, top, right, bottom in px."""
+        left, top, right, bottom = self.edges or (self.margin,) * 4
+        width, height = self.size
+        return left * width, top * height, (1 - right) * width, (1 - bottom) * height
 
 
 @dataclass(frozen=True)
@@ -50,6 +59,13 @@ def _family(rng: random.Random, held: str) -> Family:
     return rng.choices(FAMILIES, [f.weight for f in FAMILIES])[0]
 
 
+def _gap_em(rng: random.Random, *, tex: bool) -> float:
+    """Return the space between paragraphs: none, some, or an empty line."""
+    if tex and rng.random() < 0.4:
+        return 0.0
+    return rng.uniform(1.1, 1.5) if rng.random() < 0.2 else rng.uniform(0.3, 1.2)
+
+
 def draw_style(rng: random.Random, brief: Brief) -> Style:
     """Choose how a page looks."""
     family, size = _family(rng, brief.held), brief.text_px
@@ -59,23 +75,30 @@ def draw_style(rng: random.Random, brief: Brief) -> Style:
         family=family,
         size_px=size,
         lead=size * rng.uniform(1.12, 1.5),
-        gap=size * (0.0 if tex and rng.random() < 0.4 else rng.uniform(0.3, 1.2)),
+        gap=size * _gap_em(rng, tex=tex),
         indent=size * 1.5 if rng.random() < (0.6 if tex else 0.15) else 0.0,
         align="justify" if justified else "left",
         hyphenate=rng.choice((0.0, 0.6, 0.9)) if justified else 0.05,
         bullet=rng.choice("••••–-·"),
         numbered=rng.random() < 0.4,
         rich=brief.rich,
+        coloured=rng.random() < 0.25,
     )
 
 
 _MIX: tuple[tuple[Callable[[Column], None], float, float], ...] = (
-    (blocks.paragraph, 0.60, 1.3),
-    (blocks.heading, 0.14, 4.5),
+    (blocks.paragraph, 0.52, 1.3),
+    (blocks.heading, 0.12, 4.5),
     (blocks.bullets, 0.09, 4.0),
-    (exhibits.table, 0.08, 7.0),
-    (exhibits.picture, 0.04, 9.0),
-    (blocks.equation, 0.05, 4.0),
+    (blocks.quote, 0.02, 4.0),
+    (blocks.equation, 0.06, 4.0),
+    (tables.table, 0.05, 7.0),
+    (tables.long_table, 0.04, 7.0),
+    (drawings.picture, 0.05, 9.0),
+    (listings.code, 0.025, 6.0),
+    (listings.references, 0.02, 5.0),
+    (listings.fields, 0.015, 5.0),
+    (listings.short_lines, 0.01, 4.0),
 )
 """What a column is filled with: builder, share, lines it needs."""
 
@@ -93,31 +116,6 @@ def _fill(column: Column) -> None:
         blocks.paragraph(column)
 
 
-def _margin_text(canvas: Canvas, rng: random.Random, style: Style, brief: Brief, baseline: float) -> None:
-    """Print a running header or footer: read by no prompt, but seen by the encoder."""
-    face = Face(style.family, style.size_px * rng.uniform(0.7, 0.95))
-    texts = [str(rng.randint(1, 900))]
-    if rng.random() < 0.5:
-        texts += words(rng, rng.randint(1, 6), load_corpus(), 0.1)
-    line = [Word(text, rng.choice((0, 0, 2))) for text in texts]
-    length = sum(word_width(face, w) for w in line) + blocks.space_px(face) * len(line)
-    edge = canvas.width * brief.margin
-    free = canvas.width - 2 * edge - length
-    if free > 0:
-        draw_line(canvas, face, line, edge + rng.choice((0, 0.5, 1)) * free, baseline)
-
-
-def _margins(canvas: Canvas, rng: random.Random, style: Style, brief: Brief) -> None:
-    inset = canvas.height * brief.margin * 0.5
-    if rng.random() < 0.55:
-        _margin_text(canvas, rng, style, brief, canvas.height - inset + 0.4 * style.size_px)
-    if rng.random() < 0.3:
-        _margin_text(canvas, rng, style, brief, inset)
-        if rng.random() < 0.4:
-            y, edge = inset + 0.5 * style.size_px, canvas.width * brief.margin
-            canvas.line(edge, y, canvas.width - edge, y, 1)
-
-
 def _footnote(column: Column) -> None:
     rng, style = column.rng, column.style
     face = Face(style.family, style.size_px * 0.82)
@@ -131,20 +129,30 @@ def _footnote(column: Column) -> None:
         column.add("footnote", blocks.rows_box(rows), *rows)
 
 
+def _opening(head: Column) -> None:
+    """Set what stands over all columns: a letterhead, a title, a figure, or nothing."""
+    kind = head.rng.random()
+    if kind < 0.06:
+        listings.letterhead(head)
+    elif kind < 0.12:
+        drawings.picture(head)
+    if head.rng.random() < 0.5:
+        blocks.title(head)
+
+
 def make_page(rng: random.Random, brief: Brief) -> Page:
     """Draw a page of text as briefed."""
-    width, height = brief.size
-    canvas, style = Canvas(width, height), draw_style(rng, brief)
+    canvas, style = Canvas(*brief.size), draw_style(rng, brief)
     corpus = load_corpus(held=bool(brief.held))
-    left, top = width * brief.margin, height * brief.margin
-    gutter = width * rng.uniform(0.028, 0.045)
-    each = (width - 2 * left - gutter * (brief.columns - 1)) / brief.columns
-    note = brief.rich and rng.random() < 0.12
-    bottom = height - top - (style.size_px * 4.5 if note else 0)
-    head = Column(canvas, rng, style, corpus, left, top, width - 2 * left, bottom)
-    if brief.rich and rng.random() < 0.6:
-        blocks.title(head)
-    found, section, budget = list(head.blocks), 1, brief.words
+    left, top, right, foot = brief.frame()
+    gutter = brief.size[0] * rng.uniform(0.028, 0.045)
+    each = (right - left - gutter * (brief.columns - 1)) / brief.columns
+    note = brief.rich and rng.random() < 0.15
+    bottom = foot - (style.size_px * 4.5 if note else 0)
+    head = Column(canvas, rng, style, corpus, left, top, right - left, bottom, left_words=brief.words)
+    if brief.rich:
+        _opening(head)
+    found, section, budget = list(head.blocks), rng.choice((1, rng.randint(1, 9))), brief.words
     for index in range(brief.columns):
         column = Column(
             canvas, rng, style, corpus, left + index * (each + gutter), head.y, each, bottom,
@@ -158,7 +166,9 @@ def make_page(rng: random.Random, brief: Brief) -> Page:
         budget -= given - column.left_words
         section, found = column.section, found + column.blocks
     if brief.rich:
-        _margins(canvas, rng, style, brief)
+        margins(canvas, rng, style, (left, top, right, foot))
+        if rng.random() < 0.015:
+            watermark(canvas, rng, style)
     notes = [b for b in found if b.kind == "footnote"]
     found = [b for b in found if b.kind != "footnote"] + notes
     return Page(canvas.pixels, canvas.centres, tuple(found), brief.columns)

@@ -43,17 +43,18 @@ class Sample:
 
 
 def _ask(rng: random.Random, page: Page) -> Answer:
-    """Choose a prompt for a page: mostly the two document prompts."""
+    """Choose a prompt for a page: mostly the two document prompts; a chart's own for a chart."""
     kind = rng.random()
-    if page.chart is not None and kind < 0.8:
-        return answers.figure(page)
+    if page.chart is not None:
+        ask = (answers.figure if kind < 0.7 else answers.describe) if kind < 0.85 else None
+        return ask(page) if ask else answers.locate(page, rng)
     if kind < 0.55:
         return answers.document(page, grounded=True)
-    if kind < 0.86:
+    if kind < 0.85:
         return answers.document(page, grounded=False)
-    if kind < 0.93:
+    if kind < 0.915:
         return answers.lines(page)
-    if kind < 0.965 and answers.page_rows(page):
+    if kind < 0.965:
         return answers.locate(page, rng)
     return answers.describe(page) if kind < 0.985 else answers.figure(page)
 

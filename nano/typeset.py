@@ -3,30 +3,19 @@
 import random
 from dataclasses import dataclass, replace
 
-from nano.canvas import Canvas, width_px
+from nano.canvas import Canvas, source, width_px
 from nano.charset import CLASS_OF
-from nano.families import Family
+from nano.families import Face, Family
+from nano.formulas import Parts
+from nano.mathset import draw_formula, formula_width
 
 LIGATURES = {"fi": "ﬁ", "fl": "ﬂ"}
-SCRIPT = 0.68
-"""Size of sub- and superscripts in units of the text size."""
-
-
-@dataclass(frozen=True)
-class Face:
-    """A family at a size in px."""
-
-    family: Family
-    size_px: float
-
-    def file(self, style: int) -> str:
-        """Return the font file of style 0 regular, 1 bold, 2 italic, 3 both."""
-        return self.family.files[style]
+_LETTERS = {ligature: pair for pair, ligature in LIGATURES.items()}
 
 
 @dataclass(frozen=True)
 class Word:
-    """A word to be set; formula holds (characters, -1 sub, 0 base or 1 super) parts instead."""
+    """A word to be set; formula holds the parts of one instead."""
 
     text: str
     style: int = 0
@@ -34,7 +23,15 @@ class Word:
     """The rest of a hyphenated word: no space belongs before it."""
     hyphen: bool = False
     """A hyphen is drawn after it that is no part of the text."""
-    formula: tuple[tuple[str, int], ...] = ()
+    formula: Parts = ()
+    family: Family | None = None
+    """Another family than the line's: code within prose."""
+    ink: int = 0
+    """The grey of the letters, 0 black: links and emphasis in colour."""
+
+    def face(self, line: Face) -> Face:
+        """Return the face that the word is set in on a line."""
+        return Face(self.family, line.size_px) if self.family else line
 
 
 @dataclass(frozen=True)
@@ -65,24 +62,18 @@ class Row:
 
 def _shown(face: Face, text: str) -> str:
     if face.family.look == "tex":
+        name = face.file(0)
         for pair, ligature in LIGATURES.items():
-            text = text.replace(pair, ligature)
+            if pair in text and source(name, ligature) == name:
+                text = text.replace(pair, ligature)
     return text
-
-
-def _part_width(face: Face, text: str, level: int) -> float:
-    scale = 1 if level == 0 else SCRIPT
-    return sum(width_px(face.file(_math_style(c)), face.size_px * scale, c) for c in text)
-
-
-def _math_style(character: str) -> int:
-    return 2 if character.isalpha() and character.isascii() else 0
 
 
 def word_width(face: Face, word: Word) -> float:
     """Return the width of a word in px, its drawn hyphen included."""
     if word.formula:
-        return sum(_part_width(face, text, level) for text, level in word.formula)
+        return formula_width(face, word.formula)
+    face = word.face(face)
     shown = _shown(face, word.text) + ("-" if word.hyphen else "")
     return width_px(face.file(word.style), face.size_px, shown)
 
@@ -127,47 +118,26 @@ def break_lines(
 
 
 def _draw_plain(canvas: Canvas, face: Face, word: Word, x: float, baseline: float) -> Placed:
-    name, start, xs = face.file(word.style), x, []
-    middle = baseline - 0.33 * face.size_px
-    for character in _shown(face, word.text):
-        step = width_px(name, face.size_px, character)
-        canvas.glyph(name, face.size_px, character, x, baseline)
-        letters = {"ﬁ": "fi", "ﬂ": "fl"}.get(character, character)
-        for index, letter in enumerate(letters):
-            centre = x + step * (index + 0.5) / len(letters)
+    face = word.face(face)
+    name, shown, xs = face.file(word.style), _shown(face, word.text), []
+    pens = canvas.word(name, face.size_px, shown, x, baseline, word.ink)
+    middle, note = baseline - 0.33 * face.size_px, canvas.centres.append
+    for index, character in enumerate(shown):
+        start, step = pens[index], pens[index + 1] - pens[index]
+        letters = _LETTERS.get(character, character)
+        for part, letter in enumerate(letters):
+            centre = start + step * (part + 0.5) / len(letters)
             xs.append(centre)
-            canvas.centres.append((centre, middle, CLASS_OF.get(letter, 0)))
-        x += step
+            note((centre, middle, CLASS_OF.get(letter, 0)))
+    end = pens[-1]
     if word.hyphen:
-        x = canvas.text(name, face.size_px, "-", x, baseline)[0] + 0.15 * face.size_px
-    return Placed(word.text, tuple(xs), start, x, word.glued)
+        end = canvas.text(name, face.size_px, "-", end, baseline, word.ink)[0] + 0.15 * face.size_px
+    return Placed(word.text, tuple(xs), x, end, word.glued)
 
 
 def _draw_formula(canvas: Canvas, face: Face, word: Word, x: float, baseline: float) -> Placed:
-    start, latex, xs = x, "", []
-    for text, level in word.formula:
-        size = face.size_px * (SCRIPT if level else 1)
-        y = baseline - (0.38 if level > 0 else -0.16 if level < 0 else 0) * face.size_px
-        opening, closing = ("^{", "}") if level > 0 else ("_{", "}") if level < 0 else ("", "")
-        centres = []
-        for character in text:
-            centres += canvas.text(face.file(_math_style(character)), size, character, x, y)
-            x += width_px(face.file(_math_style(character)), size, character)
-        latex += opening + text + closing
-        xs += [centres[0]] * len(opening) + centres + [centres[-1]] * len(closing)
-    pairs = [(_LATEX.get(c, c), v) for c, v in zip(latex, xs, strict=True)]
-    text = "".join(name for name, _ in pairs)
-    places = tuple(v for name, v in pairs for _ in name)
-    inline = f"\\({text}\\)"
-    return Placed(inline, (places[0],) * 2 + places + (places[-1],) * 2, start, x, word.glued)
-
-
-_LATEX = {
-    "α": "\\alpha ", "β": "\\beta ", "γ": "\\gamma ", "δ": "\\delta ", "λ": "\\lambda ",
-    "μ": "\\mu ", "σ": "\\sigma ", "π": "\\pi ", "θ": "\\theta ", "ω": "\\omega ",
-    "∑": "\\sum ", "∫": "\\int ", "≤": "\\leq ", "≥": "\\geq ", "×": "\\times ", "∞": "\\infty ",
-    "·": "\\cdot ", "∂": "\\partial ", "∈": "\\in ", "→": "\\to ", "±": "\\pm ", "−": "-",
-}  # fmt: skip
+    latex, xs, end = draw_formula(canvas, face, word.formula, x, baseline, word.ink)
+    return Placed(f"\\({latex}\\)", (xs[0],) * 2 + tuple(xs) + (xs[-1],) * 2, x, end, word.glued)
 
 
 def draw_word(canvas: Canvas, face: Face, word: Word, x: float, baseline: float) -> Placed:

@@ -1,6 +1,6 @@
 """A small set of assets in the place of the collected ones: matplotlib's DejaVu and a few sentences."""
 
-import gzip
+import lzma
 import random
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +9,7 @@ import matplotlib
 import pytest
 from tokenizers import Tokenizer
 
-from nano import canvas, feed, pages, text, train
+from nano import blocks, canvas, families, feed, listings, pages, text, train
 from nano.families import FAMILIES
 
 SENTENCES = (
@@ -19,11 +19,14 @@ SENTENCES = (
     "A lamp stood by the window; nobody had lit it since the winter before.",
 )
 TOKENIZER = Path(__file__).parents[2] / "ocr_engine/model/nano/tokenizer.json"
-CACHES = (text.load_corpus, canvas._large_font, canvas.advance_em, canvas._glyph)
+CACHES = (
+    text.load_corpus, canvas.font_at, canvas.advance_em, canvas._drawing, canvas._glyph, canvas._missing,
+    canvas.source,
+)  # fmt: skip
 
 
 def _pack(lines: list[str], path: Path) -> None:
-    path.write_bytes(gzip.compress("\n".join(lines).encode()))
+    path.write_bytes(lzma.compress("\n".join(lines).encode(), preset=0))
 
 
 @pytest.fixture(scope="session")
@@ -38,7 +41,7 @@ def small_assets(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("foreign", ["Où est la bibliothèque ?"]),
         ("words", words),
     ):
-        _pack(lines, folder / f"{name}.txt.gz")
+        _pack(lines, folder / f"{name}.txt.xz")
     (folder / "fonts").symlink_to(Path(matplotlib.get_data_path()) / "fonts/ttf")
     (folder / "tokenizer.json").symlink_to(TOKENIZER)
     return folder
@@ -54,6 +57,9 @@ def assets(small_assets: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path
         monkeypatch.setattr(module, "FOLDER", small_assets)
     monkeypatch.setattr(pages, "FAMILIES", dejavu)
     monkeypatch.setattr(pages, "HELD_FAMILIES", dejavu)
+    for module in (blocks, listings):
+        monkeypatch.setattr(module, "CODE", tuple(f for f in FAMILIES if f.name == "DejaVuSansMono"))
+    monkeypatch.setattr(families, "MATH", ("DejaVuSerif.ttf", "DejaVuSerif-Italic.ttf"))
     monkeypatch.setattr(
         text.load_corpus.__wrapped__, "__kwdefaults__", {"held": False, "folder": small_assets}
     )

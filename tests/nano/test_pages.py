@@ -36,7 +36,7 @@ def test_blocks_hold_the_ink_of_their_text(columns: int) -> None:
 def test_every_character_stands_on_ink() -> None:
     found = page(4)
     for x, y, _ in found.centres:
-        around = found.pixels[int(y) - 9 : int(y) + 10, int(x) - 7 : int(x) + 8]
+        around = found.pixels[int(y) - 9 : int(y) + 16, int(x) - 7 : int(x) + 8]
         assert around.min() < 160
 
 
