@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -63,12 +64,13 @@ def wait_for_rows(process: "subprocess.Popen[str]", journal: Path, count: int) -
 
 
 def kill_a_worker() -> str:
-    """SIGKILL one process in which a stage runs."""
-    for process in psutil.process_iter(["cmdline"]):
-        words = " ".join(process.info["cmdline"] or ())
-        if words.startswith(("ray::Map", "ray::MapWorker")):
-            process.kill()
-            return words
+    """SIGKILL one process of this cluster in which a stage runs."""
+    for process in psutil.Process().children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            words = " ".join(process.cmdline())
+            if words.startswith(("ray::Map", "ray::MapWorker")):
+                process.kill()
+                return words
     return ""
 
 

@@ -18,6 +18,7 @@ from tests.model import recipe
 from tests.model.checkpoints import decoder, encoder, write_checkpoint
 
 pytest.importorskip("vllm", reason="needs vllm")
+pytestmark = pytest.mark.xdist_group("vllm")
 PAGES = {
     OCR: (("tiny", (300, 400)), ("base", (500, 700)), ("gundam", (1920, 1080)), ("small", (900, 700))),
     OCR2: (("small", (300, 400)), ("base", (500, 700)), ("gundam", (1920, 1080))),

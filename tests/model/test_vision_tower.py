@@ -48,15 +48,14 @@ SMALL = small_tower()
 
 
 class CellEncoder:
-    """Stands in for the encoder: every cell's feature is the mean colour of its 64 x 64 pixels."""
+    """Stands in for the encoder: every cell's feature is the colour of the first of its 64 x 64 pixels."""
 
     def __init__(self, *_):
         pass
 
     def __call__(self, views):
-        side = views.shape[1] // 64
-        cells = views.float().view(len(views), side, 64, side, 64, 3).mean((2, 4))
-        return torch.cat([cells, torch.zeros(len(views), side, side, 13)], -1)
+        cells = views[:, ::64, ::64].float()
+        return torch.cat([cells, torch.zeros(*cells.shape[:3], 13)], -1)
 
 
 @settings(max_examples=25, deadline=None)
@@ -111,14 +110,13 @@ def test_layout_is_tiles_then_global_view_then_separator(monkeypatch, page):
     assert torch.equal(found[-1], SMALL.view_seperator)
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_a_page_alone_and_among_others_has_the_same_features(name, page):
+def test_a_page_alone_and_among_others_has_the_same_features(page):
     pages = [page(*shape, seed=seed) for seed, shape in enumerate(PAGES.values())]
     mixed = features(SMALL, *pages, *reversed(pages))
-    place = list(PAGES).index(name)
-    (alone,) = features(SMALL, pages[place])
-    assert relative_error(mixed[place], alone) < 1e-5
-    assert relative_error(mixed[-1 - place], alone) < 1e-5
+    for place, name in enumerate(PAGES):
+        (alone,) = features(SMALL, pages[place])
+        assert relative_error(mixed[place], alone) < 1e-5, name
+        assert relative_error(mixed[-1 - place], alone) < 1e-5, name
 
 
 def test_batches_larger_than_a_chunk_equal_single_views(page, monkeypatch):

@@ -17,6 +17,9 @@ PARTS = [
     "<|ref|>text<|/ref|>" + DET, "<|ref|>Total<|/ref|>" + DET,
 ]  # fmt: skip
 
+_LABEL = re.compile(r"<\|ref\|>(?:(?!<\|/?(?:ref|det)\|>).)*<\|/ref\|>", re.DOTALL)
+"""What may stand for the kind of a block, and then is no text of the page."""
+
 
 def in_pieces(raw: str, cuts: list[int]) -> tuple[str, list[str]]:
     folder, shown = TagFolder(), []
@@ -39,8 +42,9 @@ def test_streamed_is_the_whole_folded(raw: str, cuts: list[int]) -> None:
 def test_no_words_are_lost_and_no_tag_is_left(raw: str) -> None:
     shown = fold(raw)
     assert not re.search(r"<\|/?(?:ref|det)\|>", shown)
+    without_labels = _LABEL.sub("", raw)
     for word in ("word", "漢", "item", "<table>", "<b>"):
-        assert shown.count(word) == raw.count(word)
+        assert without_labels.count(word) <= shown.count(word) <= raw.count(word)
 
 
 _BLOCKS = st.lists(
