@@ -184,7 +184,9 @@ class Conversion:
 
     async def _obtain(self, page: Page, writer: PageWriter, plan: Plan) -> ReadPage:
         """The page's record and raw text: from disk where only the writing changed, else from the model."""
-        stored = await self._saver.call(writer.stored, page.ref.number) if plan is Plan.WRITE else None
+        stored = None
+        if plan is Plan.WRITE:
+            stored = await self._saver.call(writer.stored, page.ref.number, page.fingerprint)
         if stored is not None:
             record, raw = stored
             return ReadPage(stages.parsed_again(record, raw, page.fingerprint), raw, {})

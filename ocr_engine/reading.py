@@ -113,7 +113,9 @@ class PageReader:
         seconds = {"render": first.render_s, "views": first.views_s}
         if first.ink is not None and first.ink.share < quality.blank_ink:
             return ReadPage(self._blank(ref, page_print, first), "", seconds | _total(started))
+        waiting = time.perf_counter()
         await self._engine_ready()
+        started += time.perf_counter() - waiting  # the engine's start is no part of the first pages' time
         page = _Page(ref, request_id, ladder.PageFacts(first.ink, first.text_layer))
         attempts = [await self._attempt(page, 0, ladder.FIRST, first, on_text)]
         for number, step in enumerate(quality.retries, 1):

@@ -66,7 +66,7 @@ class Saver:
             drawn, record = await self._draw(ref, record)
         texts = stages.texts_of(self._config, record, read.raw)
         outputs = await self.call(writer.save_page, record, texts, drawn)
-        row = stages.journal_row(ref, record, outputs, read.seconds, len(texts.markdown))
+        row = stages.journal_row(ref, record, outputs, read.seconds, stages.chars_of(texts))
         await self.call(self._journal.append, row)
         return record
 

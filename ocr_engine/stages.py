@@ -33,7 +33,7 @@ from ocr_engine.records import (
     PageViews,
     ParsedText,
 )
-from ocr_engine.spec import LOCATE_SLOT, PROMPTS, Mode, resolve_mode
+from ocr_engine.spec import LOCATE_SLOT, OFFICIAL_PAGE_SPLIT, PROMPTS, Mode, resolve_mode
 from ocr_engine.text.cross_page import join_pages
 from ocr_engine.text.figure_text import texts_by_name
 from ocr_engine.text.grounding import parse
@@ -216,6 +216,11 @@ def texts_of(config: Config, record: PageRecord, raw: str) -> PageTexts:
     if config.output.layout in ("official-eval", "official-eval2"):
         return PageTexts(raw, det=raw, mmd=official.eval_md(raw, config.output.layout == "official-eval"))
     return PageTexts(raw, markdown=markdown_of(config, record))
+
+
+def chars_of(texts: PageTexts) -> int:
+    """How many characters the page's text has, as its layout writes it."""
+    return len(texts.markdown or texts.mmd.removesuffix(OFFICIAL_PAGE_SPLIT))
 
 
 def markdown_of(config: Config, record: PageRecord) -> str:

@@ -68,8 +68,10 @@ def say(counts: Counts, progress: Progress, root: Path, quiet: bool) -> None:
 
 def _line(counts: Counts, progress: Progress) -> str:
     words = ", ".join(f"{number:,} {status}" for status, number in counts.pages.items() if number)
+    documents = f"{counts.documents:,} document{'' if counts.documents == 1 else 's'}"
+    unreadable = f", {counts.unreadable:,} more could not be read" if counts.unreadable else ""
     return (
-        f"{counts.documents:,} documents, pages: {words or 'none'} ({counts.unchanged:,} unchanged);"
+        f"{documents}{unreadable}, pages: {words or 'none'} ({counts.unchanged:,} unchanged);"
         f" {progress.pages_per_s:.1f} pages/s"
         + "".join(f"; {number:,} {what}" for what, number in _remarks(counts))
     )

@@ -1,5 +1,6 @@
 """From files to files on the replay engine: every input accounted for, resumable, comparable."""
 
+import csv
 import json
 import shutil
 from functools import partial
@@ -188,6 +189,45 @@ def test_official_layout_writes_the_official_names(tmp_path: Path) -> None:
     assert {"handbook.mmd", "handbook_det.mmd", "handbook_layouts.pdf", "0_0.jpg", "4_0.jpg"} <= names
     det = next(tmp_path.rglob("handbook_det.mmd")).read_text()
     assert det.count("<--- Page Split --->") == 5 and det.count("<|det|>") == 30
+
+
+def test_a_layout_is_written_from_what_another_read_and_never_from_an_older_reading(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def convert(layout: str, mode: str) -> int:
+        options = ("--mode", mode, "--set", f"output.layout={layout}")
+        return run_pdf(SAMPLES, "--output", tmp_path, *options)
+
+    def vision_tokens() -> set[int]:
+        records = (tmp_path / "handbook/pages.jsonl").read_text().splitlines()
+        return {json.loads(line)["vision_tokens"] for line in records}
+
+    assert convert("tree", "gundam") == convert("official", "base") == ExitCode.OK
+    assert vision_tokens() == {903}
+    monkeypatch.setattr("ocr_engine.engine.replay.ReplayEngine.generate", None)
+    assert convert("tree", "base") == ExitCode.OK
+    assert vision_tokens() == {273}, "the tree's own records are of an older reading"
+    for layout in ("page-folders", "official-image", "official-eval", "tree", "official"):
+        assert convert(layout, "base") == ExitCode.OK
+    assert (tmp_path / "handbook/page_4/result.mmd").read_text().strip()
+
+
+@pytest.mark.parametrize("layout", ["official", "page-folders", "official-image", "official-eval"])
+def test_every_layout_counts_characters_and_keeps_the_times_of_the_reading(
+    tmp_path: Path, layout: str
+) -> None:
+    def timings() -> dict[str, tuple[float, int]]:
+        with (tmp_path / "timings.csv").open() as file:
+            return {row["page"]: (float(row["seconds"]), int(row["chars"])) for row in csv.DictReader(file)}
+
+    assert run_pdf(SAMPLES, "--output", tmp_path) == ExitCode.OK
+    read = timings()
+    assert run_pdf(SAMPLES, "--output", tmp_path, "--set", f"output.layout={layout}") == ExitCode.OK
+    rewritten = timings()
+    for page, (seconds, chars) in read.items():
+        assert rewritten[page][0] == seconds > 0
+        # The same text, with links and caption tags as that layout writes them.
+        assert abs(rewritten[page][1] - chars) < 60 < chars
 
 
 def test_text_options_rewrite_stored_text_and_join_pages(

@@ -44,7 +44,7 @@ def shown(
 
 def test_a_log_gets_one_line_of_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
     text = shown(monkeypatch, io.StringIO())
-    assert "2 documents, pages: 7 done, 1 failed (3 unchanged); 0.0 pages/s" in text
+    assert "2 documents, 1 more could not be read, pages: 7 done, 1 failed (3 unchanged); 0.0 pages/s" in text
     assert "out/failures.csv" in text and "--retry failed" in text and "markdown is in out" in text
     assert "\x1b" not in text and "│" not in text
 

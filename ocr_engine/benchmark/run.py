@@ -185,7 +185,8 @@ class BenchmarkRun:
             if row is not None and row.page is not None and row.status not in _WITHOUT_TEXT:
                 document = inputs.documents[page.source]
                 place = names.folder_for(document)
-                stored = open_writer(root, place, config.output, document.relative.name).stored(row.page)
+                writer = open_writer(root, place, config.output, document.relative.name)
+                stored = writer.stored(row.page, row.fingerprint)
                 if stored is not None:
                     texts[page] = eval_md(stored[1], remove_center=self.info.family != OCR2)
         return texts

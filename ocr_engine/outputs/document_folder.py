@@ -14,6 +14,10 @@ from ocr_engine.outputs.jsonl import Position
 from ocr_engine.outputs.page_store import PageStore
 from ocr_engine.records import PageRecord, PageStatus, PageTexts
 
+HIDDEN = ".pages"
+"""Where layouts whose names are given by others keep records and raw texts."""
+_RAW_TEXTS = {"": "pages", HIDDEN: HIDDEN}
+"""Where `pages.jsonl` may be -> where the raw texts are then."""
 _WITHOUT_TEXT = (PageStatus.FAILED, PageStatus.SKIPPED)
 
 
@@ -33,8 +37,11 @@ class PageWriter(Protocol):
     def save_failed(self, record: PageRecord) -> tuple[str, ...]:
         """Write the slot of a page without text. Raises OutputError."""
 
-    def stored(self, page: int) -> tuple[PageRecord, str] | None:
-        """Record and raw text of a page (1-based) written earlier; None where one is not there."""
+    def stored(self, page: int, fingerprint: str) -> tuple[PageRecord, str] | None:
+        """Record and raw text of a page (1-based), in whatever layout it was written.
+
+        None where there is no raw text of the reading that `fingerprint` names.
+        """
 
     def unmerge(self) -> None:
         """Take away what is made of all pages: out of date, it must not pass for done. Raises OutputError."""
@@ -56,10 +63,11 @@ class DocumentFolder:
         """`hidden` is the subfolder of `pages.jsonl` and the raw texts, `subfolders` are those written to."""
         self.path = root / folder
         self.store = PageStore(self.path / hidden)
+        self._hidden = hidden
         self._folder = folder
         self._subfolders = subfolders
         self._swept = False
-        self._positions: dict[int, Position] | None = None
+        self._positions: dict[str, dict[int, Position]] = {}
 
     def write(self, files: Mapping[str, bytes | str | None]) -> tuple[str, ...]:
         """Write files atomically, take those with None away; returns the paths written, below the root."""
@@ -125,17 +133,30 @@ class DocumentFolder:
         except OSError as error:
             raise OutputError(f"{printable(str(path))}: cannot be read: {error.strerror}") from error
 
-    def record(self, page: int) -> PageRecord | None:
-        """The stored record of a page. Builds a light index once; records written later are not in it."""
-        if self._positions is None:
-            self._positions = self.store.positions()
-        position = self._positions.get(page)
-        return next(self.store.iterate({page: position}), None) if position else None
+    def stored(self, page: int, fingerprint: str) -> tuple[PageRecord, str] | None:
+        """Record and raw text of the reading that a page's fingerprint names, of this layout or another's.
+
+        Builds light indexes once; records written later are not in them.
+        """
+        for hidden in sorted(_RAW_TEXTS, key=lambda hidden: hidden != self._hidden):
+            record = self._record(hidden, page)
+            if record is None or _reading(record.fingerprint) != _reading(fingerprint):
+                continue
+            if (raw := self.read(f"{_RAW_TEXTS[hidden]}/{stem(page)}.raw.md")) is not None:
+                return record, raw
+        return None
+
+    def _record(self, hidden: str, page: int) -> PageRecord | None:
+        store = self.store if hidden == self._hidden else PageStore(self.path / hidden)
+        if hidden not in self._positions:
+            self._positions[hidden] = store.positions()
+        position = self._positions[hidden].get(page)
+        return next(store.iterate({page: position}), None) if position else None
 
     def compact(self) -> dict[int, Position]:
         """Bring `pages.jsonl` into page order."""
-        self._positions = self.store.compact()
-        return self._positions
+        self._positions[self._hidden] = self.store.compact()
+        return self._positions[self._hidden]
 
     def drop(self, pages: Mapping[int, Iterable[str]]) -> tuple[int, ...]:
         """Take away pages: the files named for each, then their records."""
@@ -143,7 +164,7 @@ class DocumentFolder:
             self.write(dict.fromkeys(names))
         if pages:
             self.store.drop(pages)
-            self._positions = None
+            self._positions.pop(self._hidden, None)
         return tuple(pages)
 
     def _sweep(self) -> None:
@@ -152,6 +173,11 @@ class DocumentFolder:
             for subfolder in ("", *self._subfolders):
                 remove_temporaries(self.path / subfolder)
             self._swept = True
+
+
+def _reading(fingerprint: str) -> str:
+    """The half of a fingerprint that names what was read."""
+    return fingerprint.partition(".")[0]
 
 
 def stem(page: int) -> str:

@@ -5,10 +5,11 @@ Rows in, rows out: the journal decides nothing about what a page still needs.
 
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from ocr_engine.outputs.jsonl import JsonLines, Position
+from ocr_engine.outputs.jsonl import JsonLines, Position, decode
 from ocr_engine.records import JournalRow, PageStatus
 
 Key = tuple[str, int | None]
@@ -48,16 +49,37 @@ class Journal:
         return found
 
     def latest_rows(self) -> Iterator[JournalRow]:
-        """The last row of each page, whole, in the order of the file; holds positions, not rows."""
-        last: dict[Key, Position] = {}
+        """The last row of each page, whole, in the order of the file; holds positions, not rows.
+
+        A page that was only written again has the times of its reading.
+        """
+        last: dict[Key, tuple[Position, str]] = {}
+        readings: dict[Key, Position] = {}
         for position, values in self._lines.lines():
             row = _row(values, bare=True)
-            if row is not None:
-                last[row.document, row.page] = position
-        current = set(last.values())
+            if row is None:
+                continue
+            key, read = (row.document, row.page), row.fingerprint.partition(".")[0]
+            if values.get("seconds") or not read or read != last.get(key, (None, ""))[1]:
+                readings.pop(key, None)
+            else:
+                readings.setdefault(key, last[key][0])
+            last[key] = position, read
+        current = {position: readings.get(key) for key, (position, _) in last.items()}
+        del last, readings
         for position, values in self._lines.lines():
             if position in current and (row := _row(values)) is not None:
-                yield row
+                yield self._with_times(row, current[position])
+
+    def _with_times(self, row: JournalRow, reading: Position | None) -> JournalRow:
+        """The row with the times of an earlier one; itself without one."""
+        if reading is None:
+            return row
+        earlier = _row(decode(next(self._lines.read([reading]))) or {})
+        if earlier is None:
+            return row
+        ended = {key: earlier.extra[key] for key in ("ended",) if key in earlier.extra}
+        return replace(row, seconds=earlier.seconds, extra=row.extra | ended)
 
     def claims(self) -> dict[str, str]:
         """The folder of each document below the output root: folder -> document as given."""

@@ -11,14 +11,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
 
 from ocr_engine.config import OutputConfig
-from ocr_engine.outputs.document_folder import DocumentFolder, keeps_raw, stem
+from ocr_engine.outputs.document_folder import HIDDEN, DocumentFolder, keeps_raw, stem
 from ocr_engine.outputs.drawing import DrawnPage
 from ocr_engine.outputs.files import safe_name
 from ocr_engine.outputs.geometry import geometry_figure
 from ocr_engine.outputs.page_store import NAME as STORE_NAME
 from ocr_engine.records import PageRecord, PageTexts
 
-_PAGES = ".pages"
+_PAGES = HIDDEN
 Files = Mapping[str, bytes | str | None]
 
 
@@ -79,10 +79,9 @@ class OfficialPageWriter:
         """The slot of a page without text: empty files."""
         return self.save_page(record, PageTexts(raw=""), None)
 
-    def stored(self, page: int) -> tuple[PageRecord, str] | None:
+    def stored(self, page: int, fingerprint: str) -> tuple[PageRecord, str] | None:
         """Record and raw text of a page written earlier."""
-        record, raw = self._files.record(page), self._files.read(f"{_PAGES}/{stem(page)}.raw.md")
-        return None if record is None or raw is None else (record, raw)
+        return self._files.stored(page, fingerprint)
 
     def unmerge(self) -> None:
         """Nothing is made of all pages."""

@@ -9,7 +9,7 @@ hold `pdf` get their three files; the layouts PDF has the source's page size and
 from pathlib import Path, PurePosixPath
 
 from ocr_engine.config import OutputConfig
-from ocr_engine.outputs.document_folder import DocumentFolder, keeps_raw, stem
+from ocr_engine.outputs.document_folder import HIDDEN, DocumentFolder, keeps_raw, stem
 from ocr_engine.outputs.drawing import DrawnPage
 from ocr_engine.outputs.files import atomic_file, output_errors, safe_name
 from ocr_engine.outputs.jpeg_pdf import JpegPdf
@@ -17,7 +17,7 @@ from ocr_engine.outputs.jsonl import Position
 from ocr_engine.records import PageGeometry, PageRecord, PageTexts
 from ocr_engine.spec import OFFICIAL_PAGE_SPLIT
 
-_PAGES = ".pages"
+_PAGES = HIDDEN
 _A4 = PageGeometry(width_px=1190, height_px=1684, width_pt=595.0, height_pt=842.0, dpi=144.0)
 """The size of a slot whose page could not be rendered."""
 
@@ -56,14 +56,9 @@ class OfficialWriter:
         """The slot of a page without text: the page split alone."""
         return self.save_page(record, PageTexts(raw=""), None)
 
-    def stored(self, page: int) -> tuple[PageRecord, str] | None:
+    def stored(self, page: int, fingerprint: str) -> tuple[PageRecord, str] | None:
         """Record and raw text of a page written earlier."""
-        record, raw = self._files.record(page), self.read_raw(page)
-        return None if record is None or raw is None else (record, raw)
-
-    def read_raw(self, page: int) -> str | None:
-        """The stored raw text of a page."""
-        return self._files.read(f"{_PAGES}/{stem(page)}.raw.md")
+        return self._files.stored(page, fingerprint)
 
     def unmerge(self) -> None:
         """Take the three merged files away."""

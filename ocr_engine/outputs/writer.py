@@ -108,14 +108,9 @@ class DocumentWriter:
         """The slot of a page without text: a marker with its reason."""
         return self.save_page(record, PageTexts(raw=""), None)
 
-    def stored(self, page: int) -> tuple[PageRecord, str] | None:
+    def stored(self, page: int, fingerprint: str) -> tuple[PageRecord, str] | None:
         """Record and raw text of a page written earlier."""
-        record, raw = self._files.record(page), self.read_raw(page)
-        return None if record is None or raw is None else (record, raw)
-
-    def read_raw(self, page: int) -> str | None:
-        """The stored raw text of a page, None where `output.raw` was off or the page is new."""
-        return self._files.read(f"pages/{stem(page)}.raw.md")
+        return self._files.stored(page, fingerprint)
 
     def unmerge(self) -> None:
         """Take the merged file away."""

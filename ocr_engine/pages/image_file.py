@@ -1,6 +1,7 @@
 """Image files as documents: one page a TIFF frame, else one page, through Pillow.
 
-Everything becomes upright RGB on white, with memory bounded before a pixel is decoded. Knows no PDF.
+Everything becomes upright RGB on white (light writing on a transparent ground: on black), with memory bounded
+before a pixel is decoded. Knows no PDF.
 """
 
 import importlib
@@ -26,6 +27,7 @@ MAX_DECODED_PIXELS = 178_956_970
 """Pillow's own bound against decompression bombs."""
 _STRIP_PIXELS = 8_000_000
 _SANE_DPI = (30, 2400)
+_OPAQUE, _LIGHT = 128, 225
 _ORIENTATION_TAG = 0x0112
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -145,30 +147,52 @@ def _shrink_factor(size: tuple[int, int], max_pixels: int) -> int:
 
 def _to_rgb(image: Image.Image, shrink: int) -> Image.Image:
     """8-bit RGB on white, each side divided by `shrink`; in strips where shrinking, to bound memory."""
-    white_level = _white_level(image)
+    white_level, paper = _white_level(image), _paper(image)
     if shrink == 1:
-        return _flat(image, white_level)
+        return _flat(image, white_level, paper)
     width, height = image.size
     small = Image.new("RGB", (-(-width // shrink), -(-height // shrink)))
     rows = max(1, _STRIP_PIXELS // (width * shrink)) * shrink
     for top in range(0, height, rows):
-        strip = _flat(image.crop((0, top, width, min(top + rows, height))), white_level)
+        strip = _flat(image.crop((0, top, width, min(top + rows, height))), white_level, paper)
         small.paste(strip.reduce(shrink), (0, top // shrink))
     return small
 
 
-def _flat(image: Image.Image, white_level: float) -> Image.Image:
+def _paper(image: Image.Image) -> str:
+    """What to put a transparent image on: white, or black where all that is drawn on it is light writing."""
+    if not image.has_transparency_data or image.mode in _DEEP_MODES:
+        return "white"
+    drawn = np.zeros(256, dtype=np.int64)
+    for strip in _strips(image):
+        layer = _layer(strip)
+        opaque = layer.getchannel("A").point(lambda alpha: 255 * (alpha >= _OPAQUE))
+        drawn += np.array(layer.convert("L").histogram(opaque))
+    shown, dark = int(drawn.sum()), int(drawn[:_LIGHT].sum())
+    is_writing = 0 < shown < image.width * image.height / 2
+    return "black" if is_writing and dark <= shown / 1000 else "white"
+
+
+def _layer(image: Image.Image) -> Image.Image:
+    return (image.convert("LA") if image.mode == "La" else image).convert("RGBA")
+
+
+def _strips(image: Image.Image) -> Iterator[Image.Image]:
+    rows = max(1, _STRIP_PIXELS // image.width)
+    for top in range(0, image.height, rows):
+        yield image.crop((0, top, image.width, min(top + rows, image.height)))
+
+
+def _flat(image: Image.Image, white_level: float, paper: str) -> Image.Image:
     if image.mode in _DEEP_MODES:
         return _from_deep(image, white_level).convert("RGB")
     if image.mode == "LAB":
         return image.getchannel("L").convert("RGB")
     if image.has_transparency_data:
-        if image.mode == "La":
-            image = image.convert("LA")
-        layer = image.convert("RGBA")
-        paper = Image.new("RGB", image.size, "white")
-        paper.paste(layer, mask=layer.getchannel("A"))
-        return paper
+        layer = _layer(image)
+        sheet = Image.new("RGB", image.size, paper)
+        sheet.paste(layer, mask=layer.getchannel("A"))
+        return sheet
     return image.convert("RGB")
 
 
@@ -184,9 +208,7 @@ def _white_level(image: Image.Image) -> float:
 
 
 def _deep_strips(image: Image.Image) -> Iterator[npt.NDArray[np.float32]]:
-    rows = max(1, _STRIP_PIXELS // image.width)
-    for top in range(0, image.height, rows):
-        yield _deep_values(image.crop((0, top, image.width, min(top + rows, image.height))))
+    yield from map(_deep_values, _strips(image))
 
 
 def _deep_values(image: Image.Image) -> npt.NDArray[np.float32]:

@@ -55,6 +55,27 @@ def test_rows_come_back_as_they_were(tmp_path: Path, row: MakeRow) -> None:
     assert list(journal.rows()) == list(journal.latest_rows()) == rows
 
 
+def test_a_page_that_is_written_again_keeps_the_times_of_its_reading(tmp_path: Path, row: MakeRow) -> None:
+    def written(page: int, fingerprint: str, **seconds: float) -> JournalRow:
+        ended = {"ended": 100.0 if seconds else 900.0, "chars": len(seconds)}
+        return row("a.pdf", page, fingerprint=fingerprint, seconds=seconds, extra=ended)
+
+    journal = journal_at(
+        tmp_path / "journal.jsonl",
+        written(1, "read.tree", total=5.0),
+        written(2, "read.tree", total=7.0),
+        written(1, "read.official"),
+        written(2, "other.tree"),
+        written(1, "read.folders"),
+        row("a.pdf", 3, fingerprint="", seconds={}),
+        row("a.pdf", 3, fingerprint="", seconds={}),
+    )
+    two, one, _ = journal.latest_rows()
+    assert (one.page, one.fingerprint, one.seconds) == (1, "read.folders", {"total": 5.0})
+    assert one.extra == {"ended": 100.0, "chars": 0}
+    assert two.seconds == {}, "another reading's times are not its own"
+
+
 def test_an_extra_cannot_replace_a_key(tmp_path: Path, row: MakeRow) -> None:
     journal = journal_at(tmp_path / "journal.jsonl", row(extra={"status": "failed", "chars": 1}))
     (read,) = journal.rows()

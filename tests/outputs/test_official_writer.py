@@ -105,7 +105,7 @@ def test_earlier_attempts_leave_nothing_and_stored_pages_come_back(
     writer.save_page(record(1), texts(1), DrawnPage((("0001-1.jpg", b"a"), ("0001-2.jpg", b"b")), jpeg()))
     writer.save_page(record(1), texts(1), DrawnPage((("0001-1.jpg", b"c"),)))
     assert names_in(tmp_path / "X/images") == {"0_0.jpg"}
-    assert writer_at(tmp_path).stored(1) == (record(1), "raw 1")
+    assert writer_at(tmp_path).stored(1, "read.other") == (record(1), "raw 1")
     writer.merge()
     writer.unmerge()
     assert names_in(tmp_path / "X") == {"images", ".pages"}

@@ -72,7 +72,7 @@ def test_without_merging_there_is_no_merged_file(tmp_path: Path, record: MakeRec
 
 def test_what_is_stored_comes_back(tmp_path: Path, record: MakeRecord) -> None:
     save(writer_at(tmp_path), record(3))
-    stored = writer_at(tmp_path).stored(3)
+    stored = writer_at(tmp_path).stored(3, "read.other")
     assert stored is not None and stored[1] == "raw" and stored[0].page == 3
 
 

@@ -111,10 +111,10 @@ def test_nothing_of_an_earlier_attempt_stays(tmp_path: Path, record: MakeRecord)
 
 def test_raw_text_is_kept_only_where_asked_for(tmp_path: Path, record: MakeRecord) -> None:
     writer_at(tmp_path).save_page(record(1), texts(), None)
-    assert writer_at(tmp_path).stored(1) == (record(1), texts().raw)
+    assert writer_at(tmp_path).stored(1, "read.other") == (record(1), texts().raw)
     writer_at(tmp_path, raw=False).save_page(record(1), texts(), None)
     assert not (tmp_path / FOLDER / "pages/0001.raw.md").exists()
-    assert writer_at(tmp_path).stored(1) is None
+    assert writer_at(tmp_path).stored(1, "read.other") is None
 
 
 def test_what_is_stored_comes_back_for_a_resumed_run(tmp_path: Path, record: MakeRecord) -> None:
@@ -123,10 +123,10 @@ def test_what_is_stored_comes_back_for_a_resumed_run(tmp_path: Path, record: Mak
     writer.save_page(record(2, PageStatus.BLANK, blocks=()), PageTexts(""), None)
     writer.save_failed(record(3, PageStatus.FAILED, blocks=()))
     again = writer_at(tmp_path)
-    assert again.stored(1) == (record(1), "a\r\nb ü")
-    assert again.stored(2) == (record(2, PageStatus.BLANK, blocks=()), "")
-    assert again.stored(3) is None
-    assert again.stored(4) is None
+    assert again.stored(1, "read.other") == (record(1), "a\r\nb ü")
+    assert again.stored(2, "read.other") == (record(2, PageStatus.BLANK, blocks=()), "")
+    assert again.stored(3, "read.other") is None
+    assert again.stored(4, "read.other") is None
 
 
 def test_without_merging_there_is_no_merged_file_and_the_records_are_in_order(

@@ -96,6 +96,27 @@ def test_palette_and_key_colour_transparency(tmp_path: Path) -> None:
     assert is_sheet(page(tmp_path / "b.png").image)
 
 
+@pytest.mark.parametrize("max_pixels", [40_000_000, 10_000])
+def test_light_writing_on_a_transparent_ground_is_seen(tmp_path: Path, max_pixels: int) -> None:
+    def rendered(image: Image.Image) -> np.ndarray:
+        image.save(tmp_path / "a.png")
+        return np.asarray(
+            page(tmp_path / "a.png", config=RenderConfig(max_pixels=max_pixels)).image.convert("L"), dtype=int
+        )
+
+    writing = Image.new("RGBA", (400, 200), (0, 0, 0, 0))
+    writing.paste((255, 255, 255, 255), (50, 50, 100, 150))
+    seen = rendered(writing)
+    assert seen.min() == 0 and seen.max() == 255
+    nothing = rendered(Image.new("RGBA", (400, 200), (255, 255, 255, 0)))
+    assert nothing.min() == 255, "an empty sheet stays white"
+    card = Image.new("RGBA", (400, 200), (0, 0, 0, 0))
+    card.paste((255, 255, 255, 255), (10, 10, 390, 190))
+    assert rendered(card).min() == 255, "a white card with round corners is paper, not writing"
+    writing.paste((0, 0, 0, 255), (200, 50, 210, 60))
+    assert rendered(writing)[0, 0] == 255, "with dark ink beside it white is the ground"
+
+
 def test_float_images_with_holes(tmp_path: Path) -> None:
     values = np.asarray(sheet().convert("L")).astype("float32") / 255
     values[19, 39], values[18, 39], values[17, 39] = np.nan, np.inf, -5
