@@ -111,7 +111,9 @@ def olmocr(request: Request) -> Report:
     results = []
     for run in request.runs:
         force = request.force or run.made is not None
-        found = tests.evaluate(cases, run.predictions, force=force, cache=run.cache, **options)
+        found = tests.evaluate(
+            cases, run.predictions, force=force, katex=request.katex, cache=run.cache, **options
+        )
         results.append((run.label, found))
     report = test_report.report(results)
     score = Score("pass rate", {label: tests.rates(found).overall for label, found in results})

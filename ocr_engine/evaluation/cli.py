@@ -76,6 +76,12 @@ def _add_options(made: argparse.ArgumentParser) -> None:
         help="Fox: vision tokens a page, or a mode without tiles (tiny 64, small 100, base 256, large 400)",
     )
     add("--force", action="store_true", help="olmOCR-bench: score although predictions are missing")
+    add(
+        "--katex",
+        type=Path,
+        metavar="DIR",
+        help="olmOCR-bench: folder with katex.min.js and katex.min.css, to run the math tests in Chromium",
+    )
     add("--workers", type=int, metavar="N", help="processes (default: one a core)")
     add("--quiet", action="store_true", help="errors only, no progress")
 
@@ -101,6 +107,7 @@ def request(args: argparse.Namespace) -> Request:
         tokenizer=args.tokenizer,
         vision_tokens=args.vision_tokens,
         force=args.force,
+        katex=args.katex,
         samples=args.samples,
         workers=args.workers,
         quiet=args.quiet,

@@ -58,6 +58,8 @@ class Request:
     tokenizer: str | None = None
     vision_tokens: str | None = None
     force: bool = False
+    katex: Path | None = None
+    """A folder with KaTeX, for the math tests of olmOCR-bench."""
     samples: bool = False
     workers: int | None = None
     quiet: bool = False

@@ -4,16 +4,22 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ocr_engine.errors import InputError, UsageError
 from ocr_engine.evaluation.metrics import bootstrap_interval, mean
+from ocr_engine.evaluation.olmocr_bench import katex as browser
 from ocr_engine.evaluation.olmocr_bench.cases import Case, baseline, parse
+from ocr_engine.evaluation.olmocr_bench.katex import Katex
 from ocr_engine.evaluation.olmocr_bench.rules import Verdict, run
 from ocr_engine.evaluation.predictions import read_markdown
 from ocr_engine.evaluation.sampling import sampled
 from ocr_engine.evaluation.score_cache import map_cached
+from ocr_engine.evaluation.workers import Outcome
 from ocr_engine.log import logger
 
+CASE_TIMEOUT_S = 600.0
+"""A math case that takes longer fails, where it runs in a worker process."""
 BASELINE = "baseline"
 """The group of the cases that are made up for PDFs without one."""
 
@@ -110,6 +116,7 @@ def evaluate(
     predictions: Path,
     *,
     force: bool = False,
+    katex: Path | None = None,
     cache: Path | None = None,
     workers: int | None = None,
     quiet: bool = False,
@@ -117,6 +124,7 @@ def evaluate(
     """Results in the order of `cases`. Pages are `<pdf stem>_pg<page>_repeat<n>.md`.
 
     A page without a file fails its cases; unless `force`, InputError names such a page, as upstream does.
+    `katex` is a folder with KaTeX, which math cases need to be run; UsageError where it cannot be used.
     """
     if not predictions.is_dir():
         raise UsageError(f"{predictions}: not a folder of predictions")
@@ -131,8 +139,9 @@ def evaluate(
             f"{predictions}: {len(missing)} pages have no prediction, {missing[0]} first; "
             "--force fails their tests"
         )
-    tasks = [_Task(g.case, repeats[g.case.pdf, g.case.page]) for g in cases]
-    outcomes = map_cached(_share, tasks, cache, float, workers=workers, label="testing", quiet=quiet)
+    found = None if katex is None else browser.find(katex)
+    tasks = [_Task(g.case, repeats[g.case.pdf, g.case.page], found) for g in cases]
+    outcomes = _outcomes(tasks, found, cache, workers=workers, label="testing", quiet=quiet)
     for grouped, outcome in zip(cases, outcomes, strict=True):
         if outcome.error:
             logger.warning("test %s fails: it cannot be run (%s)", grouped.case.id, outcome.error)
@@ -146,12 +155,25 @@ def evaluate(
 class _Task:
     case: Case
     pages: tuple[str, ...]
+    katex: Katex | None
+
+
+def _outcomes(
+    tasks: Sequence[_Task], katex: Katex | None, cache: Path | None, **options: Any
+) -> list[Outcome[float | None]]:
+    if katex is None:
+        return map_cached(_share, tasks, cache, float, **options)
+    with browser.renderer(katex):
+        return map_cached(_share, tasks, cache, float, timeout_s=CASE_TIMEOUT_S, **options)
 
 
 def _share(task: _Task) -> float | None:
     if not task.pages:
         return 0.0
-    verdicts = [run(task.case, page) for page in task.pages]
+    render = None
+    if task.katex is not None and task.case.type == "math":
+        render = browser.open_renderer(task.katex).render
+    verdicts = [run(task.case, page, render) for page in task.pages]
     if Verdict.NOT_RUN in verdicts:
         return None
     return mean(verdict is Verdict.PASSED for verdict in verdicts)

@@ -1,7 +1,7 @@
 """A case and a page's markdown to a verdict.
 
-Math cases need a browser that renders KaTeX. Without one only an exact match can be told; the others
-are `NOT_RUN`, never passed or failed.
+Math cases need a browser that renders KaTeX (`katex`). Without one only an exact match can be told; the
+others are `NOT_RUN`, never passed or failed.
 """
 
 import re
@@ -12,9 +12,11 @@ from types import MappingProxyType
 from rapidfuzz import fuzz
 
 from ocr_engine.evaluation.olmocr_bench.cases import Case, normalise
+from ocr_engine.evaluation.olmocr_bench.formulas import Rendering, shows
 from ocr_engine.evaluation.olmocr_bench.tables import Cell, Grid, html_tables, markdown_tables
 
 MAX_REPEATS = 30
+Render = Callable[[str], Rendering]
 _DISALLOWED = re.compile(
     "[\u4e00-\u9fff\u3040-\u309f\u30a0-\u30ff"
     "\U0001f600-\U0001f64f\U0001f300-\U0001f5ff\U0001f680-\U0001f6ff\U0001f1e0-\U0001f1ff]"
@@ -29,10 +31,10 @@ class Verdict(StrEnum):
     NOT_RUN = "not run"
 
 
-def run(case: Case, markdown: str) -> Verdict:
-    """The verdict of `case` on the markdown of its page."""
+def run(case: Case, markdown: str, render: Render | None = None) -> Verdict:
+    """The verdict of `case` on the markdown of its page; `render` shows the formulas of math cases."""
     if case.type == "math":
-        return _math(case, markdown)
+        return _math(case, markdown, render)
     return Verdict.PASSED if _RULES[case.type](case, markdown) else Verdict.FAILED
 
 
@@ -196,16 +198,22 @@ _DELIMITERS = (r"\\\((.+?)\\\)", r"\\\[(.+?)\\\]")
 _DOLLARS = (r"\$\$(.+?)\$\$", r"\$(.+?)\$")
 
 
-def _math(case: Case, markdown: str) -> Verdict:
-    """Exact matches pass and a page without formulas fails; what must be rendered is not run."""
+def _math(case: Case, markdown: str, render: Render | None) -> Verdict:
+    """Exact matches pass and a page without formulas fails; others must be rendered."""
     formulas: list[str] = []
     dollars = () if case.fields.get("ignore_dollar_delimited") else _DOLLARS
     for pattern in (*_DELIMITERS, *dollars):
         formulas += [formula.strip() for formula in re.findall(pattern, markdown, re.DOTALL)]
         markdown = re.sub(pattern, "", markdown, flags=re.DOTALL)
-    if case.fields["math"] in formulas:
+    wanted = case.fields["math"]
+    if wanted in formulas:
         return Verdict.PASSED
-    return Verdict.NOT_RUN if formulas else Verdict.FAILED
+    if formulas and render is None:
+        return Verdict.NOT_RUN
+    # The likest first: rendering is slow, and one that shows it is enough.
+    formulas.sort(key=lambda formula: -fuzz.ratio(formula, wanted))
+    found = any(shows(render(formula), render(wanted)) for formula in formulas) if render else False
+    return Verdict.PASSED if found else Verdict.FAILED
 
 
 _RULES: Mapping[str, Callable[[Case, str], bool]] = MappingProxyType(

@@ -8,8 +8,8 @@ from ocr_engine.evaluation.olmocr_bench.evaluate import CaseResult, Rates, rates
 from ocr_engine.evaluation.report import Cell, Report, Table
 
 _NOT_RUN = (
-    "Tests that were not run (math without a browser to render it) count in no rate: scores with any of "
-    "them are not the benchmark's official ones."
+    "Tests that were not run (math without a browser to render it: --katex) count in no rate: scores with "
+    "any of them are not the benchmark's official ones."
 )
 
 

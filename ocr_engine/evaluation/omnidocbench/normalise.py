@@ -70,8 +70,12 @@ def clean(raw: str) -> str:
 
 
 def latex_to_text(latex: str) -> str:
-    """LaTeX as Unicode text; as it is where the parser gives up."""
-    unicode_text = _to_unicode(latex)
+    """LaTeX as Unicode text; as it is where the parser gives up.
+
+    The parser never comes to an end where a backslash is the last character and escapes nothing.
+    """
+    is_open = (len(latex) - len(latex.rstrip("\\"))) % 2 == 1
+    unicode_text = _to_unicode(latex + " " if is_open else latex)
     return latex if unicode_text is None else unicode_text
 
 

@@ -25,6 +25,13 @@ def test_text(raw: str, norm: str) -> None:
     assert normalise.text(raw) == norm
 
 
+@pytest.mark.parametrize(
+    ("latex", "text"), [("\\", " "), ("a_1\\", "a_1 "), ("a\\\\", "a\n"), ("\\alpha\\", "α ")]
+)
+def test_a_formula_that_ends_in_a_backslash_comes_to_an_end(latex: str, text: str) -> None:
+    assert normalise.latex_to_text(latex) == text
+
+
 def test_a_formula_over_two_lines_is_not_inline() -> None:
     assert normalise.text("$\\alpha\n$") == "alpha"
 
