@@ -19,7 +19,7 @@ def create_engine(config: Config) -> Engine:
         folder = config.engine.replay_from
         return ReplayEngine(Path(folder).expanduser() if folder else None)
     if config.engine.backend == "server":
-        from ocr_engine.engine.server import ServerEngine
+        from ocr_engine.engine.server.engine import ServerEngine
 
         return ServerEngine(config.engine, config.max_tiles)
     rules = Rules(config.engine.hang_timeout_s, config.engine.max_deaths)

@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from ocr_engine import stages
 from ocr_engine.config import EngineConfig, ServerConfig
-from ocr_engine.engine.server import ServerEngine
+from ocr_engine.engine.server.engine import ServerEngine
 from ocr_engine.errors import RequestError
 from ocr_engine.records import FinishReason, Generation, GenerationRequest, PageGeometry, PageImage
 from ocr_engine.spec import PROMPTS, resolve_mode

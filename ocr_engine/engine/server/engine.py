@@ -16,13 +16,13 @@ from typing import TypeVar
 import numpy as np
 
 from ocr_engine.config import EngineConfig
-from ocr_engine.engine import server_wire as wire
 from ocr_engine.engine.base import EngineInfo, OnText, vision_tokens
 from ocr_engine.engine.checkpoint import AUTO, Checkpoint, resolve
-from ocr_engine.engine.endpoints import Endpoint, Endpoints
 from ocr_engine.engine.flights import TextOnce
 from ocr_engine.engine.loops import LoopDetector, before_loop
-from ocr_engine.engine.server_http import Http, ServerFailedError, events, get_now
+from ocr_engine.engine.server import wire
+from ocr_engine.engine.server.endpoints import Endpoint, Endpoints
+from ocr_engine.engine.server.http import Http, ServerFailedError, events, get_now
 from ocr_engine.errors import EngineError, RequestError
 from ocr_engine.log import logger, printable
 from ocr_engine.records import Generation, GenerationRequest, Loop, PageViews

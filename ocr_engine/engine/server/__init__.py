@@ -1,0 +1,1 @@
+"""Running vLLM servers in place of an engine of our own."""
