@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from ocr_engine.config import EngineConfig, ServerConfig
-from ocr_engine.engine.server.engine import MAX_TRIES, ServerEngine
+from ocr_engine.engine.server.engine import ServerEngine
+from ocr_engine.engine.server.servers import MAX_TRIES
 from ocr_engine.errors import EngineError, RequestError, UsageError
 from ocr_engine.records import FinishReason, GenerationRequest, PageViews
 from ocr_engine.spec import OCR2, PROMPTS

@@ -1,17 +1,9 @@
-"""Running vLLM servers in place of an engine of our own: pages are shared out over a list of endpoints.
-
-A page goes to the server with the shortest queue. A server that fails rests and is asked again; its pages go
-to the others. Only a page that failed on several servers is given up.
-"""
+"""The `Engine` whose pages are read by running vLLM servers, over OpenAI's protocol and what vLLM adds."""
 
 import asyncio
-import contextlib
 import hashlib
 import json
-import random
 import time
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
 
 import numpy as np
 
@@ -21,18 +13,13 @@ from ocr_engine.engine.checkpoint import AUTO, Checkpoint, resolve
 from ocr_engine.engine.flights import TextOnce
 from ocr_engine.engine.loops import LoopDetector, before_loop
 from ocr_engine.engine.server import wire
-from ocr_engine.engine.server.endpoints import Endpoint, Endpoints
-from ocr_engine.engine.server.http import Http, ServerFailedError, events, get_now
+from ocr_engine.engine.server.http import Http, ServerFailedError, events
+from ocr_engine.engine.server.servers import Servers
 from ocr_engine.errors import EngineError, RequestError
-from ocr_engine.log import logger, printable
+from ocr_engine.log import printable
 from ocr_engine.records import Generation, GenerationRequest, Loop, PageViews
 from ocr_engine.spec import OCR, OCR2, PROMPTS, TOKENS
 
-T = TypeVar("T")
-MAX_TRIES = 5
-"""Servers that may fail while they have a page before the page is given up."""
-_PROBE_EVERY_S = 0.25
-_QUEUE_EVERY_S = 2.0
 _TRY_OUT_PX = {OCR: 512, OCR2: 1024}
 
 
@@ -41,18 +28,12 @@ class ServerEngine:
 
     def __init__(self, config: EngineConfig, max_tiles: int) -> None:
         """`max_tiles` goes with a page that the server is to cut."""
-        self._config, self._server = config, config.server
+        self._config = config
+        self._servers = Servers(config.server)
         self._max_tiles = max_tiles if config.server.images == "png" else None
-        endpoints = [Endpoint(url.rstrip("/").removesuffix("/v1")) for url in config.server.endpoints]
-        self._endpoints = Endpoints(endpoints, config.server.in_flight)
-        self._served: wire.Served | None = None
         self._family = OCR
-        self._http: Http | None = None
-        self._watching: asyncio.Task[None] | None = None
-        self._changed = asyncio.Condition()
         self._whitelist: list[int] = []
         self._text_tokens: dict[str, int] = {}
-        self._chance = random.Random()
 
     def identify(self) -> EngineInfo:
         """Ask the servers what they serve; the first that answers counts.
@@ -61,28 +42,18 @@ class ServerEngine:
             EngineError: no server answers, or none serves this model.
             UsageError: `engine.model` names no checkpoint.
         """
-        card = self._served = self._served or self._ask_any()
+        card = self._servers.identify()
         checkpoint = None if self._config.model == AUTO else resolve(self._config.model)
         self._family = _family(card, checkpoint)
-        where = ", ".join(endpoint.url for endpoint in self._endpoints.all)
+        where = ", ".join(self._servers.urls)
         return EngineInfo(
             model=card.name,
             reason=f"model: {printable(card.name)}, served by {printable(where)} (engine.backend: server)",
             dtype="the server's",
             max_model_len=card.max_model_len,
-            capacity=self._server.in_flight * len(self._endpoints.all),
+            capacity=self._config.server.in_flight * len(self._servers.urls),
             model_id=checkpoint.model_id if checkpoint else _model_id(card),
             family=self._family,
-        )
-
-    def _ask_any(self) -> wire.Served:
-        for endpoint in self._endpoints.all:
-            try:
-                return wire.served(get_now(f"{endpoint.url}/v1/models"), self._server.model)
-            except (OSError, ValueError, EngineError) as error:
-                endpoint.reason = str(error)
-        raise EngineError(
-            f"no server is ready: {self._reasons()}; start them, or correct engine.server.endpoints"
         )
 
     async def start(self) -> None:
@@ -92,15 +63,9 @@ class ServerEngine:
             EngineError: no server answered within `engine.start_timeout_s`, or it refuses our pages.
         """
         await asyncio.to_thread(self.identify)
-        self._http = Http(self._server.timeout_s)
-        self._watching = asyncio.create_task(self._watch(self._http))
-        try:
-            async with asyncio.timeout(self._config.start_timeout_s), self._changed:
-                await self._changed.wait_for(lambda: self._endpoints.any_up)
-        except TimeoutError:
-            raise EngineError(f"no server is ready: {self._reasons()}") from None
+        await self._servers.connect(self._config.start_timeout_s)
         self._whitelist = [await self._one_id(token) for token in self._config.ngram.whitelist]
-        if self._server.images == "views":
+        if self._config.server.images == "views":
             await self._try_out()
 
     async def _try_out(self) -> None:
@@ -123,26 +88,29 @@ class ServerEngine:
         return ids[0]
 
     async def _tokenize(self, text: str) -> list[int]:
-        assert self._served is not None
-        values = {"model": self._served.name, "prompt": text, "add_special_tokens": False}
+        values = {"model": self._served().name, "prompt": text, "add_special_tokens": False}
         body = json.dumps(values).encode()
 
-        async def ask(http: Http, endpoint: Endpoint) -> list[int]:
-            async with http.post(f"{endpoint.url}/tokenize", body) as response:
+        async def ask(http: Http, url: str) -> list[int]:
+            async with http.post(f"{url}/tokenize", body) as response:
                 return wire.token_ids(await response.json())
 
-        return await self._with_retries(ask)
+        return await self._servers.ask(ask)
 
     async def generate(self, request: GenerationRequest, on_text: OnText | None = None) -> Generation:
-        """The model's answer for one page, from whichever server; see `Engine.generate`."""
-        if self._served is None:
-            raise EngineError("the engine is not running")
+        """The model's answer for one page, from whichever server; see `Engine.generate`.
+
+        Raises:
+            RequestError: the servers refuse this page, or several failed while they had it.
+            EngineError: not started, or no server answered for `engine.server.patience_s`.
+        """
+        served = self._served()
         started_s = time.perf_counter()
         visual = vision_tokens(request.views, self._family)
         prompt_tokens = await self._text_length(request.prompt) + visual
-        max_tokens = _answer_room(self._served.max_model_len - prompt_tokens, request.max_tokens)
+        max_tokens = _answer_room(served.max_model_len - prompt_tokens, request.max_tokens)
         asked = wire.Asked(
-            model=self._served.name,
+            model=served.name,
             family=self._family,
             max_tokens=max_tokens,
             whitelist=tuple(self._whitelist),
@@ -175,14 +143,13 @@ class ServerEngine:
         return before_loop(await self._decode(ids[:one]), await self._decode(ids[: one + loop.period_tok]))
 
     async def _decode(self, ids: list[int]) -> str:
-        assert self._served is not None
-        body = json.dumps({"model": self._served.name, "tokens": ids}).encode()
+        body = json.dumps({"model": self._served().name, "tokens": ids}).encode()
 
-        async def ask(http: Http, endpoint: Endpoint) -> str:
-            async with http.post(f"{endpoint.url}/detokenize", body) as response:
+        async def ask(http: Http, url: str) -> str:
+            async with http.post(f"{url}/detokenize", body) as response:
                 return wire.detokenized(await response.json())
 
-        return await self._with_retries(ask)
+        return await self._servers.ask(ask)
 
     async def _text_length(self, prompt: str) -> int:
         """Tokens of the prompt but the page's. BOS, of the chat template, takes the place of `<image>`."""
@@ -191,10 +158,10 @@ class ServerEngine:
         return self._text_tokens[prompt]
 
     async def _chat(self, body: bytes, text: TextOnce, *, abort_loops: bool) -> wire.Answer:
-        async def ask(http: Http, endpoint: Endpoint) -> wire.Answer:
+        async def ask(http: Http, url: str) -> wire.Answer:
             answer = wire.Answer(LoopDetector(self._whitelist) if abort_loops else None)
             text.begin()
-            async with http.post(f"{endpoint.url}/v1/chat/completions", body) as response:
+            async with http.post(f"{url}/v1/chat/completions", body) as response:
                 if response.content_type == "application/json":
                     answer.add(await response.json())
                 else:
@@ -207,112 +174,20 @@ class ServerEngine:
                 raise ServerFailedError("the answer was cut off", down=False)
             return answer
 
-        return await self._with_retries(ask)
-
-    async def _with_retries(self, ask: Callable[[Http, Endpoint], Awaitable[T]]) -> T:
-        """What the first server that answers says.
-
-        Raises:
-            RequestError: a server refuses the request, or MAX_TRIES servers failed while they had it.
-            EngineError: no server answered for `engine.server.patience_s`.
-        """
-        failed: Endpoint | None = None
-        reason = ""
-        for _ in range(MAX_TRIES):
-            if self._http is None:
-                raise EngineError("the engine is not running")
-            endpoint = await self._take(avoid=failed)
-            try:
-                return await ask(self._http, endpoint)
-            except ServerFailedError as error:
-                failed, reason = endpoint, f"{endpoint.url}: {error}"
-                if error.down:
-                    self._rest(endpoint, str(error))
-            finally:
-                endpoint.in_flight -= 1
-                await self._tell()
-        raise RequestError(f"{MAX_TRIES} tries on running servers failed, the last: {printable(reason)}")
-
-    async def _take(self, avoid: Endpoint | None) -> Endpoint:
-        waited_s = time.monotonic()
-        async with self._changed:
-            while (endpoint := self._endpoints.free(avoid)) is None:
-                if self._endpoints.any_up:
-                    waited_s = time.monotonic()
-                elif time.monotonic() > waited_s + self._server.patience_s:
-                    raise EngineError(
-                        f"no server has answered for {self._server.patience_s:g} s"
-                        f" (engine.server.patience_s): {self._reasons()}; the same command goes on from here"
-                    )
-                # Woken by pages that end, and by every look at the servers.
-                await self._changed.wait()
-            endpoint.in_flight += 1
-            return endpoint
-
-    async def _tell(self) -> None:
-        async with self._changed:
-            self._changed.notify_all()
-
-    def _rest(self, endpoint: Endpoint, reason: str) -> None:
-        if endpoint.up:
-            logger.warning(
-                "%s: %s; its pages go to other servers", printable(endpoint.url), printable(reason)
-            )
-            endpoint.failed(time.monotonic(), reason, self._chance)
-
-    async def _watch(self, http: Http) -> None:
-        """Ask servers that are down whether they are back, and those that are up for their queues."""
-        next_queue_s = 0.0
-        while True:
-            now_s = time.monotonic()
-            await asyncio.gather(*(self._probe(http, e) for e in self._endpoints.to_probe(now_s)))
-            if now_s >= next_queue_s:
-                next_queue_s = now_s + _QUEUE_EVERY_S
-                await asyncio.gather(*(_see_queue(http, e) for e in self._endpoints.all if e.up))
-            await self._tell()
-            await asyncio.sleep(_PROBE_EVERY_S)
-
-    async def _probe(self, http: Http, endpoint: Endpoint) -> None:
-        try:
-            card = wire.served(json.loads(await http.get(f"{endpoint.url}/v1/models")), self._server.model)
-            self._check_same(card)
-        except (OSError, ValueError, EngineError) as error:
-            endpoint.failed(time.monotonic(), str(error) or type(error).__name__, self._chance)
-            return
-        if endpoint.failures:
-            logger.info("%s: is ready", printable(endpoint.url))
-        endpoint.came_up()
-
-    def _check_same(self, card: wire.Served) -> None:
-        first = self._served
-        if first and (card.name, card.max_model_len) != (first.name, first.max_model_len):
-            raise EngineError(
-                f"serves {card.name} with {card.max_model_len} positions, another server {first.name} with"
-                f" {first.max_model_len}"
-            )
-
-    def _reasons(self) -> str:
-        return printable("; ".join(f"{e.url}: {e.reason}" for e in self._endpoints.all if e.reason))
+        return await self._servers.ask(ask)
 
     async def stop(self) -> None:
         """Close the connections; the servers go on."""
-        if self._watching is not None:
-            self._watching.cancel()
-            await asyncio.wait([self._watching])
-        http, self._http, self._watching = self._http, None, None
-        if http is not None:
-            await http.close()
+        await self._servers.close()
+
+    def _served(self) -> wire.Served:
+        if self._servers.served is None:
+            raise EngineError("the engine is not running")
+        return self._servers.served
 
 
 def _nowhere(_: str) -> None:
     """Where text goes that nobody waits for."""
-
-
-async def _see_queue(http: Http, endpoint: Endpoint) -> None:
-    with contextlib.suppress(OSError, EngineError):
-        length = wire.queue_length((await http.get(f"{endpoint.url}/metrics")).decode("utf-8", "replace"))
-        if length is not None:
-            endpoint.saw_queue(length)
 
 
 def _answer_room(room: int, max_tokens: int) -> int:
