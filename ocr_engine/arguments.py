@@ -11,7 +11,7 @@ from ocr_engine import config as config_module
 from ocr_engine.config import Config
 from ocr_engine.errors import UsageError
 from ocr_engine.outputs.retry import Command
-from ocr_engine.pages import sources
+from ocr_engine.pages.page_ranges import validate_page_ranges
 from ocr_engine.records import DocumentKind, PageStatus
 from ocr_engine.resume import Redo
 from ocr_engine.spec import MODES, MODES_OCR2, PROMPTS
@@ -105,7 +105,7 @@ def load_config(args: argparse.Namespace) -> Config:
         "engine.model": args.model,
     }
     config = config_module.load(config_module.find_file(args.config), overrides(args.set, options))
-    sources.validate_page_ranges(config.input.pages)
+    validate_page_ranges(config.input.pages)
     return config
 
 

@@ -26,9 +26,10 @@ from ocr_engine.errors import EngineError, OcrError, UsageError
 from ocr_engine.log import logger, printable
 from ocr_engine.pages.sources import Refused
 from ocr_engine.pipeline import Conversion, Tools
+from ocr_engine.planning import Page
 from ocr_engine.reading import PageReader, ReadPage
 from ocr_engine.records import Document, OpenedDocument, PageRef
-from ocr_engine.resume import Page, Plan, Redo
+from ocr_engine.resume import Plan, Redo
 
 WAVE_DOCUMENTS, WAVE_PAGES = 20_000, 200_000
 """What is opened, and read, in one stream: bounds the memory of the driver (about 3 KB a page)."""

@@ -19,9 +19,9 @@ from ocr_engine.engine.factory import create_engine
 from ocr_engine.errors import InputError
 from ocr_engine.pages.pool import RenderPool
 from ocr_engine.pages.remote import FetchingPool
+from ocr_engine.planning import Page
 from ocr_engine.reading import PageReader, ReadPage, first_task
 from ocr_engine.records import Document, OpenedDocument, PageImage, PageRef
-from ocr_engine.resume import Page
 
 Row = dict[str, bytes]
 

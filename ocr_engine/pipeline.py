@@ -1,6 +1,6 @@
 """The order of the stages and the window of pages in flight. The stages do the work; nothing flows back.
 
-found -> opened -> planned (`resume`) -> read (`reading`: rendered, cut into views, generated, parsed) ->
+found -> opened -> planned (`planning`) -> read (`reading`: rendered, cut into views, generated, parsed) ->
 drawn, written, journal line (`saving`). Pages of many documents share one window and end in any order; each
 carries its own index.
 """
@@ -23,10 +23,11 @@ from ocr_engine.outputs.files import OutputNames
 from ocr_engine.outputs.journal import Journal
 from ocr_engine.pages.pool import RenderPool
 from ocr_engine.pages.sources import Refused, parse_page_ranges
+from ocr_engine.planning import Page, PagePlanner
 from ocr_engine.progress import Progress
 from ocr_engine.reading import PageReader, ReadPage
 from ocr_engine.records import Document, OpenedDocument, PageStatus
-from ocr_engine.resume import Page, PagePlanner, Plan, Redo
+from ocr_engine.resume import Plan, Redo
 from ocr_engine.saving import Saver
 
 DOCUMENTS_AHEAD = 32

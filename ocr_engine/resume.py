@@ -1,14 +1,10 @@
 """Decides what a page still needs, from its last journal row. Reads no pixels, starts nothing."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum, auto
 from pathlib import Path
 
-from ocr_engine import stages
-from ocr_engine.config import Config
-from ocr_engine.outputs.files import OutputNames
-from ocr_engine.records import JournalRow, OpenedDocument, PageRef, PageStatus
+from ocr_engine.records import JournalRow, PageStatus
 
 
 class Plan(Enum):
@@ -28,45 +24,6 @@ class Redo:
 
     everything: bool = False
     statuses: frozenset[PageStatus] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """A page on its way: what it is, its name below the output folder, the fingerprint it will carry."""
-
-    ref: PageRef
-    request_id: str
-    fingerprint: str
-
-
-@dataclass(frozen=True, slots=True)
-class PagePlanner:
-    """Names a run's pages, and says what each still needs."""
-
-    config: Config
-    root: Path
-    """The output folder."""
-    names: OutputNames
-    model_id: str
-    redo: Redo
-    rows: Mapping[tuple[str, int | None], JournalRow] = field(repr=False)
-    """The last journal row of every document (page None) and page, from before this run."""
-
-    def pages(self, opened: OpenedDocument, indexes: Iterable[int]) -> Iterator[Page]:
-        """These pages of a document, 0-based, in order."""
-        folder = self.names.folder_for(opened.document)
-        for index in indexes:
-            ref = opened.page(index)
-            page_print = stages.page_fingerprint(self.config, ref, self.model_id)
-            yield Page(ref, f"{folder}/pages/{ref.number:04d}", page_print)
-
-    def row(self, page: Page) -> JournalRow | None:
-        """What earlier runs say of a page."""
-        return self.rows.get((page.ref.document.given, page.ref.number))
-
-    def plan(self, page: Page) -> Plan:
-        """What a page needs."""
-        return plan_page(self.row(page), page.fingerprint, self.root, self.redo)
 
 
 def plan_page(row: JournalRow | None, page_print: str, root: Path, redo: Redo) -> Plan:

@@ -128,7 +128,7 @@ def test_ctrl_c_saves_what_was_read_with_its_status(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     slow = Slow(lambda: os.kill(os.getpid(), signal.SIGINT))
-    monkeypatch.setattr("ocr_engine.cli.create_engine", lambda _: slow)
+    monkeypatch.setattr("ocr_engine.run.create_engine", lambda _: slow)
     images = [str(image(tmp_path / name)) for name in ("a.png", "b.png")]
     out = tmp_path / "out"
     assert batch_images([*images, "--stream", "--output", str(out), *REPLAY]) == ExitCode.INTERRUPTED
