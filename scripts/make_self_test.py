@@ -8,7 +8,6 @@ refuses a page whose answers differ, or where another token came close: such a p
 
 import argparse
 import json
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -16,13 +15,14 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import numpy as np
-import torch
 from PIL import Image, ImageDraw, ImageFont
 
 from ocr_engine.engine.checkpoint import resolve
 from ocr_engine.engine.prompts import PromptEncoder
 from ocr_engine.engine.self_test import GOLDEN_FILE, GOLDEN_PAGE
+from ocr_engine.records import PageViews
 from ocr_engine.spec import FAMILY_MODES, PROMPTS
+from scripts import in_process
 
 NANO = Path(__file__).parents[1] / "ocr_engine/model/nano"
 LINES = ("The garden gate", "was open in", "the morning.")
@@ -43,34 +43,13 @@ def page(side_px: int, lines: list[str]) -> Image.Image:
 
 def read(folder: Path, pixels: Any, dtype: str) -> tuple[list[int], float]:
     """Greedy token ids, and the smallest margin of one over the next best."""
-    os.environ |= {
-        "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
-        "VLLM_CPU_KVCACHE_SPACE": "1",
-        "VLLM_LOGGING_LEVEL": "ERROR",
-    }
-    from vllm import LLM, SamplingParams
-
-    from ocr_engine.model.register import register
-
-    register()
-    llm = LLM(
-        str(folder),
-        dtype=dtype,
-        max_model_len=2048,
-        max_num_seqs=1,
-        enforce_eager=True,
-        limit_mm_per_prompt={"image": 1},
-        enable_mm_embeds=True,
-        enable_prefix_caching=False,
-        mm_processor_cache_gb=0,
-        generation_config="vllm",
+    llm = in_process.start(
+        folder, {"VLLM_CPU_KVCACHE_SPACE": "1"}, dtype=dtype, max_model_len=2048, max_num_seqs=1
     )
+    from vllm import SamplingParams
+
     prompts = PromptEncoder(folder, ())
-    image = {
-        "global_views": torch.from_numpy(pixels)[None],
-        "tiles": torch.zeros(1, 0, *pixels.shape, dtype=torch.uint8),
-        "grids": torch.tensor([[1, 1]]),
-    }
+    views = PageViews(pixels, np.empty((0, *pixels.shape), np.uint8), (1, 1))
     sampling = SamplingParams(
         temperature=0.0,
         max_tokens=MAX_TOKENS,
@@ -78,7 +57,7 @@ def read(folder: Path, pixels: Any, dtype: str) -> tuple[list[int], float]:
         detokenize=False,
         logprobs=2,
     )
-    prompt = {"prompt_token_ids": prompts.encode(PROMPT), "multi_modal_data": {"image": image}}
+    prompt = in_process.request(prompts.encode(PROMPT), views)
     answer = llm.generate([prompt], sampling, use_tqdm=False)[0].outputs[0]
     values = [sorted((choice.logprob for choice in row.values()), reverse=True) for row in answer.logprobs]
     print(f"{dtype}: {prompts.decode(answer.token_ids)[0]!r}")

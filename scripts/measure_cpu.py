@@ -16,12 +16,10 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-import torch
-
 from ocr_engine.engine.prompts import PromptEncoder
-from ocr_engine.model.register import register
 from ocr_engine.pages.views import make_views
 from ocr_engine.spec import PROMPTS, resolve_mode
+from scripts import in_process
 from tests.model.recipe import picture
 
 A4_PX = (1190, 1684)
@@ -30,27 +28,14 @@ MODES = ("base", "gundam")
 
 def start(folder: Path) -> Any:
     """The engine in this process, so that its memory is this process's."""
-    os.environ |= {
-        "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
-        "VLLM_CPU_KVCACHE_SPACE": "1",
-        "VLLM_LOGGING_LEVEL": "ERROR",
-    }
-    from vllm import LLM
-
-    register()
-    return LLM(
-        str(folder),
+    return in_process.start(
+        folder,
+        {"VLLM_CPU_KVCACHE_SPACE": "1"},
         load_format="dummy",
         dtype="bfloat16",
         max_model_len=4096,
         max_num_seqs=1,
         max_num_batched_tokens=4096,
-        enforce_eager=True,
-        limit_mm_per_prompt={"image": 1},
-        enable_mm_embeds=True,
-        enable_prefix_caching=False,
-        mm_processor_cache_gb=0,
-        generation_config="vllm",
     )
 
 
@@ -72,15 +57,7 @@ def peak_gib() -> float:
 def measure(llm: Any, folder: Path, name: str, tokens: int) -> str:
     """One line of the table."""
     views = make_views(picture(*A4_PX), resolve_mode(name))
-    image = {
-        "global_views": torch.from_numpy(views.global_view)[None],
-        "tiles": torch.from_numpy(views.tiles)[None],
-        "grids": torch.tensor([views.grid]),
-    }
-    prompt = {
-        "prompt_token_ids": PromptEncoder(folder, ()).encode(PROMPTS["markdown"]),
-        "multi_modal_data": {"image": image},
-    }
+    prompt = in_process.request(PromptEncoder(folder, ()).encode(PROMPTS["markdown"]), views)
     # The best of three, the first of which warms up: other work on the machine only ever adds.
     first, first_cpu = min(seconds(llm, prompt, 1) for _ in range(3))
     whole, whole_cpu = min(seconds(llm, prompt, tokens + 1) for _ in range(2))

@@ -8,7 +8,6 @@ Prints a line for every page that differs, then the counts.
 """
 
 import argparse
-import os
 import random
 import sys
 from dataclasses import dataclass
@@ -30,9 +29,9 @@ from nano.pages import A4, Brief, make_page
 from nano.tokenizer import BOS, EOS, token_id
 from nano.views import view
 from ocr_engine.engine.prompts import PromptEncoder
-from ocr_engine.model.register import register
 from ocr_engine.pages.views import make_views
 from ocr_engine.spec import PROMPTS
+from scripts import in_process
 
 FOLDER = Path(__file__).parents[1] / "ocr_engine/model/nano"
 MIX = {"tiny": 36, "small": 42, "base": 14, "large": 2, "gundam": 6}
@@ -82,32 +81,26 @@ def by_torch(work: list[Asked], folder: Path) -> list[list[int]]:
 
 def by_vllm(work: list[Asked], folder: Path) -> list[list[int]]:
     """All pages at once, batched as vLLM likes."""
-    os.environ |= {
-        "VLLM_ENABLE_V1_MULTIPROCESSING": "0", "VLLM_LOGGING_LEVEL": "ERROR", "OMP_NUM_THREADS": "1",
-        "VLLM_USE_V2_MODEL_RUNNER": "0",
-    }  # fmt: skip
-    from vllm import LLM, SamplingParams
+    llm = in_process.start(
+        folder,
+        {"OMP_NUM_THREADS": "1", "VLLM_USE_V2_MODEL_RUNNER": "0"},
+        dtype="float32",
+        max_num_seqs=8,
+        max_num_batched_tokens=4096,
+        kv_cache_memory_bytes=1 << 30,
+    )
+    from vllm import SamplingParams
 
-    register()
-    llm = LLM(
-        str(folder), dtype="float32", max_num_seqs=8, max_num_batched_tokens=4096, enforce_eager=True,
-        kv_cache_memory_bytes=1 << 30, limit_mm_per_prompt={"image": 1}, enable_mm_embeds=True,
-        enable_prefix_caching=False, mm_processor_cache_gb=0, generation_config="vllm",
-    )  # fmt: skip
     encoder = PromptEncoder(folder, ())
     sampling = SamplingParams(
         temperature=0.0, max_tokens=LIMIT, stop_token_ids=[encoder.eos_id], detokenize=False
     )
-    prompts = []
-    for page in work:
-        views = make_views(Image.fromarray(page.pixels), page.mode)
-        image = {
-            "global_views": torch.from_numpy(views.global_view)[None],
-            "tiles": torch.from_numpy(views.tiles)[None],
-            "grids": torch.tensor([views.grid]),
-        }
-        ids = encoder.encode(PROMPTS[page.prompt])
-        prompts.append({"prompt_token_ids": ids, "multi_modal_data": {"image": image}})
+    prompts = [
+        in_process.request(
+            encoder.encode(PROMPTS[page.prompt]), make_views(Image.fromarray(page.pixels), page.mode)
+        )
+        for page in work
+    ]
     return [list(found.outputs[0].token_ids) for found in llm.generate(prompts, sampling, use_tqdm=False)]
 
 

@@ -7,7 +7,6 @@ read one small random checkpoint, written with the official names. Prints one li
 """
 
 import argparse
-import os
 import random
 import sys
 import tempfile
@@ -22,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from ocr_engine.pages.views import make_views
 from ocr_engine.spec import FAMILIES, OCR2, Mode, resolve_mode
+from scripts import in_process
 from scripts.official_code import Official
 from scripts.parity import PROMPT, tokenizer
 from tests.model import recipe
@@ -84,41 +84,21 @@ def _greedy(model: nn.Module, head: Tensor, embeds: Tensor, length: int) -> Answ
 
 def our_answers(folder: Path, dtype: str, work: list[Any], length: int) -> list[Answer]:
     """This project's model class on vLLM."""
-    os.environ |= {
-        "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
-        "VLLM_CPU_KVCACHE_SPACE": "1",
-        "VLLM_LOGGING_LEVEL": "ERROR",
-    }
-    from vllm import LLM, SamplingParams
-
-    from ocr_engine.engine.prompts import PromptEncoder
-    from ocr_engine.model.register import register
-
-    register()
-    llm = LLM(
-        str(folder),
+    llm = in_process.start(
+        folder,
+        {"VLLM_CPU_KVCACHE_SPACE": "1"},
         dtype=dtype,
         max_model_len=4096,
         max_num_seqs=4,
         max_num_batched_tokens=4096,
-        enforce_eager=True,
-        limit_mm_per_prompt={"image": 1},
-        enable_mm_embeds=True,
-        enable_prefix_caching=False,
-        mm_processor_cache_gb=0,
         logprobs_mode="raw_logits",
-        generation_config="vllm",
     )
+    from vllm import SamplingParams
+
+    from ocr_engine.engine.prompts import PromptEncoder
+
     ids = PromptEncoder(folder, ()).encode(PROMPT)
-    requests = []
-    for size, mode in work:
-        views = make_views(recipe.picture(*size), mode)
-        image = {
-            "global_views": torch.from_numpy(views.global_view)[None],
-            "tiles": torch.from_numpy(views.tiles)[None],
-            "grids": torch.tensor([views.grid]),
-        }
-        requests.append({"prompt_token_ids": ids, "multi_modal_data": {"image": image}})
+    requests = [in_process.request(ids, make_views(recipe.picture(*size), mode)) for size, mode in work]
     sampling = SamplingParams(
         temperature=0.0, max_tokens=length, ignore_eos=True, detokenize=False, logprobs=LOGITS
     )
