@@ -45,51 +45,66 @@ def parser(entry: Entry) -> argparse.ArgumentParser:
     """All options of an entry script."""
     made = argparse.ArgumentParser(
         prog=entry.script,
+        usage="%(prog)s [INPUT ...] [OPTIONS]",
         description=entry.description,
         epilog=f"Example: {entry.example}\n"
-        "Every option is a key of config.yaml; running again does only what is missing.\n"
+        "Keys of config.yaml are in brackets; running again does only what is missing.\n"
         "Exit codes: 0 all done, 2 arguments or config, 3 no readable input, 4 the engine did not start or\n"
         "kept dying, 5 finished with failed pages, 130 interrupted.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
+        add_help=False,
     )
-    _add_reading(made)
+    _add_files(made)
+    _add_reading(made, entry.kind)
     _add_again(made)
-    if entry.kind is DocumentKind.IMAGE:
-        made.add_argument(
-            "--stream", action="store_true", help="show the text of each image as it appears, read it anew"
-        )
-        made.add_argument(
-            "--raw", action="store_true", help="with --stream: show the model's own text with its tags"
-        )
-    made.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", help="any other key of config.yaml"
-    )
-    loudness = made.add_mutually_exclusive_group()
-    loudness.add_argument("--quiet", action="store_true", help="errors only, no progress")
-    loudness.add_argument("--verbose", action="store_true", help="more about what is going on")
-    made.add_argument("--version", action="version", version=__version__)
+    _add_further(made)
     return made
 
 
-def _add_reading(made: argparse.ArgumentParser) -> None:
-    add = made.add_argument
-    add("inputs", nargs="*", metavar="INPUT", help="files, folders, globs, or - for a list on stdin")
-    add("--config", type=Path, metavar="FILE", help="default: config.yaml here or beside the script")
-    add("--output", metavar="DIR", help="output.path")
-    add("--pages", metavar="RANGES", help="input.pages, such as 1-3,7,-1 (-1 is the last page)")
-    add("--max-pages", type=int, metavar="N", help="input.max_pages: stop each document after N pages")
-    add("--mode", metavar="MODE", help=f"mode: {', '.join(MODES)}; OCR-2: {', '.join(MODES_OCR2)}")
-    add("--prompt", metavar="NAME", help=f"prompt: {', '.join(PROMPTS)}")
-    add("--find", metavar="TEXT", help="find: the text that --prompt locate looks for; implies it")
-    add("--model", metavar="MODEL", help="engine.model: auto, nano, a folder or a hub id")
+def _add_files(made: argparse.ArgumentParser) -> None:
+    add = made.add_argument_group("files").add_argument
+    add(
+        "inputs",
+        nargs="*",
+        metavar="INPUT",
+        help="files, folders, globs, URLs, - for a list on stdin [input.path]",
+    )
+    add("--output", metavar="DIR", help="where results go, a folder or URL [output.path]")
+    add("--pages", metavar="RANGES", help="such as 1-3,7,-1 where -1 is the last page [input.pages]")
+    add("--max-pages", type=int, metavar="N", help="stop each document after N pages [input.max_pages]")
+
+
+def _add_reading(made: argparse.ArgumentParser, kind: DocumentKind) -> None:
+    add = made.add_argument_group("how pages are read").add_argument
+    add("--model", metavar="MODEL", help="auto, nano, a folder or a hub id [engine.model]")
+    add("--mode", metavar="MODE", help=f"{', '.join(MODES)}; OCR-2: {', '.join(MODES_OCR2)} [mode]")
+    add("--prompt", metavar="NAME", help=f"{', '.join(PROMPTS)} [prompt]")
+    add("--find", metavar="TEXT", help="find and draw where TEXT stands; implies --prompt locate [find]")
+    if kind is DocumentKind.IMAGE:
+        add("--stream", action="store_true", help="show the text of each image as it appears, read it anew")
+        add("--raw", action="store_true", help="with --stream: show the model's own text with its tags")
 
 
 def _add_again(made: argparse.ArgumentParser) -> None:
-    add = made.add_argument
-    again = "do pages again that ended so: failed, truncated, looped, blank"
-    add("--retry", metavar="STATUS,...", help=again)
-    add("--force", action="store_true", help="do everything again")
+    add = made.add_argument_group("running again").add_argument
+    endings = "failed, truncated, looped, blank"
+    add("--retry", metavar="STATUS,...", help=f"read pages again that ended so: {endings}")
+    add("--force", action="store_true", help="read everything again")
     add("--dry-run", action="store_true", help="say what would be done, and do nothing")
+
+
+def _add_further(made: argparse.ArgumentParser) -> None:
+    group = made.add_argument_group("further")
+    add = group.add_argument
+    add("--config", type=Path, metavar="FILE", help="default: config.yaml here or beside the script")
+    add(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="any key of config.yaml, for this run"
+    )
+    loudness = group.add_mutually_exclusive_group()
+    loudness.add_argument("--quiet", action="store_true", help="errors only, no progress")
+    loudness.add_argument("--verbose", action="store_true", help="more about what is going on")
+    add("--version", action="version", version=__version__, help="show the version and exit")
+    add("-h", "--help", action="help", help="show this and exit")
 
 
 def load_config(args: argparse.Namespace) -> Config:

@@ -39,6 +39,7 @@ def parser() -> argparse.ArgumentParser:
     """All options."""
     made = argparse.ArgumentParser(
         prog=SCRIPT,
+        usage="%(prog)s --benchmark NAME --ground-truth PATH [--images DIR] [--predictions DIR] [OPTIONS]",
         description="Score the engine, or predictions that exist, with the official protocols of "
         "OmniDocBench, Fox and olmOCR-bench.",
         epilog="Examples:\n"

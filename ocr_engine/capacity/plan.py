@@ -68,6 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m ocr_engine plan",
+        usage="%(prog)s [INPUT ...] [OPTIONS]",
         description="Predict pages/s, GPU hours and memory for a corpus from a sample. Starts no engine.",
         epilog="Example: python -m ocr_engine plan papers/ --mode gundam --gpu H200 --gpus 2 --cores 32",
     )
