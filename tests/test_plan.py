@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ocr_engine import costs as cost_table
+from ocr_engine.capacity import costs as cost_table
 from ocr_engine.capacity import plan, simulation
 from ocr_engine.capacity.costs import PageCosts, Work
 from ocr_engine.capacity.simulation import BATCH, Load, Rates, Site
