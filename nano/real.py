@@ -13,6 +13,7 @@ from typing import Any
 import pymupdf
 from PIL import Image
 
+from nano.formulas import LATEX
 from nano.metrics import plain
 
 DPI = 144
@@ -66,9 +67,30 @@ class RealPage:
             return Image.frombytes("RGB", (pixmap.width, pixmap.height), pixmap.samples)
 
 
+_FORMULA = re.compile(r"\\\((.*?)\\\)|\\\[(.*?)\\\]", re.DOTALL)
+_SIGNS = {command.strip(): sign for sign, command in LATEX.items() if command.startswith("\\")}
+
+
+def _printed(match: re.Match[str]) -> str:
+    """Return a formula as a text layer has it: its characters in order, scripts without marks."""
+    text = match[1] or match[2] or ""
+    text = re.sub(r"\\tag\{([^{}]*)\}", r" (\1)", text)
+    for _ in range(3):
+        text = re.sub(r"\\frac\{([^{}]*)\}\{([^{}]*)\}", r" \1 \2 ", text)
+        text = re.sub(r"[\^_]\{([^{}]*)\}", r"\1", text)
+    text = re.sub(r"\\(?:[A-Za-z]+|[{}])", lambda m: _SIGNS.get(m[0], m[0][1:]), text)
+    return f" {text} " if match[1] is None else text
+
+
 def normal(text: str) -> str:
-    """Return text as it is compared: NFKC, straight quotes and plain dashes, no markup, single spaces."""
-    text = re.sub(r"\\[()\[\]]|^#+ |[*_`|]|!\[[^\]]*\]\([^)]*\)", " ", plain_lines(text), flags=re.MULTILINE)
+    """Return text as it is compared: NFKC, straight quotes and plain dashes, no markup, single spaces.
+
+    Of a formula's LaTeX the printed characters stay, in their order.
+    """
+    text = re.sub(
+        r"\\[()\[\]]|^#+ |[*_`|]|!\[[^\]]*\]\([^)]*\)", " ", _FORMULA.sub(_printed, plain_lines(text)),
+        flags=re.MULTILINE,
+    )  # fmt: skip
     text = unicodedata.normalize("NFKC", text.translate(SAME))
     return " ".join(text.split())
 
@@ -114,6 +136,8 @@ def _page(path: Path, page: pymupdf.Page) -> RealPage | None:
     height, width = page.rect.height, page.rect.width
     edges = (min((b[1] for b in blocks), default=0), max((b[3] for b in blocks), default=0))
     body = [b for b in blocks if not _marginal(b, height, edges)]
+    # A file may hold its text in any order; one column is read from top to bottom.
+    body.sort(key=lambda block: (block[1], block[0]))
     text = "\n".join(b[4] for b in body)
     words = text.split()
     upright = page.rotation == 0 and height > width and _upright(page)

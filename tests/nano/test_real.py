@@ -52,6 +52,22 @@ def test_what_looks_the_same_counts_as_the_same() -> None:
     assert normal(grounded) == '"One" - two five x'
 
 
+def test_a_formula_counts_by_its_printed_characters() -> None:
+    assert normal(r"so \((n + 1)^{3} = n^{3} + 3n_{k}\).") == "so (n + 1)3 = n3 + 3nk."
+    assert normal(r"\[\frac{a+b}{2} \leq \alpha _{10} \tag{2.1}\]") == "a+b 2 ≤ α10 (2.1)"
+    assert normal(r"\(\{x, \ldots , y\}\) and \(\log x\)") == normal("{x, … , y} and log x")
+
+
+def test_blocks_are_read_from_top_to_bottom(tmp_path: Path) -> None:
+    document = pymupdf.open()
+    page = document.new_page(width=595, height=842)
+    for top, text in ((450, "Second of the two. "), (90, "First of the two. ")):
+        assert page.insert_textbox(pymupdf.Rect(60, top, 535, top + 300), text + TEXT * 5, fontsize=11) > 0
+    document.save(tmp_path / "order.pdf")
+    (found,) = find_pages(tmp_path)
+    assert found.truth.startswith("First of the two.") and "Second" in found.truth
+
+
 def test_files_share_and_copies_go() -> None:
     pages = [RealPage(Path(f"{name}.pdf"), n, f"{name} {n}", 10) for name in "ab" for n in range(1, 8)]
     copy = RealPage(Path("c.pdf"), 1, "a 4", 10)
