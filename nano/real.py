@@ -13,7 +13,7 @@ from typing import Any
 import pymupdf
 from PIL import Image
 
-from nano.formulas import LATEX
+from nano.formulas import FUNCTIONS, LATEX, SPACED
 from nano.metrics import plain
 
 DPI = 144
@@ -71,6 +71,12 @@ _FORMULA = re.compile(r"\\\((.*?)\\\)|\\\[(.*?)\\\]", re.DOTALL)
 _SIGNS = {command.strip(): sign for sign, command in LATEX.items() if command.startswith("\\")}
 
 
+def _sign(match: re.Match[str]) -> str:
+    """Return the sign of a LaTeX command; the space that ends the command counts only around operators."""
+    sign = _SIGNS.get(match[1], match[1][1:])
+    return sign + match[2] if sign in SPACED or sign in FUNCTIONS or match[1] in ("\\{", "\\}") else sign
+
+
 def _printed(match: re.Match[str]) -> str:
     """Return a formula as a text layer has it: its characters in order, scripts without marks."""
     text = match[1] or match[2] or ""
@@ -78,7 +84,7 @@ def _printed(match: re.Match[str]) -> str:
     for _ in range(3):
         text = re.sub(r"\\frac\{([^{}]*)\}\{([^{}]*)\}", r" \1 \2 ", text)
         text = re.sub(r"[\^_]\{([^{}]*)\}", r"\1", text)
-    text = re.sub(r"\\(?:[A-Za-z]+|[{}])", lambda m: _SIGNS.get(m[0], m[0][1:]), text)
+    text = re.sub(r"(\\(?:[A-Za-z]+|[{}]))( ?)", _sign, text)
     return f" {text} " if match[1] is None else text
 
 

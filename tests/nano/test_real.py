@@ -55,7 +55,7 @@ def test_what_looks_the_same_counts_as_the_same() -> None:
 def test_a_formula_counts_by_its_printed_characters() -> None:
     assert normal(r"so \((n + 1)^{3} = n^{3} + 3n_{k}\).") == "so (n + 1)3 = n3 + 3nk."
     assert normal(r"\[\frac{a+b}{2} \leq \alpha _{10} \tag{2.1}\]") == "a+b 2 ≤ α10 (2.1)"
-    assert normal(r"\(\{x, \ldots , y\}\) and \(\log x\)") == normal("{x, … , y} and log x")
+    assert normal(r"\(\{x, \ldots , y\}\) and \(\log x\)") == normal("{x, …, y} and log x")
 
 
 def test_blocks_are_read_from_top_to_bottom(tmp_path: Path) -> None:
