@@ -108,8 +108,10 @@ class Canvas:
     ) -> list[float]:
         """Draw text from x in a grey of 0..255 and return its pen positions, the end's too."""
         fine_size, y, pens = _stocked_size(size_px), round(baseline), [x]
+        # MuPDF too sets type of 24 px at half and of 48 px at whole pixels.
+        step = 1 if size_px < 24 else 2 if size_px < 48 else FINE
         for character in text:
-            fine = round(x * FINE)
+            fine = round(x * FINE / step) * step
             drawn = _glyph(name, fine_size, character, fine % FINE)
             if drawn is not None:
                 self._stamp(drawn, fine // FINE + drawn.left, y + drawn.top, ink)

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 from torch import Tensor
@@ -61,6 +62,15 @@ def read_weights(folder: Path) -> dict[str, Tensor]:
     for path in sorted(folder.glob("*.safetensors")):
         state.update(load_file(path))
     return state
+
+
+def has_heads(folder: Path) -> bool:
+    """Say whether a folder's weights hold the training-only heads: a run's do, a shipped model's do not."""
+    found: set[str] = set()
+    for path in folder.glob("*.safetensors"):
+        with safe_open(path, "pt") as file:
+            found |= set(file.keys())
+    return any(name.startswith("aux_") for name in found)
 
 
 def _token_rows(old: Tokenizer, new: Tokenizer, size: int) -> list[list[int]]:

@@ -1,5 +1,6 @@
 """The whole model: visual tokens laid out as DeepSeek-OCR does, training loss, greedy generation."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -57,6 +58,7 @@ class NanoOcr(nn.Module):
         cos, sin = rotary_table(d, MAX_POSITIONS)
         self.register_buffer("cos", cos, persistent=False)
         self.register_buffer("sin", sin, persistent=False)
+        self.compiled: dict[tuple[int, ...], Callable[[Tensor], Tensor]] = {}
         self.apply(_initialise)
         nn.init.normal_(self.lm_head.weight, std=0.02)
         for name, weight in self.named_parameters():
@@ -65,6 +67,11 @@ class NanoOcr(nn.Module):
 
     def encode(self, images: Tensor) -> Tensor:
         """Map (N, 3, S, S) in -1..1 to visual tokens (N, S / 64, S / 64, C)."""
+        encode = self.compiled.get(tuple(images.shape)) if self.training else None
+        return self.encode_plainly(images) if encode is None else encode(images)
+
+    def encode_plainly(self, images: Tensor) -> Tensor:
+        """Encode as `encode` does, without anything compiled."""
         m = self.model
         features = m.sam_model(images)
         context = m.vision_model(features)

@@ -21,7 +21,8 @@ from torch import Tensor
 from nano import feed
 from nano.assets import FOLDER
 from nano.evaluate import TRIALS, Trial, draw_trial, evaluate
-from nano.export import official_state, save_shards, start_from, training_heads
+from nano.export import has_heads, official_state, save_shards, start_from, training_heads
+from nano.faster import compile_encoder
 from nano.feed import Feed, Pages
 from nano.mixture import MIXTURES
 from nano.model import NanoOcr, Weights
@@ -46,6 +47,8 @@ class Plan:
     resume: bool = False
     spent: float = 0.0
     """Seconds of the budget that a lost run, whose weights are in `init`, has used."""
+    until: float = 0.0
+    """The second (of the epoch) when training must be over and saved; 0 for no such time."""
     lr: float = 2e-3
     warmup_steps: int = 60
     hold: float = 0.5
@@ -57,6 +60,8 @@ class Plan:
     uses: int = 3
     share: float = 1.0
     tiny: bool = False
+    compile: bool = False
+    """Whether to compile the encoder for pages at base, where that works and is faster."""
     eval_every_s: float = 240.0
     eval_pages: int = 16
     final_pages: int = 48
@@ -91,17 +96,22 @@ def find_place() -> Place:
 
 
 def rate(plan: Plan, step: int, progress: float) -> float:
-    """Return the learning rate: warm-up in steps, then held, then falling with progress."""
+    """Return the learning rate: warm-up in a segment's own steps, then held, then falling with progress."""
     fall = max(0.0, (progress - plan.hold) / (1 - plan.hold))
     return plan.lr * min(1.0, (step + 1) / plan.warmup_steps) * max(0.005, 1 - fall)
 
 
-def loss_weights(step: int, progress: float) -> Weights:
-    """Return the raster and guide weights; the raster head warms up on detached features."""
-    cold = step < 150
+def loss_weights(step: int, progress: float, *, trained_heads: bool = False) -> Weights:
+    """Return the raster and guide weights; a new raster head warms up on detached features."""
+    cold = step < 150 and not trained_heads
     if progress < 0.25:
         return Weights(0.5, 0.3, cold=cold)
-    return Weights(0.3, 0.1, cold=cold) if progress < 0.7 else Weights(0.1, 0.05, cold=cold)
+    return Weights(0.3, 0.1, cold=cold) if progress < 0.7 else Weights(0.2, 0.05, cold=cold)
+
+
+def budget_s(plan: Plan, spent: float, now: float) -> float:
+    """Return the seconds of all segments together: the plan's, or fewer where `until` comes before."""
+    return min(plan.seconds, spent + max(0.0, plan.until - now)) if plan.until else plan.seconds
 
 
 class Trainer:
@@ -119,6 +129,8 @@ class Trainer:
         self.step, self.spent = 0, plan.spent
         if plan.resume:
             self._restore()
+        self.first = self.step
+        self.has_heads = plan.resume or (plan.init is not None and has_heads(plan.init))
         torch.manual_seed(plan.seed + 1 + place.rank + self.step)
         self.network: Any = self.model
         if place.world > 1:
@@ -126,7 +138,10 @@ class Trainer:
                 self.model, device_ids=[place.device.index], gradient_as_bucket_view=True,
                 broadcast_buffers=False,
             )  # fmt: skip
+        if plan.compile:
+            self.note({"compiled": compile_encoder(self.model, place.device, plan.share)})
         self.started = time.monotonic()
+        self.seconds = budget_s(plan, self.spent, time.time())
         self.saved = self.judged = self.noted = self.started
         self.sums: dict[str, list[Tensor]] = {}
         self.trials = [(t, self._samples(t, plan.eval_pages)) for t in self._own(TRIALS[:4])]
@@ -194,7 +209,7 @@ class Trainer:
         """Let the leader decide progress and whether to evaluate."""
         now = time.monotonic()
         due = now - self.judged > self.plan.eval_every_s
-        values = torch.tensor([self.elapsed() / self.plan.seconds, float(due)])
+        values = torch.tensor([self.elapsed() / self.seconds, float(due)])
         values = values.to(self.place.device)
         if self.place.world > 1:
             dist.broadcast(values, 0)
@@ -204,13 +219,13 @@ class Trainer:
 
     def update(self, progress: float) -> None:
         """Take one optimizer step."""
-        batch = self.stream.next(self.place.device, progress)
+        batch, steps = self.stream.next(self.place.device, progress), self.step - self.first
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
-                group["lr"] = rate(self.plan, self.step, progress) * group.get("scale", 1.0)
+                group["lr"] = rate(self.plan, steps, progress) * group.get("scale", 1.0)
         cuda = self.place.device.type == "cuda"
         with torch.autocast(self.place.device.type, torch.bfloat16, enabled=cuda):
-            loss, parts = self.network(batch, loss_weights(self.step, progress))
+            loss, parts = self.network(batch, loss_weights(steps, progress, trained_heads=self.has_heads))
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         for optimizer in self.optimizers:

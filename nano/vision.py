@@ -94,7 +94,8 @@ class SamAttention(nn.Module):
         by_row = torch.einsum("bnhwc,hkc->bnhwk", grid, table_h).reshape(b, heads, n, h)
         by_column = torch.einsum("bnhwc,wkc->bnhwk", grid, table_w).reshape(b, heads, n, w)
         pad = -(size + h + w) % 8
-        query = F.pad(torch.cat([q * size**-0.5, by_row, by_column], -1), (0, pad))
+        # Zeros among the parts save the copy that padding afterwards would take.
+        query = torch.cat([q * size**-0.5, by_row, by_column, q.new_zeros(b, heads, n, pad)], -1)
         hot = _one_hot(h, w, pad, x.device, q.dtype).expand(b, heads, n, -1)
         key = torch.cat([k, hot], -1)
         value = F.pad(v, (0, key.shape[-1] - size))

@@ -1,0 +1,93 @@
+"""The plan of a segment: budget, rates, losses, and what is compiled; nothing is trained here."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from nano import faster
+from nano.export import has_heads, official_state, save_shards, training_heads
+from nano.model import NanoOcr
+from nano.shape import TINY
+from nano.train import Plan, budget_s, loss_weights, rate
+
+PLAN = Plan(Path("out"), Path("check.pt"), 1060.0, lr=1e-3, hold=0.65)
+
+
+def test_a_segment_ends_when_it_must() -> None:
+    assert budget_s(PLAN, 530, 1e9) == 1060
+    late = Plan(Path("out"), Path("check.pt"), 1060.0, until=1000.0)
+    assert budget_s(late, 530, 600.0) == 930 and budget_s(late, 530, 100.0) == 1060
+    assert budget_s(late, 530, 2000.0) == 530
+
+
+def test_the_rate_warms_up_holds_and_falls_to_nearly_nothing() -> None:
+    assert rate(PLAN, 0, 0.5) == pytest.approx(1e-3 / 60)
+    assert rate(PLAN, 100, 0.5) == rate(PLAN, 100, 0.65) == 1e-3
+    assert rate(PLAN, 100, 0.825) == pytest.approx(5e-4)
+    assert rate(PLAN, 100, 1.0) == pytest.approx(5e-6)
+
+
+def test_new_heads_learn_apart_first_and_trained_ones_do_not() -> None:
+    assert loss_weights(10, 0.5).cold and not loss_weights(150, 0.5).cold
+    assert not loss_weights(10, 0.5, trained_heads=True).cold
+    assert loss_weights(200, 0.1).raster > loss_weights(200, 0.9).raster > 0
+
+
+def test_heads_are_known_by_their_names(tmp_path: Path) -> None:
+    model = NanoOcr(TINY)
+    save_shards(official_state(model), tmp_path / "shipped")
+    save_shards(official_state(model) | training_heads(model), tmp_path / "run")
+    assert has_heads(tmp_path / "run") and not has_heads(tmp_path / "shipped")
+
+
+def _compile(monkeypatch: pytest.MonkeyPatch, compiled: Callable[[NanoOcr, Tensor], Tensor],
+             gain: float) -> tuple[NanoOcr, str]:  # fmt: skip
+    """Compile a tiny model with a compiler and clock of ours."""
+    model = NanoOcr(TINY)
+    monkeypatch.setattr(faster, "PADDED", {"base": 64})
+    monkeypatch.setattr(torch, "compile", lambda encode, dynamic: lambda images: compiled(model, images))
+    monkeypatch.setattr(
+        faster, "_seconds", lambda encode, images: gain if encode == model.encode_plainly else 1.0
+    )
+    return model, faster.compile_encoder(model, torch.device("cpu"), 0.05)
+
+
+def test_what_is_faster_and_the_same_is_used_in_training_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+
+    def compiled(model: NanoOcr, images: Tensor) -> Tensor:
+        calls.append(images.shape)
+        return model.encode_plainly(images)
+
+    model, said = _compile(monkeypatch, compiled, 1.4)
+    assert said == "yes: 1.40 times as fast" and list(model.compiled) == [(2, 3, 64, 64)]
+    before = len(calls)
+    model.encode(torch.zeros(2, 3, 64, 64))
+    assert len(calls) == before + 1
+    model.encode(torch.zeros(1, 3, 64, 64))
+    model.eval()
+    model.encode(torch.zeros(2, 3, 64, 64))
+    assert len(calls) == before + 1
+
+
+def _broken(model: NanoOcr, images: Tensor) -> Tensor:
+    raise RuntimeError("no compiler")
+
+
+@pytest.mark.parametrize(
+    ("compiled", "gain", "said"),
+    [
+        (lambda model, images: model.encode_plainly(images), 1.02, "no: 1.02 times as fast"),
+        (lambda model, images: 2 * model.encode_plainly(images), 9.0, "no: 0.00 times as fast"),
+        (_broken, 9.0, "no: 0.00 times as fast (RuntimeError: no compiler)"),
+    ],
+)
+def test_what_is_slow_wrong_or_broken_is_not(
+    monkeypatch: pytest.MonkeyPatch, compiled: Callable[[NanoOcr, Tensor], Tensor], gain: float, said: str
+) -> None:
+    model, found = _compile(monkeypatch, compiled, gain)
+    assert found == said and not model.compiled
+    assert all(p.grad is None for p in model.parameters())
