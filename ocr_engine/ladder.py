@@ -82,7 +82,7 @@ def applies(step: RetryStep, best: Judged, facts: PageFacts, quality: QualityCon
     if _stopped(best):
         return False
     poor = best.status in (PageStatus.TRUNCATED, PageStatus.LOOPED, PageStatus.FAILED)
-    poor = poor or (quality.retry_suspect and best.suspect)
+    poor = poor or (quality.retry_suspect and best.suspect) or len(best.text) < quality.retry_below_chars
     if step.turn in (90, 270):
         read_well = best.recall is not None and not best.suspect and not poor
         return sideways(facts) and not read_well and not mostly_cjk(best.text)

@@ -38,6 +38,7 @@ from ocr_engine.text.cross_page import join_pages
 from ocr_engine.text.figure_text import texts_by_name
 from ocr_engine.text.grounding import parse
 from ocr_engine.text.markdown import block_texts, to_markdown
+from ocr_engine.text.table_csv import tables_as_csv
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -215,7 +216,8 @@ def texts_of(config: Config, record: PageRecord, raw: str) -> PageTexts:
         return PageTexts(raw, det=raw, mmd=official.image_mmd(raw))
     if config.output.layout in ("official-eval", "official-eval2"):
         return PageTexts(raw, det=raw, mmd=official.eval_md(raw, config.output.layout == "official-eval"))
-    return PageTexts(raw, markdown=markdown_of(config, record))
+    tables = tables_as_csv(record.blocks) if config.output.tables_csv else ()
+    return PageTexts(raw, markdown=markdown_of(config, record), tables=tables)
 
 
 def chars_of(texts: PageTexts) -> int:

@@ -54,8 +54,10 @@ def tree(output: Path) -> dict[str, bytes]:
 
 
 def test_samples_become_pages_figures_a_merged_file_and_a_journal(tmp_path: Path) -> None:
-    assert run_pdf(SAMPLES, "--output", tmp_path, "--set", "output.overlays=true") == ExitCode.OK
+    extras = ("--set", "output.overlays=true", "--set", "output.tables_csv=true")
+    assert run_pdf(SAMPLES, "--output", tmp_path, *extras) == ExitCode.OK
     folder = tmp_path / "handbook"
+    assert (folder / "tables/0005-1.csv").read_text() == "Block,Count\ntable,1\nfigure,1\n"
     names = set(tree(tmp_path))
     for number in range(1, 6):
         expected = {f"pages/000{number}.md", f"pages/000{number}.raw.md", f"figures/000{number}-1.jpg"}

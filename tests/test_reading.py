@@ -119,6 +119,20 @@ def test_a_page_without_ink_is_blank_and_starts_no_engine() -> None:
     assert page.record.status is PageStatus.DONE
 
 
+@pytest.mark.parametrize("first", ["", "ab", BOX + "ab"])
+def test_a_page_with_hardly_any_text_is_read_again_where_asked_for(first: str) -> None:
+    retries, long = (RetryStep(mode="gundam"),), BOX + "much more text " * 3
+    page, script = read([(first, STOP), (long, STOP)], retries=retries, retry_below_chars=40)
+    assert (page.record.status, page.record.mode, page.raw) == (PageStatus.DONE, "gundam", long)
+    assert len(script.asked) == 2
+    page, script = read([(first, STOP)], retries=retries)
+    assert len(script.asked) == page.record.attempts == 1
+    page, script = read([(long, STOP)], retries=retries, retry_below_chars=40)
+    assert len(script.asked) == 1
+    page, _ = read([("ab", STOP), ("", STOP)], retries=retries, retry_below_chars=40)
+    assert page.raw == "ab", "nothing is no better than little"
+
+
 def test_steps_are_taken_in_order_until_the_page_is_done() -> None:
     page, script = read([LOOPED, (BOX + "long text " * 50, LENGTH), ("text in the end", STOP)],
                         retries=(*PREVIOUS_RETRIES, RetryStep(prompt="free")))  # fmt: skip

@@ -133,7 +133,7 @@ def _check_steps(config: Config, where: Where) -> None:
 
 
 def _check_exports(output: OutputConfig, where: Where) -> None:
-    for name in ("review", "html", "searchable_pdf", "jsonl", "parquet"):
+    for name in ("tables_csv", "review", "html", "searchable_pdf", "jsonl", "parquet"):
         if getattr(output, name) and output.layout != "tree":
             key = f"output.{name}"
             raise UsageError(f"{where(key)}: {key}: made from output.layout: tree alone, which is not set")

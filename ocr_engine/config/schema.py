@@ -42,6 +42,7 @@ class OutputConfig:
     page_separator: str = "<!-- page {page} -->"
     figures: bool = True
     overlays: bool = False
+    tables_csv: bool = False
     raw: bool = True
     report: bool = True
     review: bool = False
@@ -60,6 +61,7 @@ class TextConfig:
     math_delimiters: Literal["latex", "dollar"] = "latex"
     headers_footers: Literal["keep", "drop"] = "keep"
     list_repair: bool = False
+    max_equal_lines: Annotated[int, msgspec.Meta(ge=0)] = 0
     merge_tables: bool = False
     join_paragraphs: bool = False
 
@@ -155,6 +157,7 @@ class QualityConfig:
     """How an answer is judged, and what is done about a bad one."""
 
     loop_abort: bool = True
+    retry_below_chars: Annotated[int, msgspec.Meta(ge=0)] = 0
     retries: tuple[RetryStep, ...] = (
         RetryStep(turn=90),
         RetryStep(turn=270),
@@ -207,7 +210,7 @@ READ_KEYS = (
     "engine.quantization", "engine.kv_cache_dtype",
     "figures.parse", "figures.max_per_page", "figures.min_side_px", "quality.loop_abort",
     "quality.retries", "quality.blank_ink", "quality.compare_text_layer", "quality.suspect_recall",
-    "quality.retry_suspect", "quality.text_layer_fallback",
+    "quality.retry_suspect", "quality.retry_below_chars", "quality.text_layer_fallback",
 )  # fmt: skip
 """Keys that change what the model reads or answers: changing one means reading the page again."""
 WRITE_KEYS = (
@@ -217,6 +220,7 @@ WRITE_KEYS = (
     "output.figures",
     "output.overlays",
     "output.raw",
+    "output.tables_csv",
     "output.review",
     "output.searchable_pdf",
     "text",

@@ -27,7 +27,7 @@ _WINDOWS_DEVICES = frozenset(
 )
 # Names of our own files and folders: a document of such a name must not take their place.
 _OWN_SUFFIXES = (".md", ".mmd", ".json", ".jsonl", ".csv", ".html", ".zip", ".parquet", ".pdf", ".jpg")
-_OWN_FOLDERS = frozenset({"pages", "figures", "layout", "images", "review"})
+_OWN_FOLDERS = frozenset({"pages", "figures", "layout", "images", "review", "tables"})
 _ADVICE = {
     errno.ENOSPC: "the disk is full; make room and run the same command again",
     errno.EDQUOT: "the disk quota is used up; make room and run the same command again",

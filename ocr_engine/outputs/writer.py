@@ -1,6 +1,7 @@
 """Ready records, texts and drawings in, one document's files out (`layout: tree`). Knows no model output.
 
-    <document>.md   pages/0001.md   pages/0001.raw.md   figures/0001-1.jpg   layout/0001.jpg   pages.jsonl
+    <document>.md   pages/0001.md   pages/0001.raw.md   figures/0001-1.jpg   layout/0001.jpg
+    tables/0001-1.csv   pages.jsonl
 
 Every file is whole or not there; `pages.jsonl` gets a page's line after the page's files.
 """
@@ -61,7 +62,7 @@ class DocumentWriter:
     ) -> None:
         self._config = config
         self._join_pages = join_pages
-        self._files = DocumentFolder(root, folder, "", ("pages", "figures", "layout"))
+        self._files = DocumentFolder(root, folder, "", ("pages", "figures", "layout", "tables"))
         self._merged_name = f"{safe_name(PurePosixPath(document_name).stem)}.md"
 
     @property
@@ -83,6 +84,7 @@ class DocumentWriter:
                 **{f"figures/{name}": data for name, data in drawn.figures},
                 **{f"figures/{PurePosixPath(name).stem}.card.jpg": data for name, data in drawn.cards},
                 **self._figure_files(record),
+                **{f"tables/{page}-{k}.csv": table for k, table in enumerate(texts.tables, 1)},
                 f"layout/{page}.jpg": drawn.overlay,
                 f"layout/{page}.geo.jpg": geometry_figure(texts.raw) if record.prompt == "figure" else None,
                 f"pages/{page}.jpg": drawn.page,
@@ -90,6 +92,7 @@ class DocumentWriter:
         )
         count = sum(len(block.figures) for block in record.blocks)
         self._files.remove_stale(f"figures/{page}-{{}}", _FIGURE_SUFFIXES, count, outputs)
+        self._files.remove_numbered(f"tables/{page}-{{}}.csv", first=len(texts.tables) + 1)
         self._files.store.append(record)
         return outputs
 
@@ -122,6 +125,7 @@ class DocumentWriter:
         patterns = ("pages/{}.md", "pages/{}.raw.md", "pages/{}.jpg", "layout/{}.jpg", "layout/{}.geo.jpg")
         for page in pages:
             self._files.remove_stale(f"figures/{stem(page)}-{{}}", _FIGURE_SUFFIXES, 0, ())
+            self._files.remove_numbered(f"tables/{stem(page)}-{{}}.csv", first=1)
         return self._files.drop({page: [name.format(stem(page)) for name in patterns] for page in pages})
 
     def merge(self) -> tuple[str, ...]:

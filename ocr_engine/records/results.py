@@ -86,6 +86,8 @@ class PageTexts:
     markdown: str = ""
     det: str = ""
     mmd: str = ""
+    tables: tuple[str, ...] = ()
+    """The page's tables as CSV, where they are wanted."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from ocr_engine.config import TextConfig
 from ocr_engine.text.clean import Kind, pieces
+from ocr_engine.text.equal_lines import limit_equal_lines
 from ocr_engine.text.notation import dollar_math, repair_list
 from ocr_engine.text.table_rows import to_pipes
 
@@ -25,6 +26,8 @@ def _restyle_piece(kind: Kind, piece: str, options: TextConfig) -> str:
     piece = pipes or piece
     if options.list_repair and kind is Kind.PROSE:
         piece = repair_list(piece)
+    if kind is Kind.PROSE:
+        piece = limit_equal_lines(piece, options.max_equal_lines)
     return dollar_math(piece, markdown=not is_html) if options.math_delimiters == "dollar" else piece
 
 

@@ -109,6 +109,21 @@ def test_nothing_of_an_earlier_attempt_stays(tmp_path: Path, record: MakeRecord)
     assert sorted(path.name for path in (tmp_path / FOLDER).rglob("0001*")) == ["0001.md"]
 
 
+def test_tables_are_files_of_their_own_and_old_ones_go(tmp_path: Path, record: MakeRecord) -> None:
+    def save(*tables: str) -> tuple[str, ...]:
+        return writer_at(tmp_path).save_page(
+            record(1, content_id="one"), PageTexts("raw", "text", tables=tables), None
+        )
+
+    folder = tmp_path / FOLDER / "tables"
+    assert {f"{FOLDER}/tables/0001-{k}.csv" for k in (1, 2, 3)} <= set(save("a,b\n", "c\n", "d\n"))
+    save("x\n")
+    assert [path.name for path in folder.iterdir()] == ["0001-1.csv"]
+    assert (folder / "0001-1.csv").read_text() == "x\n"
+    assert writer_at(tmp_path).drop_other_content("another") == (1,)
+    assert list(folder.iterdir()) == []
+
+
 def test_raw_text_is_kept_only_where_asked_for(tmp_path: Path, record: MakeRecord) -> None:
     writer_at(tmp_path).save_page(record(1), texts(), None)
     assert writer_at(tmp_path).stored(1, "read.other") == (record(1), texts().raw)

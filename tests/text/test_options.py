@@ -53,6 +53,14 @@ def test_lists_are_repaired_only_where_asked_for() -> None:
     assert markdown(raw, list_repair=True) == "- Some offers\n- Shortly after\n"
 
 
+def test_repeated_lines_are_cut_in_prose_and_nowhere_else() -> None:
+    lines, code, row = "same line\n" * 5, "```\n" + "x\n" * 5 + "```", "<tr><td>a</td></tr>\n"
+    raw = ref("text", f"\n{lines}\n") + ref("code", f"\n{code}\n") + ref("table", f"<table>{row * 5}</table>")
+    cut = markdown(raw, max_equal_lines=3)
+    assert (cut.count("same line"), cut.count("x\n"), cut.count("<td>a</td>")) == (3, 5, 5)
+    assert markdown(raw).count("same line") == 5
+
+
 @pytest.mark.parametrize("label", ["header", "footer", "page_header", "page_footer", "page_number"])
 def test_running_headers_can_be_dropped(label: str) -> None:
     raw = ref(label, "\nNo. 3\n\n") + ref("text", "\nbody\n\n") + ref("page_footnote", "\n1 note\n")
@@ -91,5 +99,6 @@ def test_no_option_loses_text(page: list[tuple[str, str]], options: TextConfig) 
 def test_every_option_is_tried_here() -> None:
     names = {field.name for field in dataclasses.fields(TextConfig)}
     assert names == {
-        "tables", "math_delimiters", "headers_footers", "list_repair", "merge_tables", "join_paragraphs"
+        "tables", "math_delimiters", "headers_footers", "list_repair", "merge_tables", "join_paragraphs",
+        "max_equal_lines",
     }  # fmt: skip
