@@ -69,6 +69,8 @@ TEXT_RULES = (
     _rule("blank lines", r"\n{3,}", "\n\n", "one blank line separates blocks"),
 )
 """Applied to everything but code."""
+_SMILES = re.compile(r"<smiles>([^<>`\n]{1,2000})</smiles>", re.IGNORECASE)
+"""The model's tag for a chemical formula, whose brackets and stars no renderer may take for markup."""
 
 _SPECIAL = re.compile(
     r"^ {0,3}(?P<fence>`{3,}(?=[^`\n]*$)|~{3,})[^\n]*$|<table(?=[\s/>])", re.MULTILINE | re.IGNORECASE
@@ -107,6 +109,7 @@ def _clean_piece(kind: Kind, piece: str) -> str:
     if kind is Kind.CODE:
         return piece
     piece = _apply(TEXT_RULES, piece)
+    piece = _SMILES.sub(r"<code>\1</code>" if kind is Kind.TABLE else r"`\1`", piece)
     return sanitize_table(piece) if kind is Kind.TABLE else sanitize(piece)
 
 

@@ -13,23 +13,17 @@ from ocr_engine.text.options import restyle
 _TAG = re.compile(r"<[^<>]*>")
 _ROW_END = re.compile(r"</tr>|<br\s*/?>", re.IGNORECASE)
 _CELL_END = re.compile(r"</t[dh]>", re.IGNORECASE)
-_SMILES = re.compile(r"<smiles>([^<>`\n]{1,2000})</smiles>", re.IGNORECASE)
 _FOR_CARDS = TextConfig(tables="markdown")
 
 
 def texts_by_name(readings: Iterable[FigureText], options: TextConfig) -> Mapping[str, str]:
     """The markdown of each figure that says something, by its file name."""
-    texts = ((reading.name, clean(_plain(reading.text))) for reading in readings)
+    texts = ((reading.name, clean(fold(reading.text).strip())) for reading in readings)
     return {name: restyle(text, options).strip() for name, text in texts if text.strip()}
 
 
 def card_text(raw: str) -> str:
     """A figure's raw text as lines to draw; rows of a table are lines of `| a | b |`."""
-    text = restyle(clean(_plain(raw)), _FOR_CARDS)
+    text = restyle(clean(fold(raw).strip()), _FOR_CARDS)
     text = _CELL_END.sub("  ", _ROW_END.sub("\n", text))
     return html.unescape(_TAG.sub("", text)).strip()
-
-
-def _plain(raw: str) -> str:
-    """Without grounding tags; a chemical formula as code, so that no renderer takes its marks for markup."""
-    return _SMILES.sub(r"`\1`", fold(raw)).strip()

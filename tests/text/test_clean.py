@@ -54,6 +54,16 @@ def dangers(markdown: str) -> list[tuple[str, str]]:
     return found + [(name, "") for name in ELEMENTS if f"<{name}" in seen]
 
 
+def test_a_chemical_formula_is_code_so_that_no_renderer_changes_it() -> None:
+    assert clean("A <smiles>C[C@@H](N)C(=O)O</smiles>, b") == "A `C[C@@H](N)C(=O)O`, b"
+    cell = "<table><tr><td><smiles>F/C=C\\F</smiles></td></tr></table>"
+    assert clean(cell) == "<table><tr><td><code>F/C=C\\F</code></td></tr></table>"
+    assert clean("<smiles>open") == "&lt;smiles>open"
+    assert clean("```\n<smiles>C</smiles>\n```") == "```\n<smiles>C</smiles>\n```"
+    for text in ("<smiles><script>x</script></smiles>", "<smiles>`C`</smiles>"):
+        assert "<script" not in clean(text) and clean(clean(text)) == clean(text)
+
+
 def test_the_probe_sees_what_it_must() -> None:
     for bad in (
         "<script>alert(1)</script>",
