@@ -1,0 +1,152 @@
+"""vLLM's scheduler alone, without an engine: pages go in, every step gives each a token."""
+
+import time
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from vllm import SamplingParams
+from vllm.engine.arg_utils import EngineArgs
+from vllm.multimodal.inputs import MultiModalFeatureSpec, PlaceholderRange
+from vllm.v1.core.sched.output import SchedulerOutput
+from vllm.v1.kv_cache_interface import FullAttentionSpec, KVCacheConfig, KVCacheGroupSpec
+from vllm.v1.outputs import ModelRunnerOutput
+from vllm.v1.request import Request
+from vllm.v1.structured_output import StructuredOutputManager
+
+from ocr_engine.engine.sizes import GROUP_KEY
+
+BLOCK = 16
+NANO = Path(__file__).parents[2] / "ocr_engine/model/nano"
+
+
+@cache
+def _config(seqs: int, tokens: int, group: int, max_len: int) -> Any:
+    args = EngineArgs(
+        model=str(NANO),
+        max_num_seqs=seqs,
+        max_num_batched_tokens=tokens,
+        max_model_len=max_len,
+        enable_prefix_caching=False,
+        mm_processor_cache_gb=0,
+        additional_config={GROUP_KEY: group},
+    )
+    config = args.create_engine_config()
+    config.scheduler_config.async_scheduling = True
+    return config
+
+
+@dataclass
+class Run:
+    """A scheduler and what came of its steps; requests end at their length, which is their `max_tokens`."""
+
+    scheduler: Any
+    ahead: list[tuple[SchedulerOutput, ModelRunnerOutput]] = field(default_factory=list)
+    tokens: dict[str, list[int]] = field(default_factory=dict)
+    finished: dict[str, str] = field(default_factory=dict)
+    messages: int = 0
+    preemptions: int = 0
+    encoded: int = 0
+    schedule_s: float = 0.0
+    update_s: float = 0.0
+    _number: int = 0
+
+    def add(self, name: str, length: int, prompt: int = 914, interval: int | None = 64) -> None:
+        """A page with a prompt of so many tokens, all but the last its placeholders."""
+        sampling = SamplingParams(max_tokens=length, ignore_eos=True, stream_interval=interval)
+        page = MultiModalFeatureSpec(
+            data=None,
+            modality="image",
+            identifier=name,
+            mm_position=PlaceholderRange(offset=1, length=prompt - 2),
+        )
+        self.scheduler.add_request(Request(name, [7] * prompt, sampling, None, mm_features=[page]))
+
+    def step(self) -> SchedulerOutput:
+        """Schedule a step, a step ahead of its results as on a GPU."""
+        started = time.process_time()
+        output = self.scheduler.schedule()
+        self.schedule_s += time.process_time() - started
+        self.encoded += sum(len(inputs) for inputs in output.scheduled_encoder_inputs.values())
+        self.preemptions += len(output.preempted_req_ids or ())
+        self.ahead.append((output, self._sampled(output)))
+        if len(self.ahead) > 1:
+            self._update()
+        return output
+
+    def run(self, steps: int = 100_000) -> None:
+        """Until nothing is left, or for so many steps."""
+        while self.scheduler.has_requests() and steps:
+            self.step()
+            steps -= 1
+        while self.ahead:
+            self._update()
+
+    def _sampled(self, output: SchedulerOutput) -> ModelRunnerOutput:
+        names = list(output.num_scheduled_tokens)
+        tokens: list[list[int]] = []
+        for name in names:
+            request = self.scheduler.requests[name]
+            self._number += 1
+            whole = request.num_computed_tokens >= request.num_tokens
+            tokens.append([100 + self._number % 7919] if whole else [])
+        return ModelRunnerOutput(names, {name: place for place, name in enumerate(names)}, tokens)
+
+    def _update(self) -> None:
+        output, sampled = self.ahead.pop(0)
+        started = time.process_time()
+        made = self.scheduler.update_from_output(output, sampled)
+        self.update_s += time.process_time() - started
+        for client in made.values():
+            for one in client.outputs:
+                self.messages += 1
+                self.tokens.setdefault(one.request_id, []).extend(one.new_token_ids)
+                if one.finish_reason is not None:
+                    self.finished[one.request_id] = str(one.finish_reason)
+
+
+def make(
+    kind: type,
+    seqs: int,
+    kv_tokens: int,
+    group: int = 16,
+    batched: int = 16_384,
+    max_len: int = 4096,
+    watermark: float = 0.0,
+) -> Run:
+    """A scheduler of that class with a KV cache for so many tokens."""
+    config = _config(seqs, batched, group, max_len)
+    config.scheduler_config.watermark = watermark
+    blocks = kv_tokens // BLOCK
+    config.cache_config.num_gpu_blocks = blocks
+    spec = FullAttentionSpec(block_size=BLOCK, num_kv_heads=10, head_size=128, dtype=torch.bfloat16)
+    cache_config = KVCacheConfig(blocks, [], [KVCacheGroupSpec(["layer"], spec)])
+    return Run(
+        kind(
+            vllm_config=config,
+            kv_cache_config=cache_config,
+            structured_output_manager=StructuredOutputManager(config),
+            block_size=BLOCK,
+            hash_block_size=BLOCK,
+            log_stats=False,
+        )
+    )
+
+
+def cost(kind: type, steps: int = 120) -> dict[str, float]:
+    """CPU microseconds a token of decoding at 768 in flight."""
+    run = make(kind, 768, 768 * 1400)
+    for number in range(768):
+        run.add(f"{number}-document/pages/{number:04d}", 3000)
+    for _ in range(64):
+        run.step()
+    run.schedule_s = run.update_s = 0.0
+    for _ in range(steps):
+        run.step()
+    scale = 1e6 / (768 * steps)
+    return {
+        "schedule_us_a_token": round(run.schedule_s * scale, 2),
+        "update_us_a_token": round(run.update_s * scale, 2),
+    }
