@@ -59,35 +59,37 @@ def take(
     items = list(found)
     documents = [item for item in items if isinstance(item, Document)]
     chance = random.Random(seed)
-    chosen = documents if len(documents) <= most else chance.sample(documents, most)
+    chosen = _some(documents, most, chance)
     opened = _results([pool.open(document) for document in chosen])
     if not opened:
         raise UsageError("no document can be opened: nothing to plan for")
     pages = [(one, index) for one in opened for index in range(one.page_count)]
-    some = pages if len(pages) <= most else chance.sample(pages, most)
-    facts = _results([pool.run(one.page(index), partial(_facts, mode=mode)) for one, index in some])
+    task = partial(_facts, mode=mode)
+    facts = _results([pool.run(one.page(index), task) for one, index in _some(pages, most, chance)])
     if not facts:
         raise UsageError("no page can be rendered: nothing to plan for")
     in_all = round(fmean(one.page_count for one in opened) * len(documents) * len(opened) / len(chosen))
     layered = [one for one in facts if one.text_chars >= _MIN_LAYER_CHARS]
-    work = Work(
-        mode=mode,
-        tiles=fmean(one.tiles for one in facts),
-        visual_tok=fmean(one.visual_tok for one in facts),
-        output_tok=fmean(map(output_tokens, layered)) if layered else DEFAULT_OUTPUT_TOK,
-        pages_per_document=max(1.0, in_all / len(documents)),
-        bytes_per_page=sum(one.document.size_bytes for one in opened) / len(pages),
-    )
-    refused = len(items) - len(documents)
     return Sample(
-        len(documents),
-        refused + len(chosen) - len(opened),
-        len(opened),
-        in_all,
-        len(facts),
-        len(layered),
-        work,
+        documents=len(documents),
+        unreadable=len(items) - len(documents) + len(chosen) - len(opened),
+        opened=len(opened),
+        pages=in_all,
+        sampled_pages=len(facts),
+        with_text_layer=len(layered),
+        work=Work(
+            mode=mode,
+            tiles=fmean(one.tiles for one in facts),
+            visual_tok=fmean(one.visual_tok for one in facts),
+            output_tok=fmean(map(output_tokens, layered)) if layered else DEFAULT_OUTPUT_TOK,
+            pages_per_document=max(1.0, in_all / len(documents)),
+            bytes_per_page=sum(one.document.size_bytes for one in opened) / len(pages),
+        ),
     )
+
+
+def _some(items: Sequence[T], most: int, chance: random.Random) -> Sequence[T]:
+    return items if len(items) <= most else chance.sample(items, most)
 
 
 def output_tokens(page: PageFacts) -> float:

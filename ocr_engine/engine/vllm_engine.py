@@ -116,7 +116,11 @@ class VllmEngine:
         return self._steps.value
 
     async def start(self) -> None:
-        """Start vLLM's processes; the event loop stays free meanwhile."""
+        """Start vLLM's processes; the event loop stays free meanwhile.
+
+        Raises:
+            EngineError: it did not start, not within `engine.start_timeout_s`, or fails its self-test.
+        """
         plan = await asyncio.to_thread(self._planned)
         if warning := slow_start_warning(plan.checkpoint, gpu=plan.gpu):
             logger.warning(warning)
@@ -168,7 +172,7 @@ class VllmEngine:
         self._steps.attach(self._llm.engine_core)
 
     async def generate(self, request: GenerationRequest, on_text: OnText | None = None) -> Generation:
-        """The model's answer for one page; see `Engine.generate`."""
+        """The model's answer for one page; see `Engine.generate`, which also says what it raises."""
         if self._llm is None or self._prompts is None:
             raise EngineError("the engine is not running")
         started_s = time.perf_counter()

@@ -129,7 +129,10 @@ def evaluate(
     workers: int | None = None,
     quiet: bool = False,
 ) -> list[PageScore]:
-    """Scores of every page; one without a prediction scores as empty and is marked missing."""
+    """Scores of every page; one without a prediction scores as empty and is marked missing.
+
+    Raises UsageError (no such folder) and InputError (no prediction at all, or one that cannot be scored).
+    """
     found = read_all(predictions, [page.image_name for page in pages])
     mode = available_mode()
     tasks = [

@@ -22,7 +22,10 @@ NOTES = (
 
 
 def vision_tokens(text: str | None) -> int | None:
-    """A number, or that of a mode without tiles: patches only, as the paper counts (small: 100)."""
+    """A number, or that of a mode without tiles: patches only, as the paper counts (small: 100).
+
+    Raises UsageError for anything else.
+    """
     if text is None or text.isdigit():
         return int(text) if text else None
     mode = MODES.get(text)

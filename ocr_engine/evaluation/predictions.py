@@ -30,7 +30,10 @@ class Prediction:
 
 
 def read_all(folder: Path, image_names: Iterable[str]) -> list[Prediction]:
-    """The prediction of each image, in order. InputError if `folder` holds none of them."""
+    """The prediction of each image, in order.
+
+    Raises UsageError where `folder` is none, InputError where it holds none of them.
+    """
     if not folder.is_dir():
         raise UsageError(f"{folder}: not a folder of predictions")
     found = [_read(folder, name) for name in image_names]

@@ -60,7 +60,10 @@ class Rates:
 
 
 def load(folder: Path) -> list[Grouped]:
-    """Cases of all .jsonl files in `folder` (or of one such file), then a baseline for each other PDF."""
+    """Cases of all .jsonl files in `folder` (or of one such file), then a baseline for each other PDF.
+
+    Raises InputError where there are none, or a line is no case.
+    """
     files = sorted(folder.glob("*.jsonl")) if folder.is_dir() else [folder]
     if not files or not all(file.is_file() for file in files):
         raise InputError(f"{folder}: no .jsonl test files")

@@ -15,7 +15,7 @@ from ocr_engine.engine.replay import BUILT_IN_PAGE, ReplayEngine
 from ocr_engine.errors import ExitCode
 from ocr_engine.records import Generation
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 REPLAY = (
     *("--config", str(ROOT / "config.yaml"), "--quiet", "--workers", "1"),
     *("--set", "engine.backend=replay", "--set", "render.workers=1"),
