@@ -13,6 +13,7 @@ from ocr_engine.config import Config, RetryStep
 from ocr_engine.engine.base import Engine, OnText
 from ocr_engine.errors import InputError, RequestError
 from ocr_engine.figures import FigureReader, chosen
+from ocr_engine.log import logger
 from ocr_engine.outputs.drawing import DrawnPage
 from ocr_engine.pages.look import WHOLE, Look
 from ocr_engine.pages.pool import RenderPool
@@ -21,6 +22,8 @@ from ocr_engine.spec import Mode
 from ocr_engine.stages import PreparedPage
 from ocr_engine.text.remap import joined, turned_back
 
+NOTE_START_S = 2.0
+"""An engine that has not started after this long is worth a line."""
 _BADNESS = (FinishReason.STOP, FinishReason.LENGTH, FinishReason.ABORT)
 
 
@@ -212,8 +215,20 @@ class PageReader:
     async def _engine_ready(self) -> None:
         """Start the engine when the first page needs it: a run with nothing to read never does."""
         if self._engine_start is None:
-            self._engine_start = asyncio.create_task(self._engine.start())
+            self._engine_start = asyncio.create_task(self._start())
         await asyncio.shield(self._engine_start)
+
+    async def _start(self) -> None:
+        """Start the engine; one that takes its time says so, lest the run seem to hang."""
+        started = time.perf_counter()
+        words = "the engine is starting: it loads the weights and tests itself; a first start takes minutes"
+        note = asyncio.get_running_loop().call_later(NOTE_START_S, logger.info, words)
+        try:
+            await self._engine.start()
+        finally:
+            note.cancel()
+        if (took := time.perf_counter() - started) > NOTE_START_S:
+            logger.info("the engine is ready after %.0f s", took)
 
 
 def _total(started: float) -> dict[str, float]:

@@ -133,6 +133,33 @@ def test_a_page_with_hardly_any_text_is_read_again_where_asked_for(first: str) -
     assert page.raw == "ab", "nothing is no better than little"
 
 
+def test_an_engine_that_takes_its_time_to_start_says_so(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def slowly(script: Script) -> None:
+        await asyncio.sleep(0.05)
+
+    caplog.set_level("INFO", "ocr_engine")
+    page, _ = read([("text", STOP)])
+    assert not caplog.messages and page.seconds["total"] > 0
+    monkeypatch.setattr(Script, "start", slowly)
+    monkeypatch.setattr("ocr_engine.reading.NOTE_START_S", 0.01)
+    read([("text", STOP)])
+    assert ["starting" in line or "ready after" in line for line in caplog.messages] == [True, True]
+
+
+def test_the_engines_start_is_no_part_of_a_pages_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+
+    async def slowly(script: Script) -> None:
+        clock[0] += 500.0
+
+    monkeypatch.setattr(Script, "start", slowly)
+    monkeypatch.setattr("ocr_engine.reading.time.perf_counter", lambda: clock[0])
+    page, _ = read([("text", STOP)])
+    assert page.seconds["total"] < 1
+
+
 def test_steps_are_taken_in_order_until_the_page_is_done() -> None:
     page, script = read([LOOPED, (BOX + "long text " * 50, LENGTH), ("text in the end", STOP)],
                         retries=(*PREVIOUS_RETRIES, RetryStep(prompt="free")))  # fmt: skip
