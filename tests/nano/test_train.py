@@ -7,8 +7,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from nano import faster
-from nano.export import has_heads, official_state, save_shards, training_heads
+from nano import assemble, faster
+from nano.export import (
+    has_heads,
+    load_official,
+    official_state,
+    read_weights,
+    save_shards,
+    training_heads,
+)  # fmt: skip
 from nano.model import NanoOcr
 from nano.shape import TINY
 from nano.train import Plan, budget_s, loss_weights, rate
@@ -41,6 +48,21 @@ def test_heads_are_known_by_their_names(tmp_path: Path) -> None:
     save_shards(official_state(model), tmp_path / "shipped")
     save_shards(official_state(model) | training_heads(model), tmp_path / "run")
     assert has_heads(tmp_path / "run") and not has_heads(tmp_path / "shipped")
+
+
+def test_a_folder_with_heads_starts_a_further_segment(
+    tmp_path: Path, small_assets: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(assemble, "FOLDER", small_assets)
+    torch.manual_seed(3)
+    model = NanoOcr(TINY)
+    save_shards(official_state(model) | training_heads(model), tmp_path / "run")
+    assemble.assemble(tmp_path / "run", tmp_path / "plain", TINY)
+    assemble.assemble(tmp_path / "run", tmp_path / "whole", TINY, heads=True)
+    assert has_heads(tmp_path / "whole") and not has_heads(tmp_path / "plain")
+    other = NanoOcr(TINY)
+    load_official(other, read_weights(tmp_path / "whole"))
+    assert torch.allclose(other.aux_classes.weight, model.aux_classes.weight, atol=1e-2)
 
 
 def _compile(monkeypatch: pytest.MonkeyPatch, compiled: Callable[[NanoOcr, Tensor], Tensor],
