@@ -2,7 +2,7 @@
 
 python -m nano.assemble SHARDS FOLDER [--heads]
 
-With --heads a file beside the model holds the training-only heads, for a further segment to start from the folder.
+With --heads a file beside the model holds the training-only heads, for a further segment to start with.
 """
 
 import hashlib
