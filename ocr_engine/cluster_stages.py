@@ -12,7 +12,6 @@ from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ocr_engine import stages
 from ocr_engine.config import Config
 from ocr_engine.drawings import draw_task, not_drawn
 from ocr_engine.engine.factory import create_engine
@@ -20,6 +19,7 @@ from ocr_engine.errors import InputError
 from ocr_engine.pages.pool import RenderPool
 from ocr_engine.pages.remote import FetchingPool
 from ocr_engine.planning import Page
+from ocr_engine.preparing import PreparedPage
 from ocr_engine.reading import PageReader, ReadPage, first_task
 from ocr_engine.records import Document, OpenedDocument, PageImage, PageRef
 
@@ -40,7 +40,7 @@ class Prepared:
     """A page whose views are cut, or why they could not be."""
 
     page: Page
-    prepared: stages.PreparedPage | None
+    prepared: PreparedPage | None
     error: InputError | None
 
 

@@ -15,6 +15,7 @@ from ocr_engine.engine.base import Engine, OnText
 from ocr_engine.errors import InputError, RequestError
 from ocr_engine.outputs.cards import Card
 from ocr_engine.pages.pool import RenderPool
+from ocr_engine.preparing import prepare_figure
 from ocr_engine.records import Box, FigureText, PageRecord, PageRef, PageStatus
 from ocr_engine.spec import Mode
 from ocr_engine.text.figure_text import card_text
@@ -47,7 +48,7 @@ class FigureReader:
     async def _read_one(
         self, ref: PageRef, request_id: str, name: str, box: Box, on_text: OnText | None
     ) -> FigureText:
-        task = partial(stages.prepare_figure, box=box, mode=self._mode, png=stages.sends_png(self._config))
+        task = partial(prepare_figure, box=box, mode=self._mode, png=stages.sends_png(self._config))
         try:
             views = await asyncio.wrap_future(self._pool.run(ref, task))
             request = stages.figure_request(self._config, views, request_id)

@@ -17,9 +17,9 @@ from ocr_engine.log import logger
 from ocr_engine.outputs.drawing import DrawnPage
 from ocr_engine.pages.look import WHOLE, Look
 from ocr_engine.pages.pool import RenderPool
+from ocr_engine.preparing import PreparedPage, prepare
 from ocr_engine.records import FinishReason, Generation, PageGeometry, PageRecord, PageRef, PageStatus
 from ocr_engine.spec import Mode
-from ocr_engine.stages import PreparedPage
 from ocr_engine.text.remap import joined, turned_back
 
 NOTE_START_S = 2.0
@@ -56,7 +56,7 @@ def first_task(config: Config, family: str) -> "partial[PreparedPage]":
 def _prepare_task(config: Config, mode: Mode, look: Look, *, facts: bool) -> "partial[PreparedPage]":
     quality = config.quality
     return partial(
-        stages.prepare,
+        prepare,
         mode=mode,
         png=stages.sends_png(config),
         look=look,

@@ -3,29 +3,20 @@
 Each is a plain function of its arguments, so that the local pipeline and a cluster run share them.
 """
 
-import io
 import time
 from collections.abc import Iterator
-from dataclasses import astuple, dataclass, replace
+from dataclasses import astuple, replace
 from functools import partial
-from typing import TYPE_CHECKING
 
 import ocr_engine.text.official as official
 from ocr_engine.config import READ_KEYS, WRITE_KEYS, Config, fingerprint
-from ocr_engine.outputs.drawing import crop_box
 from ocr_engine.outputs.writer import JoinPages
-from ocr_engine.pages.ink import measure_ink
-from ocr_engine.pages.look import WHOLE, Look, apply_look
-from ocr_engine.pages.views import make_views
 from ocr_engine.records import (
-    Box,
     FinishReason,
     Generation,
     GenerationRequest,
-    Ink,
     JournalRow,
     PageGeometry,
-    PageImage,
     PageRecord,
     PageRef,
     PageStatus,
@@ -40,69 +31,13 @@ from ocr_engine.text.grounding import parse
 from ocr_engine.text.markdown import block_texts, to_markdown
 from ocr_engine.text.table_csv import tables_as_csv
 
-if TYPE_CHECKING:
-    from PIL.Image import Image
-
 MAX_LOCATED = 20
 """Places that `located` names; the record has all."""
-
-
-@dataclass(frozen=True, slots=True)
-class PreparedPage:
-    """A page ready for the engine, as it comes back from a render worker."""
-
-    views: PageViews
-    geometry: PageGeometry
-    render_s: float
-    views_s: float
-    ink: Ink | None = None
-    text_layer: str = ""
-
-
-def prepare(
-    page: PageImage,
-    mode: Mode,
-    *,
-    png: bool = False,
-    look: Look = WHOLE,
-    ink: bool = False,
-    text_layer: bool = False,
-) -> PreparedPage:
-    """Cut the views of a rendered page; runs in the render worker, so the page's pixels stay there.
-
-    `png` also keeps the page itself, for a server to cut. `look` turns the page or takes a part of it; `ink`
-    and `text_layer` ask for what is on the whole page.
-    """
-    started = time.perf_counter()
-    image = apply_look(page.image, look)
-    views = make_views(image, mode)
-    if png:
-        views = replace(views, page_png=_png(image))
-    return PreparedPage(
-        views=views,
-        geometry=page.geometry,
-        render_s=page.seconds,
-        views_s=time.perf_counter() - started,
-        ink=measure_ink(page.image) if ink else None,
-        text_layer=page.text_layer() if text_layer else "",
-    )
-
-
-def _png(image: "Image") -> bytes:
-    buffer = io.BytesIO()
-    # Level 1 is four times as fast as the default and a tenth larger.
-    image.convert("RGB").save(buffer, "PNG", compress_level=1)
-    return buffer.getvalue()
 
 
 def sends_png(config: Config) -> bool:
     """Whether pages go to a server as images, which needs them beside their views."""
     return config.engine.backend == "server" and config.engine.server.images == "png"
-
-
-def prepare_figure(page: PageImage, box: Box, mode: Mode, *, png: bool = False) -> PageViews:
-    """Cut the views of one figure of a rendered page, as `prepare` does those of the page."""
-    return prepare(replace(page, image=crop_box(page.image, box)), mode, png=png).views
 
 
 def figure_request(config: Config, views: PageViews, request_id: str) -> GenerationRequest:

@@ -9,11 +9,11 @@ import pytest
 from PIL import Image
 
 from ocr_engine import config as config_module
-from ocr_engine import stages
 from ocr_engine.cli import batch_pdf
 from ocr_engine.config import Config
 from ocr_engine.errors import ExitCode
 from ocr_engine.figures import cards, chosen
+from ocr_engine.preparing import prepare_figure
 from ocr_engine.records import (
     Block,
     Box,
@@ -63,9 +63,9 @@ def test_a_figure_is_cut_as_its_own_file_is() -> None:
     picture = Image.new("RGB", (1000, 1000), "white")
     picture.paste((255, 0, 0), (0, 0, 500, 500))
     page = PageImage(picture, GEOMETRY, "pillow")
-    views = stages.prepare_figure(page, Box(0, 0, 499, 499), resolve_mode("small"))
+    views = prepare_figure(page, Box(0, 0, 499, 499), resolve_mode("small"))
     assert (views.global_view == (255, 0, 0)).all()
-    assert stages.prepare_figure(page, Box(0, 0, 499, 499), resolve_mode("small"), png=True).page_png
+    assert prepare_figure(page, Box(0, 0, 499, 499), resolve_mode("small"), png=True).page_png
 
 
 def test_cards_show_what_was_read_or_why_not() -> None:

@@ -19,7 +19,7 @@ LAYERS = (
         "handover",
     ),
     ("pages", "engine", "model", "text", "outputs", "evaluation"),
-    ("stages", "serving", "counts", "resume"),
+    ("stages", "preparing", "serving", "counts", "resume"),
     ("figures", "streaming", "terminal", "ladder", "planning"),
     ("reading", "drawings"),
     ("exporting", "saving"),

@@ -8,11 +8,11 @@ from functools import partial
 from statistics import fmean
 from typing import TypeVar
 
-from ocr_engine import stages
 from ocr_engine.capacity.costs import Work
 from ocr_engine.errors import InputError, UsageError
 from ocr_engine.pages.pool import RenderPool
 from ocr_engine.pages.sources import Refused
+from ocr_engine.preparing import prepare
 from ocr_engine.records import Document, PageImage
 from ocr_engine.spec import Mode, view_tokens
 
@@ -98,7 +98,7 @@ def output_tokens(page: PageFacts) -> float:
 
 
 def _facts(page: PageImage, mode: Mode) -> PageFacts:
-    prepared = stages.prepare(page, mode, text_layer=True)
+    prepared = prepare(page, mode, text_layer=True)
     views = prepared.views
     columns, rows = views.grid
     visual = view_tokens(mode.base_size_px, mode.tile_size_px, columns, rows, mode.family)

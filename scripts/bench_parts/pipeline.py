@@ -19,6 +19,7 @@ from ocr_engine.outputs.journal import Journal
 from ocr_engine.pages import sources
 from ocr_engine.pages.pool import RenderPool
 from ocr_engine.pipeline import Conversion, Tools
+from ocr_engine.preparing import prepare
 from ocr_engine.progress import Progress
 from ocr_engine.records import Document, DocumentKind
 from ocr_engine.resume import Redo
@@ -63,7 +64,7 @@ def _render(config: Config, corpus: Path) -> int:
         opened = [pool.open(document).result() for document in _found(corpus)]
         refs = [one.page(index) for one in opened for index in range(one.page_count)]
         for start in range(0, len(refs), 64):
-            futures = [pool.run(ref, partial(stages.prepare, mode=mode)) for ref in refs[start : start + 64]]
+            futures = [pool.run(ref, partial(prepare, mode=mode)) for ref in refs[start : start + 64]]
             for future in futures:
                 future.result()
     return len(refs)

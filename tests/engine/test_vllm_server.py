@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
-from ocr_engine import stages
 from ocr_engine.config import EngineConfig, ServerConfig
 from ocr_engine.engine.server.engine import ServerEngine
 from ocr_engine.errors import RequestError
+from ocr_engine.preparing import prepare
 from ocr_engine.records import FinishReason, Generation, GenerationRequest, PageGeometry, PageImage
 from ocr_engine.spec import PROMPTS, resolve_mode
 
@@ -77,7 +77,7 @@ def drawn() -> Image.Image:
 
 def request(mode: str, max_tokens: int = 24, prompt: str = PROMPTS["markdown"]) -> GenerationRequest:
     page = PageImage(drawn(), PageGeometry(900, 700, 450, 350, 144), "pillow")
-    views = stages.prepare(page, resolve_mode(mode), png=True).views
+    views = prepare(page, resolve_mode(mode), png=True).views
     return GenerationRequest(f"a/{mode}", views, prompt, max_tokens, 20, 50)
 
 
