@@ -46,8 +46,9 @@ class Session:
             self._write_run(started, ended=datetime.now(UTC))
             command = self.command
             run_files.write(
-                self.tools.root, self.tools.journal, command.script, command.options, command.output
-            )
+                self.tools.root, self.tools.journal, command.script, command.options, command.output,
+                command.selection,
+            )  # fmt: skip
             await self._report_and_export()
         self._summarise()
         return self._outcome()

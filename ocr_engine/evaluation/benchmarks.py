@@ -82,7 +82,7 @@ def fox_pages(request: Request) -> Report:
     options: dict[str, Any] = {"workers": request.workers, "quiet": request.quiet}
     runs = []
     for run in request.runs:
-        scores = fox.evaluate(pages, run.predictions, count, cache=run.cache, **options)
+        scores = fox.evaluate(pages, run.predictions, count, known=every, cache=run.cache, **options)
         runs.append((run.label, scores, _fox_vision_tokens(run, request)))
         if request.official_dir is not None:
             rows = json.dumps(fox.script_rows(pages, run.predictions), ensure_ascii=False, indent=1)

@@ -8,15 +8,17 @@ import json
 import math
 import re
 import warnings
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ocr_engine.errors import InputError, UsageError
+from ocr_engine.evaluation.malformed import malformed
 from ocr_engine.evaluation.meteor import MeteorMode, available_mode, meteor
 from ocr_engine.evaluation.metrics import bootstrap_interval, edit_ratio, mean
-from ocr_engine.evaluation.predictions import loops, read_all
+from ocr_engine.evaluation.predictions import Prediction, loops, read_all, unused, warn
 from ocr_engine.evaluation.score_cache import map_cached
 
 _CHINESE = re.compile(r"[\u4e00-\u9fa5]")
@@ -82,12 +84,12 @@ class BinScore:
 def load(path: Path) -> list[FoxPage]:
     """Pages of `en_page_ocr.json` or `cn_page_ocr.json`; InputError if it is neither."""
     try:
-        entries = json.loads(path.read_text(encoding="utf-8"))
+        entries = json.loads(path.read_text(encoding="utf-8-sig"))
         pages = [_page(entry) for entry in entries]
     except OSError as error:
         raise InputError(f"{path}: cannot read the ground truth ({error.strerror})") from error
     except (ValueError, KeyError, TypeError, AttributeError, StopIteration) as error:
-        raise InputError(f"{path}: not a Fox page OCR file ({error!r})") from error
+        raise InputError(f"{path}: not a Fox page OCR file ({malformed(error)})") from error
     if not pages:
         raise InputError(f"{path}: no pages")
     return pages
@@ -125,6 +127,7 @@ def evaluate(
     predictions: Path,
     count_tokens: Callable[[str], int] | None = None,
     *,
+    known: Sequence[FoxPage] = (),
     cache: Path | None = None,
     workers: int | None = None,
     quiet: bool = False,
@@ -132,6 +135,7 @@ def evaluate(
     """Scores of every page; one without a prediction scores as empty and is marked missing.
 
     Raises UsageError (no such folder) and InputError (no prediction at all, or one that cannot be scored).
+    `known` are all pages of the ground truth where `pages` is a sample: their files are nobody else's.
     """
     found = read_all(predictions, [page.image_name for page in pages])
     mode = available_mode()
@@ -158,7 +162,21 @@ def evaluate(
                 is_looping=loops(task.answer),
             )
         )
+    _warn(predictions, found, [page.image_name for page in known])
     return scores
+
+
+def _warn(folder: Path, found: Sequence[Prediction], known: Sequence[str]) -> None:
+    names = Counter(prediction.name for prediction in found)
+    counted = {
+        "have no prediction file and score as empty": [p.name for p in found if p.path is None],
+        "have an empty prediction": [
+            p.name for p in found if p.markdown is not None and not p.markdown.strip()
+        ],
+        "have an image name that stands more than once in the ground truth: all of these are scored with one "
+        "prediction": [name for name, times in names.items() if times > 1],
+    }
+    warn(counted, unused(folder, found, known), found)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,12 @@ Reads markdown only; knows neither ground truth nor scores.
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ocr_engine.errors import InputError, UsageError
-from ocr_engine.log import printable
+from ocr_engine.log import logger, printable
 
 MAX_BYTES = 16 << 20
 """A larger file is no prediction of one page; reading it is refused."""
@@ -99,6 +99,25 @@ def _nothing_found(folder: Path, predictions: list[Prediction]) -> str:
         return f"{folder}: no page to score is left"
     expected = printable(file_names(predictions[0].name)[0])
     return f"{folder}: no prediction has the name of a page; {expected} was expected, {holds}"
+
+
+def warn(
+    counted: Mapping[str, Sequence[str]], unused_files: Sequence[str], predictions: Sequence[Prediction]
+) -> None:
+    """A line for each group of pages that something is to be said of, for files of no page, for bad ones."""
+    for what, names in counted.items():
+        if names:
+            logger.warning("%d of %d pages %s: %s", len(names), len(predictions), what, _some(names))
+    if unused_files:
+        logger.warning("%d files belong to no page: %s", len(unused_files), _some(unused_files))
+    for prediction in predictions:
+        if prediction.problem:
+            logger.warning("%s: %s", printable(str(prediction.path)), prediction.problem)
+
+
+def _some(names: Sequence[str], shown: int = 3) -> str:
+    more = f" and {len(names) - shown} more" if len(names) > shown else ""
+    return ", ".join(printable(name) for name in names[:shown]) + more
 
 
 def loops(markdown: str) -> bool:

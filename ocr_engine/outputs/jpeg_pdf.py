@@ -13,7 +13,7 @@ from PIL import Image
 
 _CATALOG, _PAGES = 1, 2
 _MAX_POINTS = 14_400.0
-"""The largest page of PDF 1.7 (annex C)."""
+"""The largest page in units of its own (PDF 1.7, annex C); a larger one takes larger units."""
 
 NewNumber = Callable[[], int]
 Object = Callable[[int, str], None]
@@ -32,14 +32,16 @@ class JpegPdf:
         self._pages: list[int] = []
         self._next = _PAGES + 1
         self._font = 0
-        self._write(b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n")
+        self._write(b"%PDF-1.6\n%\xe2\xe3\xcf\xd3\n")
 
     def add_page(self, jpeg: bytes | None, width_pt: float, height_pt: float, text: bytes = b"") -> None:
         """A page of this size, the RGB or grey JPEG filling it; without one, an empty page.
 
         `text` is drawn after it: operators that may use the font `/F` of `write_font`.
         """
-        width_pt, height_pt = (min(max(size, 1.0), _MAX_POINTS) for size in (width_pt, height_pt))
+        width_pt, height_pt = (max(size, 1.0) for size in (width_pt, height_pt))
+        unit_pt = max(1.0, width_pt / _MAX_POINTS, height_pt / _MAX_POINTS)
+        width, height = (max(size / unit_pt, 1.0) for size in (width_pt, height_pt))
         page, contents, image = self._next, self._next + 1, self._next + 2
         self._next += 3
         self._pages.append(page)
@@ -49,10 +51,13 @@ class JpegPdf:
             resources += f" /Font << /F {self._font} 0 R >>"
         self._object(
             page,
-            f"<< /Type /Page /Parent {_PAGES} 0 R /MediaBox [0 0 {width_pt:.2f} {height_pt:.2f}]"
+            f"<< /Type /Page /Parent {_PAGES} 0 R /MediaBox [0 0 {width:.2f} {height:.2f}]"
+            f"{f' /UserUnit {unit_pt:.6f}' if unit_pt > 1 else ''}"
             f" /Contents {contents} 0 R /Resources << {resources} >> >>",
         )
-        drawing = f"q {width_pt:.2f} 0 0 {height_pt:.2f} 0 0 cm /Im Do Q".encode() if jpeg else b""
+        drawing = f"q {width:.2f} 0 0 {height:.2f} 0 0 cm /Im Do Q".encode() if jpeg else b""
+        if text and unit_pt > 1:
+            text = f"{1 / unit_pt:.8f} 0 0 {1 / unit_pt:.8f} 0 0 cm\n".encode() + text
         if text:
             self._stream(contents, "/Filter /FlateDecode", zlib.compress(drawing + b"\n" + text))
         else:

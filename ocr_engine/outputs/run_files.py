@@ -30,11 +30,17 @@ _MAX_STAGES = 32
 
 
 def write(
-    root: Path, journal: Journal, script: str, options: Sequence[str] = (), output: str | None = None
+    root: Path,
+    journal: Journal,
+    script: str,
+    options: Sequence[str] = (),
+    output: str | None = None,
+    selection: Sequence[str] = (),
 ) -> None:
     """Write `timings.csv` and `failures.csv`; retry commands start `script` with `options`.
 
-    `output` is what they are to write to, where that is not `root`.
+    `output` is what they are to write to, where that is not `root`; `selection` are the options that chose
+    pages, for documents of which none is known yet.
 
     Raises OutputError.
     """
@@ -49,7 +55,7 @@ def write(
         root / "failures.csv",
         FAILURE_COLUMNS,
         (
-            _failure(row, output or root, script, options)
+            _failure(row, output or root, script, [*options, *(() if row.page else selection)])
             for row in journal.latest_rows()
             if row.status in _TO_RETRY
         ),

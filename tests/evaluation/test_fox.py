@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from ocr_engine.benchmark.cli import main
 from ocr_engine.errors import InputError, UsageError
 from ocr_engine.evaluation import fox, fox_report
 from ocr_engine.evaluation.fox import FoxPage, PageScore
@@ -65,6 +66,24 @@ def test_an_empty_and_a_missing_answer_score_nothing_and_are_counted(tmp_path: P
     assert summary["fox_official"]["precision"] == pytest.approx(1 / 3)
 
 
+def test_pages_without_an_answer_and_files_of_no_page_are_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = ("read", "empty", "gone", "read", "later")
+    turns = [{"from": "gpt", "value": PAGE}]
+    entries = [{"image": f"{name}.png", "conversations": turns} for name in names]
+    (tmp_path / "gt.json").write_text("\ufeff" + json.dumps(entries))
+    for name, text in {"read": PAGE, "empty": "", "later": PAGE, "stranger": PAGE}.items():
+        (tmp_path / f"{name}.md").write_text(text)
+    options = ["--ground-truth", str(tmp_path / "gt.json"), "--predictions", str(tmp_path), "--limit", "4"]
+    assert main(["--benchmark", "fox", *options, "--workers", "1"]) == 0
+    said = capsys.readouterr().err
+    assert "1 of 4 pages have no prediction file and score as empty: gone.png" in said
+    assert "1 of 4 pages have an empty prediction: empty.png" in said
+    assert "1 of 4 pages have an image name that stands more than once" in said
+    assert "1 files belong to no page: stranger.md" in said
+
+
 def test_bins_are_half_open_and_give_the_compression(tmp_path: Path) -> None:
     pages = [FoxPage("a.png", PAGE, None), FoxPage("b.png", "w " * 20, None)]
     scores = evaluated(tmp_path, pages, {"a": PAGE, "b": "w " * 20})
@@ -105,8 +124,9 @@ def test_the_file_format(tmp_path: Path) -> None:
     assert fox.load(path) == [FoxPage("en_1.png", "text", 4)]
     for broken in ("[]", "{", '[{"image": "x"}]', '[{"image": "x", "conversations": []}]'):
         path.write_text(broken)
-        with pytest.raises(InputError, match="en_page_ocr"):
+        with pytest.raises(InputError, match="en_page_ocr") as raised:
             fox.load(path)
+        assert "Error(" not in str(raised.value), "words, not Python"
 
 
 def test_a_tokenizer_is_needed_to_count(tmp_path: Path) -> None:

@@ -68,6 +68,22 @@ def test_failures_come_with_the_command_that_does_them_again(tmp_path: Path, row
     assert failures[1]["retry command"] == f"python batch_pdf.py broken.pdf --output {tmp_path}"
 
 
+def test_a_document_that_could_not_be_opened_is_tried_again_for_the_pages_that_were_asked_for(
+    tmp_path: Path, row: MakeRow
+) -> None:
+    journal = Journal(tmp_path / "journal.jsonl")
+    journal.append(row("broken.pdf", None, status=PageStatus.FAILED, reason="encrypted"))
+    journal.append(row("a.pdf", 7, status=PageStatus.FAILED, reason="no"))
+    run_files.write(tmp_path, journal, "batch_pdf.py", ["--mode=base"], "out", ["--pages=1-9"])
+    journal.close()
+    with (tmp_path / "failures.csv").open(newline="") as file:
+        commands = [line["retry command"] for line in csv.DictReader(file)]
+    assert commands == [
+        "python batch_pdf.py broken.pdf --output out --mode=base --pages=1-9",
+        "python batch_pdf.py a.pdf --output out --mode=base --pages 7 --retry failed",
+    ]
+
+
 def test_an_empty_journal_gives_headers_only(tmp_path: Path) -> None:
     run_files.write(tmp_path, Journal(tmp_path / "journal.jsonl"), "batch_pdf.py")
     assert (tmp_path / "failures.csv").read_text() == "document,page,status,reason,retry command\n"

@@ -103,7 +103,7 @@ def _pdfs(folder: Path, cases: Sequence[Grouped]) -> list[str]:
 
 def _read(file: Path) -> list[Case]:
     cases = []
-    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(file.read_text(encoding="utf-8-sig").splitlines(), 1):
         if line.strip():
             try:
                 cases.append(parse(line))

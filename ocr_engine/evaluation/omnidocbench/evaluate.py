@@ -23,7 +23,6 @@ from ocr_engine.evaluation.omnidocbench.teds import teds
 from ocr_engine.evaluation.predictions import Prediction
 from ocr_engine.evaluation.sampling import sampled
 from ocr_engine.evaluation.score_cache import map_cached
-from ocr_engine.log import logger, printable
 
 ELEMENTS = ("text_block", "display_formula", "table", "reading_order")
 
@@ -196,18 +195,4 @@ def _warn(evaluation: Evaluation, predictions: Sequence[Prediction]) -> None:
         "prediction, and as one page": evaluation.named_twice,
         "hit the match time limit: their scores depend on this machine's speed": evaluation.timed_out,
     }
-    for what, names in counted.items():
-        if names:
-            logger.warning("%d of %d pages %s: %s", len(names), evaluation.pages, what, _some(names))
-    if evaluation.unused_files:
-        logger.warning(
-            "%d files belong to no page: %s", len(evaluation.unused_files), _some(evaluation.unused_files)
-        )
-    for prediction in predictions:
-        if prediction.problem:
-            logger.warning("%s: %s", printable(str(prediction.path)), prediction.problem)
-
-
-def _some(names: Sequence[str], shown: int = 3) -> str:
-    more = f" and {len(names) - shown} more" if len(names) > shown else ""
-    return ", ".join(printable(name) for name in names[:shown]) + more
+    files.warn(counted, evaluation.unused_files, predictions)

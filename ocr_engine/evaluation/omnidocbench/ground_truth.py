@@ -4,12 +4,13 @@ Nothing here looks at predictions or scores.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ocr_engine.errors import InputError
+from ocr_engine.evaluation.malformed import malformed
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class Page:
 def load(path: Path, page_filter: Mapping[str, Any] | None = None) -> list[Page]:
     """Pages of an OmniDocBench JSON file whose attributes equal `page_filter`; InputError if it is none."""
     try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
+        raw = json.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise InputError(f"{path}: cannot read the ground truth ({error.strerror})") from error
     except ValueError as error:
@@ -50,7 +51,22 @@ def load(path: Path, page_filter: Mapping[str, Any] | None = None) -> list[Page]
         raise InputError(f"{path}: not OmniDocBench ground truth (a non-empty list of pages is expected)")
     pages = [_page(entry, f"{path}: page {number}") for number, entry in enumerate(raw, 1)]
     wanted = (page_filter or {}).items()
-    return [page for page in pages if all(page.attributes.get(k) == v for k, v in wanted)]
+    kept = [page for page in pages if all(page.attributes.get(k) == v for k, v in wanted)]
+    if not kept:
+        raise InputError(f"{path}: no page to score is left by --filter; {_attributes(pages, list(wanted))}")
+    return kept
+
+
+def _attributes(pages: Sequence[Page], wanted: Iterable[tuple[str, Any]]) -> str:
+    """What the attributes that were asked for can be; without such an attribute, which ones there are."""
+    for key, value in wanted:
+        if not any(key in page.attributes for page in pages):
+            names = {name for page in pages for name in page.attributes}
+            return f"attributes are {', '.join(sorted(names)) or 'none'}"
+        values = {str(page.attributes[key]) for page in pages if key in page.attributes}
+        if value not in values:
+            return f"{key} is one of {', '.join(sorted(values))}"
+    return "no page has them all"
 
 
 def _page(raw: Any, where: str) -> Page:
@@ -63,7 +79,7 @@ def _page(raw: Any, where: str) -> Page:
             elements=_elements(boxes, relations),
         )
     except (KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"{where}: not an OmniDocBench page ({error!r})") from error
+        raise InputError(f"{where}: not an OmniDocBench page ({malformed(error)})") from error
 
 
 def _elements(boxes: list[dict[str, Any]], relations: list[dict[str, Any]]) -> dict[str, tuple[Element, ...]]:

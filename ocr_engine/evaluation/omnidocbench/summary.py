@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ocr_engine.errors import InputError
+from ocr_engine.evaluation.malformed import malformed
 from ocr_engine.evaluation.omnidocbench import official
 from ocr_engine.evaluation.omnidocbench.evaluate import ELEMENTS, Evaluation, Scores
 from ocr_engine.evaluation.omnidocbench.scoring import (
@@ -54,7 +55,7 @@ def load_cdm(path: Path, scores: ElementScores) -> float:
         content = json.loads(path.read_text(encoding="utf-8"))
         values = _cdm_by_id(content, len(scores.samples)) if isinstance(content, dict) else _cdm_rows(content)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path}: no CDM scores can be read ({error!r})") from error
+        raise InputError(f"{path}: no CDM scores can be read ({malformed(error)})") from error
     if len(values) != len(scores.samples):
         raise InputError(
             f"{path}: {len(values)} CDM scores for {len(scores.samples)} formulas of these predictions"
