@@ -60,6 +60,7 @@ PRESET: Mapping[str, Any] = {
     "quality.compare_text_layer": False,
     "quality.suspect_recall": 0.0,
     "quality.retry_suspect": False,
+    "quality.retry_below_chars": 0,
     "quality.text_layer_fallback": False,
 }
 """The guard against loops as in the official benchmark script, answers as the model gave them to their end,
