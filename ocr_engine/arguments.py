@@ -36,7 +36,7 @@ PDF = Entry(
 IMAGES = Entry(
     "batch_images.py",
     DocumentKind.IMAGE,
-    "Convert images to markdown; a TIFF with several pages is one document.",
+    "Convert images to markdown; a TIFF with several pages is one document, an animation its first frame.",
     'python batch_images.py scans/ --prompt locate --find "Total"',
 )
 

@@ -77,6 +77,11 @@ class Conversion:
         self.refused: set[str] = set()
         """Documents, as given, of which this run could not read any page."""
 
+    @property
+    def starting(self) -> bool:
+        """Whether nothing can be lost yet: all pages on their way wait for the engine to start."""
+        return self._reader.starting
+
     def stop(self) -> None:
         """Take up nothing new; pages in flight end normally."""
         self.stopping = True

@@ -103,6 +103,11 @@ class PageReader:
         record = stages.failed_record(self._config, ref, reason, page_print)
         return ReadPage(record, "", {"total": seconds} if seconds else {})
 
+    @property
+    def starting(self) -> bool:
+        """Whether pages wait for an engine that has not started."""
+        return self._engine_start is not None and not self._engine_start.done()
+
     def close(self) -> None:
         """Give up starting the engine, if it is still starting."""
         if self._engine_start is not None:

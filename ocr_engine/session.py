@@ -54,10 +54,14 @@ class Session:
         return self._outcome()
 
     def _stop(self, cancel: Callable[[], object]) -> None:
-        """Take up nothing new; an answer that is being shown ends here, with its text so far."""
+        """Take up nothing new; an answer that is being shown ends here, with its text so far.
+
+        An engine that is starting is not waited for: that takes minutes, and it has read nothing.
+        """
         self.conversion.stop()
         engine = self.tools.engine
-        if isinstance(engine, StreamedEngine) and not engine.interrupt():
+        shows_nothing = isinstance(engine, StreamedEngine) and not engine.interrupt()
+        if shows_nothing or self.conversion.starting:
             cancel()
 
     def _write_run(self, started: datetime, ended: datetime | None) -> None:

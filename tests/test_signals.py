@@ -69,6 +69,35 @@ def test_a_stopped_run_ends_with_130_and_goes_on(tmp_path: Path, numbers: Sequen
         assert tree(tmp_path / "out") == tree(tmp_path / "calm")
 
 
+SLOW_ENGINE = """
+import asyncio, sys
+from ocr_engine.engine.replay import ReplayEngine
+
+async def start(engine):
+    await asyncio.sleep(300)
+
+ReplayEngine.start = start
+from ocr_engine.cli import batch_pdf
+sys.exit(batch_pdf(sys.argv[1:]))
+"""
+
+
+def test_an_engine_that_is_starting_is_not_waited_for(tmp_path: Path) -> None:
+    source, output = make_pdf(tmp_path / "a.pdf", 3), tmp_path / "out"
+    command = [sys.executable, "-c", SLOW_ENGINE, str(source), "--output", str(output), *TALKING]
+    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, start_new_session=True)
+    assert process.stderr is not None
+    said = b""
+    while b"the engine is starting" not in said:
+        said += (line := process.stderr.readline())
+        assert line, said
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == ExitCode.INTERRUPTED and b"Traceback" not in stderr
+    assert b"the same command goes on" in stderr
+    assert run_pdf(source, "--output", output) == ExitCode.OK and len(rows(output)) == 3
+
+
 def test_a_closed_terminal_ends_the_run_in_order(tmp_path: Path) -> None:
     mine, theirs = pty.openpty()
     process = start(
