@@ -9,34 +9,26 @@ import contextlib
 import hashlib
 import json
 import os
-import platform
 import re
 import secrets
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-import psutil
-
-from ocr_engine import urls
 from ocr_engine.errors import OutputError
-from ocr_engine.log import logger, printable
+from ocr_engine.log import logger
 from ocr_engine.outputs.files import LOCK_NAME, TEMPORARY_SUFFIX, write_atomic
+from ocr_engine.outputs.store import Store, version
+from ocr_engine.outputs.store_lock import RUN_LOCK, StoreLock, is_lock
 
-T = TypeVar("T")
 JOURNAL = "journal.jsonl"
 SEGMENTS = "journal"
 """Folder of the journal's segments in the store."""
-RUN_LOCK = "run.lock"
-LOCK_STALE_S = 600.0
 _INDEX = ".mirror.json"
-_AT_ONCE = 16
-_TRIES = 4
 _SCAN_SHARE = 20
 """A look over the mirror takes at most a twentieth of the time."""
 _NOT_SENT = frozenset({JOURNAL, LOCK_NAME, _INDEX, RUN_LOCK})
@@ -56,8 +48,8 @@ class Mirror:
 
     def __init__(self, url: str, folder: Path) -> None:
         """Raises UsageError where the store's package is missing."""
-        self._url = url
-        self._store, self._path = urls.filesystem(url)
+        self._store = Store(url)
+        self._lock = StoreLock(self._store)
         self.root = folder / hashlib.blake2b(url.encode(), digest_size=12).hexdigest()
         self._known: dict[str, _State] = {}
         self._sent_bytes = 0
@@ -70,73 +62,75 @@ class Mirror:
 
         Raises OutputError, also where another run is writing there.
         """
-        with self._errors("read"):
+        with self._store.errors("read"), contextlib.ExitStack() as undo:
             self.root.mkdir(parents=True, exist_ok=True)
             if to_write:
-                self._take_lock()
-            listed = self._listed()
-            self._run = _run_name(1 + max(map(_run_number, listed), default=0))
-            known = self._read_index()
-            self._remove_others(listed, known)
-            wanted = [name for name in listed if name not in self._known and not _is_journal(name)]
-            self._all(lambda name: self._fetch_one(name, listed[name]), wanted)
-            self._put_journal_together(sorted(name for name in listed if _is_journal(name)))
-            self._write_index()
+                self._lock.take()
+                undo.callback(self._lock.give_back)
+            self._become_equal()
+            undo.pop_all()
+
+    def _become_equal(self) -> None:
+        listed = self._listed()
+        self._run = _run_name(1 + max(map(_run_number, listed), default=0))
+        self._remove_others(listed, self._read_index())
+        wanted = [name for name in listed if name not in self._known and not _is_journal(name)]
+        self._store.all(lambda name: self._fetch_one(name, listed[name]), wanted)
+        self._put_journal_together(sorted(name for name in listed if _is_journal(name)))
+        self._write_index()
+
+    def _listed(self) -> dict[str, dict[str, Any]]:
+        """What of the store is the output's."""
+        return {name: info for name, info in self._store.listed().items() if not _is_ours(name)}
 
     def sync(self) -> None:
         """Send what changed: files first, then the journal's new lines as a segment. Raises OutputError."""
-        with self._sync_lock, self._errors("written"):
+        with self._sync_lock, self._store.errors("written"):
+            self._lock.keep()
             lines = self._new_lines()
             found = self._scan()
-            self._all(self._remove_there, [name for name in self._known if name not in found])
+            self._store.all(self._remove_there, [name for name in self._known if name not in found])
             changed = [
                 name
                 for name, (mtime_ns, size) in found.items()
                 if (was := self._known.get(name)) is None or (was.mtime_ns, was.size) != (mtime_ns, size)
             ]
-            self._all(lambda name: self._send(name, *found[name]), changed)
+            self._store.all(lambda name: self._send(name, *found[name]), changed)
             if lines:
-                self._pipe(f"{SEGMENTS}/{self._run}-{self._segments:06d}.jsonl", lines)
+                self._store.write(f"{SEGMENTS}/{self._run}-{self._segments:06d}.jsonl", lines)
                 self._segments += 1
                 self._sent_bytes += len(lines)
-            self._write_lock()
+            self._lock.show_life()
             self._write_index()
 
     def finish(self) -> None:
         """Send the rest, put the segments together into one `journal.jsonl`, and give the lock back."""
         self.sync()
-        with self._errors("written"):
+        with self._store.errors("written"):
             listed = self._listed()
             segments = [name for name in listed if name.startswith(f"{SEGMENTS}/")]
-            self._pipe(JOURNAL, (self.root / JOURNAL).read_bytes() if (self.root / JOURNAL).exists() else b"")
+            self._store.write(
+                JOURNAL, (self.root / JOURNAL).read_bytes() if (self.root / JOURNAL).exists() else b""
+            )
             # Only now: until the whole journal is there, they are it.
-            self._all(self._remove_there, segments)
+            self._store.all(self._remove_there, segments)
             self._know_versions(listed)
-            self._remove_there(RUN_LOCK)
-        logger.info("all of it is at %s", printable(self._url))
+            self._lock.give_back()
+        logger.info("all of it is at %s", self._store.url)
 
     def _know_versions(self, listed: dict[str, dict[str, Any]]) -> None:
         """What this run sent is what is there: a later run on this machine need not fetch it."""
         for name, state in self._known.items():
             info = listed.get(name, {})
             if info.get("size") == state.size:
-                self._known[name] = replace(state, version=_version(info))
+                self._known[name] = replace(state, version=version(info))
         self._write_index()
-
-    def _listed(self) -> dict[str, dict[str, Any]]:
-        self._store.invalidate_cache()
-        try:
-            found = self._store.find(self._path, detail=True)
-        except FileNotFoundError:
-            return {}
-        names = {urls.below(self._path, str(path)): info for path, info in found.items()}
-        return {name: info for name, info in names.items() if name is not None and not _is_ours(name)}
 
     def _remove_others(self, listed: dict[str, dict[str, Any]], known: dict[str, _State]) -> None:
         """Keep of the mirror what is as it was sent, and is still that in the store."""
         for name, (mtime_ns, size) in self._scan().items():
             was = known.get(name)
-            if name in listed and was == _State(mtime_ns, size, _version(listed[name])):
+            if name in listed and was == _State(mtime_ns, size, version(listed[name])):
                 self._known[name] = was
             else:
                 (self.root / name).unlink()
@@ -146,13 +140,13 @@ class Mirror:
         path.parent.mkdir(parents=True, exist_ok=True)
         digest = hashlib.blake2b(os.fsencode(name), digest_size=8).hexdigest()
         temporary = path.with_name(f".{digest}{TEMPORARY_SUFFIX}")
-        _tried(lambda: self._store.get_file(self._there(name), str(temporary)))
+        self._store.fetch(name, temporary)
         temporary.replace(path)
-        self._note(name, path, _version(info))
+        self._note(name, path, version(info))
 
     def _put_journal_together(self, names: Sequence[str]) -> None:
         """The whole journal of earlier runs, then the segments since, each a run's lines in order."""
-        parts = [_tried(lambda name=name: self._store.cat_file(self._there(name))) for name in names]  # type: ignore[misc]
+        parts = [self._store.read(name) for name in names]
         data = b"".join(part if part.endswith(b"\n") or not part else part + b"\n" for part in parts)
         write_atomic(self.root / JOURNAL, data)
         self._sent_bytes = len(data)
@@ -185,7 +179,7 @@ class Mirror:
 
     def _send(self, name: str, mtime_ns: int, size: int) -> None:
         try:
-            _tried(lambda: self._store.put_file(str(self.root / name), self._there(name)))
+            self._store.send(self.root / name, name)
         except FileNotFoundError:
             if (self.root / name).exists():
                 raise
@@ -198,20 +192,8 @@ class Mirror:
         self._known[name] = _State(status.st_mtime_ns, status.st_size, version)
 
     def _remove_there(self, name: str) -> None:
-        with contextlib.suppress(FileNotFoundError):
-            _tried(lambda: self._store.rm_file(self._there(name)))
+        self._store.remove(name)
         self._known.pop(name, None)
-
-    def _pipe(self, name: str, data: bytes) -> None:
-        _tried(lambda: self._store.pipe_file(self._there(name), data))
-
-    def _there(self, name: str) -> str:
-        return f"{self._path}/{name}"
-
-    def _all(self, function: Callable[[str], object], names: Iterable[str]) -> None:
-        with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="store") as pool:
-            for future in [pool.submit(function, name) for name in names]:
-                future.result()
 
     def _read_index(self) -> dict[str, _State]:
         with contextlib.suppress(OSError, ValueError, TypeError):
@@ -223,43 +205,6 @@ class Mirror:
         """What a later run on this machine need not fetch: files whose version in the store is known."""
         states = {n: [s.mtime_ns, s.size, s.version] for n, s in self._known.items() if s.version}
         write_atomic(self.root / _INDEX, json.dumps(states))
-
-    def _take_lock(self) -> None:
-        """Best effort: a store has no locks. Raises OutputError while another run gives signs of life."""
-        with contextlib.suppress(FileNotFoundError, ValueError, KeyError, TypeError):
-            values = json.loads(self._store.cat_file(self._there(RUN_LOCK)))
-            if not _died_here(values) and self._lock_age_s() < LOCK_STALE_S:
-                raise OutputError(
-                    f"{printable(self._url)}: another run is writing there ({printable(str(values['run']))});"
-                    f" wait for it; if it was killed, wait {LOCK_STALE_S / 60:g} minutes or remove {RUN_LOCK}"
-                )
-        self._write_lock()
-
-    def _lock_age_s(self) -> float:
-        """Since the last sign of life, by the store's clock alone: two machines' own may be hours apart."""
-        probe = f"{RUN_LOCK}.{self._run}"
-        self._pipe(probe, b"now")
-        try:
-            self._store.invalidate_cache()
-            now, then = (self._store.modified(self._there(name)) for name in (probe, RUN_LOCK))
-        except NotImplementedError:  # a store without times: whoever wrote the lock may well live
-            return 0.0
-        finally:
-            self._remove_there(probe)
-        return float((now - then).total_seconds())
-
-    def _write_lock(self) -> None:
-        values = {"run": self._run, "host": platform.node(), "pid": os.getpid()}
-        self._pipe(RUN_LOCK, json.dumps(values).encode())
-
-    @contextlib.contextmanager
-    def _errors(self, what: str) -> Iterator[None]:
-        try:
-            yield
-        except OutputError:
-            raise
-        except Exception as error:  # every store has errors of its own
-            raise OutputError(f"{printable(self._url)}: cannot be {what}: {urls.reason(error)}") from error
 
 
 def default_folder() -> Path:
@@ -303,11 +248,6 @@ def _keep_sending(mirror: Mirror, ended: threading.Event, every_s: float) -> Non
         pause_s = max(every_s, (time.monotonic() - started_s) * _SCAN_SHARE)
 
 
-def _died_here(lock: dict[str, Any]) -> bool:
-    """Whether the run that left this lock was one of this machine, and is gone."""
-    return lock["host"] == platform.node() and not psutil.pid_exists(int(lock["pid"]))
-
-
 def _run_name(number: int) -> str:
     """Names of segments sort in the order of the runs, whatever a clock says."""
     return f"{number:06d}-{secrets.token_hex(4)}"
@@ -320,24 +260,8 @@ def _run_number(name: str) -> int:
 
 def _is_ours(name: str) -> bool:
     """Whether a name in the store is this module's own and no part of the output."""
-    return name in (_INDEX, LOCK_NAME, RUN_LOCK) or name.startswith(f"{RUN_LOCK}.")
+    return name in (_INDEX, LOCK_NAME) or is_lock(name)
 
 
 def _is_journal(name: str) -> bool:
     return name == JOURNAL or name.startswith(f"{SEGMENTS}/")
-
-
-def _version(info: dict[str, Any]) -> str:
-    return str(info.get("ETag") or info.get("etag") or info.get("LastModified") or info.get("mtime") or "")
-
-
-def _tried(action: Callable[[], T]) -> T:
-    """A store's passing faults are not the end: tried again, waiting longer each time."""
-    for number in range(_TRIES - 1):
-        try:
-            return action()
-        except FileNotFoundError:
-            raise
-        except Exception:  # noqa: BLE001 - which errors pass is the store's secret
-            time.sleep(0.5 * 4**number)
-    return action()

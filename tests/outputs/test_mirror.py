@@ -15,7 +15,8 @@ import pytest
 from ocr_engine import urls
 from ocr_engine.errors import OutputError
 from ocr_engine.outputs import mirror as module
-from ocr_engine.outputs.mirror import LOCK_STALE_S, Mirror, mirrored
+from ocr_engine.outputs.mirror import Mirror, mirrored
+from ocr_engine.outputs.store_lock import LOCK_STALE_S
 
 URL = "memory://store/out"
 
@@ -93,20 +94,21 @@ def test_a_segment_is_sent_after_the_files_it_speaks_of(
     mirror.sync()
     order: list[str] = []
     for name in ("put_file", "pipe_file", "rm_file"):
-        real = getattr(mirror._store, name)
+        real = getattr(mirror._store.fs, name)
 
         def noted(*args: Any, real: Any = real, name: str = name) -> Any:
             order.append(f"{name} {args[0] if name != 'put_file' else args[1]}")
             return real(*args)
 
-        monkeypatch.setattr(mirror._store, name, noted)
+        monkeypatch.setattr(mirror._store.fs, name, noted)
     (mirror.root / "a/a.md").unlink()
     put(mirror, "a/pages/0001.md", "one")
     put(mirror, "a/pages.jsonl", "record")
     log(mirror, '{"page": 1}')
     mirror.sync()
-    kinds = [line.split(" ")[0] for line in order[:4]]
-    assert kinds == ["rm_file", "put_file", "put_file", "pipe_file"] and "journal/" in order[3]
+    sent = [line for line in order if not line.endswith("run.lock")]
+    kinds = [line.split(" ")[0] for line in sent]
+    assert kinds == ["rm_file", "put_file", "put_file", "pipe_file"] and "journal/" in sent[3]
 
 
 def test_a_file_that_cannot_be_sent_keeps_its_lines_back(
@@ -115,16 +117,16 @@ def test_a_file_that_cannot_be_sent_keeps_its_lines_back(
     mirror = opened(tmp_path)
     put(mirror, "a/pages/0001.md", "one")
     log(mirror, '{"page": 1}')
-    real = mirror._store.put_file
+    real = mirror._store.fs.put_file
 
     def broken(*_: Any) -> None:
         raise OSError("the store is away")
 
-    monkeypatch.setattr(mirror._store, "put_file", broken)
+    monkeypatch.setattr(mirror._store.fs, "put_file", broken)
     with pytest.raises(OutputError, match="the store is away"):
         mirror.sync()
     assert not segments()
-    monkeypatch.setattr(mirror._store, "put_file", real)
+    monkeypatch.setattr(mirror._store.fs, "put_file", real)
     mirror.sync()
     assert len(segments()) == 1 and there()["a/pages/0001.md"] == b"one"
 
@@ -132,14 +134,14 @@ def test_a_file_that_cannot_be_sent_keeps_its_lines_back(
 def test_a_passing_fault_is_not_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     mirror = opened(tmp_path)
     put(mirror, "a.md", "one")
-    real, faults = mirror._store.put_file, iter([OSError("reset")] * 3)
+    real, faults = mirror._store.fs.put_file, iter([OSError("reset")] * 3)
 
     def sometimes(*args: Any) -> None:
         if (error := next(faults, None)) is not None:
             raise error
         real(*args)
 
-    monkeypatch.setattr(mirror._store, "put_file", sometimes)
+    monkeypatch.setattr(mirror._store.fs, "put_file", sometimes)
     mirror.sync()
     assert there()["a.md"] == b"one"
 
@@ -186,10 +188,10 @@ def test_what_is_here_already_is_not_fetched_again(tmp_path: Path, monkeypatch: 
     first.finish()
     second = Mirror(URL, tmp_path / "here")
     fetched: list[str] = []
-    real = second._store.get_file
-    monkeypatch.setattr(second._store, "get_file", lambda name, to: (fetched.append(name), real(name, to)))
+    real = second._store.fs.get_file
+    monkeypatch.setattr(second._store.fs, "get_file", lambda name, to: (fetched.append(name), real(name, to)))
     fsspec.filesystem("memory").pipe_file("/store/out/b.md", b"changed there")
-    monkeypatch.setattr(module, "_version", lambda info: str(info["size"]))
+    monkeypatch.setattr(module, "version", lambda info: str(info["size"]))
     second.fetch()
     assert (second.root / "b.md").read_text() == "changed there" and (
         second.root / "a.md"
@@ -207,7 +209,7 @@ def lock_ages(age_s: float) -> None:
 
 def test_another_run_that_lives_is_respected(tmp_path: Path) -> None:
     lock()
-    with pytest.raises(OutputError, match=r"another run is writing there \(other\)"):
+    with pytest.raises(OutputError, match=r"another run is writing there \(other on elsewhere\)"):
         Mirror(URL, tmp_path).fetch()
     Mirror(URL, tmp_path).fetch(to_write=False)
     lock(host=platform.node(), pid=os.getpid())
@@ -249,10 +251,68 @@ def test_a_store_without_times_keeps_its_lock(tmp_path: Path, monkeypatch: pytes
     lock()
     lock_ages(LOCK_STALE_S * 2)
     mirror = Mirror(URL, tmp_path)
-    monkeypatch.setattr(mirror._store, "modified", unknown, raising=False)
+    monkeypatch.setattr(mirror._store.fs, "modified", unknown, raising=False)
     with pytest.raises(OutputError, match="another run"):
         mirror.fetch()
     assert set(there()) == {"run.lock"}
+
+
+def test_a_run_that_was_taken_for_dead_sends_nothing_more(tmp_path: Path) -> None:
+    slept = opened(tmp_path, "slept")
+    lock_ages(LOCK_STALE_S + 5)
+    other = Mirror(URL, tmp_path / "other")
+    other.fetch()
+    log(other, '{"page": 2}')
+    other.sync()
+    put(slept, "a.md", "late")
+    for late in (slept.sync, slept.finish):
+        with pytest.raises(OutputError, match=r"another run \(\w+ on .*\) has taken over"):
+            late()
+    assert "a.md" not in there() and len(segments()) == 1
+    other.finish()
+    assert sorted(there()) == ["journal.jsonl"]
+
+
+def test_a_lock_that_was_removed_is_written_again(tmp_path: Path) -> None:
+    mirror = opened(tmp_path)
+    fsspec.filesystem("memory").rm_file("/store/out/run.lock")
+    mirror.sync()
+    assert "run.lock" in there()
+
+
+def test_a_start_that_fails_leaves_no_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fsspec.filesystem("memory").pipe_file("/store/out/a.md", b"one")
+    mirror = Mirror(URL, tmp_path)
+
+    def broken(*_: Any) -> None:
+        raise OSError("the store is away")
+
+    monkeypatch.setattr(mirror._store.fs, "get_file", broken)
+    with pytest.raises(OutputError, match="cannot be read: the store is away"):
+        mirror.fetch()
+    assert sorted(there()) == ["a.md"]
+    lock()
+    with pytest.raises(OutputError, match="another run"):
+        mirror.fetch()
+    assert "run.lock" in there()
+
+
+def test_a_store_that_is_away_fails_soon_however_much_is_to_be_sent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mirror = opened(tmp_path)
+    for number in range(400):
+        put(mirror, f"{number}.md", "x")
+    tried: set[str] = set()
+
+    def broken(_: str, name: str) -> None:
+        tried.add(name)
+        raise OSError("the store is away")
+
+    monkeypatch.setattr(mirror._store.fs, "put_file", broken)
+    with pytest.raises(OutputError, match="cannot be written: the store is away"):
+        mirror.sync()
+    assert len(tried) < 200
 
 
 def test_segments_sort_by_run_not_by_clock(tmp_path: Path) -> None:
