@@ -14,15 +14,17 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import pymupdf
 
-ROOT = Path(__file__).parent.parent
-RUN_FILES = ("journal.jsonl", "run.json", "timings.csv", "failures.csv", "report.html", ".lock")
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from scripts import proof
+from scripts.proof import ROOT
+
 OPTIONS = (
     "--config", str(ROOT / "config.yaml"), "--quiet", "--mode", "tiny", "--set", "engine.backend=replay",
     "--set", "render.dpi=36", "--set", "output.overlays=true",
@@ -31,23 +33,6 @@ _START_SHARE = 0.2
 """Share of the kills that come at any time, also before the first page."""
 _MAX_DELAY_S = 0.4
 _MAX_START_S = 3.0
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What was done, and whether it made a difference."""
-
-    kills: int
-    pages: int
-    documents: int
-    files: int
-    equal: bool
-    differing: list[str]
-    pages_lost: int
-    pages_kept_twice: int
-    rows_beyond_one_a_page: int
-    statuses: dict[str, int]
-    seconds: float
 
 
 def make_corpus(folder: Path, pages: int, chance: random.Random) -> Path:
@@ -91,45 +76,6 @@ def _wait_for_a_page(process: "subprocess.Popen[bytes]", journal: Path) -> None:
         time.sleep(0.005)
 
 
-def tree(output: Path) -> dict[str, bytes]:
-    """Every file that a run promises to be the same each time."""
-    return {
-        str(path.relative_to(output)): path.read_bytes()
-        for path in sorted(output.rglob("*"))
-        if path.is_file() and path.relative_to(output).parts[0] not in RUN_FILES
-    }
-
-
-def rows(output: Path) -> list[dict[str, object]]:
-    return [json.loads(line) for line in (output / "journal.jsonl").read_text().splitlines()]
-
-
-def compare(killed: Path, calm: Path, kills: int, seconds: float) -> Result:
-    """The result of a killed run that has ended, beside a calm one."""
-    ours, theirs = tree(killed), tree(calm)
-    differing = sorted(name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name))
-    found, expected = rows(killed), {(row["document"], row["page"]) for row in rows(calm)}
-    latest = {(row["document"], row["page"]): str(row["status"]) for row in found}
-    kept = [
-        (store, json.loads(line)["page"])
-        for store in killed.rglob("pages.jsonl")
-        for line in store.read_text().splitlines()
-    ]
-    return Result(
-        kills=kills,
-        pages=len(expected),
-        documents=len({document for document, _ in expected}),
-        files=len(theirs),
-        equal=not differing,
-        differing=differing[:20],
-        pages_lost=len(expected - latest.keys()),
-        pages_kept_twice=len(kept) - len(set(kept)),
-        rows_beyond_one_a_page=len(found) - len(latest),
-        statuses=dict(Counter(latest.values())),
-        seconds=round(seconds, 1),
-    )
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -146,9 +92,10 @@ def main() -> int:
         kills = disturb(inputs, work / "killed", args.kills, chance)
         for output in (work / "killed", work / "calm"):
             subprocess.run(command(inputs, output), check=False, stderr=subprocess.DEVNULL)
-        result = compare(work / "killed", work / "calm", kills, time.monotonic() - started)
-    print(json.dumps(asdict(result)))
-    return 0 if result.equal and not result.pages_lost and not result.pages_kept_twice and kills else 1
+        result = proof.compare(work / "killed", work / "calm")
+        seconds = round(time.monotonic() - started, 1)
+    print(json.dumps({"kills": kills, **asdict(result), "seconds": seconds}))
+    return 0 if result.passed and kills else 1
 
 
 if __name__ == "__main__":
