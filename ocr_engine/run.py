@@ -23,6 +23,7 @@ from ocr_engine.pages import sources
 from ocr_engine.pages.remote import FetchingPool
 from ocr_engine.pipeline import Conversion, Tools
 from ocr_engine.progress import Progress
+from ocr_engine.ray_streams import connected
 from ocr_engine.records import Document
 from ocr_engine.resume import Plan, Redo
 from ocr_engine.session import Session
@@ -56,7 +57,7 @@ def _run(entry: Entry, args: argparse.Namespace) -> ExitCode:
         kind = Conversion
         if config.cluster.backend == "ray":
             kind = cluster.ClusterConversion
-            config = stack.enter_context(cluster.connected(config))
+            config = stack.enter_context(connected(config))
         engine = create_engine(config)
         if stream := getattr(args, "stream", False):
             # One image after the other, each from its start: what is done already would show nothing.

@@ -24,6 +24,7 @@ LAYERS = (
     ("reading", "drawings"),
     ("exporting", "saving"),
     ("pipeline", "finish", "cluster_stages", "arguments"),
+    ("ray_streams",),
     ("cluster", "summary"),
     ("session",),
     ("run",),

@@ -1,0 +1,195 @@
+"""What is asked of Ray: being part of a cluster, and the two streams of Ray Data that a run consists of.
+
+Nothing here knows a run: rows go in, records come out, in any order.
+"""
+
+import contextlib
+import importlib
+import logging
+import math
+import os
+import socket
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from ocr_engine import cluster_stages as nodes
+from ocr_engine.cluster_stages import Opened, Result
+from ocr_engine.config import Config
+from ocr_engine.engine.checkpoint import AUTO, AUTO_HUB_ID, NANO
+from ocr_engine.errors import EngineError, UsageError
+from ocr_engine.log import logger, printable
+from ocr_engine.planning import Page
+from ocr_engine.records import Document
+
+_RENDER_CPUS = 1.0
+_ROUNDING = 1e-9
+_ENGINE_BLOCKS = 2
+"""Blocks of pages an engine has waiting beside those it works on."""
+
+
+class ClusterLostError(EngineError):
+    """A stream ended before its pages were through, for a reason that lies with the cluster."""
+
+
+@contextlib.contextmanager
+def connected(config: Config) -> Iterator[Config]:
+    """Be part of the cluster; gives the config with what only the cluster can tell filled in.
+
+    Raises:
+        UsageError: Ray is not installed, or has no such share of GPUs to give.
+        EngineError: there is no such cluster.
+    """
+    gpus = config.cluster.gpus_per_engine
+    if gpus > 1 and gpus != int(gpus):
+        raise UsageError(f"cluster.gpus_per_engine: {gpus:g}: above 1 it is a whole number of GPUs")
+    ray = _ray()
+    # Ray reports usage to its makers unless told not to.
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    for name in ("ray", "ray.data"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    address = None if config.cluster.address == "local" else config.cluster.address
+    try:
+        _reach(config.cluster.address)
+        ray.init(address=address, ignore_reinit_error=True, log_to_driver=False, logging_level=logging.ERROR)
+    except (ConnectionError, OSError, RuntimeError, ValueError) as error:
+        cause = printable(str(error).strip().partition("\n")[0])
+        raise EngineError(
+            f"cluster.address: {config.cluster.address}: {cause}; start one with `ray start --head`, or set"
+            " cluster.address: local"
+        ) from None
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = False
+    if config.engine.model != AUTO or config.engine.backend != "vllm":
+        model = config.engine.model
+    else:
+        # The driver may have no GPU: what `auto` means is the cluster's to say.
+        model = AUTO_HUB_ID if _total("GPU") else NANO
+    try:
+        yield replace(config, engine=replace(config.engine, model=model))
+    finally:
+        ray.shutdown()
+
+
+def _reach(address: str) -> None:
+    """Raises OSError soon where nobody listens: Ray itself goes on trying for minutes."""
+    host, _, port = address.rpartition(":")
+    if host and port.isdigit() and "/" not in host:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
+
+
+def _ray() -> Any:
+    try:
+        ray = importlib.import_module("ray")
+        importlib.import_module("ray.data")
+    except ImportError:
+        raise UsageError("cluster.backend: ray needs Ray: pip install 'ray[data]' on every node") from None
+    return ray
+
+
+def _total(resource: str) -> float:
+    return float(_ray().cluster_resources().get(resource, 0))
+
+
+def _nodes() -> list[dict[str, float]]:
+    """The resources of every node that is alive."""
+    return [node["Resources"] for node in _ray().nodes() if node["Alive"]]
+
+
+def room_for_engines(resources: Iterable[Mapping[str, float]], gpus: float) -> tuple[int, float]:
+    """How many engines the GPUs of these nodes hold, and the CPU cores beside each where they are fewest.
+
+    An engine's fraction of a GPU is of one GPU: with 0.4 two share one, and a fifth of each is left over.
+    """
+    engines, cpus = 0, math.inf
+    for node in resources:
+        have = int(node.get("GPU", 0))
+        here = have * int(1 / gpus + _ROUNDING) if gpus <= 1 else int(have / gpus)
+        if here:
+            engines, cpus = engines + here, min(cpus, node.get("CPU", 0) / here)
+    return engines, cpus
+
+
+def cpus_for_engines(wanted: float, engines: int, cpus: float, beside: float = math.inf) -> float:
+    """CPU cores to set aside for each engine: less than asked for where that would leave none to render.
+
+    `cpus` are those of the cluster, `beside` those that an engine's own node has for it.
+    """
+    most = min(beside, max(0.0, (cpus - _RENDER_CPUS) / engines))
+    if wanted > most:
+        logger.warning(
+            "%g CPU cores are set aside for each engine, not cluster.cpus_per_engine (%g): the cluster has %g"
+            " for rendering and %d engine%s", most, wanted, cpus, engines, "" if engines == 1 else "s",
+        )  # fmt: skip
+    return min(wanted, most)
+
+
+def open_all(config: Config, documents: Sequence[Document]) -> Iterator[Opened]:
+    """Open documents on the cluster, in any order. Raises as `_through`."""
+    rows = [nodes.packed(document) for document in documents]
+    stream = _dataset(rows, per_block=4).map(partial(nodes.open_document, config=config), num_cpus=0.5)
+    return _through(stream)
+
+
+def read_all(config: Config, family: str, pages: Sequence[Page]) -> Iterator[Result]:
+    """Read pages on the cluster, in any order: CPU tasks around a pool of engines. Raises as `_through`."""
+    from ray.data import ActorPoolStrategy
+
+    cluster = config.cluster
+    on_gpus = config.engine.backend == "vllm" and _total("GPU") > 0
+    room, beside = room_for_engines(_nodes(), cluster.gpus_per_engine) if on_gpus else (1, math.inf)
+    most = cluster.engines or room
+    if not most:
+        raise EngineError(f"cluster.gpus_per_engine: {cluster.gpus_per_engine:g}: no node has so many GPUs")
+    at_once = max(1, -(-cluster.pages_per_engine // cluster.pages_per_task))
+    engines = ActorPoolStrategy(
+        min_size=1,
+        max_size=most,
+        initial_size=most,
+        max_tasks_in_flight_per_actor=at_once + _ENGINE_BLOCKS,
+        max_concurrent_calls_per_actor=at_once,
+    )
+    stream = (
+        _dataset([nodes.packed(page) for page in pages], cluster.pages_per_task)
+        # -1 is Ray Data's own number of retries; said for one of two steps it keeps Ray from fusing them.
+        # Fused, where both ask for as many CPU cores, the engines' actors would render all pages themselves.
+        .map(partial(nodes.prepare, config=config, family=family), num_cpus=_RENDER_CPUS, max_retries=-1)
+        .map(
+            nodes.ReadPages,
+            fn_constructor_kwargs={"config": config, "family": family},
+            compute=engines,
+            num_cpus=cpus_for_engines(cluster.cpus_per_engine, most, _total("CPU"), beside),
+            num_gpus=cluster.gpus_per_engine if on_gpus else 0,
+        )
+        .map(partial(nodes.draw, config=config), num_cpus=0.5)
+    )
+    return _through(stream)
+
+
+def _dataset(rows: list[nodes.Row], per_block: int) -> Any:
+    return _ray().data.from_items(rows, override_num_blocks=max(1, -(-len(rows) // per_block)))
+
+
+def _through(stream: Any) -> Iterator[Any]:
+    """What comes out of a stream.
+
+    Raises:
+        EngineError: a node could not do its part; with the cause that it met.
+        ClusterLostError: the cluster failed.
+    """
+    from ray.exceptions import UserCodeException
+
+    try:
+        for row in stream.iter_rows():
+            yield nodes.unpacked(row)
+    except UserCodeException as error:
+        raise EngineError(f"the cluster gave up: {printable(cause(error))}") from error
+    except Exception as error:  # Ray Data has errors of its own beside Ray's
+        raise ClusterLostError(f"the cluster gave up: {printable(cause(error))}") from error
+
+
+def cause(error: BaseException) -> str:
+    """The last line of a remote traceback says what it was."""
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    return lines[-1].strip() if lines else type(error).__name__

@@ -1,0 +1,73 @@
+"""What is asked of Ray: how many engines fit, and whose fault a stream that ends is. No cluster is needed."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from ocr_engine import cluster_stages, ray_streams
+from ocr_engine.config import ClusterConfig, Config
+from ocr_engine.errors import EngineError, UsageError
+from ocr_engine.ray_streams import ClusterLostError, connected, cpus_for_engines, room_for_engines
+
+
+@pytest.mark.parametrize(
+    ("wanted", "engines", "cpus", "beside", "given"),
+    [
+        (2.0, 1, 16.0, 16.0, 2.0),
+        (2.0, 1, 2.0, 2.0, 1.0),
+        (2.0, 1, 1.0, 1.0, 0.0),
+        (2.0, 8, 9.0, 9.0, 1.0),
+        (0.5, 2, 4.0, 2.0, 0.5),
+        (2.0, 4, 36.0, 1.0, 1.0),
+    ],
+)
+def test_engines_leave_a_core_for_rendering(
+    wanted: float, engines: int, cpus: float, beside: float, given: float
+) -> None:
+    assert cpus_for_engines(wanted, engines, cpus, beside) == given
+
+
+@pytest.mark.parametrize(
+    ("nodes", "gpus", "room"),
+    [
+        ([{"CPU": 16, "GPU": 1}, {"CPU": 8, "GPU": 4}, {"CPU": 64}], 1.0, (5, 2.0)),
+        ([{"CPU": 16, "GPU": 2}], 0.5, (4, 4.0)),
+        ([{"CPU": 16, "GPU": 8}], 0.4, (16, 1.0)),
+        ([{"CPU": 3, "GPU": 3}], 1 / 3, (9, 1 / 3)),
+        ([{"CPU": 16, "GPU": 8}, {"CPU": 4, "GPU": 1}], 2.0, (4, 4.0)),
+        ([{"CPU": 16, "GPU": 1}], 2.0, (0, float("inf"))),
+    ],
+)
+def test_a_share_of_a_gpu_is_of_one_gpu(
+    nodes: list[dict[str, float]], gpus: float, room: tuple[int, float]
+) -> None:
+    assert room_for_engines(nodes, gpus) == room
+
+
+def test_gpus_that_ray_cannot_give_are_refused() -> None:
+    config = Config(cluster=ClusterConfig(backend="ray", gpus_per_engine=1.5))
+    with pytest.raises(UsageError, match="gpus_per_engine: 1.5: above 1"), connected(config):
+        pass
+
+
+class Stream:
+    """A stream of Ray Data that brings one row and then breaks."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def iter_rows(self) -> Iterator[Any]:
+        yield cluster_stages.packed("one")
+        raise self._error
+
+
+def test_an_error_of_a_node_is_told_from_one_of_the_cluster() -> None:
+    exceptions = pytest.importorskip("ray.exceptions", reason="needs ray[data]")
+    ours = exceptions.UserCodeException("Traceback\n  File x\nEngineError: no GPU there\n")
+    for error, kind in ((ours, EngineError), (RuntimeError("Traceback\nno GPU there"), ClusterLostError)):
+        stream = ray_streams._through(Stream(error))
+        assert next(stream) == "one"
+        with pytest.raises(EngineError, match="the cluster gave up: .*no GPU there$") as raised:
+            next(stream)
+        assert type(raised.value) is kind
