@@ -109,12 +109,12 @@ def tree(output: Path) -> dict[str, bytes]:
     }
 
 
-def compare(disturbed: Path, calm: Path) -> Compared:
-    """Both runs have ended."""
+def compare(disturbed: Path, calm: Path, name: Callable[[str], str] = str) -> Compared:
+    """Both runs have ended. `name` gives documents one name where the runs found them at two places."""
     ours, theirs = tree(disturbed), tree(calm)
     differing = sorted(name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name))
-    found, expected = rows(disturbed), {(row["document"], row["page"]) for row in rows(calm)}
-    latest = {(row["document"], row["page"]): str(row["status"]) for row in found}
+    found, expected = rows(disturbed), {(name(row["document"]), row["page"]) for row in rows(calm)}
+    latest = {(name(row["document"]), row["page"]): str(row["status"]) for row in found}
     kept = [(store, row["page"]) for store in disturbed.rglob("pages.jsonl") for row in _lines(store)]
     return Compared(
         documents=len({document for document, _ in expected}),
