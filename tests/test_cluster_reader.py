@@ -14,10 +14,10 @@ from ocr_engine.cluster_stages import Result
 from ocr_engine.config import Config
 from ocr_engine.engine.base import EngineInfo
 from ocr_engine.errors import EngineError
+from ocr_engine.planning import Page
 from ocr_engine.ray_streams import ClusterLostError
 from ocr_engine.reading import ReadPage
 from ocr_engine.records import Document, DocumentKind, PageRef, PageStatus
-from ocr_engine.planning import Page
 from ocr_engine.spec import OCR
 
 Stream = Callable[[list[Page]], Iterator[Result]]

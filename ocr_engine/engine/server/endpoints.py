@@ -31,8 +31,12 @@ class Endpoint:
         self.others = max(0, length - self.in_flight)
 
     def came_up(self) -> None:
-        """It answers: no rest any more."""
-        self.up, self.failures, self.rests_until_s, self.reason = True, 0, 0.0, ""
+        """It says that it is there: no rest any more. A next failure rests as if it had not been."""
+        self.up, self.rests_until_s, self.reason = True, 0.0, ""
+
+    def answered(self) -> None:
+        """It did its work: what was before is forgiven."""
+        self.failures = 0
 
     def failed(self, now_s: float, reason: str, chance: random.Random) -> None:
         """It did not answer: rest, twice as long after each failure in a row, with jitter."""

@@ -1,6 +1,7 @@
 """HTTP to the servers: one session, short GETs, POSTs whose failures say whose fault they are."""
 
 import contextlib
+import http.client
 import io
 import json
 import os
@@ -113,8 +114,11 @@ def headers() -> dict[str, str]:
 def get_now(url: str) -> Any:
     """The JSON of a short GET, without an event loop. Raises OSError or ValueError."""
     request = urllib.request.Request(url, headers=headers())
-    with urllib.request.urlopen(request, timeout=SHORT_S) as answer:
-        return json.loads(answer.read(_MAX_BYTES))
+    try:
+        with urllib.request.urlopen(request, timeout=SHORT_S) as answer:
+            return json.loads(answer.read(_MAX_BYTES))
+    except http.client.HTTPException as error:
+        raise ConnectionError(f"no HTTP there ({error!r})") from None
 
 
 async def events(response: "aiohttp.ClientResponse") -> AsyncIterator[Any]:

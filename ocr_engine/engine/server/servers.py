@@ -59,7 +59,7 @@ class Servers:
         for endpoint in self._endpoints.all:
             try:
                 return wire.served(get_now(f"{endpoint.url}/v1/models"), self._config.model)
-            except (OSError, ValueError, EngineError) as error:
+            except (OSError, ValueError, RecursionError, EngineError) as error:
                 endpoint.reason = str(error)
         raise EngineError(
             f"no server is ready: {self._reasons()}; start them, or correct engine.server.endpoints"
@@ -102,7 +102,9 @@ class Servers:
                 raise EngineError("the engine is not running")
             endpoint = await self._take(avoid=failed)
             try:
-                return await question(self._http, endpoint.url)
+                answer = await question(self._http, endpoint.url)
+                endpoint.answered()
+                return answer
             except ServerFailedError as error:
                 failed, reason = endpoint, f"{endpoint.url}: {error}"
                 if error.down:
@@ -156,7 +158,7 @@ class Servers:
         try:
             card = wire.served(json.loads(await http.get(f"{endpoint.url}/v1/models")), self._config.model)
             self._check_same(card)
-        except (OSError, ValueError, EngineError) as error:
+        except Exception as error:  # noqa: BLE001 - whatever one server answers, the watch over all goes on
             endpoint.failed(time.monotonic(), str(error) or type(error).__name__, self._chance)
             return
         if endpoint.failures:

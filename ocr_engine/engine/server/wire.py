@@ -199,4 +199,7 @@ def detokenized(values: Any) -> str:
 def queue_length(metrics: str) -> int | None:
     """Requests running and waiting on a server, from its `/metrics`; None where it does not say."""
     values = _QUEUE.findall(metrics)
-    return int(sum(map(float, values))) if values else None
+    try:
+        return int(sum(map(float, values))) if values else None
+    except (ValueError, OverflowError):
+        return None
