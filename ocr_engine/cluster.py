@@ -31,6 +31,7 @@ WAVE_DOCUMENTS, WAVE_PAGES = 20_000, 200_000
 """What is opened, and read, in one stream: bounds the memory of the driver (about 3 KB a page)."""
 MAX_ROUNDS = 3
 """How often a page that the cluster lost is sent before it fails."""
+_STREAM_END_S = 10.0
 
 
 class ClusterConversion(Conversion):
@@ -96,6 +97,8 @@ class ClusterConversion(Conversion):
         try:
             await super()._convert_all(part)
         finally:
+            # A stream that brings something ends by itself; of a silent one nothing more is to be had.
+            await asyncio.wait((feeding,), timeout=_STREAM_END_S)
             feeding.cancel()
             await asyncio.gather(feeding, return_exceptions=True)
 

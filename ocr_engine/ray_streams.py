@@ -25,6 +25,7 @@ from ocr_engine.records import Document
 
 _RENDER_CPUS = 1.0
 _ROUNDING = 1e-9
+_NOT_FUSED = 1 << 20
 _ENGINE_BLOCKS = 2
 """Blocks of pages an engine has waiting beside those it works on."""
 
@@ -152,9 +153,9 @@ def read_all(config: Config, family: str, pages: Sequence[Page]) -> Iterator[Res
     )
     stream = (
         _dataset([nodes.packed(page) for page in pages], cluster.pages_per_task)
-        # -1 is Ray Data's own number of retries; said for one of two steps it keeps Ray from fusing them.
-        # Fused, where both ask for as many CPU cores, the engines' actors would render all pages themselves.
-        .map(partial(nodes.prepare, config=config, family=family), num_cpus=_RENDER_CPUS, max_retries=-1)
+        # Steps that ask for different things are not fused. Fused, which Ray does where both ask for as many CPU
+        # cores, the engines' actors would render all pages themselves.
+        .map(partial(nodes.prepare, config=config, family=family), num_cpus=_RENDER_CPUS, memory=_NOT_FUSED)
         .map(
             nodes.ReadPages,
             fn_constructor_kwargs={"config": config, "family": family},
