@@ -153,8 +153,8 @@ def read_all(config: Config, family: str, pages: Sequence[Page]) -> Iterator[Res
     )
     stream = (
         _dataset([nodes.packed(page) for page in pages], cluster.pages_per_task)
-        # Steps that ask for different things are not fused. Fused, which Ray does where both ask for as many CPU
-        # cores, the engines' actors would render all pages themselves.
+        # Steps that ask for different things are not fused. Fused, which Ray does where both ask for as many
+        # CPU cores, the engines' actors would render all pages themselves.
         .map(partial(nodes.prepare, config=config, family=family), num_cpus=_RENDER_CPUS, memory=_NOT_FUSED)
         .map(
             nodes.ReadPages,
