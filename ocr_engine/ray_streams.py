@@ -8,6 +8,7 @@ import importlib
 import logging
 import math
 import os
+import re
 import socket
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -24,6 +25,7 @@ from ocr_engine.planning import Page
 from ocr_engine.records import Document
 
 _RENDER_CPUS = 1.0
+_ERROR_LINE = re.compile(r"(?:[A-Za-z_]\w*\.)*[A-Za-z_]\w*(?:Error|Exception): ")
 _ROUNDING = 1e-9
 _NOT_FUSED = 1 << 20
 _ENGINE_BLOCKS = 2
@@ -191,6 +193,7 @@ def _through(stream: Any) -> Iterator[Any]:
 
 
 def cause(error: BaseException) -> str:
-    """The last line of a remote traceback says what it was."""
-    lines = [line for line in str(error).splitlines() if line.strip()]
-    return lines[-1].strip() if lines else type(error).__name__
+    """The last line that names an error says what it was; Ray puts its advice after it."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    named = [line for line in lines if _ERROR_LINE.match(line)]
+    return (named or lines or [type(error).__name__])[-1]

@@ -64,7 +64,9 @@ class Stream:
 
 def test_an_error_of_a_node_is_told_from_one_of_the_cluster() -> None:
     exceptions = pytest.importorskip("ray.exceptions", reason="needs ray[data]")
-    ours = exceptions.UserCodeException("Traceback\n  File x\nEngineError: no GPU there\n")
+    ours = exceptions.UserCodeException(
+        "Traceback\n  File x\nocr_engine.errors.EngineError: no GPU there\n\nTo retry, configure it.\n"
+    )
     for error, kind in ((ours, EngineError), (RuntimeError("Traceback\nno GPU there"), ClusterLostError)):
         stream = ray_streams._through(Stream(error))
         assert next(stream) == "one"
