@@ -14,7 +14,8 @@ from typing import Any
 from ocr_engine import config as config_module
 from ocr_engine.config import Config
 from ocr_engine.engine import vllm_engine
-from ocr_engine.engine.base import EngineInfo, OnText
+from ocr_engine.engine.base import Engine, EngineInfo, OnText
+from ocr_engine.engine.factory import create_engine
 from ocr_engine.engine.vllm_engine import VllmEngine
 from ocr_engine.outputs.files import OutputNames
 from ocr_engine.outputs.journal import Journal
@@ -25,7 +26,7 @@ from ocr_engine.progress import Progress
 from ocr_engine.records import DocumentKind, Generation, GenerationRequest
 from ocr_engine.resume import Redo
 from scripts.bench_parts.gpu_watch import GpuWatch
-from scripts.bench_parts.workload import lengths
+from scripts.bench_parts.workload import Save, lengths
 
 _PROFILE_AFTER_S, _PROFILE_S = 15, 3
 
@@ -33,7 +34,7 @@ _PROFILE_AFTER_S, _PROFILE_S = 15, 3
 class FixedLengths:
     """An engine that stays up between conversions and cuts every answer at a length drawn before."""
 
-    def __init__(self, engine: VllmEngine, pages: int) -> None:
+    def __init__(self, engine: Engine, pages: int) -> None:
         self._engine = engine
         self._pages = pages
         self._lengths = itertools.cycle(lengths(pages))
@@ -82,6 +83,7 @@ def run(
     mode: str,
     settings: dict[str, Any],
     extra: dict[str, Any],
+    save: Save,
 ) -> dict[str, Any]:
     """Pages a second of each repetition, with rendering and writing, without the start of the processes."""
     values = {
@@ -95,11 +97,14 @@ def run(
     }
     _try(extra)
     config = config_module.load(None, values)
-    return asyncio.run(_run(config, corpus, pages, repeats, profiled="profiler_config" in extra))
+    return asyncio.run(_run(config, corpus, pages, repeats, save, profiled="profiler_config" in extra))
 
 
-async def _run(config: Config, corpus: Path, pages: int, repeats: int, *, profiled: bool) -> dict[str, Any]:
-    engine = VllmEngine(config.engine)
+async def _run(
+    config: Config, corpus: Path, pages: int, repeats: int, save: Save, *, profiled: bool
+) -> dict[str, Any]:
+    several = config.engine.replicas not in ("auto", 1)
+    engine: Engine = create_engine(config) if several else VllmEngine(config.engine)
     fixed = FixedLengths(engine, pages)
     started = time.perf_counter()
     await engine.start()
@@ -115,6 +120,7 @@ async def _run(config: Config, corpus: Path, pages: int, repeats: int, *, profil
             print("ours", mode_words(config), "warm-up" if repeat == 0 else "", one, flush=True)
             if repeat:
                 result["runs"].append(one)
+                save(result)
     finally:
         pool.__exit__(None, None, None)
         await engine.stop()

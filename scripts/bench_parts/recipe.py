@@ -1,20 +1,25 @@
 """The published vLLM recipe, on vLLM's own model class: pages rendered before, n-gram guard, no caches."""
 
+import importlib.util
 import os
+import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
 from scripts.bench_parts.gpu_watch import GpuWatch
-from scripts.bench_parts.workload import lengths
+from scripts.bench_parts.workload import Save, lengths
 from scripts.full_size import SPECIAL_IDS
 
 PROMPT = "<image>\n<|grounding|>Convert the document to markdown."
 
 
-def run(model: Path, corpus: Path, pages: int, repeats: int, mode: str) -> dict[str, Any]:
-    """Pages a second of each repetition. The recipe knows Gundam alone; its rendering is not counted."""
+def run(model: Path, corpus: Path, pages: int, repeats: int, mode: str, save: Save) -> dict[str, Any]:
+    """Pages a second of each repetition; its rendering is not counted."""
     os.environ |= {"VLLM_PLUGINS": "", "VLLM_USE_V2_MODEL_RUNNER": "0", "VLLM_LOGGING_LEVEL": "WARNING"}
+    if mode == "base":
+        _at_base()
     from vllm import LLM, SamplingParams
     from vllm.model_executor.models.deepseek_ocr import NGramPerReqLogitsProcessor
 
@@ -61,8 +66,34 @@ def run(model: Path, corpus: Path, pages: int, repeats: int, mode: str) -> dict[
                 "gpu_gb": watch.peak_gb,
             }
         )
-        print("recipe", runs[-1], flush=True)
+        print("recipe", mode, runs[-1], flush=True)
+        save({"runs": runs})
     return {"runs": runs}
+
+
+def _at_base() -> None:
+    """Load vLLM's processor at Base, as the comment in it says: by its constants. The engine is a fork."""
+    name = "vllm.transformers_utils.processors.deepseek_ocr"
+    os.environ["VLLM_WORKER_MULTIPROC_METHOD"] = "fork"
+    spec = importlib.util.find_spec(name)
+    assert spec is not None and spec.origin is not None
+    changed = Path(tempfile.mkdtemp(prefix="bench-recipe-")) / "deepseek_ocr.py"
+    changed.write_text(at_base(Path(spec.origin).read_text(encoding="utf-8")), encoding="utf-8")
+    here = importlib.util.spec_from_file_location(name, changed)
+    assert here is not None and here.loader is not None
+    sys.modules[name] = module = importlib.util.module_from_spec(here)
+    here.loader.exec_module(module)
+
+
+def at_base(source: str) -> str:
+    """The source of vLLM's processor with the constants of Base."""
+    for old, new in (
+        ("\nIMAGE_SIZE = 640", "\nIMAGE_SIZE = 1024"),
+        ("\nCROP_MODE = True", "\nCROP_MODE = False"),
+    ):
+        assert source.count(old) == 1, f"vLLM's processor has no {old.strip()} any more"
+        source = source.replace(old, new)
+    return source
 
 
 def rendered(corpus: Path, pages: int) -> list[Any]:

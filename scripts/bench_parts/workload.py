@@ -1,9 +1,13 @@
 """What is measured: real rendered pages, and answers as long as real ones."""
 
 import random
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 SAMPLES = Path(__file__).parents[2] / "samples"
+Save = Callable[[dict[str, Any]], None]
+"""Keeps what is measured so far, for a run that is cut."""
 MEAN_TOKENS, SPREAD = 880, 0.6
 """Output tokens of a page: drawn log-normal, with the mean of a dense A4 page."""
 
