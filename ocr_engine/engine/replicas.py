@@ -1,4 +1,8 @@
-"""Several engines behind one: a page goes to the replica with the fewest; one that dies for good is out."""
+"""Several engines behind one: a page goes to the replica with the fewest; one that dies for good is out.
+
+On a GPU all start at once. On a CPU, where a start takes the work of a dozen pages, `auto` begins with one
+engine and starts another each time that the run turns out to be longer.
+"""
 
 import asyncio
 import os
@@ -13,6 +17,11 @@ from ocr_engine.log import logger, printable
 from ocr_engine.records import Generation, GenerationRequest
 
 DEVICES_VARIABLE = "CUDA_VISIBLE_DEVICES"
+THREADS_VARIABLE = "OMP_NUM_THREADS"
+PAGES_AN_ENGINE = 16
+"""Pages asked for, per engine there is, before `auto` starts another on a CPU."""
+_CPU_ENGINE_BYTES, _MAX_CPU_ENGINES = 4 << 30, 4
+"""Free memory that each nano engine on a CPU must find, and the most engines that `auto` runs there."""
 
 
 def visible_gpus() -> tuple[str, ...]:
@@ -26,17 +35,22 @@ def visible_gpus() -> tuple[str, ...]:
     return tuple(str(number) for number, _ in enumerate(Path("/dev").glob("nvidia[0-9]*")))
 
 
+def cpu_engines(cores: int, free_bytes: int) -> int:
+    """How many nano engines `auto` runs beside one another on a CPU: one a core, where memory allows."""
+    return max(1, min(cores, free_bytes // _CPU_ENGINE_BYTES, _MAX_CPU_ENGINES))
+
+
 def environments(replicas: int | str, gpus: Sequence[str], cpus: int) -> list[dict[str, str]]:
     """What each replica's process finds in its environment: a GPU of its own, or a share of the CPU.
 
-    `auto` is one a GPU; without a GPU, one.
+    `auto` is one a GPU; without a GPU, one (`cpu_engines` says how many of nano).
 
     Raises:
         UsageError: more replicas than GPUs.
     """
     if not gpus:
         count = 1 if isinstance(replicas, str) else replicas
-        return [{"OMP_NUM_THREADS": str(max(1, cpus // count))} for _ in range(count)]
+        return [{THREADS_VARIABLE: str(max(1, cpus // count))} for _ in range(count)]
     count = len(gpus) if isinstance(replicas, str) else replicas
     if count > len(gpus):
         raise UsageError(f"engine.replicas: {count}, but {len(gpus)} GPUs are visible; one a GPU at most")
@@ -53,8 +67,12 @@ class _Replica:
 class ReplicaSet:
     """An `Engine` of equal engines. Starts with the first that is up; the others join as they come."""
 
-    def __init__(self, engines: Sequence[Engine]) -> None:
+    def __init__(self, engines: Sequence[Engine], *, pages_each: int = 0) -> None:
+        """With `pages_each`, one starts at first, and the next after each so many pages asked for."""
         self._all = [_Replica(number, engine) for number, engine in enumerate(engines, start=1)]
+        self._waiting = list(self._all)
+        self._pages_each = pages_each
+        self._asked = 0
         self._live: list[_Replica] = []
         self._starting: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Condition()
@@ -64,13 +82,29 @@ class ReplicaSet:
         """As one replica says, with the capacity of all."""
         info = self._all[0].engine.identify()
         count = len(self._all)
-        return replace(info, reason=f"{info.reason}; {count} replicas", capacity=info.capacity * count)
+        many = f"up to {count} engines" if self._pages_each else f"{count} replicas"
+        return replace(info, reason=f"{info.reason}; {many}", capacity=info.capacity * count)
 
     async def start(self) -> None:
-        """Start all at once; returns when one is up. Raises what the last one raised where all fail."""
-        self._starting = {asyncio.create_task(self._start(replica)) for replica in self._all}
+        """Start all, or the first; returns when one is up. Raises what the last one raised where all fail."""
+        self._start_next(1 if self._pages_each else len(self._all))
         if not await self._any_live():
             raise self._last_error
+
+    def _start_next(self, count: int) -> None:
+        starting, self._waiting = self._waiting[:count], self._waiting[count:]
+        self._starting |= {asyncio.create_task(self._start(replica)) for replica in starting}
+
+    def _start_another_if_worth_it(self) -> None:
+        started = len(self._all) - len(self._waiting)
+        if self._pages_each and self._asked >= self._pages_each * started:
+            self._start_next(1)
+
+    async def settled(self) -> int:
+        """Wait for the replicas that are starting; returns how many are up."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: not self._starting)
+        return len(self._live)
 
     async def _start(self, replica: _Replica) -> None:
         try:
@@ -100,6 +134,8 @@ class ReplicaSet:
             EngineError: no replica is left.
         """
         text = TextOnce(on_text) if on_text is not None else None
+        self._asked += 1
+        self._start_another_if_worth_it()
         while await self._any_live():
             replica = min(self._live, key=lambda live: live.in_flight)
             replica.in_flight += 1
@@ -119,12 +155,12 @@ class ReplicaSet:
 
     def _drop(self, replica: _Replica, error: OcrError, what: str) -> None:
         self._last_error = error
-        if len(self._all) > 1:
+        if len(self._all) - len(self._waiting) > 1:
             logger.warning("replica %d %s: %s", replica.number, what, printable(str(error)))
 
     async def stop(self) -> None:
         """Stop all."""
-        self._live = []
+        self._live, self._waiting = [], []
         starting = list(self._starting)
         for task in starting:
             task.cancel()

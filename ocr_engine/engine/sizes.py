@@ -110,8 +110,13 @@ def cpu_threads() -> int:
     The one is for rendering and the event loop: an engine thread that waits for a core makes all others wait
     (two cores, two threads, a third process busy: a quarter of the speed of one thread).
     """
+    return max(1, cpu_cores() - 1)
+
+
+def cpu_cores() -> int:
+    """Physical cores that this process may use."""
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(allowed, psutil.cpu_count(logical=False) or allowed) - 1)
+    return min(allowed, psutil.cpu_count(logical=False) or allowed)
 
 
 def _kv_cache_bytes(config: EngineConfig, page_bytes: int, max_num_seqs: int, *, gpu: bool) -> int | None:

@@ -8,7 +8,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import AsyncGenerator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -77,8 +77,10 @@ class _Answer:
 class VllmEngine:
     """Serves any number of concurrent `generate` calls; vLLM batches them."""
 
-    def __init__(self, config: EngineConfig) -> None:
+    def __init__(self, config: EngineConfig, threads: int = 0) -> None:
+        """With `threads`, so many on a CPU instead of those of `choose_sizes`."""
         self._config = config
+        self._threads = threads
         self._plan: _Plan | None = None
         self._prompts: PromptEncoder | None = None
         self._llm: Any = None
@@ -107,7 +109,8 @@ class VllmEngine:
             gpu = cuda_gpu_visible()
             check_platform(self._config, gpu=gpu)
             checkpoint = resolve(self._config.model)
-            self._plan = _Plan(checkpoint, choose_sizes(self._config, checkpoint, gpu=gpu), gpu)
+            sizes = choose_sizes(self._config, checkpoint, gpu=gpu)
+            self._plan = _Plan(checkpoint, replace(sizes, threads=self._threads or sizes.threads), gpu)
         return self._plan
 
     @property

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ocr_engine.model.encoder_config import MLP_RATIO, ClipConfig, SamConfig
 from ocr_engine.model.fused import add_layer_norm, normalize, quick_gelu
+from ocr_engine.model.onednn import Linear, linear
 from ocr_engine.model.positions import (
     biased_attention,
     relative_positions,
@@ -115,7 +116,7 @@ class _PatchEmbed(nn.Module):
         side = self.proj.kernel_size[0]
         x = pixels.view(count, height // side, side, width // side, side, channels)
         x = x.permute(0, 1, 3, 5, 2, 4).flatten(3)
-        return F.linear(x, self.proj.weight.flatten(1), self.proj.bias)
+        return linear(x, self.proj.weight.flatten(1), self.proj.bias)
 
 
 class _LayerNorm2d(nn.Module):
@@ -166,8 +167,8 @@ class _SamAttention(nn.Module):
         super().__init__()
         self.heads = config.heads
         channels = config.width // config.heads
-        self.qkv = nn.Linear(config.width, 3 * config.width)
-        self.proj = nn.Linear(config.width, config.width)
+        self.qkv = Linear(config.width, 3 * config.width)
+        self.proj = Linear(config.width, config.width)
         self.rel_pos_h = nn.Parameter(torch.zeros(2 * side - 1, channels))
         self.rel_pos_w = nn.Parameter(torch.zeros(2 * side - 1, channels))
 
@@ -200,13 +201,12 @@ class _Mlp(nn.Module):
     def __init__(self, first: str, second: str, width: int, hidden: int, *, quick: bool = False) -> None:
         super().__init__()
         self.names, self.quick = (first, second), quick
-        self.add_module(first, nn.Linear(width, hidden))
-        self.add_module(second, nn.Linear(hidden, width))
+        self.add_module(first, Linear(width, hidden))
+        self.add_module(second, Linear(hidden, width))
 
     def forward(self, x: Tensor) -> Tensor:
         first, second = (self.get_submodule(name) for name in self.names)
-        x = first(x)
-        return second(quick_gelu(x) if self.quick else F.gelu(x))
+        return second(quick_gelu(first(x)) if self.quick else first(x, gelu=True))
 
 
 class _ClipEmbeddings(nn.Module):
@@ -250,8 +250,8 @@ class _ClipAttention(nn.Module):
     def __init__(self, config: ClipConfig) -> None:
         super().__init__()
         self.heads = config.heads
-        self.qkv_proj = nn.Linear(config.width, 3 * config.width)
-        self.out_proj = nn.Linear(config.width, config.width)
+        self.qkv_proj = Linear(config.width, 3 * config.width)
+        self.out_proj = Linear(config.width, config.width)
 
     def forward(self, x: Tensor) -> Tensor:
         count, tokens, width = x.shape

@@ -13,6 +13,7 @@ from torch.nn.attention.bias import causal_lower_right
 from ocr_engine.model.deep_encoder import DeepEncoder, SamEncoder
 from ocr_engine.model.encoder_config import QueryConfig
 from ocr_engine.model.fused import add_rms_norm, normalize, silu_mul
+from ocr_engine.model.onednn import Linear
 
 Rotation = tuple[Tensor, Tensor]
 
@@ -94,10 +95,10 @@ class _Attention(nn.Module):
     def __init__(self, config: QueryConfig) -> None:
         super().__init__()
         self.channels = config.width // config.heads
-        self.q_proj = nn.Linear(config.width, config.heads * self.channels)
-        self.k_proj = nn.Linear(config.width, config.kv_heads * self.channels)
-        self.v_proj = nn.Linear(config.width, config.kv_heads * self.channels)
-        self.o_proj = nn.Linear(config.heads * self.channels, config.width, bias=False)
+        self.q_proj = Linear(config.width, config.heads * self.channels)
+        self.k_proj = Linear(config.width, config.kv_heads * self.channels)
+        self.v_proj = Linear(config.width, config.kv_heads * self.channels)
+        self.o_proj = Linear(config.heads * self.channels, config.width, bias=False)
 
     def forward(self, x: Tensor, rotation: Rotation, cells: int) -> Tensor:
         query, key, value = (
@@ -111,9 +112,9 @@ class _Attention(nn.Module):
 class _GatedMlp(nn.Module):
     def __init__(self, config: QueryConfig) -> None:
         super().__init__()
-        self.gate_proj = nn.Linear(config.width, config.ffn, bias=False)
-        self.up_proj = nn.Linear(config.width, config.ffn, bias=False)
-        self.down_proj = nn.Linear(config.ffn, config.width, bias=False)
+        self.gate_proj = Linear(config.width, config.ffn, bias=False)
+        self.up_proj = Linear(config.width, config.ffn, bias=False)
+        self.down_proj = Linear(config.ffn, config.width, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.down_proj(silu_mul(self.gate_proj(x), self.up_proj(x)))

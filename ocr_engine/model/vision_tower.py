@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from ocr_engine.model.deep_encoder import ClipEncoder, DeepEncoder, SamEncoder
 from ocr_engine.model.encoder_config import DeepEncoderConfig
+from ocr_engine.model.onednn import Linear
 from ocr_engine.model.view_batches import encode_by_size
 
 
@@ -19,7 +20,7 @@ class Projector(nn.Module):
 
     def __init__(self, encoder_width: int, decoder_width: int) -> None:
         super().__init__()
-        self.layers = nn.Linear(encoder_width, decoder_width)
+        self.layers = Linear(encoder_width, decoder_width)
 
     def forward(self, features: Tensor) -> Tensor:
         """(..., C) -> (..., D)."""

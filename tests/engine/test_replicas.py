@@ -5,12 +5,14 @@ from functools import partial
 
 import pytest
 
-from ocr_engine.config import EngineConfig
+from ocr_engine.config import Config, EngineConfig
 from ocr_engine.engine import replicas
 from ocr_engine.engine.base import Engine, EngineInfo, OnText
 from ocr_engine.engine.engine_process import EngineProcess
-from ocr_engine.engine.replicas import ReplicaSet, environments, visible_gpus
+from ocr_engine.engine.factory import create_engine
+from ocr_engine.engine.replicas import PAGES_AN_ENGINE, ReplicaSet, cpu_engines, environments, visible_gpus
 from ocr_engine.engine.supervisor import Rules, SupervisedEngine
+from ocr_engine.engine.vllm_engine import VllmEngine
 from ocr_engine.errors import EngineError, RequestError, UsageError
 from ocr_engine.records import FinishReason, Generation, GenerationRequest
 from tests.engine.child_engine import ChildEngine
@@ -187,13 +189,88 @@ def test_each_replica_gets_one_gpu_or_a_share_of_the_cpu() -> None:
         environments(3, ("0", "3"), 8)
 
 
-def test_the_factory_wraps_only_where_there_are_several(monkeypatch: pytest.MonkeyPatch) -> None:
-    from ocr_engine.config import Config
-    from ocr_engine.engine.factory import create_engine
+@pytest.mark.parametrize(
+    ("cores", "free_gib", "engines"), [(2, 20, 2), (2, 7, 1), (1, 64, 1), (64, 64, 4), (8, 13, 3), (2, 1, 1)]
+)
+def test_a_cpu_runs_an_engine_a_core_where_memory_allows(cores: int, free_gib: int, engines: int) -> None:
+    assert cpu_engines(cores, free_gib << 30) == engines
 
+
+async def test_on_a_cpu_another_engine_starts_only_for_a_longer_run() -> None:
+    engines = [Scripted("a"), Scripted("b"), Scripted("c")]
+    replica_set = ReplicaSet(engines, pages_each=4)
+    await replica_set.start()
+    assert await replica_set.settled() == 1
+    await read(replica_set, 3)
+    assert await replica_set.settled() == 1
+    await read(replica_set, 1)
+    assert await replica_set.settled() == 2
+    await read(replica_set, 3)
+    assert await replica_set.settled() == 2
+    assert [engine.answered > 0 for engine in engines] == [True, True, False]
+    await read(replica_set, 1)
+    assert await replica_set.settled() == 3
+    await read(replica_set, 9)
+    assert [engine.answered for engine in engines][2] == 3
+    await replica_set.stop()
+    assert all(engine.stopped for engine in engines)
+
+
+async def test_the_first_goes_on_where_another_does_not_start(caplog: pytest.LogCaptureFixture) -> None:
+    replica_set = ReplicaSet([Scripted("a"), Scripted("b", error="no memory")], pages_each=2)
+    await replica_set.start()
+    with caplog.at_level("WARNING", logger="ocr_engine"):
+        assert await read(replica_set, 5) == ["ab"] * 5 and await replica_set.settled() == 1
+    assert await read(replica_set, 5) == ["ab"] * 5
+    await replica_set.stop()
+
+
+async def test_stopped_it_starts_no_other() -> None:
+    late = Scripted("b", start_s=5)
+    replica_set = ReplicaSet([Scripted("a"), late], pages_each=1)
+    await replica_set.start()
+    await read(replica_set, 1)
+    await asyncio.wait_for(replica_set.stop(), 3)
+    assert late.stopped and await replica_set.settled() == 0
+    with pytest.raises(EngineError):
+        await replica_set.generate(request())
+    assert await replica_set.settled() == 0
+
+
+@pytest.fixture
+def two_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ocr_engine.engine.factory.cuda_gpu_visible", lambda: False)
+    monkeypatch.setattr("ocr_engine.engine.factory.cpu_cores", lambda: 2)
+    monkeypatch.setattr("ocr_engine.engine.factory.cpu_engines", lambda cores, free: cores)
+
+
+@pytest.mark.usefixtures("two_cores")
+def test_the_factory_keeps_engines_ready_for_nano_on_a_cpu() -> None:
+    for model in ("auto", "nano"):
+        engine = create_engine(Config(engine=EngineConfig(model=model)))
+        assert isinstance(engine, ReplicaSet) and len(engine._all) == 2
+        assert engine._pages_each == PAGES_AN_ENGINE and len(engine._waiting) == 2
+        info = engine.identify()
+        assert info.model == "nano" and info.capacity == 2 * 18 and info.reason.endswith("up to 2 engines")
+        first, second = (replica.engine._make() for replica in engine._all)  # type: ignore[attr-defined]
+        assert isinstance(first, VllmEngine) and first._planned().sizes.threads == 1
+        assert isinstance(second, EngineProcess) and second._environment == {"OMP_NUM_THREADS": "1"}
+
+
+@pytest.mark.usefixtures("two_cores")
+@pytest.mark.parametrize(
+    "engine", [EngineConfig(model="nano", replicas=1), EngineConfig(model="deepseek-ai/DeepSeek-OCR")]
+)
+def test_one_engine_where_one_is_asked_for_and_of_large_checkpoints(engine: EngineConfig) -> None:
+    assert isinstance(create_engine(Config(engine=engine)), SupervisedEngine)
+
+
+def test_the_factory_wraps_only_where_there_are_several(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ocr_engine.engine.factory.cpu_engines", lambda cores, free: 1)
     assert isinstance(create_engine(Config(engine=EngineConfig(model="nano"))), SupervisedEngine)
     two = create_engine(Config(engine=EngineConfig(model="nano", replicas=2)))
-    assert isinstance(two, ReplicaSet) and two.identify().model == "nano"
+    assert isinstance(two, ReplicaSet) and two.identify().model == "nano" and not two._pages_each
     monkeypatch.setattr("ocr_engine.engine.factory.cuda_gpu_visible", lambda: True)
     monkeypatch.setenv(replicas.DEVICES_VARIABLE, "0,1,2")
-    assert len(create_engine(Config(engine=EngineConfig(model="nano")))._all) == 3  # type: ignore[attr-defined]
+    three = create_engine(Config(engine=EngineConfig(model="nano")))
+    assert isinstance(three, ReplicaSet) and len(three._all) == 3 and not three._pages_each
