@@ -98,7 +98,11 @@ def _add_further(made: argparse.ArgumentParser) -> None:
     add = group.add_argument
     add("--config", type=Path, metavar="FILE", help="default: config.yaml here or beside the script")
     add(
-        "--set", action="append", default=[], metavar="KEY=VALUE", help="any key of config.yaml, for this run"
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="any key of config.yaml, for this run; once for each",
     )
     loudness = group.add_mutually_exclusive_group()
     loudness.add_argument("--quiet", action="store_true", help="errors only, no progress")

@@ -69,7 +69,13 @@ def _add_engine_arguments(made: argparse.ArgumentParser) -> None:
         help="read pages again that ended so: failed, truncated, looped, blank",
     )
     add("--config", type=Path, metavar="FILE", help="default: config.yaml here or beside the script")
-    add("--set", action="append", default=[], metavar="KEY=VALUE", help="any key of config.yaml")
+    add(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="any key of config.yaml; once for each",
+    )
 
 
 def _run(args: argparse.Namespace) -> ExitCode:

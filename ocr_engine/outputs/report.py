@@ -42,6 +42,7 @@ _STAGE_WORDS = {
     "render": "Render",
     "views": "Cut into views",
     "engine": "Model",
+    "figures": "Figures read a second time",
     "total": "Whole page, waiting included",
 }
 _ORDER = ("done", "blank", "truncated", "looped", "failed", "skipped")
@@ -212,7 +213,9 @@ def _stages(numbers: RunNumbers) -> list[_Stage]:
     import numpy as np
 
     found = []
-    for name, values in numbers.stages.items():
+    known = [name for name in _STAGE_WORDS if name in numbers.stages]
+    for name in dict.fromkeys((*known, *numbers.stages)):
+        values = numbers.stages[name]
         median, p90, top = (float(n) for n in np.quantile(np.asarray(values), (0.5, 0.9, 1.0)))
         found.append(_Stage(_STAGE_WORDS.get(name, printable(name)[:40]), sum(values), median, p90, top))
     return found

@@ -78,6 +78,14 @@ def test_the_heaviest_pages_are_kept(row: MakeRow) -> None:
     assert slowest == sorted((float(n % 97) for n in range(1, 300)), reverse=True)[:MAX_PAGES_A_KIND]
 
 
+def test_stages_stand_in_their_order_and_have_words(tmp_path: Path, row: MakeRow) -> None:
+    seconds = {"total": 9.0, "figures": 1.0, "own": 2.0, "engine": 3.0, "render": 4.0}
+    text = rendered(tmp_path, page(row, seconds=seconds))
+    words = ("Render", "Model", "Figures read a second time", "Whole page, waiting included", "own")
+    places = [text.index(f">{word}</t") for word in words]
+    assert places == sorted(places)
+
+
 def test_a_session_ends_where_half_an_hour_passes(row: MakeRow) -> None:
     ends = [100.0, 200.0, 5000.0, 5100.0, 5300.0]
     rows = [page(row, number=n, extra={"ended": at}) for n, at in enumerate(reversed(ends), 1)]

@@ -1,9 +1,10 @@
 """Texts, formulas and tables to the strings that are compared (`utils/data_preprocess.py`)."""
 
 import html
+import logging
 import re
 import unicodedata
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from bs4 import BeautifulSoup
 from pylatexenc.latex2text import LatexNodes2Text
@@ -80,11 +81,18 @@ def latex_to_text(latex: str) -> str:
 
 
 def _to_unicode(latex: str) -> str | None:
+    _silence_parser()
     try:
         # A new converter each time: it remembers titles and authors.
         return str(LatexNodes2Text().latex_to_text(latex))
     except Exception:  # noqa: BLE001 - the parser meets arbitrary model output and raises what it likes
         return None
+
+
+@cache
+def _silence_parser() -> None:
+    """What it complains of is in the documents, and each of its complaints stands amid the progress."""
+    logging.getLogger("pylatexenc").setLevel(logging.CRITICAL)
 
 
 def _inline_formulas_to_unicode(raw: str) -> str:

@@ -32,6 +32,11 @@ def test_a_formula_that_ends_in_a_backslash_comes_to_an_end(latex: str, text: st
     assert normalise.latex_to_text(latex) == text
 
 
+def test_the_parser_s_complaints_do_not_stand_amid_the_progress(caplog: pytest.LogCaptureFixture) -> None:
+    assert normalise.latex_to_text("\\begin{pmatrix}") == "\\begin{pmatrix}"
+    assert not caplog.records
+
+
 def test_a_formula_over_two_lines_is_not_inline() -> None:
     assert normalise.text("$\\alpha\n$") == "alpha"
 
