@@ -111,7 +111,7 @@ def loss_weights(step: int, progress: float, *, trained_heads: bool = False) -> 
 
 def budget_s(plan: Plan, spent: float, now: float) -> float:
     """Return the seconds of all segments together: the plan's, or fewer where `until` comes before."""
-    return min(plan.seconds, spent + max(0.0, plan.until - now)) if plan.until else plan.seconds
+    return min(plan.seconds, spent + max(1.0, plan.until - now)) if plan.until else plan.seconds
 
 
 class Trainer:

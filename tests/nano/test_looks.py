@@ -43,7 +43,7 @@ def page_of(found: Column) -> Page:
 @pytest.mark.parametrize("build", BUILDERS, ids=lambda build: build.__name__)
 def test_a_block_lies_in_its_column_and_below_the_one_before(build: Callable[[Column], None]) -> None:
     made = 0
-    for seed in range(8):
+    for seed in range(5):
         found = column(seed)
         build(found)
         build(found)
@@ -54,7 +54,7 @@ def test_a_block_lies_in_its_column_and_below_the_one_before(build: Callable[[Co
         places = [(x, row.y) for row in rows(found) for word in row.words for x in word.xs]
         assert all(found.canvas.pixels[int(y) - 14 : int(y) + 16, int(x) - 9 : int(x) + 10].min() < 200
                    for x, y in places)  # fmt: skip
-    assert made >= 8
+    assert made >= 5
 
 
 def test_the_answer_has_the_printed_words_and_every_line_of_a_listing() -> None:
@@ -64,6 +64,16 @@ def test_the_answer_has_the_printed_words_and_every_line_of_a_listing() -> None:
         text_, places = answers.document(page_of(found), grounded=False).finish()
         printed = [" ".join(word.text for word in row.words) for row in rows(found)]
         assert text_.split("\n") == printed and len(text_) == len(places)
+
+
+@pytest.mark.parametrize("build", BUILDERS, ids=lambda build: build.__name__)
+def test_what_does_not_fit_is_left_out_or_cut(build: Callable[[Column], None]) -> None:
+    for seed in range(4):
+        found = column(seed)
+        found.y = 1440
+        build(found)
+        printed = np.nonzero(found.canvas.pixels.min(1) < 200)[0]
+        assert not len(printed) or printed.max() <= 1502
 
 
 def test_long_cells_run_over_lines_and_rows_have_equal_cells() -> None:
