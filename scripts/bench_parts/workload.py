@@ -17,6 +17,8 @@ def corpus(folder: Path, pages: int, pages_a_document: int = 32) -> Path:
     import pymupdf
 
     folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.glob("*.pdf"):
+        old.unlink()
     source = pymupdf.open(SAMPLES / "handbook.pdf")
     for first in range(0, pages, pages_a_document):
         document = pymupdf.open()
