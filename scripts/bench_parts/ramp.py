@@ -2,8 +2,8 @@
 
     python -m scripts.bench_parts.ramp
 
-Measured at Gundam: encoder 9.3 ms a page in groups, 16.3 alone; prefill at its bound; decode steps such that a
-page takes 34.2 ms in the steady state, of which 3.3 ms a step are taken not to grow with the batch.
+Measured at Gundam: encoder 9.3 ms a page in groups, 16.3 alone; prefill at its bound; decode steps such that
+a page takes 34.2 ms in the steady state, of which 3.3 ms a step are taken not to grow with the batch.
 """
 
 import heapq
