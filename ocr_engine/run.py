@@ -9,8 +9,10 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
-from ocr_engine import arguments, cluster, exporting, log, signals, summary, terminal, urls
+from ocr_engine import arguments, exporting, log, signals, summary, terminal, urls
 from ocr_engine.arguments import Entry
+from ocr_engine.cluster.conversion import ClusterConversion
+from ocr_engine.cluster.streams import connected
 from ocr_engine.config import Config
 from ocr_engine.engine.base import Engine, EngineInfo
 from ocr_engine.engine.factory import create_engine
@@ -23,7 +25,6 @@ from ocr_engine.pages import sources
 from ocr_engine.pages.remote import FetchingPool
 from ocr_engine.pipeline import Conversion, Tools
 from ocr_engine.progress import Progress
-from ocr_engine.ray_streams import connected
 from ocr_engine.records import Document
 from ocr_engine.resume import Plan, Redo
 from ocr_engine.session import Session
@@ -56,7 +57,7 @@ def _run(entry: Entry, args: argparse.Namespace) -> ExitCode:
         journal.open()
         kind = Conversion
         if config.cluster.backend == "ray":
-            kind = cluster.ClusterConversion
+            kind = ClusterConversion
             config = stack.enter_context(connected(config))
         engine = create_engine(config)
         if stream := getattr(args, "stream", False):

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from ocr_engine import cluster
-from ocr_engine.cluster import MAX_ROUNDS, ClusterReader
-from ocr_engine.cluster_stages import Result
+from ocr_engine.cluster import conversion
+from ocr_engine.cluster.conversion import MAX_ROUNDS, ClusterReader
+from ocr_engine.cluster.nodes import Result
+from ocr_engine.cluster.streams import ClusterLostError
 from ocr_engine.config import Config
 from ocr_engine.engine.base import EngineInfo
 from ocr_engine.errors import EngineError
 from ocr_engine.planning import Page
-from ocr_engine.ray_streams import ClusterLostError
 from ocr_engine.reading import ReadPage
 from ocr_engine.records import Document, DocumentKind, PageRef, PageStatus
 from ocr_engine.spec import OCR
@@ -42,7 +42,7 @@ def made(
     monkeypatch: pytest.MonkeyPatch, stream: Callable[[ClusterReader, list[Page]], Iterator[Result]]
 ) -> Any:
     reader = ClusterReader(Config(), FakeTools())  # type: ignore[arg-type]
-    monkeypatch.setattr(cluster, "read_all", lambda config, family, asked: stream(reader, list(asked)))
+    monkeypatch.setattr(conversion, "read_all", lambda config, family, asked: stream(reader, list(asked)))
     return reader
 
 

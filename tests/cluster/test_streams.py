@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from ocr_engine import cluster_stages, ray_streams
+from ocr_engine.cluster import nodes, streams
+from ocr_engine.cluster.streams import ClusterLostError, connected, cpus_for_engines, room_for_engines
 from ocr_engine.config import ClusterConfig, Config
 from ocr_engine.errors import EngineError, UsageError
-from ocr_engine.ray_streams import ClusterLostError, connected, cpus_for_engines, room_for_engines
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ class Stream:
         self._error = error
 
     def iter_rows(self) -> Iterator[Any]:
-        yield cluster_stages.packed("one")
+        yield nodes.packed("one")
         raise self._error
 
 
@@ -68,7 +68,7 @@ def test_an_error_of_a_node_is_told_from_one_of_the_cluster() -> None:
         "Traceback\n  File x\nocr_engine.errors.EngineError: no GPU there\n\nTo retry, configure it.\n"
     )
     for error, kind in ((ours, EngineError), (RuntimeError("Traceback\nno GPU there"), ClusterLostError)):
-        stream = ray_streams._through(Stream(error))
+        stream = streams._through(Stream(error))
         assert next(stream) == "one"
         with pytest.raises(EngineError, match="the cluster gave up: .*no GPU there$") as raised:
             next(stream)

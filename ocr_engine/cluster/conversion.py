@@ -13,7 +13,8 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import ParamSpec
 
-from ocr_engine.cluster_stages import Opened, Result
+from ocr_engine.cluster.nodes import Opened, Result
+from ocr_engine.cluster.streams import ClusterLostError, open_all, read_all
 from ocr_engine.config import Config
 from ocr_engine.engine.base import OnText
 from ocr_engine.errors import EngineError, OcrError
@@ -21,7 +22,6 @@ from ocr_engine.log import logger
 from ocr_engine.pages.sources import Refused
 from ocr_engine.pipeline import Conversion, Tools
 from ocr_engine.planning import Page
-from ocr_engine.ray_streams import ClusterLostError, open_all, read_all
 from ocr_engine.reading import PageReader, ReadPage
 from ocr_engine.records import Document, OpenedDocument, PageRef
 from ocr_engine.resume import Plan, Redo

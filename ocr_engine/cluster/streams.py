@@ -15,8 +15,8 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from ocr_engine import cluster_stages as nodes
-from ocr_engine.cluster_stages import Opened, Result
+from ocr_engine.cluster import nodes
+from ocr_engine.cluster.nodes import Opened, Result
 from ocr_engine.config import Config
 from ocr_engine.engine.checkpoint import AUTO, AUTO_HUB_ID, NANO
 from ocr_engine.errors import EngineError, UsageError
