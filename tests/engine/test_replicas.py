@@ -227,7 +227,7 @@ async def test_the_first_goes_on_where_another_does_not_start(caplog: pytest.Log
 
 async def test_stopped_it_starts_no_other() -> None:
     late = Scripted("b", start_s=5)
-    replica_set = ReplicaSet([Scripted("a"), late], pages_each=1)
+    replica_set = ReplicaSet([Scripted("a"), late, Scripted("c")], pages_each=1)
     await replica_set.start()
     await read(replica_set, 1)
     await asyncio.wait_for(replica_set.stop(), 3)
