@@ -16,8 +16,8 @@ def mathml(body: str, source: str) -> str:
 
 
 def test_mathml_is_compared_without_spaces_and_source() -> None:
-    wanted = rendered(mathml=mathml("<mrow><mi>x</mi></mrow>", "x"))
-    other = rendered(mathml=mathml("<mrow> <mi>\u200bx</mi> </mrow>", "{x}"))
+    wanted = rendered(("x", 0, 0), mathml=mathml("<mrow><mi>x</mi></mrow>", "x"))
+    other = rendered(("y", 0, 0), mathml=mathml("<mrow> <mi>\u200bx</mi> </mrow>", "{x}"))
     assert shows(other, wanted)
 
 
@@ -50,9 +50,21 @@ def test_each_symbol_needs_one_for_itself() -> None:
 
 def test_a_wrong_first_choice_is_taken_back() -> None:
     """The first `x` of the page stands beside no `y`; the second, and its own `x`, do."""
-    wanted = rendered(("x", 0, 0), ("y", 20, 0), ("x", 40, 0))
+    wanted = rendered(("x", 0, 0), ("y", 20, 0), ("x", 40, 0), ("x", 500, 500))
     page = rendered(("x", 0, 90), ("y", 20, 90), ("z", 40, 90), ("x", 0, 0), ("y", 20, 0), ("x", 40, 0))
     assert shows(page, wanted)
+
+
+def test_a_neighbour_is_the_very_symbol_that_was_placed() -> None:
+    """`x` has `a` on its right, but `a` has another `x` on its left: rows are not the same from both sides."""
+    page = rendered(("x", 0, 0), ("a", 100, 5), ("x", 50, 10), ("z", 70, 15))
+    assert not shows(page, rendered(("x", 0, 0), ("a", 100, 0)))
+
+
+def test_a_neighbour_that_is_placed_later_must_look_the_same() -> None:
+    here = [("x", 0.0, 0.0), ("a", 100.0, 5.0), ("y", 50.0, 10.0)]
+    assert shows(rendered(*here, mathml="<math>other</math>"), rendered(*here))
+    assert not shows(rendered(*here, ("b", 30, 0)), rendered(*here))
 
 
 def test_a_piece_is_divided_into_its_characters() -> None:
