@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,7 @@ class VllmEngine:
         self._died = False
         self._numbers = itertools.count()
         self._steps = vllm_process.StepCounter()
+        self._start = vllm_process.Start()
 
     def identify(self) -> EngineInfo:
         """Find and check the checkpoint; downloads it where it is a hub id that is new here."""
@@ -130,17 +132,17 @@ class VllmEngine:
         self._prompts = PromptEncoder(plan.checkpoint.folder, self._config.ngram.whitelist)
         self._folder = Path(tempfile.mkdtemp(prefix="ocr-engine-"))
         self._log = vllm_process.set_environment(self._folder, plan.sizes.threads, gpu=plan.gpu)
-        start = asyncio.create_task(asyncio.to_thread(self._start, plan))
+        start = asyncio.create_task(asyncio.to_thread(self._start.run, partial(self._load, plan)))
         try:
             await asyncio.wait_for(asyncio.shield(start), self._config.start_timeout_s)
         except TimeoutError:
-            vllm_process.kill_engine_processes()
+            self._start.abandon()
             raise EngineError(
                 f"the engine did not start within {self._config.start_timeout_s:g} s;"
                 f" raise engine.start_timeout_s, or see the log: {self._log}"
             ) from None
         except asyncio.CancelledError:
-            vllm_process.kill_engine_processes()
+            self._start.abandon()
             raise
         except Exception as error:  # whatever vLLM raises ends in one line for the user; the log has the rest
             cause = vllm_process.why_failed(error, self._log)
@@ -165,12 +167,14 @@ class VllmEngine:
             (output,) = [output async for output in outputs]
         return self_test.Reply(list(output.prompt_token_ids), list(output.outputs[0].token_ids))
 
-    def _start(self, plan: _Plan) -> None:
+    def _load(self, plan: _Plan) -> None:
         from vllm.engine.arg_utils import AsyncEngineArgs
         from vllm.v1.engine.async_llm import AsyncLLM
 
         # Not returned: an idle pool thread would keep a returned object alive.
         args = engine_args(self._config, plan.checkpoint.folder, plan.sizes, gpu=plan.gpu)
+        if self._start.abandoned:
+            return
         self._llm = AsyncLLM.from_engine_args(AsyncEngineArgs(**args))
         self._steps.attach(self._llm.engine_core)
 

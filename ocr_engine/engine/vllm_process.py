@@ -8,6 +8,8 @@ import logging.config
 import multiprocessing
 import os
 import re
+import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ _ERROR_LINE = re.compile(
     rb"^(?:[A-Za-z_][\w.]*\.)?([A-Za-z_]\w*(?:Error|Exception|Exit)): (.+)$", re.MULTILINE
 )
 _SECOND_HAND = (b"Engine core initialization failed", b"EngineCore encountered an issue")
+_KILL_EVERY_S = 0.2
 _TAIL_BYTES = 400_000
 _REMEDIES = (
     ("memory", "free memory, or lower engine.max_num_seqs, engine.max_model_len or engine.kv_cache_gb"),
@@ -100,6 +103,33 @@ class StepCounter:
             return outputs
 
         engine_core.get_output_async = counted
+
+
+class Start:
+    """A start in a thread, which cannot be cancelled: given up, it loses the processes that it starts."""
+
+    def __init__(self) -> None:
+        self._ended = threading.Event()
+        self.abandoned = False
+        """Whether nobody waits for the start any more."""
+
+    def run(self, start: Callable[[], None]) -> None:
+        """Call `start`; once, in the thread."""
+        try:
+            start()
+        finally:
+            self._ended.set()
+
+    def abandon(self) -> None:
+        """End the engine's processes, those included that the thread is still about to start."""
+        self.abandoned = True
+        kill_engine_processes()
+        threading.Thread(target=self._kill_until_ended, daemon=True).start()
+
+    def _kill_until_ended(self) -> None:
+        while not self._ended.wait(_KILL_EVERY_S):
+            kill_engine_processes()
+        kill_engine_processes()
 
 
 def kill_engine_processes() -> None:

@@ -1,8 +1,10 @@
 import os
+import threading
 
 import pytest
 
-from ocr_engine.engine.vllm_process import set_environment, why_failed
+from ocr_engine.engine import vllm_process
+from ocr_engine.engine.vllm_process import Start, set_environment, why_failed
 
 
 @pytest.fixture
@@ -53,3 +55,26 @@ def test_values_of_the_user_are_kept(tmp_path, monkeypatch):
         set_environment(tmp_path, 3, gpu=True)
         assert "OMP_NUM_THREADS" not in os.environ
         assert os.environ["VLLM_USE_V2_MODEL_RUNNER"] == "1"
+
+
+def test_a_start_that_is_given_up_loses_the_processes_it_starts_later(monkeypatch):
+    importing, born, killed = threading.Event(), threading.Event(), threading.Event()
+    monkeypatch.setattr(vllm_process, "_KILL_EVERY_S", 0.01)
+    monkeypatch.setattr(
+        vllm_process, "kill_engine_processes", lambda: killed.set() if born.is_set() else None
+    )
+
+    def load():
+        assert importing.wait(10)
+        born.set()
+        assert killed.wait(10), "vLLM would wait for its process here"
+
+    start = Start()
+    thread = threading.Thread(target=start.run, args=(load,))
+    thread.start()
+    assert not start.abandoned
+    start.abandon()
+    assert start.abandoned and not killed.is_set()
+    importing.set()
+    thread.join(10)
+    assert not thread.is_alive()
