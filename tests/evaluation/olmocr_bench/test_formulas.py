@@ -56,7 +56,7 @@ def test_a_wrong_first_choice_is_taken_back() -> None:
 
 
 def test_a_neighbour_is_the_very_symbol_that_was_placed() -> None:
-    """`x` has `a` on its right, but `a` has another `x` on its left: rows are not the same from both sides."""
+    """`x` has `a` on its right, but `a` has another `x` on its left: rows differ from both sides."""
     page = rendered(("x", 0, 0), ("a", 100, 5), ("x", 50, 10), ("z", 70, 15))
     assert not shows(page, rendered(("x", 0, 0), ("a", 100, 0)))
 
