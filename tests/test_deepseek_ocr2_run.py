@@ -13,7 +13,6 @@ from ocr_engine.spec import OCR2
 from tests.model.checkpoints import write_checkpoint
 
 pytest.importorskip("vllm", reason="needs vllm")
-pytestmark = pytest.mark.xdist_group("vllm")
 ROOT = Path(__file__).parent.parent
 SAMPLE = ROOT / "samples/handbook.pdf"
 

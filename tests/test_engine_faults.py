@@ -13,7 +13,6 @@ import pytest
 from tests.test_pipeline import ROOT, rows
 
 pytest.importorskip("vllm", reason="needs vllm")
-pytestmark = pytest.mark.xdist_group("vllm")
 NANO = (
     "--mode", "small", "--set", "engine.model=nano", "--set", "engine.max_num_seqs=2",
     "--set", "render.workers=1", "--set", "engine.hang_timeout_s=15", "--set", "engine.max_tokens=60",

@@ -12,7 +12,6 @@ from ocr_engine.errors import ExitCode
 from tests.test_pipeline import ROOT, SAMPLES, rows
 
 pytest.importorskip("vllm", reason="needs vllm")
-pytestmark = pytest.mark.xdist_group("vllm")
 MODE = "base"
 MAX_CER = 0.10
 

@@ -18,7 +18,6 @@ from tests.model import recipe
 from tests.model.checkpoints import decoder, encoder, write_checkpoint
 
 pytest.importorskip("vllm", reason="needs vllm")
-pytestmark = pytest.mark.xdist_group("vllm")
 PAGES = {
     OCR: (("tiny", (300, 400)), ("base", (500, 700)), ("gundam", (1920, 1080)), ("small", (900, 700))),
     OCR2: (("small", (300, 400)), ("base", (500, 700)), ("gundam", (1920, 1080))),
@@ -33,10 +32,10 @@ def requests(family):
 
 
 @torch.inference_mode()
-def prompt_embeddings(request, family, prompts, model):
+def prompt_embeddings(request, family, prompts, model, tower):
     """The prompt as transformers' decoder sees it, with our tower's features in it."""
     whole, tiles = torch.from_numpy(request.views.global_view), torch.from_numpy(request.views.tiles)
-    (features,) = encoder(family)[0]([whole], [tiles], [torch.tensor(request.views.grid)])
+    (features,) = tower([whole], [tiles], [torch.tensor(request.views.grid)])
     prompt = torch.tensor(expanded_prompt(prompts, request, family))
     embeds = model.embed_tokens(prompt)
     embeds[prompt == prompts.image_id] = features
@@ -45,21 +44,22 @@ def prompt_embeddings(request, family, prompts, model):
 
 @torch.inference_mode()
 def greedy(embeds, model, head, eos_id, bias):
-    """One token after another, without a cache."""
-    ids = []
+    """One token after another."""
+    ids, cache = [], None
     while len(ids) < LENGTH and eos_id not in ids:
-        logits = model(inputs_embeds=embeds[None], use_cache=False).last_hidden_state[0, -1] @ head.t()
+        out = model(inputs_embeds=embeds[None], past_key_values=cache, use_cache=True)
+        logits, cache = out.last_hidden_state[0, -1] @ head.t(), out.past_key_values
         for token, value in bias.items():
             logits[token] += value
         ids.append(int(logits.argmax()))
-        embeds = torch.cat([embeds, model.embed_tokens(torch.tensor(ids[-1:]))])
+        embeds = model.embed_tokens(torch.tensor(ids[-1:]))
     return ids
 
 
 def telling_answers(family, prompts):
     """Answers that differ between pages, and the bias that holds down what all are answered with."""
-    model, head, _ = decoder()
-    pages = [prompt_embeddings(request, family, prompts, model) for request in requests(family)]
+    (model, head, _), (tower, *_) = decoder(), encoder(family)
+    pages = [prompt_embeddings(request, family, prompts, model, tower) for request in requests(family)]
     bias = {}
     for _ in range(8):
         answers = [greedy(embeds, model, head, prompts.eos_id, bias) for embeds in pages]

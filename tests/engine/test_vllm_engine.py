@@ -28,7 +28,7 @@ from ocr_engine.records import FinishReason, GenerationRequest, PageViews
 from ocr_engine.spec import MODES, PROMPTS
 
 pytest.importorskip("vllm", reason="needs vllm")
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("vllm")]
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 NANO = Path(vllm_engine.__file__).parents[1] / "model/nano"
 GRIDS = {"gundam": (2, 3), "gundam-m": (2, 1)}

@@ -22,7 +22,6 @@ from ocr_engine.records import FinishReason, Generation, GenerationRequest, Page
 from ocr_engine.spec import PROMPTS, resolve_mode
 
 pytest.importorskip("vllm", reason="needs vllm")
-pytestmark = pytest.mark.xdist_group("vllm")
 NANO = Path(__file__).parents[2] / "ocr_engine/model/nano"
 START_S = 240
 
