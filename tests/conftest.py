@@ -1,5 +1,6 @@
 """Fixtures shared by all tests."""
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +9,9 @@ import pytest
 from ocr_engine.log import logger
 
 SHARED_DATA = Path(__file__).parent.parent / "../shared/data"
+
+# A shell that starts the tests in the background has them, and all they start, ignore Ctrl-C.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -277,6 +277,7 @@ class VllmEngine:
         # vLLM's object lives in reference cycles, and its finaliser fails in a dying interpreter.
         gc.collect()
         if self._folder is not None and not self._died:
+            vllm_process.clear_environment(self._log)
             shutil.rmtree(self._folder, ignore_errors=True)
 
 

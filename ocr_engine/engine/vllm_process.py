@@ -20,6 +20,7 @@ _ERROR_LINE = re.compile(
     rb"^(?:[A-Za-z_][\w.]*\.)?([A-Za-z_]\w*(?:Error|Exception|Exit)): (.+)$", re.MULTILINE
 )
 _SECOND_HAND = (b"Engine core initialization failed", b"EngineCore encountered an issue")
+_LOGGING_VARIABLE = "VLLM_LOGGING_CONFIG_PATH"
 _KILL_EVERY_S = 0.2
 _TAIL_BYTES = 400_000
 _REMEDIES = (
@@ -45,7 +46,7 @@ def set_environment(folder: Path, threads: int, *, gpu: bool) -> Path:
     logging.config.dictConfig(logging_values)
     os.environ |= {
         ENGINE_LOG_VARIABLE: str(log),
-        "VLLM_LOGGING_CONFIG_PATH": str(logging_config),
+        _LOGGING_VARIABLE: str(logging_config),
         "VLLM_CONFIGURE_LOGGING": "1",
         "VLLM_WORKER_MULTIPROC_METHOD": "spawn",
         # Each guard is written for one runner; the other refuses it.
@@ -61,6 +62,13 @@ def set_environment(folder: Path, threads: int, *, gpu: bool) -> Path:
     for name, value in defaults.items():
         os.environ.setdefault(name, value)
     return log
+
+
+def clear_environment(log: Path) -> None:
+    """Forget the variables that name this engine's folder, before it goes: a later vLLM would read them."""
+    for name in (ENGINE_LOG_VARIABLE, _LOGGING_VARIABLE):
+        if Path(os.environ.get(name, "")).parent == log.parent:
+            del os.environ[name]
 
 
 def _logging_config(log: Path) -> dict[str, Any]:

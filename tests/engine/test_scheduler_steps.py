@@ -6,7 +6,9 @@ import pytest
 
 pytest.importorskip("vllm", reason="needs vllm")
 
+from vllm.v1.core.kv_cache_manager import KVCacheManager
 from vllm.v1.core.sched.async_scheduler import AsyncScheduler
+from vllm.v1.core.single_type_kv_cache_manager import SlidingWindowManager
 from vllm.v1.request import RequestStatus
 
 from ocr_engine.engine.scheduler_vllm import GroupScheduler
@@ -43,8 +45,44 @@ def test_every_step_is_vllms_own(kv_tokens):
         assert found.num_scheduled_tokens == expected.num_scheduled_tokens
         assert found.scheduled_encoder_inputs == expected.scheduled_encoder_inputs
         assert found.preempted_req_ids == expected.preempted_req_ids
+        assert found.scheduled_cached_reqs.new_block_ids == expected.scheduled_cached_reqs.new_block_ids
     assert ours.tokens == theirs.tokens and ours.finished == theirs.finished
     assert (ours.preemptions > 0) == (kv_tokens < 16 * 300)
+
+
+def searches(run, monkeypatch):
+    """How many blocks vLLM was asked for, request by request."""
+    asked_for = []
+    coordinator = run.scheduler.kv_cache_manager.coordinator
+    search = coordinator.allocate_new_blocks
+    monkeypatch.setattr(
+        coordinator, "allocate_new_blocks", lambda *args: asked_for.append(args[0]) or search(*args)
+    )
+    return asked_for
+
+
+def test_room_is_searched_for_once_a_block(monkeypatch):
+    run = make(GroupScheduler, 16, 16 * 300, 1, batched=512)
+    found = searches(run, monkeypatch)
+    run.add("a", 16 * 10, PROMPT)
+    run.run()
+    prompt_blocks_room = -PROMPT % 16
+    assert len(found) == 1 + -(-(16 * 10 - 1 - prompt_blocks_room) // 16)
+
+
+@pytest.mark.parametrize("change", [{"enable_caching": True}, {"__class__": SlidingWindowManager}])
+def test_room_is_searched_for_each_token_where_more_depends_on_it(monkeypatch, change):
+    made = KVCacheManager.__init__
+
+    def other(self, *args, **kwargs):
+        made(self, *args, **kwargs)
+        kind = self.coordinator.single_type_managers[0]
+        for name, value in change.items():
+            setattr(kind, name, value)
+
+    monkeypatch.setattr(KVCacheManager, "__init__", other)
+    run = make(GroupScheduler, 16, 16 * 300, 1, batched=512)
+    assert "allocate_slots" not in vars(run.scheduler.kv_cache_manager)
 
 
 @pytest.mark.parametrize("interval", [None, 1, 7, 64])

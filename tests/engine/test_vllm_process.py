@@ -4,7 +4,7 @@ import threading
 import pytest
 
 from ocr_engine.engine import vllm_process
-from ocr_engine.engine.vllm_process import Start, set_environment, why_failed
+from ocr_engine.engine.vllm_process import Start, clear_environment, set_environment, why_failed
 
 
 @pytest.fixture
@@ -78,3 +78,16 @@ def test_a_start_that_is_given_up_loses_the_processes_it_starts_later(monkeypatc
     importing.set()
     thread.join(10)
     assert not thread.is_alive()
+
+
+def test_no_variable_names_a_folder_that_is_gone(tmp_path, monkeypatch):
+    first, second = tmp_path / "first", tmp_path / "second"
+    monkeypatch.setattr(os, "environ", {})
+    logs = []
+    for folder in (first, second):
+        folder.mkdir()
+        logs.append(set_environment(folder, 1, gpu=False))
+    clear_environment(logs[0])
+    assert sum(str(second) in value for value in os.environ.values()) == 2
+    clear_environment(logs[1])
+    assert not [value for value in os.environ.values() if str(tmp_path) in value]

@@ -60,7 +60,8 @@ def test_elements_without_an_order_come_first_and_ties_stay(tmp_path: Path) -> N
 def test_only_pages_of_the_filter(tmp_path: Path) -> None:
     path = saved(tmp_path, [box(1, 1, "a")], [], language="english")
     assert len(ground_truth.load(path, {"language": "english"})) == 1
-    assert ground_truth.load(path, {"language": "simplified_chinese"}) == []
+    with pytest.raises(InputError, match="language is one of english"):
+        ground_truth.load(path, {"language": "simplified_chinese"})
 
 
 @pytest.mark.parametrize("content", ["", "[", "{}", "[]", "[1]", '[{"page_info": {}}]'])
