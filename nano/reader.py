@@ -9,7 +9,10 @@ from pathlib import Path
 import psutil
 from PIL import Image
 
-from ocr_engine.config import EngineConfig
+from ocr_engine.config import Config, EngineConfig
+from ocr_engine.engine.base import Engine
+from ocr_engine.engine.factory import create_engine
+from ocr_engine.engine.replicas import ReplicaSet
 from ocr_engine.engine.vllm_engine import VllmEngine
 from ocr_engine.pages.views import make_views
 from ocr_engine.records import FinishReason, Generation, GenerationRequest
@@ -54,10 +57,12 @@ def peak_bytes() -> int:
 
 
 class Reader:
-    """A started engine; `async with` it."""
+    """A started engine, or as many as `config.replicas` says; `async with` it."""
 
     def __init__(self, config: EngineConfig, in_flight: int = 8) -> None:
-        self.config, self.engine = config, VllmEngine(config)
+        self.config = config
+        several = config.replicas not in ("auto", 1)
+        self.engine: Engine = create_engine(Config(engine=config)) if several else VllmEngine(config)
         self._places = asyncio.Semaphore(in_flight)
         self.start = Cost(0.0, 0.0)
 
@@ -66,6 +71,8 @@ class Reader:
         self.engine.identify()
         meter = Meter()
         await self.engine.start()
+        if isinstance(self.engine, ReplicaSet):
+            await self.engine.settled()
         self.start = meter.read()
         return self
 

@@ -20,16 +20,20 @@ NANO = (
 )  # fmt: skip
 
 
-def engine_process(run: subprocess.Popen[bytes]) -> psutil.Process | None:
+def engine_process(run: subprocess.Popen[bytes], but: int | None) -> psutil.Process | None:
+    """Find the engine's process that is not `but`, which is killed and may be dying still."""
     children = psutil.Process(run.pid).children(recursive=True)
-    return next((child for child in children if child.name().startswith("VLLM")), None)
+    found = (child for child in children if child.pid != but)
+    return next((child for child in found if child.name().startswith("VLLM")), None)
 
 
-def disturb(run: subprocess.Popen[bytes], journal: Path, number: int, after_rows: int) -> int:
+def disturb(
+    run: subprocess.Popen[bytes], journal: Path, number: int, after_rows: int, but: int | None = None
+) -> int:
     """Send the engine's process a signal once `after_rows` pages are in the journal; its id."""
     while run.poll() is None:
         if journal.exists() and journal.read_bytes().count(b"\n") >= after_rows:
-            engine = engine_process(run)
+            engine = engine_process(run, but)
             if engine is not None:
                 os.kill(engine.pid, number)
                 return engine.pid
@@ -43,7 +47,7 @@ def test_an_engine_killed_and_another_hung_cost_no_page(tmp_path: Path) -> None:
     with (tmp_path / "stderr").open("wb") as stderr:
         run = subprocess.Popen([*command, str(tmp_path / "out"), *NANO], stderr=stderr, cwd=tmp_path)
         first = disturb(run, tmp_path / "out/journal.jsonl", signal.SIGKILL, after_rows=1)
-        second = disturb(run, tmp_path / "out/journal.jsonl", signal.SIGSTOP, after_rows=3)
+        second = disturb(run, tmp_path / "out/journal.jsonl", signal.SIGSTOP, after_rows=3, but=first)
         run.wait(300)
     said = (tmp_path / "stderr").read_text()
     assert first != second and not psutil.pid_exists(first) and not psutil.pid_exists(second)

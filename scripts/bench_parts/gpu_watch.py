@@ -1,5 +1,6 @@
-"""How busy the GPU was and how much of its memory was in use, sampled while something runs."""
+"""How busy the first visible GPU was and how much of its memory was in use, sampled while something runs."""
 
+import os
 import statistics
 import threading
 from types import TracebackType
@@ -42,7 +43,8 @@ class GpuWatch:
             import pynvml
 
             pynvml.nvmlInit()
-            handle = pynvml.nvmlDeviceGetHandleByIndex(0)
+            first = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]
+            handle = pynvml.nvmlDeviceGetHandleByIndex(int(first))
         except Exception:  # noqa: BLE001 - the library is missing, or finds no driver: nothing to watch
             return
         while not self._end.wait(_EVERY_S):
