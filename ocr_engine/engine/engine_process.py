@@ -23,9 +23,11 @@ from typing import Any
 from ocr_engine import handover
 from ocr_engine.engine.base import Engine, EngineInfo, OnText
 from ocr_engine.errors import EngineError, OcrError
+from ocr_engine.log import logger
 from ocr_engine.records import Generation, GenerationRequest
 
-_STOP_TIMEOUT_S = 60.0
+_STOP_TIMEOUT_S = 30.0
+"""Less than what a supervisor gives a whole stop: a child that hangs is killed within it."""
 _KILL_TIMEOUT_S = 10.0
 _STEPS_EVERY_S = 1.0
 
@@ -45,6 +47,7 @@ class EngineProcess:
         """`make` is pickled; `environment` is added to the child's before it imports anything heavy."""
         self._make = make
         self._environment = dict(environment)
+        self._spawning: asyncio.Future[BaseProcess] | None = None
         self._process: BaseProcess | None = None
         self._pipe: Connection | None = None
         self._waiting: dict[int, _Waiting] = {}
@@ -64,12 +67,12 @@ class EngineProcess:
 
     async def start(self) -> None:
         """Start the process and the engine in it. Raises what the engine's `start` raises."""
-        context = multiprocessing.get_context("spawn")
-        self._pipe, theirs = context.Pipe()
-        process = context.Process(target=_main, args=(theirs, self._make, self._environment), name="replica")
-        await asyncio.to_thread(process.start)
-        theirs.close()
-        self._process = process
+        self._pipe, theirs = multiprocessing.Pipe()
+        self._spawning = asyncio.ensure_future(
+            asyncio.to_thread(_spawn, theirs, self._make, self._environment)
+        )
+        # A thread cannot be cancelled: what it starts meanwhile is left to `stop`.
+        self._process = await asyncio.shield(self._spawning)
         loop = asyncio.get_running_loop()
         threading.Thread(target=self._listen, args=(self._pipe, loop), daemon=True).start()
         await self._call("start", None, None)
@@ -140,20 +143,51 @@ class EngineProcess:
 
     async def stop(self) -> None:
         """End the engine and its process, by force where it does not end by itself."""
-        process, self._process = self._process, None
+        process = await self._spawned()
         if process is None:
             return
+        try:
+            async with asyncio.timeout(_STOP_TIMEOUT_S):
+                await self._ask_to_end(process)
+        except TimeoutError:
+            logger.debug("the engine's process did not end within %g s: it is killed", _STOP_TIMEOUT_S)
+        finally:
+            # However a stop ends, cancelled too: nobody else knows of the process.
+            self._death = self._death or "the engine was stopped"
+            _kill_session(process)
+            self._sender.shutdown(wait=False)
+        await asyncio.to_thread(process.join, _KILL_TIMEOUT_S)
+        pipe, self._pipe = self._pipe, None
+        if pipe is not None:
+            pipe.close()
+
+    async def _spawned(self) -> BaseProcess | None:
+        """The process, once; that of a start which was cancelled too."""
+        spawning, self._spawning = self._spawning, None
+        if spawning is None:
+            return None
+        await asyncio.wait((spawning,))
+        return None if spawning.exception() else spawning.result()
+
+    async def _ask_to_end(self, process: BaseProcess) -> None:
         with contextlib.suppress(EngineError):
             if not self._death:
                 await self._send(("stop", 0, None, False))
         self._death = self._death or "the engine was stopped"
         await asyncio.to_thread(process.join, _STOP_TIMEOUT_S)
-        _kill_session(process)
-        await asyncio.to_thread(process.join, _KILL_TIMEOUT_S)
-        pipe, self._pipe = self._pipe, None
-        self._sender.shutdown(wait=False)
-        if pipe is not None:
-            pipe.close()
+
+
+def _spawn(theirs: Connection, make: Callable[[], Engine], environment: Mapping[str, str]) -> BaseProcess:
+    """Start the child with its end of the pipe. Blocks. Raises EngineError."""
+    context = multiprocessing.get_context("spawn")
+    process = context.Process(target=_main, args=(theirs, make, environment), name="replica")
+    try:
+        process.start()
+    except OSError as error:
+        raise EngineError(f"the engine's process could not be started: {error}") from None
+    finally:
+        theirs.close()
+    return process
 
 
 def _kill_session(process: BaseProcess) -> None:
@@ -161,6 +195,8 @@ def _kill_session(process: BaseProcess) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         if process.pid is not None:
             os.killpg(process.pid, signal.SIGKILL)
+    # One that hangs before it leads a session is in this process's group still.
+    process.kill()
 
 
 def send(pipe: Connection, message: object) -> None:

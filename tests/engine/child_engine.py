@@ -3,6 +3,8 @@
 import asyncio
 import os
 import signal
+import time
+from collections.abc import Callable
 
 from ocr_engine.engine.base import EngineInfo, OnText
 from ocr_engine.errors import EngineError, RequestError, UsageError
@@ -51,3 +53,13 @@ class ChildEngine:
 
     async def stop(self) -> None:
         pass
+
+
+class HangsAtOnce:
+    """Makes an engine, but a process that unpickles it hangs, before any code of ours has run there."""
+
+    def __call__(self) -> ChildEngine:
+        return ChildEngine()
+
+    def __reduce__(self) -> tuple[Callable[[float], None], tuple[float]]:
+        return time.sleep, (600.0,)

@@ -2,16 +2,18 @@
 
 import asyncio
 import os
+import signal
 from functools import partial
 
 import numpy as np
 import psutil
 import pytest
 
+from ocr_engine.engine import engine_process
 from ocr_engine.engine.engine_process import EngineProcess
 from ocr_engine.errors import EngineError, RequestError, UsageError
 from ocr_engine.records import GenerationRequest, PageViews
-from tests.engine.child_engine import DEVICE, ChildEngine
+from tests.engine.child_engine import DEVICE, ChildEngine, HangsAtOnce
 
 
 def request(prompt: str = "", seed: int = 0) -> GenerationRequest:
@@ -116,3 +118,58 @@ async def test_cancelling_cancels_there_and_stopping_waits_for_nobody() -> None:
     await engine.stop()
     with pytest.raises(EngineError, match="stopped|not running"):
         await engine.generate(request())
+
+
+async def ended() -> None:
+    """Wait until no process of an engine is left."""
+    async with asyncio.timeout(20):
+        while engines():
+            await asyncio.sleep(0.02)
+
+
+async def test_a_child_that_hangs_before_it_leads_a_session_is_killed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(engine_process, "_STOP_TIMEOUT_S", 0.2)
+    engine = EngineProcess(HangsAtOnce(), {})
+    starting = asyncio.create_task(engine.start())
+    async with asyncio.timeout(60):
+        while not engines():
+            await asyncio.sleep(0.02)
+    starting.cancel()
+    await asyncio.gather(starting, return_exceptions=True)
+    await engine.stop()
+    await ended()
+
+
+async def test_a_start_cancelled_while_its_process_is_made_leaves_none() -> None:
+    engine = process()
+    starting = asyncio.create_task(engine.start())
+    await asyncio.sleep(0)
+    starting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+    await engine.stop()
+    await ended()
+
+
+async def test_a_stop_that_is_given_up_kills_a_child_that_stands_still() -> None:
+    engine = process()
+    await engine.start()
+    (child,) = engines()
+    os.kill(child, signal.SIGSTOP)
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(engine.stop(), 0.2)
+    await ended()
+
+
+async def test_no_room_for_a_process_is_an_engine_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object) -> None:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr("multiprocessing.context.SpawnProcess._Popen", refused)
+    engine = process()
+    with pytest.raises(EngineError, match="could not be started: .*temporarily"):
+        await engine.start()
+    await engine.stop()
+    assert not engines()
