@@ -1,7 +1,7 @@
 """A Ray cluster of several nodes on this machine, of which much dies mid-run: a local run's files?
 
     python scripts/prove_cluster.py                              # replay engine, 3 nodes, all die once
-    python scripts/prove_cluster.py --model nano --pages 60      # nano instead (3 GB an engine)
+    python scripts/prove_cluster.py --model nano --mode small --pages 72      # nano instead (3 GB an engine)
 
 Killed with SIGKILL, one after the other: a process that renders, one that holds an engine, a whole node; then
 a new node joins. Prints one line of JSON; exit code 0 when all of it happened, no page is lost and every file
@@ -33,6 +33,8 @@ ENGINES = {
     "replay": ("engine.backend=replay",),
     "nano": ("engine.model=nano", "engine.max_tokens=100", "engine.enforce_eager=true"),
 }
+# Few pages at one time: else an engine has them all when the first one dies.
+FEW = {"replay": (), "nano": ("cluster.pages_per_engine=4",)}
 ON_RAY = ("cluster.backend=ray", "cluster.cpus_per_engine=0.5", "cluster.pages_per_task=2")
 RENDERS, ENGINE = "ray::Map(prepare)", "ray::MapWorker(Map(ReadPages))"
 _STORE_BYTES = 150 << 20
@@ -133,16 +135,23 @@ def main() -> int:
     parser.add_argument("--engines", type=int, default=2)
     parser.add_argument("--pages", type=int, default=240)
     parser.add_argument("--model", choices=sorted(ENGINES), default="replay")
+    parser.add_argument("--mode", default="tiny")
     args = parser.parse_args()
     keys = (*LOCAL, *ENGINES[args.model])
     with tempfile.TemporaryDirectory(prefix="prove-cluster-") as name:
         work = Path(name)
         inputs = proof.text_documents(work / "in", args.pages)
-        local = subprocess.run(proof.command(inputs, work / "local", *keys), check=False)
+        local = subprocess.run(proof.command(inputs, work / "local", *keys, mode=args.mode), check=False)
         with ray_cluster(args.nodes, args.cpus) as cluster:
-            on_ray = (*keys, *ON_RAY, f"cluster.address={cluster.address}", f"cluster.engines={args.engines}")
+            on_ray = (
+                *keys,
+                *ON_RAY,
+                *FEW[args.model],
+                f"cluster.address={cluster.address}",
+                f"cluster.engines={args.engines}",
+            )
             started_s = time.monotonic()
-            process = subprocess.Popen(proof.command(inputs, work / "cluster", *on_ray))
+            process = subprocess.Popen(proof.command(inputs, work / "cluster", *on_ray, mode=args.mode))
             try:
                 events = disturb(cluster, process, work / "cluster", args.pages, args.cpus)
                 code = process.wait()

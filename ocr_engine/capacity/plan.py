@@ -161,7 +161,8 @@ def report(plan: Plan, gpu: Gpu) -> Iterator[str]:
     sample, page, memory, site = plan.sample, plan.page, plan.memory, plan.site
     exactly = "" if sample.opened + sample.unreadable >= sample.documents else "about "
     pages = f"{exactly}{sample.pages:,} pages"
-    yield f"corpus      {sample.documents:,} documents, {pages} ({_seen(sample)})"
+    documents = f"{sample.documents:,} document{'' if sample.documents == 1 else 's'}"
+    yield f"corpus      {documents}, {pages} ({_seen(sample)})"
     yield f"page        {_page_words(sample.work)}"
     stages = {"encoder": page.encoder_s, "prefill": page.prefill_s, "decoding": page.decode_s}
     gpu_ms = ", ".join(f"{name} {seconds * 1e3:.1f}" for name, seconds in stages.items())
@@ -174,7 +175,7 @@ def report(plan: Plan, gpu: Gpu) -> Iterator[str]:
     yield f"bounds      pages/s: {stations}"
     yield (
         f"prediction  {plan.pages_per_s:,.1f} pages/s on {site.gpus} {plan.gpu}: {_hours(plan.hours)},"
-        f" {plan.gpu_hours:,.2f} GPU hours"
+        f" {plan.gpu_hours:,.{2 if plan.gpu_hours >= 0.1 else 5}f} GPU hours"
     )
     yield f"bottleneck  {plan.rates.bottleneck}: {_ADVICE[plan.rates.bottleneck]}"
 
@@ -204,6 +205,8 @@ def _holds(memory: Memory) -> str:
 
 
 def _hours(hours: float) -> str:
+    if hours * 60 < 1:
+        return f"{hours * _HOUR_S:,.1f} s"
     return f"{hours:,.1f} h" if hours >= 1 else f"{hours * 60:,.1f} min"
 
 

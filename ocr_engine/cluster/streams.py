@@ -56,12 +56,8 @@ def connected(config: Config) -> Iterator[Config]:
     try:
         _reach(config.cluster.address)
         ray.init(address=address, ignore_reinit_error=True, log_to_driver=False, logging_level=logging.ERROR)
-    except (ConnectionError, OSError, RuntimeError, ValueError) as error:
-        cause = printable(str(error).strip().partition("\n")[0])
-        raise EngineError(
-            f"cluster.address: {config.cluster.address}: {cause}; start one with `ray start --head`, or set"
-            " cluster.address: local"
-        ) from None
+    except (ConnectionError, OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
+        raise EngineError(_not_reached(config.cluster.address, error)) from None
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     if config.engine.model != AUTO or config.engine.backend != "vllm":
@@ -73,6 +69,17 @@ def connected(config: Config) -> Iterator[Config]:
         yield replace(config, engine=replace(config.engine, model=model))
     finally:
         ray.shutdown()
+
+
+def _not_reached(address: str, error: Exception) -> str:
+    words = printable(str(error).strip().partition("\n")[0])
+    if "authentication" in words.lower():
+        words = "it asks for a token, and none was found here"
+    return (
+        f"cluster.address: {address}: {words}; start one with `ray start --head`, or set"
+        " cluster.address: local. Where a cluster was started with a token, RAY_AUTH_MODE=token and the same"
+        " ~/.ray/auth_token are needed here too"
+    )
 
 
 def _reach(address: str) -> None:

@@ -52,6 +52,31 @@ def test_gpus_that_ray_cannot_give_are_refused() -> None:
         pass
 
 
+class RefusingRay:
+    """Ray, where the cluster asks for a token that is not there."""
+
+    class exceptions:
+        class RayError(Exception):
+            pass
+
+    def init(self, **_: object) -> None:
+        raise self.exceptions.RayError(
+            "Token authentication is enabled but no authentication token was found."
+        )
+
+
+def test_a_token_that_is_missing_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams, "_ray", RefusingRay)
+    monkeypatch.setattr(streams, "_reach", lambda address: None)
+    config = Config(cluster=ClusterConfig(backend="ray"))
+    with (
+        pytest.raises(EngineError, match=r"asks for a token.*RAY_AUTH_MODE=token") as caught,
+        connected(config),
+    ):
+        pass
+    assert "\n" not in str(caught.value)
+
+
 class Stream:
     """A stream of Ray Data that brings one row and then breaks."""
 

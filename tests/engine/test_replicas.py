@@ -1,6 +1,8 @@
 """Replicas: pages are shared out, the loss of one loses no page, GPUs are taken as CUDA would."""
 
 import asyncio
+import os
+import signal
 from functools import partial
 
 import pytest
@@ -16,7 +18,7 @@ from ocr_engine.engine.vllm_engine import VllmEngine
 from ocr_engine.errors import EngineError, RequestError, UsageError
 from ocr_engine.records import FinishReason, Generation, GenerationRequest
 from tests.engine.child_engine import ChildEngine
-from tests.engine.test_engine_process import request
+from tests.engine.test_engine_process import engines, request
 
 
 class Scripted:
@@ -164,6 +166,34 @@ async def test_supervised_processes_survive_a_page_that_kills_them() -> None:
     texts = [result.text for result in results if isinstance(result, Generation)]
     assert len(texts) == 15 and {text.split()[0] for text in texts} == {"3", "5"}
     await replica_set.stop()
+
+
+async def test_with_one_killed_and_the_other_standing_still_every_page_is_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("ocr_engine.engine.engine_process._STOP_TIMEOUT_S", 0.2)
+    rules = Rules(hang_timeout_s=2, max_deaths=6, backoff_s=0.01)
+    make = partial(EngineProcess, ChildEngine, {})
+    replica_set = ReplicaSet([SupervisedEngine(make, rules) for _ in range(2)])
+    await replica_set.start()
+    assert await replica_set.settled() == 2
+    window = asyncio.Semaphore(8)
+    pids: list[int] = []
+
+    async def one(number: int) -> None:
+        async with window:
+            answer = await replica_set.generate(request(seed=number))
+        pids.append(int(answer.text.split()[-1]))
+        if len(pids) == 20:
+            os.kill(pids[0], signal.SIGKILL)
+        if len(pids) == 40:
+            os.kill(next(pid for pid in pids if pid != pids[0]), signal.SIGSTOP)
+
+    async with asyncio.timeout(60):
+        await asyncio.gather(*map(one, range(80)))
+    assert len(pids) == 80 and len(set(pids)) == 4
+    await replica_set.stop()
+    assert not engines()
 
 
 @pytest.mark.parametrize(
