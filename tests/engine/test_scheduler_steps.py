@@ -33,21 +33,107 @@ def whole_run(kind, lengths, interval=64, kv_tokens=16 * 300, group=1, **more):
     return run
 
 
-@pytest.mark.parametrize("kv_tokens", [16 * 300, 8 * 300])
-def test_every_step_is_vllms_own(kv_tokens):
-    lengths = asked(24)
-    theirs, ours = (make(kind, 16, kv_tokens, 1, batched=512) for kind in (AsyncScheduler, GroupScheduler))
-    for run in (theirs, ours):
-        for name, length in lengths.items():
-            run.add(name, length, PROMPT)
+REQUEST_FIELDS = (
+    "num_computed_tokens", "num_in_flight_tokens", "num_output_placeholders", "num_tokens",
+    "is_prefill_chunk",
+)  # fmt: skip
+
+
+def pair(kv_tokens=16 * 300, group=1, **more):
+    """vLLM's scheduler and ours."""
+    return [
+        make(kind, 16, kv_tokens, group, batched=512, **more) for kind in (AsyncScheduler, GroupScheduler)
+    ]
+
+
+def states(run):
+    return {
+        name: [getattr(request, field) for field in REQUEST_FIELDS]
+        for name, request in run.scheduler.requests.items()
+    }
+
+
+def counted(run, monkeypatch):
+    """The steps that went the short way."""
+    made, short = run.scheduler.decode_step, []
+
+    def decode_step():
+        step = made()
+        short.extend([] if step is None else [step])
+        return step
+
+    monkeypatch.setattr(run.scheduler, "decode_step", decode_step)
+    return short
+
+
+def same_steps(theirs, ours):
+    """Both to their ends, every step of ours what vLLM's own is; how many steps."""
+    steps = 0
     while theirs.scheduler.has_requests():
-        expected, found = theirs.step(), ours.step()
-        assert found.num_scheduled_tokens == expected.num_scheduled_tokens
-        assert found.scheduled_encoder_inputs == expected.scheduled_encoder_inputs
-        assert found.preempted_req_ids == expected.preempted_req_ids
-        assert found.scheduled_cached_reqs.new_block_ids == expected.scheduled_cached_reqs.new_block_ids
+        assert ours.step() == theirs.step()
+        assert states(ours) == states(theirs)
+        steps += 1
+    for run in (theirs, ours):
+        run.run()
     assert ours.tokens == theirs.tokens and ours.finished == theirs.finished
+    assert not ours.scheduler._held
+    return steps
+
+
+@pytest.mark.parametrize("kv_tokens", [16 * 300, 8 * 300])
+@pytest.mark.parametrize("second_runner", [False, True])
+def test_every_step_is_vllms_own(kv_tokens, second_runner, monkeypatch):
+    theirs, ours = pair(kv_tokens)
+    short = counted(ours, monkeypatch)
+    for run in (theirs, ours):
+        run.scheduler.use_v2_model_runner = second_runner
+        for name, length in asked(24).items():
+            run.add(name, length, PROMPT)
+    steps = same_steps(theirs, ours)
+    assert steps / 2 < len(short) < steps
     assert (ours.preemptions > 0) == (kv_tokens < 16 * 300)
+
+
+def test_steps_are_vllms_own_where_pages_come_and_go(monkeypatch):
+    theirs, ours = pair()
+    chance = random.Random(1)
+    short = counted(ours, monkeypatch)
+    for number in range(300):
+        if not number % 9:
+            for run in (theirs, ours):
+                run.add(f"page-{number}", 20 + number, PROMPT)
+        if not number % 50 and number:
+            name = chance.choice(sorted(ours.scheduler.requests))
+            for run in (theirs, ours):
+                run.scheduler.finish_requests([name], RequestStatus.FINISHED_ABORTED)
+        assert ours.step() == theirs.step()
+        assert states(ours) == states(theirs)
+    assert len(short) > 100
+
+
+def test_answers_end_at_the_models_length_and_at_its_stop_tokens():
+    theirs, ours = pair(max_len=160)
+    # Three pages: tokens 101, 102, 103, then 104, 105, 106 and so on.
+    ends = {"long": {}, "eos": {"_eos_token_id": 132}, "stop": {"stop_token_ids": [142]}}
+    for run in (theirs, ours):
+        for name, params in ends.items():
+            run.add(name, 500, PROMPT)
+            for field, value in params.items():
+                setattr(run.scheduler.requests[name].sampling_params, field, value)
+    same_steps(theirs, ours)
+    assert ours.finished == {"long": "length", "eos": "stop", "stop": "stop"}
+    assert len(ours.tokens["long"]) == 60
+    assert ours.tokens["eos"][-1] == 132 and ours.tokens["stop"][-1] == 142
+
+
+@pytest.mark.parametrize("batched", [4, 512])
+def test_a_step_holds_no_more_tokens_than_fit(batched):
+    theirs, ours = pair()
+    for run in (theirs, ours):
+        run.scheduler.max_num_scheduled_tokens = batched
+        for name, length in asked(8).items():
+            run.add(name, length, PROMPT)
+    same_steps(theirs, ours)
 
 
 def searches(run, monkeypatch):
@@ -67,11 +153,12 @@ def test_room_is_searched_for_once_a_block(monkeypatch):
     run.add("a", 16 * 10, PROMPT)
     run.run()
     prompt_blocks_room = -PROMPT % 16
-    assert len(found) == 1 + -(-(16 * 10 - 1 - prompt_blocks_room) // 16)
+    # The first token after the prompt is not yet known to be the only work.
+    assert len(found) <= 2 + -(-(16 * 10 - 1 - prompt_blocks_room) // 16)
 
 
 @pytest.mark.parametrize("change", [{"enable_caching": True}, {"__class__": SlidingWindowManager}])
-def test_room_is_searched_for_each_token_where_more_depends_on_it(monkeypatch, change):
+def test_vllm_decides_where_more_depends_on_a_step(monkeypatch, change):
     made = KVCacheManager.__init__
 
     def other(self, *args, **kwargs):
@@ -82,7 +169,16 @@ def test_room_is_searched_for_each_token_where_more_depends_on_it(monkeypatch, c
 
     monkeypatch.setattr(KVCacheManager, "__init__", other)
     run = make(GroupScheduler, 16, 16 * 300, 1, batched=512)
-    assert "allocate_slots" not in vars(run.scheduler.kv_cache_manager)
+    assert not run.scheduler._has_short_way and run.scheduler.decode_step() is None
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("connector", object()), ("lora_config", object()), ("num_lookahead_tokens", 1)]
+)
+def test_vllm_decides_where_another_part_has_a_say(name, value):
+    run = make(GroupScheduler, 16, 16 * 300, 1)
+    setattr(run.scheduler, name, value)
+    assert not run.scheduler._nothing_else_asks()
 
 
 @pytest.mark.parametrize("interval", [None, 1, 7, 64])

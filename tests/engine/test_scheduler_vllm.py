@@ -19,7 +19,7 @@ def scheduler(monkeypatch):
     made = GroupScheduler.__new__(GroupScheduler)
     made.max_num_running_reqs, made._group, made._held_steps = 10, 4, 0
     made._pause_state = PauseState.UNPAUSED
-    made.running, made.waiting = [], []
+    made.running, made.waiting, made._has_short_way = [], [], False
     monkeypatch.setattr(
         AsyncScheduler, "schedule", lambda self, throttle=False: self._pause_state == PauseState.UNPAUSED
     )

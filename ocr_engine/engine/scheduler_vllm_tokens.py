@@ -1,0 +1,130 @@
+"""Tokens of an answer given out by the dozen, and until then taken in without a message for each.
+
+vLLM sends every token on its own to the main process, which at 26,000 tokens a second is most of what that
+process does; and what it does for the message of a token takes longer than what it does for the token.
+`scripts/bench_log.md` has the numbers.
+"""
+
+import copy
+from dataclasses import dataclass, field
+from typing import Any
+
+from vllm.v1.core.sched.async_scheduler import AsyncScheduler
+from vllm.v1.core.sched.output import SchedulerOutput
+from vllm.v1.engine import EngineCoreOutput, EngineCoreOutputs
+from vllm.v1.outputs import ModelRunnerOutput
+from vllm.v1.request import Request, RequestStatus
+
+
+@dataclass(slots=True)
+class Held:
+    """Tokens of a request that were not given out yet, and what ends its answer."""
+
+    interval: int
+    stop_ids: frozenset[int] = frozenset()
+    most_tok: int = 0
+    """The answer ends with this token at the latest; 0 for a request that vLLM must look at each time."""
+    token_ids: list[int] = field(default_factory=list)
+
+
+class TokenScheduler(AsyncScheduler):
+    """vLLM's, which holds tokens until a request has as many as its `stream_interval` says, or ends."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._held: dict[str, Held] = {}
+        self._may_take_in = (
+            not self.kv_cache_manager.enable_caching
+            and self.connector is None
+            and self.ec_connector is None
+            and self.aux_output_connector is None
+            and not self.return_sampling_mask
+            and self.num_sampled_tokens_per_step == 1
+        )
+
+    def update_from_output(
+        self, scheduler_output: SchedulerOutput, model_runner_output: ModelRunnerOutput
+    ) -> dict[int, EngineCoreOutputs]:
+        """The outputs of a step, less those of requests that have too few new tokens yet.
+
+        A client that had requests in the step hears of it also where no output is left: its watchdog counts.
+        """
+        left, clients = self._take_in(scheduler_output, model_runner_output)
+        by_client = super().update_from_output(left, model_runner_output)
+        for client in by_client.values():
+            client.outputs = [whole for output in client.outputs if (whole := self._collect(output))]
+        for index in clients - by_client.keys():
+            by_client[index] = EngineCoreOutputs(outputs=[])
+        return by_client
+
+    def _take_in(self, step: SchedulerOutput, sampled: ModelRunnerOutput) -> tuple[SchedulerOutput, set[int]]:
+        """Note the tokens that end nothing and are held; what is left of the step, and their clients."""
+        clients: set[int] = set()
+        tokens, places = sampled.sampled_token_ids, sampled.req_id_to_index
+        if not self._may_take_in or not tokens or sampled.num_nans_in_logits is not None:
+            return step, clients
+        left: dict[str, int] = {}
+        for name, count in step.num_scheduled_tokens.items():
+            held, request = self._held.get(name), self.requests.get(name)
+            if held and request and count == 1 and _take(request, held, tokens[places[name]]):
+                clients.add(request.client_index)
+            else:
+                left[name] = count
+        rest = copy.copy(step)
+        rest.num_scheduled_tokens = left
+        return rest, clients
+
+    def _collect(self, output: EngineCoreOutput) -> EngineCoreOutput | None:
+        """The output with all tokens held back of its request, or None where they go on being held back."""
+        name = output.request_id
+        held = self._held.get(name)
+        if output.finish_reason is not None:
+            if held is not None:
+                output.new_token_ids = held.token_ids + output.new_token_ids
+                del self._held[name]
+            return output
+        if held is None:
+            held = self._held[name] = self._new_held(name)
+        held.token_ids += output.new_token_ids
+        if len(held.token_ids) < held.interval:
+            return None
+        output.new_token_ids, held.token_ids = held.token_ids, []
+        return output
+
+    def _new_held(self, name: str) -> Held:
+        """As the request says; one token at a time where it says nothing, or wants more than tokens."""
+        request: Request | None = self.requests.get(name)
+        params = request.sampling_params if request is not None else None
+        if request is None or params is None or params.logprobs is not None:
+            return Held(1)
+        interval = params.stream_interval or 1
+        if params.repetition_detection is not None or request.structured_output_request is not None:
+            return Held(interval)
+        stop_ids = {*(params.stop_token_ids or ()), params.eos_token_id} - {None}
+        most_tok = min(request.max_tokens, self.max_model_len - request.num_prompt_tokens)
+        return Held(interval, frozenset(stop_ids), most_tok)
+
+    def finish_requests(self, request_ids: Any, *args: Any, **kwargs: Any) -> Any:
+        """Forget what was held back of requests that are aborted."""
+        finished = super().finish_requests(request_ids, *args, **kwargs)
+        for request in finished:
+            self._held.pop(request.request_id, None)
+        return finished
+
+
+def _take(request: Request, held: Held, found: list[int]) -> bool:
+    """Take in a step's new token if it neither ends the answer nor completes a message; whether it was."""
+    if (
+        len(found) != 1
+        or len(held.token_ids) + 1 >= held.interval
+        or request.num_output_tokens + 1 >= held.most_tok
+        or found[0] in held.stop_ids
+        or request.status != RequestStatus.RUNNING
+        or request.num_stale_output_tokens
+    ):
+        return False
+    request.append_output_token_ids(found)
+    request.num_in_flight_tokens -= 1
+    request.num_output_placeholders -= 1
+    held.token_ids += found
+    return True
