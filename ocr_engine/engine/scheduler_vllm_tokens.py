@@ -13,7 +13,7 @@ from vllm.v1.core.sched.async_scheduler import AsyncScheduler
 from vllm.v1.core.sched.output import SchedulerOutput
 from vllm.v1.engine import EngineCoreOutput, EngineCoreOutputs
 from vllm.v1.outputs import ModelRunnerOutput
-from vllm.v1.request import Request, RequestStatus
+from vllm.v1.request import Request
 
 
 @dataclass(slots=True)
@@ -119,7 +119,6 @@ def _take(request: Request, held: Held, found: list[int]) -> bool:
         or len(held.token_ids) + 1 >= held.interval
         or request.num_output_tokens + 1 >= held.most_tok
         or found[0] in held.stop_ids
-        or request.status != RequestStatus.RUNNING
         or request.num_stale_output_tokens
     ):
         return False

@@ -126,14 +126,32 @@ def test_answers_end_at_the_models_length_and_at_its_stop_tokens():
     assert ours.tokens["eos"][-1] == 132 and ours.tokens["stop"][-1] == 142
 
 
-@pytest.mark.parametrize("batched", [4, 512])
-def test_a_step_holds_no_more_tokens_than_fit(batched):
+@pytest.mark.parametrize("second_runner", [False, True])
+def test_a_step_holds_no_more_tokens_than_fit(second_runner):
     theirs, ours = pair()
     for run in (theirs, ours):
-        run.scheduler.max_num_scheduled_tokens = batched
-        for name, length in asked(8).items():
-            run.add(name, length, PROMPT)
+        run.scheduler.use_v2_model_runner = second_runner
+        for name in "abcdefgh":
+            run.add(name, 60, PROMPT)
+    for most_tok in (512, 4, 512):
+        for run in (theirs, ours):
+            run.scheduler.max_num_scheduled_tokens = most_tok
+        for _ in range(20):
+            assert ours.step() == theirs.step()
+            assert states(ours) == states(theirs)
     same_steps(theirs, ours)
+
+
+def test_a_request_that_asks_for_more_than_a_token_is_vllms():
+    run = make(GroupScheduler, 16, 16 * 300, 1)
+    run.add("a", 60, PROMPT)
+    for _ in range(3):
+        run.step()
+    request = run.scheduler.requests["a"]
+    request.spec_token_ids = [7]
+    assert run.scheduler.decode_step() is None
+    request.spec_token_ids = []
+    assert run.scheduler.decode_step() is not None
 
 
 def searches(run, monkeypatch):
