@@ -33,7 +33,11 @@ class TokenScheduler(AsyncScheduler):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._held: dict[str, Held] = {}
-        self._may_take_in = (
+        self._may_take_in = self._nobody_else_looks()
+
+    def _nobody_else_looks(self) -> bool:
+        """Whether a token is of no interest to any other part of vLLM."""
+        return (
             not self.kv_cache_manager.enable_caching
             and self.connector is None
             and self.ec_connector is None

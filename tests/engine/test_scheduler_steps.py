@@ -1,11 +1,13 @@
 """Our scheduler beside vLLM's own over whole runs: the same steps, the same tokens, fewer messages."""
 
 import random
+from dataclasses import replace
 
 import pytest
 
 pytest.importorskip("vllm", reason="needs vllm")
 
+from vllm.sampling_params import RepetitionDetectionParams
 from vllm.v1.core.kv_cache_manager import KVCacheManager
 from vllm.v1.core.sched.async_scheduler import AsyncScheduler
 from vllm.v1.core.single_type_kv_cache_manager import SlidingWindowManager
@@ -235,3 +237,54 @@ def test_clients_hear_of_steps_that_give_them_nothing():
     run.step()
     output, sampled = run.ahead.pop(0)
     assert [client.outputs for client in run.scheduler.update_from_output(output, sampled).values()] == [[]]
+
+
+def seen_by_vllm(run, monkeypatch):
+    """Requests whose tokens vLLM's own code took in."""
+    seen, theirs = [], AsyncScheduler._update_request_with_output
+    monkeypatch.setattr(
+        AsyncScheduler,
+        "_update_request_with_output",
+        lambda self, request, *args, **kwargs: (
+            seen.append(request.request_id) or theirs(self, request, *args, **kwargs)
+        ),
+    )
+    run.run()
+    return len(seen)
+
+
+@pytest.mark.parametrize(
+    ("length", "params", "looks"),
+    [
+        (60, {}, 2),
+        (60, {"stream_interval": 10}, 7),
+        (60, {"repetition_detection": RepetitionDetectionParams(3, 2, 4)}, 60),
+        (60, {"logprobs": 1}, 60),
+    ],
+)
+def test_vllm_looks_at_the_first_token_the_last_and_those_that_are_given_out(
+    length, params, looks, monkeypatch
+):
+    run = make(GroupScheduler, 16, 16 * 300, 1)
+    run.add("a", length, PROMPT)
+    for field, value in params.items():
+        setattr(run.scheduler.requests["a"].sampling_params, field, value)
+    assert seen_by_vllm(run, monkeypatch) == looks
+    assert len(run.tokens["a"]) == length
+
+
+def test_vllm_looks_at_every_token_where_another_part_has_a_say(monkeypatch):
+    run = make(GroupScheduler, 16, 16 * 300, 1)
+    run.scheduler.kv_cache_manager.enable_caching = True
+    assert not run.scheduler._nobody_else_looks()
+    run.scheduler._may_take_in = False
+    run.add("a", 60, PROMPT)
+    assert seen_by_vllm(run, monkeypatch) == 60
+
+
+def test_numbers_that_are_none_are_vllms(monkeypatch):
+    run = make(GroupScheduler, 16, 16 * 300, 1)
+    sampled = run._sampled
+    monkeypatch.setattr(run, "_sampled", lambda output: replace(sampled(output), num_nans_in_logits={}))
+    run.add("a", 60, PROMPT)
+    assert seen_by_vllm(run, monkeypatch) == 60
