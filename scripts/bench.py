@@ -37,6 +37,8 @@ FOLDERS = {OCR: "model", OCR2: "model-2"}
 
 def main() -> int:
     args = _parser().parse_args()
+    # An engine that outlives its part keeps the GPU from the next.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     args.out.mkdir(parents=True, exist_ok=True)
     if args.part:
         _save(args, _part(args))
@@ -169,13 +171,16 @@ def _in_process(args: argparse.Namespace, name: str, extra: list[str], limit_s: 
 
 
 def _run(command: list[str], limit_s: float) -> int:
-    """The exit code; killed with all it started where it takes longer."""
+    """The exit code; killed with all it started where it takes longer, or this process is told to end."""
     child = subprocess.Popen(command, cwd=ROOT, start_new_session=True)
     try:
         return child.wait(limit_s)
     except subprocess.TimeoutExpired:
-        os.killpg(child.pid, signal.SIGKILL)
-        return child.wait()
+        return -signal.SIGKILL
+    finally:
+        if child.poll() is None:
+            os.killpg(child.pid, signal.SIGKILL)
+            child.wait()
 
 
 def _file(name: str) -> str:

@@ -3,6 +3,7 @@
 import argparse
 import importlib.util
 import json
+import signal
 import sys
 from pathlib import Path
 
@@ -53,6 +54,26 @@ def test_what_was_measured_is_kept_when_a_later_part_is_cut(tmp_path, monkeypatc
 def test_a_part_that_takes_too_long_is_ended():
     assert bench._run([sys.executable, "-c", "import time; time.sleep(60)"], 0.2) == -9
     assert bench._run([sys.executable, "-c", "raise SystemExit(3)"], 60) == 3
+
+
+def test_a_part_ends_with_the_command_that_started_it(monkeypatch):
+    started = []
+    popen = bench.subprocess.Popen
+    monkeypatch.setattr(
+        bench.subprocess, "Popen", lambda *args, **more: started.append(popen(*args, **more)) or started[0]
+    )
+
+    def told_to_end(*_):
+        raise SystemExit(143)
+
+    usual = signal.signal(signal.SIGALRM, told_to_end)
+    signal.setitimer(signal.ITIMER_REAL, 0.3)
+    try:
+        with pytest.raises(SystemExit):
+            bench._run([sys.executable, "-c", "import time; time.sleep(60)"], 60)
+    finally:
+        signal.signal(signal.SIGALRM, usual)
+    assert started[0].returncode == -9
 
 
 def test_steps_are_told_apart_and_fitted(tmp_path):
