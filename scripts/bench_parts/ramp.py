@@ -8,14 +8,28 @@ a page takes 34.2 ms in the steady state, of which 3.3 ms a step are taken not t
 
 import heapq
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from scripts.bench_parts.workload import lengths
 
-ENCODER_MS, ALONE_MS, PREFILL_MS = 9.3, 16.3, 1.5
-STEP_MS, STEP_MS_A_PAGE = 3.3, 0.0223
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """Milliseconds of one GPU: a page encoded in a group, encoded alone, prefilled; a decode step."""
+
+    encoder_ms: float = 9.3
+    alone_ms: float = 16.3
+    prefill_ms: float = 1.5
+    step_ms: float = 3.3
+    step_ms_a_page: float = 0.0223
 
 
-def simulate(tokens: Sequence[int], group: int = 16, in_flight: int = 768) -> list[float]:
+GUNDAM = Times()
+
+
+def simulate(
+    tokens: Sequence[int], group: int = 16, in_flight: int = 768, times: Times = GUNDAM
+) -> list[float]:
     """When each answer ends, in seconds; pages enter in groups, and decoding waits while they are encoded."""
     now_ms, step, taken = 0.0, 0, 0
     ends_at: list[int] = []
@@ -24,11 +38,12 @@ def simulate(tokens: Sequence[int], group: int = 16, in_flight: int = 768) -> li
         ready = min(in_flight - len(ends_at), len(tokens) - taken)
         if ready and (ready >= group or not ends_at or ready == len(tokens) - taken):
             count = min(ready, group)
-            now_ms += count * (ENCODER_MS + (ALONE_MS - ENCODER_MS) / count**2 + PREFILL_MS)
+            alone_ms = (times.alone_ms - times.encoder_ms) / count**2
+            now_ms += count * (times.encoder_ms + alone_ms + times.prefill_ms)
             for length in tokens[taken : taken + count]:
                 heapq.heappush(ends_at, step + length)
             taken += count
-        now_ms += STEP_MS + STEP_MS_A_PAGE * len(ends_at)
+        now_ms += times.step_ms + times.step_ms_a_page * len(ends_at)
         step += 1
         while ends_at and ends_at[0] <= step:
             heapq.heappop(ends_at)
