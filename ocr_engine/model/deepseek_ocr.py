@@ -18,6 +18,8 @@ from vllm.model_executor.models.utils import (
 from vllm.multimodal import MULTIMODAL_REGISTRY
 from vllm.sequence import IntermediateTensors
 
+from ocr_engine.model import cpu_decoder
+from ocr_engine.model.cpu_decoder import CpuDecoder
 from ocr_engine.model.deep_encoder import UNUSED_WEIGHTS
 from ocr_engine.model.encoder_config import DeepEncoderConfig, QueryDeepEncoderConfig
 from ocr_engine.model.processor import PageDummyInputs, PageInfo, PageProcessor
@@ -64,6 +66,8 @@ class DeepseekOCRForCausalLM(nn.Module, SupportsMultiModal, SupportsPP):
                 hf_config=config.text_config,
                 prefix=maybe_prefix(prefix, "language_model"),
             )
+        self._on_cpu = cpu_decoder.applies(vllm_config)
+        self._cpu_decoder: CpuDecoder | None = None
         self.make_empty_intermediate_tensors = self.language_model.make_empty_intermediate_tensors
 
     @classmethod
@@ -101,6 +105,11 @@ class DeepseekOCRForCausalLM(nn.Module, SupportsMultiModal, SupportsPP):
         """One decoder pass over the tokens vLLM scheduled."""
         if intermediate_tensors is not None:
             inputs_embeds = None
+        if self._on_cpu and inputs_embeds is not None:
+            if self._cpu_decoder is None:
+                self._cpu_decoder = CpuDecoder(self.language_model.model)
+            if (states := self._cpu_decoder(inputs_embeds, positions)) is not None:
+                return states
         return self.language_model(input_ids, positions, intermediate_tensors, inputs_embeds=inputs_embeds)
 
     def compute_logits(self, hidden_states: Tensor) -> Tensor | None:
