@@ -2,8 +2,8 @@
 
     python scripts/prove_replicas.py                 # 3 GB of memory an engine; some minutes on two cores
 
-At a quarter of the pages one replica is killed with SIGKILL. From half of them on the other stands still half
-of the time; at three quarters it is stopped with SIGSTOP for good. Prints one line of JSON; exit code 0 when
+At a quarter of the pages one replica is killed with SIGKILL. From a third of them on the other stands still half
+of the time; at half of them it is stopped with SIGSTOP for good. Prints one line of JSON; exit code 0 when
 the run said that an engine died and that one hung, no page is lost, and every file is that of one engine.
 """
 
@@ -29,6 +29,7 @@ KEYS = (
     "engine.model=nano",
     "engine.max_tokens=100",
     "engine.enforce_eager=true",
+    "engine.max_num_seqs=4",
     "render.workers=1",
     "quality.retries=[]",
 )
@@ -93,9 +94,9 @@ def disturb(run: Run, pages: int) -> list[Event]:
         first, second = run.replicas()[:2]
         os.kill(first, signal.SIGKILL)
         events.append(Event("killed", first, run.rows()))
-        run.at(pages // 2)
+        run.at(pages // 3)
         events.append(Event("slowed", second, run.rows()))
-        run.slow_until(second, pages * 3 // 4)
+        run.slow_until(second, pages // 2)
         os.kill(second, signal.SIGSTOP)
         events.append(Event("stopped", second, run.rows()))
     return events
@@ -116,7 +117,9 @@ def main() -> int:
         local = subprocess.run(one, check=False)
         two = (*KEYS, "engine.replicas=2", f"engine.hang_timeout_s={args.hang_s}")
         started_s = time.monotonic()
-        run = Run(proof.command(inputs, work / "two", *two, mode=args.mode), work / "two", work / "log")
+        words = proof.command(inputs, work / "two", *two, mode=args.mode)
+        words.remove("--quiet")  # what became of the engines is said in warnings
+        run = Run(words, work / "two", work / "log")
         try:
             events = disturb(run, args.pages)
             code = run.process.wait()
