@@ -2,7 +2,7 @@
 
     python scripts/prove_replicas.py                 # 3 GB of memory an engine; some minutes on two cores
 
-At a quarter of the pages one replica is killed with SIGKILL. From a third of them on the other stands still half
+At a quarter of the pages one replica is killed with SIGKILL. From a third on the other stands still half
 of the time; at half of them it is stopped with SIGSTOP for good. Prints one line of JSON; exit code 0 when
 the run said that an engine died and that one hung, no page is lost, and every file is that of one engine.
 """
