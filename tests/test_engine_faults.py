@@ -1,5 +1,6 @@
 """The engine's process killed, and the next one stopped, in the middle of a run: all pages are read."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -23,8 +24,11 @@ NANO = (
 def engine_process(run: subprocess.Popen[bytes], but: int | None) -> psutil.Process | None:
     """Find the engine's process that is not `but`, which is killed and may be dying still."""
     children = psutil.Process(run.pid).children(recursive=True)
-    found = (child for child in children if child.pid != but)
-    return next((child for child in found if child.name().startswith("VLLM")), None)
+    for child in children:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if child.pid != but and child.name().startswith("VLLM"):
+                return child
+    return None
 
 
 def disturb(

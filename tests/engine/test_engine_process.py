@@ -26,7 +26,16 @@ def request(prompt: str = "", seed: int = 0) -> GenerationRequest:
 def engines() -> list[int]:
     """Processes of engines; Python's own resource tracker is none."""
     children = psutil.Process().children(recursive=True)
-    return [child.pid for child in children if "resource_tracker" not in " ".join(child.cmdline())]
+    return [child.pid for child in children if _is_engine(child)]
+
+
+def _is_engine(child: psutil.Process) -> bool:
+    try:
+        return "resource_tracker" not in " ".join(child.cmdline())
+    except psutil.ZombieProcess:
+        return True  # It ended, and nobody has waited for it yet.
+    except psutil.NoSuchProcess:
+        return False
 
 
 def process(start: str = "") -> EngineProcess:
