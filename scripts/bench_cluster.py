@@ -1,35 +1,41 @@
 """Throughput of a Ray cluster on this machine with the replay engine, beside what is to be expected.
 
-    python scripts/bench_cluster.py --nodes 1,2,3 --pages 300     # four minutes; on a quiet machine only
+    python scripts/bench_cluster.py --nodes 1,2,3,4     # nine minutes; on a quiet machine only
 
-Each run converts the same PDFs; a node says it has one core. Beside what was measured stand: what the
-simulator says of nodes with cores of their own, given the run's own stage seconds (render and views from its
-journal, CPU seconds of the driver); what the cores that the nodes share here allow, by the CPU seconds that
-the whole machine spent a page; and the share of the smaller of both that was reached.
+A node has one engine, whose answers take as long as a model's would (`engine.replay_delay_s`); the nodes
+share this machine's cores. The rate is that from a quarter to three quarters of the pages. Beside it stand
+what the engines could do if nothing else took time, and CPU seconds a page: of the driver, of the machine.
 """
 
 import argparse
 import contextlib
-import json
 import os
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from statistics import fmean
 
 import psutil
 import pymupdf
 
-from ocr_engine.capacity.costs import PageCosts
-from ocr_engine.capacity.simulation import Load, Site, simulate
-
 ROOT = Path(__file__).parent.parent
-KEYS = ("engine.backend=replay", "cluster.backend=ray", "cluster.cpus_per_engine=0", "output.figures=false")
-STORE_BYTES, CORES = 150 << 20, len(os.sched_getaffinity(0))
+PLACES, PER_TASK, CPUS = 8, 2, 4
+"""Pages that an engine reads at one time; pages a task; cores that a node says it has."""
+KEYS = (
+    "mode=base",
+    "engine.backend=replay",
+    "cluster.backend=ray",
+    "cluster.cpus_per_engine=0",
+    f"cluster.pages_per_engine={PLACES}",
+    f"cluster.pages_per_task={PER_TASK}",
+    "output.figures=false",
+    # The built-in answer is not the text of these pages, which would be read again for it.
+    "quality.retries=[]",
+)
+STORE_BYTES = 1 << 30
 
 
 def corpus(folder: Path, pages: int) -> Path:
@@ -45,31 +51,29 @@ def corpus(folder: Path, pages: int) -> Path:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
-    """From the first to the last page: seconds, CPU seconds of the driver, and of the whole machine."""
+class Moment:
+    """Pages in the journal at a time, and CPU seconds that driver and machine have worked by then."""
 
+    pages: int
     seconds: float
     driver_s: float
     machine_s: float
 
 
-def convert(inputs: Path, output: Path, address: str) -> Run:
-    """A run, watched from outside."""
-    sets = [word for key in (*KEYS, f"cluster.address={address}") for word in ("--set", key)]
+def convert(inputs: Path, output: Path, keys: list[str]) -> list[Moment]:
+    """A run, watched from outside: a moment for each time that pages were added to the journal."""
+    sets = [word for key in (*KEYS, *keys) for word in ("--set", key)]
     command = [sys.executable, "batch_pdf.py", str(inputs), "--output", str(output), "--quiet", *sets]
     process = subprocess.Popen(command, cwd=ROOT)
-    driver = psutil.Process(process.pid)
-    journal, pages, began, last = output / "journal.jsonl", 0, Run(0, 0, 0), Run(0, 0, 0)
+    driver, journal, moments = psutil.Process(process.pid), output / "journal.jsonl", [Moment(0, 0, 0, 0)]
     while process.poll() is None:
         time.sleep(0.05)
-        now = journal.read_bytes().count(b"\n") if journal.exists() else 0
-        if now == pages:
-            continue
-        with contextlib.suppress(psutil.NoSuchProcess):
-            last = Run(time.monotonic(), sum(driver.cpu_times()[:2]), busy_s())
-        began, pages = began if pages else last, now
+        pages = journal.read_bytes().count(b"\n") if journal.exists() else 0
+        if pages != moments[-1].pages:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                moments.append(Moment(pages, time.monotonic(), sum(driver.cpu_times()[:2]), busy_s()))
     assert process.wait() == 0
-    return Run(*(end - start for start, end in zip(astuple(began), astuple(last), strict=True)))
+    return moments[1:]
 
 
 def busy_s() -> float:
@@ -78,34 +82,36 @@ def busy_s() -> float:
     return float(times.user + times.nice + times.system)
 
 
-def measured(output: Path) -> list[dict[str, float]]:
-    """The stage seconds of every page."""
-    return [json.loads(line)["seconds"] for line in (output / "journal.jsonl").read_text().splitlines()]
+def middle(moments: list[Moment]) -> Moment:
+    """From a quarter to three quarters of the pages: how many, and what they took."""
+    first, last = (next(m for m in moments if m.pages >= moments[-1].pages * part) for part in (0.25, 0.75))
+    return Moment(
+        last.pages - first.pages,
+        last.seconds - first.seconds,
+        last.driver_s - first.driver_s,
+        last.machine_s - first.machine_s,
+    )
 
 
-def line(nodes: int, pages: int, run: Run, cpu_s: float) -> str:
-    """A line of the table."""
-    page = PageCosts(cpu_s, 0.0, 0.0, 1e-6, run.driver_s / pages)
-    simulated = simulate(Site(nodes, cores_per_gpu=1.0, hours_between_failures=1e9), Load(page), pages)
-    alone, shared = simulated.pages / simulated.seconds, CORES * pages / run.machine_s
-    rate = pages / run.seconds
-    reached = rate / min(alone, shared)
+def line(nodes: int, answer_s: float, steady: Moment, one: float) -> str:
+    """A line of the table; `one` is the rate of a single node."""
+    rate, bound = steady.pages / steady.seconds, nodes * PLACES / answer_s
     return (
-        f"| {nodes} | {rate:.1f} | {alone:.1f} | {shared:.1f} | {reached:.0%} | {cpu_s:.3f} |"
-        f" {page.driver_s:.3f} | {run.machine_s / pages:.3f} |"
+        f"| {nodes} | {rate:.2f} | {bound:.2f} | {rate / bound:.0%} | {rate / one:.2f} |"
+        f" {steady.driver_s / steady.pages:.3f} | {steady.machine_s / steady.pages:.3f} |"
     )
 
 
 @contextlib.contextmanager
 def ray_cluster(nodes: int) -> Iterator[str]:
-    """The address of so many nodes of one core each."""
+    """The address of so many nodes."""
     from ray.cluster_utils import Cluster
 
-    head = {"num_cpus": 1, "include_dashboard": False, "object_store_memory": STORE_BYTES}
+    head = {"num_cpus": CPUS, "include_dashboard": False, "object_store_memory": STORE_BYTES}
     cluster = Cluster(initialize_head=True, head_node_args=head)
     try:
         for _ in range(nodes - 1):
-            cluster.add_node(num_cpus=1, object_store_memory=STORE_BYTES)
+            cluster.add_node(num_cpus=CPUS, object_store_memory=STORE_BYTES)
         yield cluster.address
     finally:
         cluster.shutdown()
@@ -116,22 +122,27 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--nodes", default="1,2,3", help="numbers of nodes to try (1,2,3)")
-    parser.add_argument("--pages", type=int, default=300, help="pages to convert (300)")
+    parser.add_argument(
+        "--nodes", default="1,2,3,4", help="numbers of nodes to try, the first for scale (1,2,3,4)"
+    )
+    parser.add_argument("--pages", type=int, default=160, help="pages to convert, for each node (160)")
+    parser.add_argument("--answer-s", type=float, default=4, help="seconds an answer takes (4)")
     args = parser.parse_args()
     os.environ |= {"RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0"}
     print(
-        f"| nodes | pages/s | simulated, own cores | at most on these {CORES} cores | reached |"
-        " render and views, s | driver, s | machine, CPU s a page |\n|---|---|---|---|---|---|---|---|"
+        "| nodes | pages/s | engines' bound | reached | times one node | driver, CPU s a page |"
+        " machine, CPU s a page |\n|---|---|---|---|---|---|---|"
     )
+    one = 0.0
     with tempfile.TemporaryDirectory() as work:
-        inputs = corpus(Path(work) / "in", args.pages)
         for nodes in map(int, args.nodes.split(",")):
-            output = Path(work) / f"out{nodes}"
+            inputs = corpus(Path(work) / f"in{nodes}", args.pages * nodes)
+            keys = [f"cluster.engines={nodes}", f"engine.replay_delay_s={args.answer_s}"]
             with ray_cluster(nodes) as address:
-                run = convert(inputs, output, address)
-            cpu_s = fmean(page["render"] + page["views"] for page in measured(output))
-            print(line(nodes, args.pages, run, cpu_s), flush=True)
+                keys.append(f"cluster.address={address}")
+                steady = middle(convert(inputs, Path(work) / f"out{nodes}", keys))
+            one = one or steady.pages / steady.seconds / nodes
+            print(line(nodes, args.answer_s, steady, one), flush=True)
 
 
 if __name__ == "__main__":

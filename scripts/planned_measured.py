@@ -5,8 +5,7 @@
 
 "planned" is the planner's bound, which a long run gets; "with ramp and tail" is a simulated run of so many A4
 pages with answers of the benchmark's lengths (`bench_parts/ramp.py`), whose start and end leave the GPU half
-empty. Both take stage costs from `ocr_engine/capacity/costs.json`, but for one thing: a simulated decode step
-reads the cache of a context as long as the mode's. Rendering is not simulated.
+empty. Both take stage costs from `ocr_engine/capacity/costs.json`. Rendering is not simulated.
 """
 
 import argparse
@@ -32,8 +31,6 @@ from scripts.bench_parts.workload import MEAN_TOKENS, lengths
 A4_PX = (1191, 1684)
 IN_FLIGHT = 768
 """Pages that an H200 decodes together (`engine/card.py`), and with which the table was measured."""
-MEASURED = "gundam"
-"""The mode at which the table's decode cost was measured."""
 _NAME = re.compile(r"ours (\w[\w-]*)(?:, (\d+) GPUs)?$")
 
 
@@ -55,21 +52,15 @@ def work(mode: str) -> Work:
     return Work(known, tiles, visual_tokens(*A4_PX, known), MEAN_TOKENS)
 
 
-def context_tok(page: Work) -> float:
-    """Tokens whose keys and values a decode step reads for a page, on average."""
-    return page.visual_tok + page.output_tok / 2
-
-
 def times(costs: Costs, mode: str) -> Times:
     """Stage costs for the simulated run. A step's fixed time is that of `bench_parts/ramp.py`."""
     page, measured = work(mode), Times()
     cost = cost_table.page_costs(costs, page, 1.0)
-    step_ms_a_page = costs.decode_s_per_tok * 1e3 - measured.step_ms / IN_FLIGHT
     return Times(
         encoder_ms=cost.encoder_s * 1e3,
         alone_ms=cost.encoder_s * 1e3 * measured.alone_ms / measured.encoder_ms,
         prefill_ms=cost.prefill_s * 1e3,
-        step_ms_a_page=step_ms_a_page * context_tok(page) / context_tok(work(MEASURED)),
+        step_ms_a_page=cost_table.decode_s_per_tok(costs, page) * 1e3 - measured.step_ms / IN_FLIGHT,
     )
 
 

@@ -33,6 +33,8 @@ class Costs:
     encoder_s_per_mpx: dict[str, float]
     prefill_s_per_tok: float
     decode_s_per_tok: float
+    decode_s_per_context_tok: float
+    """More of it for each token of the page that is in the KV cache by then."""
     weights_gb: float
     workspace_gb: float
     kv_bytes_per_tok: int
@@ -54,6 +56,11 @@ class Work:
     output_tok: float
     pages_per_document: float = 10.0
     bytes_per_page: float = 100_000.0
+
+    @property
+    def context_tok(self) -> float:
+        """Tokens whose keys and values a decode step reads for the page, on average."""
+        return self.visual_tok + _PROMPT_TOK + self.output_tok / 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +110,14 @@ def page_costs(costs: Costs, work: Work, speed: float) -> PageCosts:
         cpu_s=costs.render_s + costs.views_s.get(mode.name, costs.views_s["gundam"]) + open_s,
         encoder_s=encoder_s / speed,
         prefill_s=(work.visual_tok + _PROMPT_TOK) * costs.prefill_s_per_tok / speed,
-        decode_s=work.output_tok * costs.decode_s_per_tok / speed,
+        decode_s=work.output_tok * decode_s_per_tok(costs, work) / speed,
         driver_s=costs.driver_s,
     )
+
+
+def decode_s_per_tok(costs: Costs, work: Work) -> float:
+    """What a token of such a page's answer takes of the GPU that was measured, in a full batch."""
+    return costs.decode_s_per_tok + work.context_tok * costs.decode_s_per_context_tok
 
 
 def _mpx(side_px: int) -> float:

@@ -116,6 +116,7 @@ class EngineConfig:
     backend: Literal["vllm", "server", "replay"] = "vllm"
     model: str = "auto"
     replay_from: str = ""
+    replay_delay_s: Annotated[float, msgspec.Meta(ge=0, le=3600)] = 0.0
     replicas: Literal["auto"] | Positive = "auto"
     dtype: Literal["auto", "bfloat16", "float16", "float32"] = "auto"
     quantization: Literal["", "fp8", "int8", "mxfp4"] = ""

@@ -27,7 +27,7 @@ def create_engine(config: Config) -> Engine:
     """The engine of `engine.backend`, not started yet."""
     if config.engine.backend == "replay":
         folder = config.engine.replay_from
-        return ReplayEngine(Path(folder).expanduser() if folder else None)
+        return ReplayEngine(Path(folder).expanduser() if folder else None, config.engine.replay_delay_s)
     if config.engine.backend == "server":
         from ocr_engine.engine.server.engine import ServerEngine
 

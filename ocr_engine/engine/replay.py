@@ -55,8 +55,10 @@ class ReplayEngine:
     token limit and the end of loops apply to them as to a model's.
     """
 
-    def __init__(self, folder: Path | None) -> None:
+    def __init__(self, folder: Path | None, delay_s: float = 0.0) -> None:
+        """An answer takes `delay_s` seconds; as many at one time as there are asked for."""
         self._folder = folder.resolve() if folder is not None else None
+        self._delay_s = delay_s
         self._family = OCR if self._folder is None else _family_of_run(self._folder)
 
     def identify(self) -> EngineInfo:
@@ -80,6 +82,8 @@ class ReplayEngine:
         stored = BUILT_IN_PAGE
         if self._folder is not None:
             stored = await asyncio.to_thread(self._read, self._folder, request.request_id)
+        if self._delay_s:
+            await asyncio.sleep(self._delay_s)
         answer = await _replayed(stored, request, on_text or _ignore)
         visual = vision_tokens(request.views, self._family)
         return Generation(

@@ -1,6 +1,7 @@
 import asyncio
 import os
 import tempfile
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,14 @@ async def test_built_in_page_has_every_kind_of_block_and_right_counts():
     for mark in ("title", "text", "table", "image"):
         assert f"<|ref|>{mark}<|/ref|>" in found.text
     assert (await engine.generate(request())).vision_tokens == 273
+
+
+async def test_answers_take_the_delay_that_was_asked_for_beside_one_another():
+    slow = create_engine(Config(engine=EngineConfig(backend="replay", replay_delay_s=0.2)))
+    started = time.perf_counter()
+    answers = await asyncio.gather(*(slow.generate(request()) for _ in range(16)))
+    assert 0.2 <= time.perf_counter() - started < 1.6
+    assert all(answer.seconds >= 0.2 for answer in answers)
 
 
 async def test_text_comes_in_pieces_that_join_to_the_answer():
