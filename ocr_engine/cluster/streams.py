@@ -17,7 +17,7 @@ from typing import Any
 
 from ocr_engine.cluster import nodes
 from ocr_engine.cluster.nodes import Opened, Result
-from ocr_engine.config import Config
+from ocr_engine.config import ClusterConfig, Config
 from ocr_engine.engine.checkpoint import AUTO, AUTO_HUB_ID, NANO
 from ocr_engine.errors import EngineError, UsageError
 from ocr_engine.log import logger, printable
@@ -144,22 +144,12 @@ def open_all(config: Config, documents: Sequence[Document]) -> Iterator[Opened]:
 
 def read_all(config: Config, family: str, pages: Sequence[Page]) -> Iterator[Result]:
     """Read pages on the cluster, in any order: CPU tasks around a pool of engines. Raises as `_through`."""
-    from ray.data import ActorPoolStrategy
-
     cluster = config.cluster
     on_gpus = config.engine.backend == "vllm" and _total("GPU") > 0
     room, beside = room_for_engines(_nodes(), cluster.gpus_per_engine) if on_gpus else (1, math.inf)
     most = cluster.engines or room
     if not most:
         raise EngineError(f"cluster.gpus_per_engine: {cluster.gpus_per_engine:g}: no node has so many GPUs")
-    at_once = max(1, -(-cluster.pages_per_engine // cluster.pages_per_task))
-    engines = ActorPoolStrategy(
-        min_size=1,
-        max_size=most,
-        initial_size=most,
-        max_tasks_in_flight_per_actor=at_once + _ENGINE_BLOCKS,
-        max_concurrent_calls_per_actor=at_once,
-    )
     stream = (
         _dataset([nodes.packed(page) for page in pages], cluster.pages_per_task)
         # Steps that ask for different things are not fused. Fused, which Ray does where both ask for as many
@@ -168,13 +158,29 @@ def read_all(config: Config, family: str, pages: Sequence[Page]) -> Iterator[Res
         .map(
             nodes.ReadPages,
             fn_constructor_kwargs={"config": config, "family": family},
-            compute=engines,
+            compute=engine_pool(cluster, most),
             num_cpus=cpus_for_engines(cluster.cpus_per_engine, most, _total("CPU"), beside),
             num_gpus=cluster.gpus_per_engine if on_gpus else 0,
         )
         .map(partial(nodes.draw, config=config), num_cpus=0.5)
     )
     return _through(stream)
+
+
+def engine_pool(cluster: ClusterConfig, engines: int) -> Any:
+    """The actors of so many engines, each with pages to go on with.
+
+    No fewer at any time: Ray Data would end engines that have little to do, as all have until the first pages
+    are rendered, and start them again only where more wait than it lets wait.
+    """
+    from ray.data import ActorPoolStrategy
+
+    at_once = max(1, -(-cluster.pages_per_engine // cluster.pages_per_task))
+    return ActorPoolStrategy(
+        size=engines,
+        max_tasks_in_flight_per_actor=at_once + _ENGINE_BLOCKS,
+        max_concurrent_calls_per_actor=at_once,
+    )
 
 
 def _dataset(rows: list[nodes.Row], per_block: int) -> Any:

@@ -6,7 +6,13 @@ from typing import Any
 import pytest
 
 from ocr_engine.cluster import nodes, streams
-from ocr_engine.cluster.streams import ClusterLostError, connected, cpus_for_engines, room_for_engines
+from ocr_engine.cluster.streams import (
+    ClusterLostError,
+    connected,
+    cpus_for_engines,
+    engine_pool,
+    room_for_engines,
+)
 from ocr_engine.config import ClusterConfig, Config
 from ocr_engine.errors import EngineError, UsageError
 
@@ -44,6 +50,13 @@ def test_a_share_of_a_gpu_is_of_one_gpu(
     nodes: list[dict[str, float]], gpus: float, room: tuple[int, float]
 ) -> None:
     assert room_for_engines(nodes, gpus) == room
+
+
+def test_no_engine_is_given_up_for_having_little_to_do() -> None:
+    pytest.importorskip("ray")
+    pool = engine_pool(ClusterConfig(pages_per_engine=30, pages_per_task=4), 3)
+    assert (pool.min_size, pool.max_size, pool.initial_size) == (3, 3, 3)
+    assert pool.max_concurrent_calls_per_actor == 8 and pool.max_tasks_in_flight_per_actor == 10
 
 
 def test_gpus_that_ray_cannot_give_are_refused() -> None:
