@@ -150,6 +150,7 @@ def read_all(config: Config, family: str, pages: Sequence[Page]) -> Iterator[Res
     most = cluster.engines or room
     if not most:
         raise EngineError(f"cluster.gpus_per_engine: {cluster.gpus_per_engine:g}: no node has so many GPUs")
+    blocks = _blocks(pages, cluster.pages_per_task)
     stream = (
         _dataset([nodes.packed(page) for page in pages], cluster.pages_per_task)
         # Steps that ask for different things are not fused. Fused, which Ray does where both ask for as many
@@ -158,7 +159,7 @@ def read_all(config: Config, family: str, pages: Sequence[Page]) -> Iterator[Res
         .map(
             nodes.ReadPages,
             fn_constructor_kwargs={"config": config, "family": family},
-            compute=engine_pool(cluster, most),
+            compute=engine_pool(cluster, min(most, blocks)),
             num_cpus=cpus_for_engines(cluster.cpus_per_engine, most, _total("CPU"), beside),
             num_gpus=cluster.gpus_per_engine if on_gpus else 0,
         )
@@ -184,7 +185,11 @@ def engine_pool(cluster: ClusterConfig, engines: int) -> Any:
 
 
 def _dataset(rows: list[nodes.Row], per_block: int) -> Any:
-    return _ray().data.from_items(rows, override_num_blocks=max(1, -(-len(rows) // per_block)))
+    return _ray().data.from_items(rows, override_num_blocks=_blocks(rows, per_block))
+
+
+def _blocks(rows: Sequence[object], per_block: int) -> int:
+    return max(1, -(-len(rows) // per_block))
 
 
 def _through(stream: Any) -> Iterator[Any]:

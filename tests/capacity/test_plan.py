@@ -32,9 +32,20 @@ def test_the_table_names_every_mode_and_an_h200() -> None:
 def test_costs_grow_with_tiles_tokens_and_slower_gpus() -> None:
     base = cost_table.page_costs(COSTS, work(), 1.0)
     assert cost_table.page_costs(COSTS, work(tiles=0), 1.0).encoder_s < base.encoder_s
-    assert cost_table.page_costs(COSTS, work(output=1760), 1.0).decode_s == pytest.approx(2 * base.decode_s)
+    twice = cost_table.page_costs(COSTS, work(output=1760), 1.0)
+    longer_context = 1760 * 440 * COSTS.decode_s_per_context_tok
+    assert twice.decode_s == pytest.approx(2 * base.decode_s + longer_context)
+    fewer = cost_table.page_costs(COSTS, work(visual=273), 1.0)
+    assert base.decode_s - fewer.decode_s == pytest.approx(880 * 630 * COSTS.decode_s_per_context_tok)
     slow = cost_table.page_costs(COSTS, work(), 0.5)
     assert slow.gpu_s == pytest.approx(2 * base.gpu_s) and slow.cpu_s == base.cpu_s
+
+
+@pytest.mark.parametrize(
+    ("page", "measured"), [(work(), 24.25), (work("base", tiles=0, visual=273), 39.0)], ids=["gundam", "base"]
+)
+def test_an_h200_does_what_was_measured_once_running(page: Work, measured: float) -> None:
+    assert 1 / cost_table.page_costs(COSTS, page, 1.0).gpu_s == pytest.approx(measured, rel=0.01)
 
 
 def test_memory_is_weights_workspace_and_pages() -> None:
