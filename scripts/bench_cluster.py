@@ -9,23 +9,22 @@ what the engines could do if nothing else took time, and CPU seconds a page: of 
 
 import argparse
 import contextlib
-import os
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
-import pymupdf
 
-ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from scripts import proof
+
 PLACES, PER_TASK, CPUS = 8, 2, 4
 """Pages that an engine reads at one time; pages a task; cores that a node says it has."""
 KEYS = (
-    "mode=base",
     "engine.backend=replay",
     "cluster.backend=ray",
     "cluster.cpus_per_engine=0",
@@ -36,18 +35,6 @@ KEYS = (
     "quality.retries=[]",
 )
 STORE_BYTES = 1 << 30
-
-
-def corpus(folder: Path, pages: int) -> Path:
-    """Ten documents of text pages."""
-    folder.mkdir()
-    for number in range(10):
-        document = pymupdf.open()
-        for page in range(pages // 10):
-            text = "\n".join(f"line {line} of page {page} of document {number}" for line in range(40))
-            document.new_page().insert_text((50, 60), text)
-        document.save(folder / f"{number}.pdf")
-    return folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +49,7 @@ class Moment:
 
 def convert(inputs: Path, output: Path, keys: list[str]) -> list[Moment]:
     """A run, watched from outside: a moment for each time that pages were added to the journal."""
-    sets = [word for key in (*KEYS, *keys) for word in ("--set", key)]
-    command = [sys.executable, "batch_pdf.py", str(inputs), "--output", str(output), "--quiet", *sets]
-    process = subprocess.Popen(command, cwd=ROOT)
+    process = subprocess.Popen(proof.command(inputs, output, *KEYS, *keys, mode="base"))
     driver, journal, moments = psutil.Process(process.pid), output / "journal.jsonl", [Moment(0, 0, 0, 0)]
     while process.poll() is None:
         time.sleep(0.05)
@@ -102,21 +87,6 @@ def line(nodes: int, answer_s: float, steady: Moment, one: float) -> str:
     )
 
 
-@contextlib.contextmanager
-def ray_cluster(nodes: int) -> Iterator[str]:
-    """The address of so many nodes."""
-    from ray.cluster_utils import Cluster
-
-    head = {"num_cpus": CPUS, "include_dashboard": False, "object_store_memory": STORE_BYTES}
-    cluster = Cluster(initialize_head=True, head_node_args=head)
-    try:
-        for _ in range(nodes - 1):
-            cluster.add_node(num_cpus=CPUS, object_store_memory=STORE_BYTES)
-        yield cluster.address
-    finally:
-        cluster.shutdown()
-
-
 def main() -> None:
     """Print a table."""
     parser = argparse.ArgumentParser(
@@ -128,7 +98,6 @@ def main() -> None:
     parser.add_argument("--pages", type=int, default=160, help="pages to convert, for each node (160)")
     parser.add_argument("--answer-s", type=float, default=4, help="seconds an answer takes (4)")
     args = parser.parse_args()
-    os.environ |= {"RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0"}
     print(
         "| nodes | pages/s | engines' bound | reached | times one node | driver, CPU s a page |"
         " machine, CPU s a page |\n|---|---|---|---|---|---|---|"
@@ -136,10 +105,10 @@ def main() -> None:
     one = 0.0
     with tempfile.TemporaryDirectory() as work:
         for nodes in map(int, args.nodes.split(",")):
-            inputs = corpus(Path(work) / f"in{nodes}", args.pages * nodes)
+            inputs = proof.text_documents(Path(work) / f"in{nodes}", args.pages * nodes, lines=40)
             keys = [f"cluster.engines={nodes}", f"engine.replay_delay_s={args.answer_s}"]
-            with ray_cluster(nodes) as address:
-                keys.append(f"cluster.address={address}")
+            with proof.ray_cluster(nodes, CPUS, STORE_BYTES) as cluster:
+                keys.append(f"cluster.address={cluster.address}")
                 steady = middle(convert(inputs, Path(work) / f"out{nodes}", keys))
             one = one or steady.pages / steady.seconds / nodes
             print(line(nodes, args.answer_s, steady, one), flush=True)

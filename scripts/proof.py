@@ -1,11 +1,13 @@
-"""What the proofs share: documents of plain text, two runs' files side by side, waiting with an end."""
+"""What the proofs share: documents, waits with an end, two runs' files side by side, a Ray cluster."""
 
 import json
+import os
 import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -98,6 +100,24 @@ def wait_until(done: Callable[[], bool], process: "subprocess.Popen[bytes]", lim
             raise TimeoutError(f"not within {limit_s:g} s")
         time.sleep(_LOOK_S)
     return True
+
+
+@contextmanager
+def ray_cluster(nodes: int, cpus: int, store_bytes: int) -> Iterator[Any]:
+    """Each node has daemons and workers of its own, as in Ray's own tests."""
+    os.environ |= {"RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0"}
+    from ray.cluster_utils import Cluster
+
+    # Pickled tasks name our modules; what the driver has on its path the workers need, too.
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    head = {"num_cpus": cpus, "include_dashboard": False, "object_store_memory": store_bytes}
+    cluster = Cluster(initialize_head=True, head_node_args=head)
+    try:
+        for _ in range(nodes - 1):
+            cluster.add_node(num_cpus=cpus, object_store_memory=store_bytes)
+        yield cluster
+    finally:
+        cluster.shutdown()
 
 
 def tree(output: Path) -> dict[str, bytes]:

@@ -10,14 +10,12 @@ is the local run's.
 
 import argparse
 import json
-import os
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -47,24 +45,6 @@ class Event:
     what: str
     target: str
     rows: int
-
-
-@contextmanager
-def ray_cluster(nodes: int, cpus: int) -> Iterator[Any]:
-    """Each node has daemons and workers of its own, as in Ray's own tests."""
-    os.environ |= {"RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0"}
-    from ray.cluster_utils import Cluster
-
-    # Pickled tasks name our modules; what the driver has on its path the workers need, too.
-    os.environ["PYTHONPATH"] = os.pathsep.join([str(proof.ROOT), os.environ.get("PYTHONPATH", "")])
-    head = {"num_cpus": cpus, "include_dashboard": False, "object_store_memory": _STORE_BYTES}
-    cluster = Cluster(initialize_head=True, head_node_args=head)
-    try:
-        for _ in range(nodes - 1):
-            cluster.add_node(num_cpus=cpus, object_store_memory=_STORE_BYTES)
-        yield cluster
-    finally:
-        cluster.shutdown()
 
 
 def workers(node: Any) -> list[psutil.Process]:
@@ -142,7 +122,7 @@ def main() -> int:
         work = Path(name)
         inputs = proof.text_documents(work / "in", args.pages)
         local = subprocess.run(proof.command(inputs, work / "local", *keys, mode=args.mode), check=False)
-        with ray_cluster(args.nodes, args.cpus) as cluster:
+        with proof.ray_cluster(args.nodes, args.cpus, _STORE_BYTES) as cluster:
             on_ray = (
                 *keys,
                 *ON_RAY,

@@ -150,7 +150,7 @@ def read_all(config: Config, family: str, pages: Sequence[Page]) -> Iterator[Res
     most = cluster.engines or room
     if not most:
         raise EngineError(f"cluster.gpus_per_engine: {cluster.gpus_per_engine:g}: no node has so many GPUs")
-    blocks = _blocks(pages, cluster.pages_per_task)
+    blocks = _blocks(len(pages), cluster.pages_per_task)
     stream = (
         _dataset([nodes.packed(page) for page in pages], cluster.pages_per_task)
         # Steps that ask for different things are not fused. Fused, which Ray does where both ask for as many
@@ -176,7 +176,7 @@ def engine_pool(cluster: ClusterConfig, engines: int) -> Any:
     """
     from ray.data import ActorPoolStrategy
 
-    at_once = max(1, -(-cluster.pages_per_engine // cluster.pages_per_task))
+    at_once = _blocks(cluster.pages_per_engine, cluster.pages_per_task)
     return ActorPoolStrategy(
         size=engines,
         max_tasks_in_flight_per_actor=at_once + _ENGINE_BLOCKS,
@@ -185,11 +185,11 @@ def engine_pool(cluster: ClusterConfig, engines: int) -> Any:
 
 
 def _dataset(rows: list[nodes.Row], per_block: int) -> Any:
-    return _ray().data.from_items(rows, override_num_blocks=_blocks(rows, per_block))
+    return _ray().data.from_items(rows, override_num_blocks=_blocks(len(rows), per_block))
 
 
-def _blocks(rows: Sequence[object], per_block: int) -> int:
-    return max(1, -(-len(rows) // per_block))
+def _blocks(rows: int, per_block: int) -> int:
+    return max(1, -(-rows // per_block))
 
 
 def _through(stream: Any) -> Iterator[Any]:
