@@ -9,6 +9,7 @@ import multiprocessing
 import os
 import shutil
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from nano import feed
 from nano.assets import FOLDER
 from nano.evaluate import TRIALS, Trial, draw_trial, evaluate
 from nano.export import has_heads, official_state, save_shards, start_from, training_heads
-from nano.faster import compile_encoder
+from nano.faster import compile_encoder, profiled
 from nano.feed import Feed, Pages
 from nano.mixture import MIXTURES
 from nano.model import NanoOcr, Weights
@@ -34,6 +35,8 @@ from nano.tokenizer import train_tokenizer
 
 CONTROL_STEPS = 10
 """Steps between two agreements of the processes on progress and what to do."""
+PROFILED_STEP = 10 * CONTROL_STEPS
+"""The first step that `Plan.profile` looks at, after the GPU's libraries have settled."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,8 @@ class Plan:
     tiny: bool = False
     compile: bool = False
     """Whether to compile the encoder for pages at base, where that works and is faster."""
+    profile: bool = False
+    """Whether to write where the time of a few early steps goes to profile.txt."""
     eval_every_s: float = 240.0
     eval_pages: int = 16
     final_pages: int = 48
@@ -261,8 +266,10 @@ class Trainer:
             if judge:
                 self.judge(self.trials)
                 self.judged = time.monotonic()
-            for _ in range(CONTROL_STEPS):
-                self.update(progress)
+            due = self.plan.profile and self.step - self.first == PROFILED_STEP and self.place.leads
+            with profiled(self.plan.out / "profile.txt") if due else nullcontext():
+                for _ in range(CONTROL_STEPS):
+                    self.update(progress)
             if time.monotonic() - self.noted > 10:
                 self.report(progress)
             if time.monotonic() - self.saved > self.plan.save_every_s:

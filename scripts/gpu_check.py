@@ -1,10 +1,12 @@
 """Checks both full-size models on this machine's GPU with random weights: no download, under five minutes.
 
     python scripts/gpu_check.py [--family deepseek-ocr] [--quantization fp8 int8 mxfp4] [--tiny]
+    python scripts/gpu_check.py --family deepseek-ocr --quantization mxfp4 --card-gib 8
 
 Writes a checkpoint folder of each model, starts the engine on it, reads pages in every mode, and prints a
 line a check, then how far bfloat16 is from float32, stage by stage. --quantization adds memory, speed and
-the token agreement with bfloat16 over 100 pages. --tiny takes small models, for a machine without a GPU.
+the token agreement with bfloat16 over 100 pages. --card-gib fills the card but for so much memory, and
+only reads the sample pages in what is left. --tiny takes small models, for a machine without a GPU.
 The exit code is 1 where a check fails.
 """
 
@@ -37,6 +39,8 @@ from ocr_engine.pages.tiling import visual_tokens
 from ocr_engine.pages.views import make_views
 from ocr_engine.records import GenerationRequest, PageViews
 from ocr_engine.spec import FAMILIES, FAMILY_MODES, OCR2, PROMPTS, Mode
+from scripts.bench_parts.gpu_watch import GpuWatch
+from scripts.bench_parts.small_card import SmallCard
 from scripts.full_size import write_full_size
 from scripts.parity import error, our_stages
 from tests.model.checkpoints import write_checkpoint
@@ -246,12 +250,36 @@ async def check_family(folder: Path, family: str, arguments: argparse.Namespace)
         await with_engine(folder, f"{family} {name}", again, **options)
 
 
+async def check_small_card(folder: Path, family: str, arguments: argparse.Namespace) -> None:
+    """The sample pages in every mode, and many pages at once, on a card as small as is asked."""
+    pages = sample_pages()
+
+    async def work(engine: VllmEngine) -> None:
+        await check_modes(engine, family, pages)
+        _, speed = await ids_of_pages(engine, family, COMPARED_PAGES)
+        print(f"     {family}: {speed:.2f} pages/s", flush=True)
+
+    for name in arguments.quantization or [""]:
+        with SmallCard(arguments.card_gib) as card, GpuWatch() as watch:
+            options = card.options(folder, name)
+            label = f"{family} {name} in {card.free_gib:.2f} GiB, {options['max_num_seqs']} pages at once"
+            await with_engine(folder, label, work, enforce_eager=arguments.eager, **options)
+            others_gib = card.total_gib - card.free_gib
+        print(f"     most memory in use: {watch.peak_gb * 1e9 / 2**30 - others_gib:.2f} GiB", flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--family", choices=FAMILIES, action="append", help="default: both")
     parser.add_argument("--quantization", nargs="+", default=[], help="engine.quantization values to compare")
+    parser.add_argument(
+        "--card-gib",
+        type=float,
+        default=0.0,
+        help="leave so much of the card's memory free, and check that alone",
+    )
     parser.add_argument("--eager", action="store_true", help="engine.enforce_eager: starts faster")
     parser.add_argument("--tiny", action="store_true", help="small models, for a machine without a GPU")
     parser.add_argument(
@@ -266,6 +294,9 @@ def main() -> None:
             if not folder.is_dir():
                 write_checkpoint(folder, family) if arguments.tiny else write_full_size(folder, family)
             say(True, f"{family}: checkpoint written ({time.perf_counter() - started_s:.0f} s)")
+            if arguments.card_gib:
+                asyncio.run(check_small_card(folder, family, arguments))
+                continue
             asyncio.run(check_family(folder, family, arguments))
             precision_table(folder, family, device)
     print(f"{len(failures)} checks failed; {time.perf_counter() - started_s:.0f} s in all")

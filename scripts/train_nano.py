@@ -38,6 +38,7 @@ def main() -> None:
     add("--uses", type=int, default=Plan.uses, help="how often a batch may be used")
     add("--share", type=float, default=1.0, help="scale of the batch sizes")
     add("--compile", action="store_true", help="compile the encoder where that works and is faster")
+    add("--profile", action="store_true", help="write where an early step's time goes to OUT/profile.txt")
     add("--tiny", action="store_true", help="a model of no use, for trying the script out")
     add("--eval-every-s", type=float, default=Plan.eval_every_s)
     add("--eval-pages", type=int, default=Plan.eval_pages)

@@ -1,0 +1,75 @@
+"""A large GPU made to serve as a small one: another process holds the rest of its memory."""
+
+import subprocess
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from ocr_engine.config import EngineConfig
+from ocr_engine.engine.checkpoint import resolve
+from ocr_engine.engine.sizes import choose_sizes
+
+_GIB = 1 << 30
+_HOLD = """
+import sys, torch
+free, total = torch.cuda.mem_get_info()
+kept = torch.empty(free - int(float(sys.argv[1]) * 2**30), dtype=torch.uint8, device="cuda")
+left, _ = torch.cuda.mem_get_info()
+print(total, left, flush=True)
+sys.stdin.read()
+"""
+
+
+class SmallCard:
+    """A context manager; inside it `free_gib` of the first visible GPU are left."""
+
+    def __init__(self, gib: float) -> None:
+        self._gib = gib
+        self.free_gib = self.total_gib = 0.0
+
+    def __enter__(self) -> Self:
+        """Fill the card.
+
+        Raises:
+            RuntimeError: the card has less than that free.
+        """
+        command = [sys.executable, "-c", _HOLD, str(self._gib)]
+        self._holder = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        assert self._holder.stdout is not None and self._holder.stderr is not None
+        numbers = self._holder.stdout.readline().split()
+        if not numbers:
+            raise RuntimeError(f"the card could not be filled: {self._holder.stderr.read()[-300:]}")
+        self.total_gib, self.free_gib = (int(number) / _GIB for number in numbers)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._holder.kill()
+        self._holder.wait()
+
+    def options(self, folder: Path, quantization: str) -> dict[str, Any]:
+        """`EngineConfig`'s values that the defaults would come to on a card of this size."""
+        config = EngineConfig(model=str(folder), quantization=quantization)  # type: ignore[arg-type]
+        sizes = _sizes_on(config, self._gib)
+        return {
+            "quantization": quantization,
+            "max_num_seqs": sizes.max_num_seqs,
+            "max_num_batched_tokens": sizes.max_num_batched_tokens,
+            "gpu_memory_utilization": config.gpu_memory_utilization * self._gib / self.total_gib,
+        }
+
+
+def _sizes_on(config: EngineConfig, gib: float) -> Any:
+    """What the engine would choose on such a card, with its own code."""
+    from ocr_engine.engine import sizes
+
+    usual = sizes.card_bytes
+    sizes.card_bytes = lambda: int(gib * _GIB)
+    try:
+        return choose_sizes(config, resolve(config.model), gpu=True)
+    finally:
+        sizes.card_bytes = usual
