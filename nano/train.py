@@ -143,9 +143,10 @@ class Trainer:
                 self.model, device_ids=[place.device.index], gradient_as_bucket_view=True,
                 broadcast_buffers=False,
             )  # fmt: skip
+        self.started = time.monotonic()
         if plan.compile:
             self.note({"compiled": compile_encoder(self.model, place.device, plan.share)})
-        self.started = time.monotonic()
+            self.started = time.monotonic()
         self.seconds = budget_s(plan, self.spent, time.time())
         self.saved = self.judged = self.noted = self.started
         self.sums: dict[str, list[Tensor]] = {}

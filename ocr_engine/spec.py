@@ -12,6 +12,8 @@ from ocr_engine.errors import UsageError
 OCR, OCR2 = FAMILIES = ("deepseek-ocr", "deepseek-ocr-2")
 PATCH_SIZE_PX = 16
 DOWNSAMPLE = 4
+ENCODER_PX_KEY = "ocr_engine_pixels_encoded_at_once"
+"""Where the model in vLLM's process finds, in `additional_config`, how many pixels it may encode at once."""
 BOX_SCALE = 999
 """Boxes are integers 0..999; `pixel = int(value / 999 * size)` on the rendered page, not the padded view."""
 PAD_COLOR = (127, 127, 127)

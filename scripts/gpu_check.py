@@ -264,8 +264,8 @@ async def check_small_card(folder: Path, family: str, arguments: argparse.Namesp
             options = card.options(folder, name)
             label = f"{family} {name} in {card.free_gib:.2f} GiB, {options['max_num_seqs']} pages at once"
             await with_engine(folder, label, work, enforce_eager=arguments.eager, **options)
-            others_gib = card.total_gib - card.free_gib
-        print(f"     most memory in use: {watch.peak_gb * 1e9 / 2**30 - others_gib:.2f} GiB", flush=True)
+        used_gib = (watch.peak_gb - watch.first_gb) * 1e9 / 2**30
+        print(f"     most memory in use: {used_gib:.2f} GiB", flush=True)
 
 
 def main() -> None:

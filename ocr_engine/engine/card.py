@@ -10,8 +10,14 @@ _UNKNOWN_BYTES = 80 * _GIB
 _PAGE_TOKENS = 1_800
 """Tokens a page holds on average, prompt and half of a long answer: vLLM holds pages back beyond that."""
 _MAX_PAGES, _STEP_OF_PAGES = 768, 8
-_STEPS = ((32 * _GIB, 16_384, 8 * _GIB), (14 * _GIB, 8_192, 4 * _GIB), (0, 4_096, 2 * _GIB))
-"""From so much memory: tokens a step, and memory set aside for its activations and the CUDA graphs."""
+_STEPS = (
+    (32 * _GIB, 16_384, 8 * _GIB, 16 << 20),
+    (14 * _GIB, 8_192, 4 * _GIB, 8 << 20),
+    (0, 4_096, 2 * _GIB, 2 << 20),
+)
+"""From so much memory: tokens a step, memory set aside for its activations and the CUDA graphs, and pixels
+encoded at once, of which 2**20 take some 90 MiB.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +26,11 @@ class CardSizes:
 
     max_num_seqs: int
     max_num_batched_tokens: int
+
+
+def encoder_px(total_bytes: int) -> int:
+    """Pixels that a card of so much memory encodes at once."""
+    return next(pixels for least, _, _, pixels in _STEPS if total_bytes >= least)
 
 
 def card_bytes() -> int:
@@ -53,7 +64,7 @@ def choose_card_sizes(
     Raises:
         EngineError: the card does not hold the weights and a few pages.
     """
-    tokens, aside = next((tokens, aside) for least, tokens, aside in _STEPS if total_bytes >= least)
+    tokens, aside = next((tokens, aside) for least, tokens, aside, _ in _STEPS if total_bytes >= least)
     free = total_bytes * share - weight_bytes - aside
     pages = int(free / (_PAGE_TOKENS * kv_bytes_per_token))
     if pages < _STEP_OF_PAGES:

@@ -6,6 +6,7 @@ from typing import Any
 from ocr_engine.config import EngineConfig
 from ocr_engine.engine.sizes import GROUP_KEY, EngineSizes
 from ocr_engine.errors import UsageError
+from ocr_engine.spec import ENCODER_PX_KEY
 
 _GUARDS = {
     "gpu": "ocr_engine.engine.ngram_vllm_v2:DeviceNgramGuard",
@@ -68,7 +69,7 @@ def engine_args(config: EngineConfig, folder: Path, sizes: EngineSizes, *, gpu: 
         "gpu_memory_utilization": config.gpu_memory_utilization,
         "kv_cache_dtype": config.kv_cache_dtype,
         "scheduler_cls": "ocr_engine.engine.scheduler_vllm.GroupScheduler",
-        "additional_config": {GROUP_KEY: sizes.group},
+        "additional_config": {GROUP_KEY: sizes.group, ENCODER_PX_KEY: sizes.encoder_px},
     }
     if config.quantization:
         args["quantization"] = _QUANTIZATIONS[config.quantization]

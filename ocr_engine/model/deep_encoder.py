@@ -23,15 +23,17 @@ UNUSED_WEIGHTS = ("embeddings.patch_embedding.weight", "embeddings.position_ids"
 
 _SAM_EPS, _CLIP_EPS = 1e-6, 1e-5
 _CHUNK_PX = {"cpu": 5 << 19, "cuda": 16 << 20}
-"""Pixels encoded at once, to bound memory: 16 base views on a GPU, 2 on a CPU."""
+"""Pixels encoded at once by default, to bound memory: 16 base views on a GPU, 2 on a CPU."""
 
 
 class DeepEncoder:
     """Both stages run together. Not a module itself, so that their parameters keep the official names."""
 
-    def __init__(self, sam_model: "SamEncoder", vision_model: "ClipEncoder") -> None:
+    def __init__(self, sam_model: "SamEncoder", vision_model: "ClipEncoder", chunk_px: int = 0) -> None:
+        """chunk_px: pixels encoded at once, to bound memory; 0 for the device's default."""
         self.sam_model = sam_model
         self.vision_model = vision_model
+        self.chunk_px = chunk_px
 
     def __call__(self, views: Tensor) -> Tensor:
         """Features of square views.
@@ -42,7 +44,8 @@ class DeepEncoder:
         Returns:
             (n, S / 64, S / 64, C): CLIP features, then SAM features, in the parameters' dtype.
         """
-        chunk = max(1, _CHUNK_PX.get(views.device.type, 1 << 21) // (views.shape[1] * views.shape[2]))
+        chunk_px = self.chunk_px or _CHUNK_PX.get(views.device.type, 1 << 21)
+        chunk = max(1, chunk_px // (views.shape[1] * views.shape[2]))
         return torch.cat([self._encode(part) for part in views.split(chunk)])
 
     def _encode(self, views: Tensor) -> Tensor:

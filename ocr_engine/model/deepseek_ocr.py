@@ -24,7 +24,7 @@ from ocr_engine.model.deep_encoder import UNUSED_WEIGHTS
 from ocr_engine.model.encoder_config import DeepEncoderConfig, QueryDeepEncoderConfig
 from ocr_engine.model.processor import PageDummyInputs, PageInfo, PageProcessor
 from ocr_engine.model.vision_tower import VisionTower
-from ocr_engine.spec import TOKENS
+from ocr_engine.spec import ENCODER_PX_KEY, TOKENS
 
 
 @MULTIMODAL_REGISTRY.register_processor(PageProcessor, info=PageInfo, dummy_inputs=PageDummyInputs)
@@ -60,6 +60,7 @@ class DeepseekOCRForCausalLM(nn.Module, SupportsMultiModal, SupportsPP):
             raise ValueError("config.json: tile_tag and global_view_pos must be 2D and head")
         with self._mark_tower_model(vllm_config, "image"):
             self.vision_tower = self.tower(encoder, projector.n_embed)
+        self.vision_tower.chunk_px = vllm_config.additional_config.get(ENCODER_PX_KEY, 0)
         with self._mark_language_model(vllm_config):
             self.language_model = init_vllm_registered_model(
                 vllm_config=vllm_config,

@@ -51,8 +51,8 @@ class QueryEncoder(nn.Module):
 class QueryDeepEncoder(DeepEncoder):
     """Both stages run together, in batches that bound memory."""
 
-    def __init__(self, sam_model: SamEncoder, query_model: QueryEncoder) -> None:
-        super().__init__(sam_model, query_model)
+    def __init__(self, sam_model: SamEncoder, query_model: QueryEncoder, chunk_px: int = 0) -> None:
+        super().__init__(sam_model, query_model, chunk_px)
 
     def _encode(self, views: Tensor) -> Tensor:
         """uint8 (n, S, S, 3) -> (n, queries, C)."""

@@ -18,6 +18,9 @@ from ocr_engine.model.vision_tower import Projector
 class QueryVisionTower(nn.Module):
     """All parameters of a checkpoint that are not the decoder's."""
 
+    chunk_px = 0
+    """Pixels encoded at once; 0 for the device's default."""
+
     def __init__(self, config: QueryDeepEncoderConfig, decoder_width: int) -> None:
         super().__init__()
         self.sam_model = SamEncoder(config.sam)
@@ -35,7 +38,7 @@ class QueryVisionTower(nn.Module):
             tiles: uint8, (n, 768, 768, 3) a page.
             grids: not read: tiles stand one after another, row by row.
         """
-        encoder = QueryDeepEncoder(self.sam_model, self.qwen2_model)
+        encoder = QueryDeepEncoder(self.sam_model, self.qwen2_model, self.chunk_px)
         features = encode_by_size(
             [view.unsqueeze(0) for view in global_views] + list(tiles),
             lambda views: self.projector(encoder(views)),

@@ -30,6 +30,9 @@ class Projector(nn.Module):
 class VisionTower(nn.Module):
     """All parameters of a checkpoint that are not the decoder's."""
 
+    chunk_px = 0
+    """Pixels encoded at once; 0 for the device's default."""
+
     def __init__(self, config: DeepEncoderConfig, decoder_width: int) -> None:
         super().__init__()
         self.sam_model = SamEncoder(config.sam)
@@ -65,7 +68,7 @@ class VisionTower(nn.Module):
         Returns:
             (k, q, q, D) for each group, in the same order; q = 0 for an empty group.
         """
-        encoder = DeepEncoder(self.sam_model, self.vision_model)
+        encoder = DeepEncoder(self.sam_model, self.vision_model, self.chunk_px)
         features = encode_by_size(views, lambda batch: self.projector(encoder(batch)))
         empty = self.image_newline.new_empty(0, 0, 0, self.image_newline.shape[0])
         return [empty if part is None else part for part in features]

@@ -1,4 +1,4 @@
-"""The encoder alone: milliseconds a page by batch and mode, both models, and its stages."""
+"""The encoder alone: milliseconds a page by batch and mode, both models, its stages, its memory."""
 
 from functools import partial
 from typing import Any
@@ -41,6 +41,27 @@ def run(batches: tuple[int, ...] = (1, 4, 16)) -> dict[str, Any]:
                 print("encoder", family, mode, pages, round(one, 2), "ms a page", flush=True)
             if family == OCR:
                 result |= _stages(tower)
+            result |= memory(family, tower)
+    return result
+
+
+def memory(family: str, tower: Any) -> dict[str, float]:
+    """MiB that encoding takes beside the weights, by size of view and pixels encoded at once."""
+    import torch
+
+    result = {}
+    for side in sorted({side for (known, _), views in VIEWS.items() if known == family for _, side in views}):
+        views = torch.randint(0, 256, (32, side, side, 3), dtype=torch.uint8, device="cuda")
+        for millions in (2, 8, 16):
+            tower.chunk_px = millions << 20
+            torch.cuda.empty_cache()
+            torch.cuda.reset_peak_memory_stats()
+            before = torch.cuda.memory_allocated()
+            tower(list(views), [views[:0]] * len(views), [torch.tensor([1, 1])] * len(views))
+            key = f"{family} {side} px, {millions} << 20 pixels at once, MiB"
+            result[key] = (torch.cuda.max_memory_allocated() - before) / 2**20
+            print("encoder", key, round(result[key]), flush=True)
+    tower.chunk_px = 0
     return result
 
 

@@ -38,6 +38,11 @@ class GpuWatch:
         """Most memory in use on the card."""
         return max(self._used, default=0) / 1e9
 
+    @property
+    def first_gb(self) -> float:
+        """Memory in use on the card when the watch began."""
+        return next(iter(self._used), 0) / 1e9
+
     def _sample(self) -> None:
         try:
             import pynvml

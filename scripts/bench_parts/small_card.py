@@ -7,8 +7,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from ocr_engine.config import EngineConfig
+from ocr_engine.engine import sizes
 from ocr_engine.engine.checkpoint import resolve
-from ocr_engine.engine.sizes import choose_sizes
 
 _GIB = 1 << 30
 _HOLD = """
@@ -22,7 +22,7 @@ sys.stdin.read()
 
 
 class SmallCard:
-    """A context manager; inside it `free_gib` of the first visible GPU are left."""
+    """A context manager: inside it, `free_gib` of the first visible GPU are left, and sizes are chosen so."""
 
     def __init__(self, gib: float) -> None:
         self._gib = gib
@@ -43,33 +43,27 @@ class SmallCard:
         if not numbers:
             raise RuntimeError(f"the card could not be filled: {self._holder.stderr.read()[-300:]}")
         self.total_gib, self.free_gib = (int(number) / _GIB for number in numbers)
+        # The engine's own choices are to be those of a small card, too.
+        self._usual, sizes.card_bytes = sizes.card_bytes, self._bytes
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        sizes.card_bytes = self._usual
         self._holder.kill()
         self._holder.wait()
 
     def options(self, folder: Path, quantization: str) -> dict[str, Any]:
         """`EngineConfig`'s values that the defaults would come to on a card of this size."""
         config = EngineConfig(model=str(folder), quantization=quantization)  # type: ignore[arg-type]
-        sizes = _sizes_on(config, self._gib)
+        chosen = sizes.choose_sizes(config, resolve(config.model), gpu=True)
         return {
             "quantization": quantization,
-            "max_num_seqs": sizes.max_num_seqs,
-            "max_num_batched_tokens": sizes.max_num_batched_tokens,
+            "max_num_seqs": chosen.max_num_seqs,
+            "max_num_batched_tokens": chosen.max_num_batched_tokens,
             "gpu_memory_utilization": config.gpu_memory_utilization * self._gib / self.total_gib,
         }
 
-
-def _sizes_on(config: EngineConfig, gib: float) -> Any:
-    """What the engine would choose on such a card, with its own code."""
-    from ocr_engine.engine import sizes
-
-    usual = sizes.card_bytes
-    sizes.card_bytes = lambda: int(gib * _GIB)
-    try:
-        return choose_sizes(config, resolve(config.model), gpu=True)
-    finally:
-        sizes.card_bytes = usual
+    def _bytes(self) -> int:
+        return int(self._gib * _GIB)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ocr_engine.engine.card import card_bytes, choose_card_sizes
+from ocr_engine.engine.card import card_bytes, choose_card_sizes, encoder_px
 from ocr_engine.errors import EngineError
 
 GIB = 1 << 30
@@ -28,7 +28,12 @@ def test_sizes_grow_with_the_card(gib, least, most, tokens):
 def test_a_small_card_needs_smaller_weights():
     with pytest.raises(EngineError, match=r"8 GiB do not hold 6\.2 GiB of weights.*quantization"):
         choose_card_sizes(8 * GIB, 0.85, WEIGHTS, KV)
-    assert choose_card_sizes(8 * GIB, 0.85, WEIGHTS // 3, KV // 2).max_num_seqs >= 8
+    assert choose_card_sizes(8 * GIB, 0.85, int(WEIGHTS / 2.3), KV).max_num_seqs >= 16
+
+
+def test_a_small_card_encodes_fewer_pixels_at_once():
+    view_px = 1024 * 1024
+    assert [encoder_px(gib * GIB) // view_px for gib in (8, 16, 24, 40, 141)] == [2, 8, 8, 16, 16]
 
 
 def test_a_smaller_cache_holds_more_pages():

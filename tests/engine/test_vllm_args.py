@@ -1,5 +1,6 @@
 """Keys that vLLM carries out: passed on where it can, refused by name where it cannot."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args, get_type_hints
 
@@ -11,6 +12,7 @@ from ocr_engine.config import EngineConfig
 from ocr_engine.engine.sizes import EngineSizes
 from ocr_engine.engine.vllm_args import check_platform, engine_args
 from ocr_engine.errors import ExitCode, UsageError
+from ocr_engine.spec import ENCODER_PX_KEY
 
 SIZES = EngineSizes("bfloat16", 8192, 8, 4096, None, 1)
 KEYS = {"quantization": "fp8", "kv_cache_dtype": "fp8", "attention_backend": "FLASHINFER"}
@@ -42,6 +44,11 @@ def test_a_gpu_gets_all_three_and_a_cpu_none():
     plain = engine_args(EngineConfig(), Path("m"), SIZES, gpu=True)
     assert plain["kv_cache_dtype"] == "auto" and not {"quantization", "attention_backend"} & plain.keys()
     assert not KEYS.keys() & engine_args(EngineConfig(), Path("m"), SIZES, gpu=False).keys()
+
+
+def test_a_gpu_is_told_how_many_pixels_to_encode_at_once():
+    found = engine_args(EngineConfig(), Path("m"), replace(SIZES, encoder_px=2 << 20), gpu=True)
+    assert found["additional_config"][ENCODER_PX_KEY] == 2 << 20
 
 
 def test_vllm_knows_every_value():

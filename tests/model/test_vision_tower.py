@@ -127,6 +127,17 @@ def test_batches_larger_than_a_chunk_equal_single_views(page, monkeypatch):
     assert relative_error(together, one_by_one) < 1e-5
 
 
+def test_a_tower_encodes_no_more_at_once_than_it_is_told(page, monkeypatch):
+    views = torch.cat([page(512, seed=seed)["global_views"] for seed in range(5)])
+    together, seen, encode = SMALL.encode_views([views])[0], [], deep_encoder.DeepEncoder._encode
+    monkeypatch.setattr(
+        deep_encoder.DeepEncoder, "_encode", lambda self, part: seen.append(len(part)) or encode(self, part)
+    )
+    monkeypatch.setattr(SMALL, "chunk_px", 2 * 512 * 512, raising=False)
+    parted = SMALL.encode_views([views])[0]
+    assert seen == [2, 2, 1] and relative_error(together, parted) < 1e-5
+
+
 def test_stacked_and_listed_pages_are_the_same(page):
     pages = [page(512, seed=seed) for seed in range(2)]
     listed = features(SMALL, *pages)

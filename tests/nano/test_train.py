@@ -1,13 +1,15 @@
 """The plan of a segment: budget, rates, losses, and what is compiled; nothing is trained here."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
-from nano import assemble, faster
+from nano import assemble, faster, train
 from nano.export import (
     has_heads,
     load_official,
@@ -18,7 +20,7 @@ from nano.export import (
 )  # fmt: skip
 from nano.model import NanoOcr
 from nano.shape import TINY
-from nano.train import Plan, budget_s, loss_weights, rate
+from nano.train import Place, Plan, Trainer, budget_s, loss_weights, rate
 
 PLAN = Plan(Path("out"), Path("check.pt"), 1060.0, lr=1e-3, hold=0.65)
 
@@ -113,3 +115,20 @@ def test_what_is_slow_wrong_or_broken_is_not(
     model, found = _compile(monkeypatch, compiled, gain)
     assert found == said and not model.compiled
     assert all(p.grad is None for p in model.parameters())
+
+
+def test_what_came_of_compiling_is_in_the_log(
+    tmp_path: Path, small_assets: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(train, "FOLDER", small_assets)
+    monkeypatch.setattr(train, "compile_encoder", lambda *_: "no: 1.00 times as fast")
+    plan = Plan(tmp_path, tmp_path / "check.pt", 60.0, tiny=True, compile=True, eval_pages=0)
+    stream: Any = None
+    Trainer(plan, Place(0, 1, torch.device("cpu")), stream, None)
+    assert json.loads((tmp_path / "log.jsonl").read_text())["compiled"] == "no: 1.00 times as fast"
+
+
+def test_the_time_of_steps_is_written_by_operation(tmp_path: Path) -> None:
+    with faster.profiled(tmp_path / "profile.txt"):
+        torch.ones(8, 8) @ torch.ones(8, 8)
+    assert "aten::mm" in (tmp_path / "profile.txt").read_text()
