@@ -52,7 +52,10 @@ def set_environment(folder: Path, threads: int, *, gpu: bool) -> Path:
         # Each guard is written for one runner; the other refuses it.
         "VLLM_USE_V2_MODEL_RUNNER": "1" if gpu else "0",
     }
-    defaults = {"VLLM_NO_USAGE_STATS": "1", "TOKENIZERS_PARALLELISM": "false"}
+    # Advice for programmers on tokenizers is no line for a user's terminal.
+    defaults = {
+        "VLLM_NO_USAGE_STATS": "1", "TOKENIZERS_PARALLELISM": "false", "TRANSFORMERS_VERBOSITY": "error",
+    }  # fmt: skip
     if not gpu:
         # torch says on the terminal that it misses a library no CPU needs.
         logging.getLogger("torch._library.triton").setLevel(logging.ERROR)
