@@ -45,13 +45,18 @@ TRIALS = (
 """The first four (one a GPU) are measured during training, all at its end."""
 
 
+def trial_brief(rng: random.Random, trial: Trial) -> Brief:
+    """Draw what one page of a trial is to be: its length and size of type."""
+    points, words = rng.uniform(*trial.points), rng.randint(*trial.words)
+    return Brief(A4, 2 * points, 1, words, 0.09, True, trial.held)
+
+
 def draw_trial(trial: Trial, count: int, tokenizer: Tokenizer, seed: int) -> list[Sample]:
     """Draw pages of a trial's lengths and sizes of type."""
     rng = random.Random(seed)
     found: list[Sample] = []
     while len(found) < count:
-        points, words = rng.uniform(*trial.points), rng.randint(*trial.words)
-        brief = Brief(A4, 2 * points, 1, words, 0.09, True, trial.held)
+        brief = trial_brief(rng, trial)
         found.append(held_sample(rng, tokenizer, trial.mode, brief, grounded=trial.grounded))
     return found
 

@@ -25,7 +25,7 @@ from ocr_engine.spec import FAMILY_MODES, PROMPTS
 from scripts import in_process
 
 NANO = Path(__file__).parents[1] / "ocr_engine/model/nano"
-LINES = ("The garden gate", "was open in", "the morning.")
+LINES = ("A letter from the city", "arrived in June.")
 PROMPT = PROMPTS["free"]
 MAX_TOKENS = 48
 MIN_MARGIN = 1.0

@@ -1,6 +1,7 @@
 """What nano reads and what it takes, measured through the engine with its defaults. Prints markdown tables.
 
     python scripts/measure_nano.py real FOLDER --pictures OUT    # born-digital PDFs, page by page
+    python scripts/measure_nano.py trials                        # held-out text and fonts, in every mode
     python scripts/measure_nano.py sizes                         # full synthetic pages by size of type
     python scripts/measure_nano.py speed                         # start, memory, pages and tokens a second
     python scripts/measure_nano.py prompts                       # every prompt on text, a chart, a blank
@@ -22,6 +23,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from PIL import Image
 
 from nano.answers import document
+from nano.evaluate import TRIALS, trial_brief
 from nano.metrics import Reading, distance, read, summary
 from nano.pages import A4, Brief, Page, make_blank, make_chart_page, make_page
 from nano.pictures import side_by_side
@@ -76,10 +78,27 @@ def full_page(rng: random.Random, points: float, held: str, words: tuple[int, in
     return make_page(rng, Brief(A4, 2 * points, 1, rng.randint(*words), 0.09, True, held))
 
 
-def score(page: Page, generation: Generation) -> Reading:
-    truth, _ = document(page, grounded=True).finish()
+def score(page: Page, generation: Generation, *, grounded: bool = True) -> Reading:
+    truth, _ = document(page, grounded=grounded).finish()
     stopped = ended(generation)
     return read(generation.text, truth, ended=stopped)
+
+
+async def measure_trials(options: argparse.Namespace, config: EngineConfig) -> None:
+    print(head("pages", "median CER", "mean CER", "median box error", "loops", "no end"))
+    async with Reader(config) as reader:
+        for trial in TRIALS:
+            rng = random.Random(4242)
+            pages = [make_page(rng, trial_brief(rng, trial)) for _ in range(options.pages)]
+            prompt = PROMPTS["markdown" if trial.grounded else "free"]
+            answers = await reader.read_all([image_of(p) for p in pages], trial.mode, prompt)
+            scores = [score(p, a, grounded=trial.grounded) for p, a in zip(pages, answers, strict=True)]
+            total, box = summary(scores), summary(scores)["box"] if trial.grounded else ""
+            print(
+                f"| {trial.name} | {total['median']:.1%} | {total['mean']:.1%} | {box} |"
+                f" {sum(s.looped for s in scores)} | {sum(not s.ended for s in scores)} |",
+                flush=True,
+            )
 
 
 async def measure_sizes(options: argparse.Namespace, config: EngineConfig) -> None:
@@ -153,16 +172,18 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    real, sizes, speed, prompts = (
-        commands.add_parser(name) for name in ("real", "sizes", "speed", "prompts")
+    real, trials, sizes, speed, prompts = (
+        commands.add_parser(name) for name in ("real", "trials", "sizes", "speed", "prompts")
     )
-    for command in (real, sizes, speed, prompts):
+    for command in (real, trials, sizes, speed, prompts):
         command.add_argument("--model", default="nano")
-        command.add_argument("--mode", default="base")
+        if command is not trials:
+            command.add_argument("--mode", default="base")
         command.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="of engine.")
     real.add_argument("folder", type=Path)
     real.add_argument("--pictures", type=Path, help="folder for pictures of the worst pages and the best")
     real.add_argument("--per-file", type=int, default=3, help="pages of one file at most")
+    trials.add_argument("--pages", type=int, default=16, help="pages of every kind")
     sizes.add_argument("--points", type=float, nargs="+", default=[8, 9, 10, 11, 12, 13, 14])
     sizes.add_argument("--pages", type=int, default=8)
     sizes.add_argument("--held", choices=("text", "font"), default="text")
@@ -180,7 +201,8 @@ def engine_config(options: argparse.Namespace) -> EngineConfig:
 def main() -> None:
     options = parse()
     measure = {
-        "real": measure_real, "sizes": measure_sizes, "speed": measure_speed, "prompts": measure_prompts,
+        "real": measure_real, "trials": measure_trials, "sizes": measure_sizes, "speed": measure_speed,
+        "prompts": measure_prompts,
     }[options.command]  # fmt: skip
     asyncio.run(measure(options, engine_config(options)))
 
