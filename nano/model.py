@@ -12,7 +12,7 @@ from nano.charset import CLASSES
 from nano.decoder import Cache, Guide, Layer, MixtureOfExperts, RmsNorm, rotary_table
 from nano.samples import SLOTS
 from nano.shape import MAX_POSITIONS, Shape
-from nano.vision import Clip, Projector, Sam
+from nano.vision import Clip, Projector, Run, Sam, apply
 
 GUIDED = {1: "current", 2: "current", 3: "next", 4: "next"}
 """Decoder layers whose head 0 is asked to look at the current or the next token's place."""
@@ -70,11 +70,11 @@ class NanoOcr(nn.Module):
         encode = self.compiled.get(tuple(images.shape)) if self.training else None
         return self.encode_plainly(images) if encode is None else encode(images)
 
-    def encode_plainly(self, images: Tensor) -> Tensor:
-        """Encode as `encode` does, without anything compiled."""
+    def encode_plainly(self, images: Tensor, run: Run = apply) -> Tensor:
+        """Encode as `encode` does, without anything compiled but `run`, which calls the layers."""
         m = self.model
-        features = m.sam_model(images)
-        context = m.vision_model(features)
+        features = m.sam_model(images, run)
+        context = m.vision_model(features, run)
         both = torch.cat([context[:, 1:], features.flatten(2).transpose(1, 2)], -1)
         side = features.shape[-1]
         return m.projector(both).view(images.shape[0], side, side, -1)

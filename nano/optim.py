@@ -1,7 +1,8 @@
 """Muon for the matrices of transformer blocks, AdamW for everything else.
 
 Muon: momentum whose update is made orthogonal by five Newton-Schulz steps (K. Jordan et al., 2024),
-here batched over parameters of one shape, with fused projections and experts taken apart.
+here batched over all matrices of one size, with fused projections and experts taken apart: a step of a small
+model is mostly calls of small kernels, and this halves them.
 """
 
 from collections import defaultdict
@@ -27,6 +28,24 @@ def orthogonal(x: Tensor) -> Tensor:
         gram = x @ x.mT
         x = a * x + (b * gram + c * (gram @ gram)) @ x
     return (x.mT if tall else x).float()
+
+
+def orthogonal_all(stacks: list[Tensor]) -> list[Tensor]:
+    """Return `orthogonal` of every (n, a, b), those of one size, or its transpose, in one batch."""
+    sizes: dict[tuple[int, ...], list[int]] = defaultdict(list)
+    for index, x in enumerate(stacks):
+        sizes[tuple(sorted(x.shape[-2:]))].append(index)
+    found: dict[int, Tensor] = {}
+    for indexes in sizes.values():
+        whole = orthogonal(torch.cat([_wide(stacks[index]) for index in indexes]))
+        parts = whole.split([len(stacks[index]) for index in indexes])
+        for index, part in zip(indexes, parts, strict=True):
+            found[index] = part if stacks[index].shape == part.shape else part.mT
+    return [found[index] for index in range(len(stacks))]
+
+
+def _wide(x: Tensor) -> Tensor:
+    return x.mT if x.shape[-2] > x.shape[-1] else x
 
 
 def _apart(x: Tensor, parts: int) -> Tensor:
@@ -59,17 +78,25 @@ class Muon(torch.optim.Optimizer):
     def step(self, closure: Any = None) -> None:
         """Update every parameter from its gradient."""
         options = self.param_groups[0]
-        for (shape, parts), members in self._groups.items():
-            for p in members:
-                self.state[p].setdefault("average", torch.zeros_like(p))
-            grads, averages = [p.grad for p in members], [self.state[p]["average"] for p in members]
-            torch._foreach_lerp_(averages, grads, 1 - options["momentum"])
-            update = torch.stack(torch._foreach_lerp(grads, averages, options["momentum"]))
-            pieces = _apart(update, parts)
+        updates = [
+            _apart(self._update(members, options["momentum"]), parts)
+            for (_, parts), members in self._groups.items()
+        ]
+        for ((shape, parts), members), pieces in zip(
+            self._groups.items(), orthogonal_all(updates), strict=True
+        ):
             scale = 0.2 * max(pieces.shape[-2:]) ** 0.5
-            change = _together(orthogonal(pieces) * scale, parts, (len(members), *shape))
+            change = _together(pieces * scale, parts, (len(members), *shape))
             torch._foreach_mul_(members, 1 - options["lr"] * options["decay"])
             torch._foreach_add_(members, list(change.unbind(0)), alpha=-options["lr"])
+
+    def _update(self, members: list[nn.Parameter], momentum: float) -> Tensor:
+        """Add the gradients to their averages; return (members, a, b), what is to be made orthogonal."""
+        for p in members:
+            self.state[p].setdefault("average", torch.zeros_like(p))
+        grads, averages = [p.grad for p in members], [self.state[p]["average"] for p in members]
+        torch._foreach_lerp_(averages, grads, 1 - momentum)
+        return torch.stack(torch._foreach_lerp(grads, averages, momentum))
 
 
 def _parts(name: str, experts: int) -> int:

@@ -4,6 +4,7 @@ Parameter names are the official ones. Activations stay in the weights' autocast
 because the released model runs in bfloat16.
 """
 
+from collections.abc import Callable
 from functools import cache
 
 import torch
@@ -11,6 +12,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nano.shape import ClipShape, SamShape
+
+Run = Callable[[nn.Module, Tensor], Tensor]
+"""How a layer is called: `apply`, or that compiled."""
+
+
+def apply(layer: nn.Module, x: Tensor) -> Tensor:
+    """Return layer(x)."""
+    found: Tensor = layer(x)
+    return found
 
 
 class Norm(nn.LayerNorm):
@@ -183,12 +193,12 @@ class Sam(nn.Module):
             return self.pos_embed
         return _resized(self.pos_embed.permute(0, 3, 1, 2), side).permute(0, 2, 3, 1)
 
-    def forward(self, image: Tensor) -> Tensor:
+    def forward(self, image: Tensor, run: Run = apply) -> Tensor:
         """Map (B, 3, S, S) to (B, C, S / 64, S / 64)."""
         x = self.patch_embed(image)
         x = x + self._positions(x.shape[1]).to(x.dtype)
         for block in self.blocks:
-            x = block(x)
+            x = run(block, x)
         x = self.neck(x.permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last))
         return self.net_3(self.net_2(x))
 
@@ -279,11 +289,11 @@ class Clip(nn.Module):
         self.pre_layrnorm = Norm(shape.width, eps=1e-5)
         self.transformer = ClipLayers(shape)
 
-    def forward(self, features: Tensor) -> Tensor:
+    def forward(self, features: Tensor, run: Run = apply) -> Tensor:
         """Map SAM's (B, C, n, n) to (B, n * n + 1, C)."""
         x = self.pre_layrnorm(self.embeddings(features))
         for layer in self.transformer.layers:
-            x = layer(x)
+            x = run(layer, x)
         return x
 
 

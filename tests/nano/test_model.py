@@ -4,7 +4,7 @@ import torch
 
 from nano.export import config, load_official, official_state, read_weights, save_shards
 from nano.model import NanoOcr
-from nano.optim import orthogonal
+from nano.optim import optimizers, orthogonal, orthogonal_all
 from nano.shape import TINY, Shape
 from nano.vision import SamAttention
 
@@ -73,3 +73,25 @@ def test_muon_updates_are_near_orthogonal() -> None:
     torch.manual_seed(0)
     values = torch.linalg.svdvals(orthogonal(torch.randn(2, 40, 24)))
     assert values.min() > 0.5 and values.max() < 1.4
+
+
+def test_matrices_of_one_size_are_made_orthogonal_together_and_each_for_itself() -> None:
+    torch.manual_seed(1)
+    stacks = [torch.randn(2, 40, 24), torch.randn(3, 24, 40), torch.randn(1, 16, 16)]
+    for found, stack in zip(orthogonal_all(stacks), stacks, strict=True):
+        assert found.shape == stack.shape and torch.allclose(found, orthogonal(stack), atol=2e-2)
+
+
+def test_an_optimizer_step_moves_every_matrix_against_its_gradient() -> None:
+    model = _tiny()
+    for optimizer in (tuned := optimizers(model, 1e-3)):
+        for p in (p for group in optimizer.param_groups for p in group["params"]):
+            p.grad = torch.randn_like(p)
+    before = {name: p.detach().clone() for name, p in model.named_parameters()}
+    tuned[0].step()
+    moved = {p for group in tuned[0].param_groups for p in group["params"]}
+    for name, p in model.named_parameters():
+        step = p.detach() - before[name]
+        assert (p in moved) == bool(step.abs().sum())
+        if p in moved:
+            assert (step * p.grad).sum() < 0, name

@@ -1,13 +1,12 @@
 """The plan of a segment: budget, rates, losses, and what is compiled; nothing is trained here."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from nano import assemble, faster, train
 from nano.export import (
@@ -21,6 +20,7 @@ from nano.export import (
 from nano.model import NanoOcr
 from nano.shape import TINY
 from nano.train import Place, Plan, Trainer, budget_s, loss_weights, rate
+from nano.vision import Run, apply
 
 PLAN = Plan(Path("out"), Path("check.pt"), 1060.0, lr=1e-3, hold=0.65)
 
@@ -67,12 +67,11 @@ def test_a_folder_with_heads_starts_a_further_segment(
     assert torch.allclose(other.aux_classes.weight, model.aux_classes.weight, atol=1e-2)
 
 
-def _compile(monkeypatch: pytest.MonkeyPatch, compiled: Callable[[NanoOcr, Tensor], Tensor],
-             gain: float) -> tuple[NanoOcr, str]:  # fmt: skip
+def _compile(monkeypatch: pytest.MonkeyPatch, compiled: Run, gain: float) -> tuple[NanoOcr, str]:
     """Compile a tiny model with a compiler and clock of ours."""
     model = NanoOcr(TINY)
     monkeypatch.setattr(faster, "PADDED", {"base": 64})
-    monkeypatch.setattr(torch, "compile", lambda encode, dynamic: lambda images: compiled(model, images))
+    monkeypatch.setattr(torch, "compile", lambda run, dynamic: compiled)
     monkeypatch.setattr(
         faster, "_seconds", lambda encode, images: gain if encode == model.encode_plainly else 1.0
     )
@@ -80,37 +79,38 @@ def _compile(monkeypatch: pytest.MonkeyPatch, compiled: Callable[[NanoOcr, Tenso
 
 
 def test_what_is_faster_and_the_same_is_used_in_training_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    calls = []
+    calls: list[nn.Module] = []
 
-    def compiled(model: NanoOcr, images: Tensor) -> Tensor:
-        calls.append(images.shape)
-        return model.encode_plainly(images)
+    def compiled(layer: nn.Module, x: Tensor) -> Tensor:
+        calls.append(layer)
+        return apply(layer, x)
 
     model, said = _compile(monkeypatch, compiled, 1.4)
     assert said == "yes: 1.40 times as fast" and list(model.compiled) == [(2, 3, 64, 64)]
     before = len(calls)
     model.encode(torch.zeros(2, 3, 64, 64))
-    assert len(calls) == before + 1
+    assert calls[before:] == [*model.model.sam_model.blocks, *model.model.vision_model.transformer.layers]
+    before = len(calls)
     model.encode(torch.zeros(1, 3, 64, 64))
     model.eval()
     model.encode(torch.zeros(2, 3, 64, 64))
-    assert len(calls) == before + 1
+    assert len(calls) == before
 
 
-def _broken(model: NanoOcr, images: Tensor) -> Tensor:
+def _broken(layer: nn.Module, x: Tensor) -> Tensor:
     raise RuntimeError("no compiler")
 
 
 @pytest.mark.parametrize(
     ("compiled", "gain", "said"),
     [
-        (lambda model, images: model.encode_plainly(images), 1.02, "no: 1.02 times as fast"),
-        (lambda model, images: 2 * model.encode_plainly(images), 9.0, "no: 0.00 times as fast"),
+        (apply, 1.02, "no: 1.02 times as fast"),
+        (lambda layer, x: 2 * apply(layer, x), 9.0, "no: 0.00 times as fast"),
         (_broken, 9.0, "no: 0.00 times as fast (RuntimeError: no compiler)"),
     ],
 )
 def test_what_is_slow_wrong_or_broken_is_not(
-    monkeypatch: pytest.MonkeyPatch, compiled: Callable[[NanoOcr, Tensor], Tensor], gain: float, said: str
+    monkeypatch: pytest.MonkeyPatch, compiled: Run, gain: float, said: str
 ) -> None:
     model, found = _compile(monkeypatch, compiled, gain)
     assert found == said and not model.compiled
