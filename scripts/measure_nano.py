@@ -6,7 +6,8 @@
     python scripts/measure_nano.py speed                         # start, memory, pages and tokens a second
     python scripts/measure_nano.py prompts                       # every prompt on text, a chart, a blank
 
-All but `real` draw pages and need `python -m nano.assets` first. --model measures another checkpoint.
+All but `real` draw pages and need `python -m nano.assets` first. --model measures another checkpoint; take
+`--set dtype=float32 --set max_num_seqs=16` with it, which are nano's own on a CPU.
 """
 
 import argparse
@@ -17,6 +18,7 @@ import statistics
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -195,7 +197,8 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 
 def engine_config(options: argparse.Namespace) -> EngineConfig:
     given = dict(item.split("=", 1) for item in options.set)
-    return EngineConfig(model=options.model, **{key: int(value) for key, value in given.items()})
+    values: dict[str, Any] = {k: int(v) if v.isdigit() else v for k, v in given.items()}
+    return EngineConfig(model=options.model, **values)
 
 
 def main() -> None:
