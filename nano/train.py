@@ -8,6 +8,7 @@ import json
 import multiprocessing
 import os
 import shutil
+import signal
 import time
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -149,6 +150,7 @@ class Trainer:
             self.started = time.monotonic()
         self.seconds = budget_s(plan, self.spent, time.time())
         self.saved = self.judged = self.noted = self.started
+        self.asked_to_stop = False
         self.sums: dict[str, list[Tensor]] = {}
         self.trials = [(t, self._samples(t, plan.eval_pages)) for t in self._own(TRIALS[:4])]
 
@@ -211,17 +213,21 @@ class Trainer:
         for result in (r for part in found for r in part):
             self.note(result)
 
-    def agree(self) -> tuple[float, bool]:
-        """Let the leader decide progress and whether to evaluate."""
+    def stop(self, *_: object) -> None:
+        """Let training end soon, with all saved; a signal handler."""
+        self.asked_to_stop = True
+
+    def agree(self) -> tuple[float, bool, bool]:
+        """Let the leader decide progress, whether to evaluate, and whether to end before the time."""
         now = time.monotonic()
         due = now - self.judged > self.plan.eval_every_s
-        values = torch.tensor([self.elapsed() / self.seconds, float(due)])
+        values = torch.tensor([self.elapsed() / self.seconds, float(due), float(self.asked_to_stop)])
         values = values.to(self.place.device)
         if self.place.world > 1:
             dist.broadcast(values, 0)
-        progress, judge = values.tolist()
+        progress, judge, stop = values.tolist()
         self.shared.value = min(1.0, progress)
-        return progress, bool(judge)
+        return progress, bool(judge), bool(stop)
 
     def update(self, progress: float) -> None:
         """Take one optimizer step."""
@@ -259,10 +265,11 @@ class Trainer:
         )  # fmt: skip
 
     def run(self) -> None:
-        """Train until the budget is spent, then save and evaluate once more."""
+        """Train until the budget is spent, then save and evaluate once more; on SIGTERM only save."""
+        signal.signal(signal.SIGTERM, self.stop)
         while True:
-            progress, judge = self.agree()
-            if progress >= 1:
+            progress, judge, stop = self.agree()
+            if stop or progress >= 1:
                 break
             if judge:
                 self.judge(self.trials)
@@ -277,9 +284,10 @@ class Trainer:
                 self.save(whole=True)
                 self.saved = time.monotonic()
         self.save(whole=True)
-        self.note({"saved": True})
-        self.judge_all()
-        self.note({"done": True})
+        self.note({"saved": True, "stopped": stop})
+        if not stop:
+            self.judge_all()
+            self.note({"done": True})
 
 
 def train(plan: Plan) -> None:

@@ -1,7 +1,10 @@
 """The plan of a segment: budget, rates, losses, and what is compiled; nothing is trained here."""
 
 import json
+import signal
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -19,7 +22,7 @@ from nano.export import (
 )  # fmt: skip
 from nano.model import NanoOcr
 from nano.shape import TINY
-from nano.train import Place, Plan, Trainer, budget_s, loss_weights, rate
+from nano.train import CONTROL_STEPS, Place, Plan, Trainer, budget_s, loss_weights, rate
 from nano.vision import Run, apply
 
 PLAN = Plan(Path("out"), Path("check.pt"), 1060.0, lr=1e-3, hold=0.65)
@@ -117,14 +120,41 @@ def test_what_is_slow_wrong_or_broken_is_not(
     assert all(p.grad is None for p in model.parameters())
 
 
+def _trainer(plan: Plan) -> Trainer:
+    stream: Any = SimpleNamespace(drawn={}, fed={})
+    return Trainer(plan, Place(0, 1, torch.device("cpu")), stream, SimpleNamespace(value=0.0))
+
+
+def test_a_run_that_must_end_saves_first_and_goes_on_from_there(
+    tmp_path: Path, small_assets: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(train, "FOLDER", small_assets)
+    usual = signal.getsignal(signal.SIGTERM)
+    plan = Plan(tmp_path, tmp_path / "check.pt", 600.0, tiny=True, eval_pages=0)
+    trainer, steps = _trainer(plan), []
+
+    def update(progress: float) -> None:
+        trainer.step += 1
+        if not steps:
+            signal.raise_signal(signal.SIGTERM)
+        steps.append(progress)
+
+    monkeypatch.setattr(trainer, "update", update)
+    try:
+        trainer.run()
+    finally:
+        signal.signal(signal.SIGTERM, usual)
+    said = json.loads((tmp_path / "log.jsonl").read_text().splitlines()[-1])
+    assert len(steps) == CONTROL_STEPS and said["stopped"] and read_weights(tmp_path / "weights")
+    assert _trainer(replace(plan, resume=True)).step == CONTROL_STEPS
+
+
 def test_what_came_of_compiling_is_in_the_log(
     tmp_path: Path, small_assets: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(train, "FOLDER", small_assets)
     monkeypatch.setattr(train, "compile_encoder", lambda *_: "no: 1.00 times as fast")
-    plan = Plan(tmp_path, tmp_path / "check.pt", 60.0, tiny=True, compile=True, eval_pages=0)
-    stream: Any = None
-    Trainer(plan, Place(0, 1, torch.device("cpu")), stream, None)
+    _trainer(Plan(tmp_path, tmp_path / "check.pt", 60.0, tiny=True, compile=True, eval_pages=0))
     assert json.loads((tmp_path / "log.jsonl").read_text())["compiled"] == "no: 1.00 times as fast"
 
 
