@@ -10,6 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from tqdm import tqdm
+
 from ocr_engine import config as config_module
 from ocr_engine.capacity import costs as cost_table
 from ocr_engine.capacity import simulation
@@ -110,7 +112,9 @@ def _run(args: argparse.Namespace) -> int:
     plan = predict(sample, costs, args.gpu, gpu, site)
     lines = [json.dumps(as_dict(plan), indent=2)] if args.json else list(report(plan, gpu))
     if args.scale or args.plot:
-        table = list(scaling(plan, SCALES))
+        # On a terminal alone: a thousand GPUs take seconds to simulate.
+        bar = tqdm(scaling(plan, SCALES), "simulating", len(SCALES), leave=False, unit="size", disable=None)
+        table = list(bar)
         lines += [] if args.json else ["", *scaling_lines(table)]
         if args.plot:
             draw(table, args.plot)
