@@ -20,14 +20,13 @@ STEPS = (3.4445, -4.7750, 2.0315)
 
 def orthogonal(x: Tensor) -> Tensor:
     """Return the nearest matrices with singular values near 1, for (n, a, b)."""
-    tall = x.shape[-2] > x.shape[-1]
-    x = x.bfloat16().mT if tall else x.bfloat16()
-    x = x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)
+    y = _wide(x).bfloat16()
+    y = y / (y.norm(dim=(-2, -1), keepdim=True) + 1e-7)
     a, b, c = STEPS
     for _ in range(5):
-        gram = x @ x.mT
-        x = a * x + (b * gram + c * (gram @ gram)) @ x
-    return (x.mT if tall else x).float()
+        gram = y @ y.mT
+        y = a * y + (b * gram + c * (gram @ gram)) @ y
+    return _turned_like(y.float(), x)
 
 
 def orthogonal_all(stacks: list[Tensor]) -> list[Tensor]:
@@ -40,12 +39,16 @@ def orthogonal_all(stacks: list[Tensor]) -> list[Tensor]:
         whole = orthogonal(torch.cat([_wide(stacks[index]) for index in indexes]))
         parts = whole.split([len(stacks[index]) for index in indexes])
         for index, part in zip(indexes, parts, strict=True):
-            found[index] = part if stacks[index].shape == part.shape else part.mT
+            found[index] = _turned_like(part, stacks[index])
     return [found[index] for index in range(len(stacks))]
 
 
 def _wide(x: Tensor) -> Tensor:
     return x.mT if x.shape[-2] > x.shape[-1] else x
+
+
+def _turned_like(wide: Tensor, x: Tensor) -> Tensor:
+    return wide if wide.shape == x.shape else wide.mT
 
 
 def _apart(x: Tensor, parts: int) -> Tensor:

@@ -12,7 +12,6 @@ import signal
 import time
 from contextlib import nullcontext
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -27,9 +26,10 @@ from nano.export import has_heads, official_state, save_shards, start_from, trai
 from nano.faster import compile_encoder, profiled
 from nano.feed import Feed, Pages
 from nano.mixture import MIXTURES
-from nano.model import NanoOcr, Weights
+from nano.model import NanoOcr
 from nano.optim import optimizers
 from nano.samples import Sample
+from nano.schedule import Plan, budget_s, loss_weights, rate
 from nano.shape import TINY, Shape
 from nano.text import load_corpus
 from nano.tokenizer import train_tokenizer
@@ -38,41 +38,6 @@ CONTROL_STEPS = 10
 """Steps between two agreements of the processes on progress and what to do."""
 PROFILED_STEP = 10 * CONTROL_STEPS
 """The first step that `Plan.profile` looks at, after the GPU's libraries have settled."""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What one training run is asked to do; times in seconds."""
-
-    out: Path
-    checkpoint: Path
-    seconds: float
-    init: Path | None = None
-    resume: bool = False
-    spent: float = 0.0
-    """Seconds of the budget that a lost run, whose weights are in `init`, has used."""
-    until: float = 0.0
-    """The second (of the epoch) when training must be over and saved; 0 for no such time."""
-    lr: float = 2e-3
-    warmup_steps: int = 60
-    hold: float = 0.5
-    """Progress at which the learning rate starts to fall, linearly to nothing."""
-    mixture: str = "curriculum"
-    """A name in `nano.mixture.MIXTURES`."""
-    seed: int = 0
-    workers: int = 13
-    uses: int = 3
-    share: float = 1.0
-    tiny: bool = False
-    compile: bool = False
-    """Whether to compile the encoder for pages at base, where that works and is faster."""
-    profile: bool = False
-    """Whether to write where the time of a few early steps goes to profile.txt."""
-    eval_every_s: float = 240.0
-    eval_pages: int = 16
-    final_pages: int = 48
-    save_every_s: float = 60.0
-    answer_limit_tok: int = 1100
 
 
 @dataclass(frozen=True)
@@ -101,25 +66,6 @@ def find_place() -> Place:
     return Place(rank, world, device)
 
 
-def rate(plan: Plan, step: int, progress: float) -> float:
-    """Return the learning rate: warm-up in a segment's own steps, then held, then falling with progress."""
-    fall = max(0.0, (progress - plan.hold) / (1 - plan.hold))
-    return plan.lr * min(1.0, (step + 1) / plan.warmup_steps) * max(0.005, 1 - fall)
-
-
-def loss_weights(step: int, progress: float, *, trained_heads: bool = False) -> Weights:
-    """Return the raster and guide weights; a new raster head warms up on detached features."""
-    cold = step < 150 and not trained_heads
-    if progress < 0.25:
-        return Weights(0.5, 0.3, cold=cold)
-    return Weights(0.3, 0.1, cold=cold) if progress < 0.7 else Weights(0.2, 0.05, cold=cold)
-
-
-def budget_s(plan: Plan, spent: float, now: float) -> float:
-    """Return the seconds of all segments together: the plan's, or fewer where `until` comes before."""
-    return min(plan.seconds, spent + max(1.0, plan.until - now)) if plan.until else plan.seconds
-
-
 class Trainer:
     """Owns the model, its optimizers and the files of one run."""
 
@@ -144,6 +90,7 @@ class Trainer:
                 self.model, device_ids=[place.device.index], gradient_as_bucket_view=True,
                 broadcast_buffers=False,
             )  # fmt: skip
+        # Compiling is not part of the budget; its note says how long it took.
         self.started = time.monotonic()
         if plan.compile:
             self.note({"compiled": compile_encoder(self.model, place.device, plan.share)})

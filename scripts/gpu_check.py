@@ -32,6 +32,7 @@ from ocr_engine.config import EngineConfig
 from ocr_engine.engine.checkpoint import cuda_gpu_visible
 from ocr_engine.engine.ngram import banned_tokens
 from ocr_engine.engine.vllm_engine import VllmEngine
+from ocr_engine.errors import EngineError
 from ocr_engine.model.encoder_config import DeepEncoderConfig, QueryDeepEncoderConfig
 from ocr_engine.model.query_tower import QueryVisionTower
 from ocr_engine.model.vision_tower import VisionTower
@@ -260,10 +261,15 @@ async def check_small_card(folder: Path, family: str, arguments: argparse.Namesp
         print(f"     {family}: {speed:.2f} pages/s", flush=True)
 
     for name in arguments.quantization or [""]:
-        with SmallCard(arguments.card_gib) as card, GpuWatch() as watch:
-            options = card.options(folder, name)
-            label = f"{family} {name} in {card.free_gib:.2f} GiB, {options['max_num_seqs']} pages at once"
-            await with_engine(folder, label, work, enforce_eager=arguments.eager, **options)
+        try:
+            with SmallCard(arguments.card_gib) as card, GpuWatch() as watch:
+                options = card.options(folder, name)
+                at_once = options["max_num_seqs"]
+                label = f"{family} {name} in {card.free_gib:.2f} GiB, {at_once} pages at once"
+                await with_engine(folder, label, work, enforce_eager=arguments.eager, **options)
+        except EngineError as problem:
+            say(False, f"{family} {name}: {problem}")
+            continue
         used_gib = (watch.peak_gb - watch.first_gb) * 1e9 / 2**30
         print(f"     most memory in use: {used_gib:.2f} GiB", flush=True)
 

@@ -42,6 +42,10 @@ def head(*titles: str) -> str:
     return f"| {' | '.join(titles)} |\n{'|---' * len(titles)}|"
 
 
+def table_row(*cells: object) -> str:
+    return f"| {' | '.join(map(str, cells))} |"
+
+
 def image_of(page: Page) -> Image.Image:
     return Image.fromarray(page.pixels).convert("RGB")
 
@@ -61,8 +65,8 @@ async def measure_real(options: argparse.Namespace, config: EngineConfig) -> Non
     errors = [real_error(page, answer) for page, answer in zip(pages, answers, strict=True)]
     print(head("page", "type, pt", "words", "tokens", "ended", "CER"))
     for page, answer, error in zip(pages, answers, errors, strict=True):
-        row = (page.name, page.points, len(page.truth.split()), answer.output_tokens)
-        print(f"| {' | '.join(map(str, row))} | {'yes' if ended(answer) else 'no'} | {error:.1%} |")
+        cells = (page.name, page.points, len(page.truth.split()), answer.output_tokens)
+        print(table_row(*cells, "yes" if ended(answer) else "no", f"{error:.1%}"))
     unended = sum(not ended(a) for a in answers)
     print(
         f"\n{len(pages)} pages, {options.mode}: median {statistics.median(errors):.1%},"
@@ -86,6 +90,14 @@ def score(page: Page, generation: Generation, *, grounded: bool = True) -> Readi
     return read(generation.text, truth, ended=stopped)
 
 
+def shares(scores: list[Reading]) -> tuple[str, str, str, str, str]:
+    """Median and mean error, median box error, loops and missing ends, as cells of a row."""
+    total = summary(scores)
+    box = str(total["box"]) if total["box"] >= 0 else ""
+    loops, unended = sum(s.looped for s in scores), sum(not s.ended for s in scores)
+    return f"{total['median']:.1%}", f"{total['mean']:.1%}", box, str(loops), str(unended)
+
+
 async def measure_trials(options: argparse.Namespace, config: EngineConfig) -> None:
     print(head("pages", "median CER", "mean CER", "median box error", "loops", "no end"))
     async with Reader(config) as reader:
@@ -95,12 +107,7 @@ async def measure_trials(options: argparse.Namespace, config: EngineConfig) -> N
             prompt = PROMPTS["markdown" if trial.grounded else "free"]
             answers = await reader.read_all([image_of(p) for p in pages], trial.mode, prompt)
             scores = [score(p, a, grounded=trial.grounded) for p, a in zip(pages, answers, strict=True)]
-            total, box = summary(scores), summary(scores)["box"] if trial.grounded else ""
-            print(
-                f"| {trial.name} | {total['median']:.1%} | {total['mean']:.1%} | {box} |"
-                f" {sum(s.looped for s in scores)} | {sum(not s.ended for s in scores)} |",
-                flush=True,
-            )
+            print(table_row(trial.name, *shares(scores)), flush=True)
 
 
 async def measure_sizes(options: argparse.Namespace, config: EngineConfig) -> None:
@@ -112,13 +119,9 @@ async def measure_sizes(options: argparse.Namespace, config: EngineConfig) -> No
             pages = [full_page(rng, points, options.held, (250, 450)) for _ in range(options.pages)]
             answers = await reader.read_all([image_of(p) for p in pages], options.mode, PROMPTS["markdown"])
             scores = [score(page, answer) for page, answer in zip(pages, answers, strict=True)]
-            total = summary(scores)
-            good = sum(s.error <= 0.015 for s in scores)
-            print(
-                f"| {points} | {total['median']:.1%} | {total['mean']:.1%} | {good} of {len(scores)} |"
-                f" {total['box']} | {sum(s.looped for s in scores)} | {sum(not s.ended for s in scores)} |",
-                flush=True,
-            )
+            good = f"{sum(s.error <= 0.015 for s in scores)} of {len(scores)}"
+            median, mean, *others = shares(scores)
+            print(table_row(points, median, mean, good, *others), flush=True)
 
 
 def pages_of_250_words(count: int) -> list[Page]:

@@ -15,7 +15,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from nano.mixture import MIXTURES
-from nano.train import Plan, train
+from nano.schedule import Plan
+from nano.train import train
 
 
 def main() -> None:

@@ -22,15 +22,20 @@ encoded at once, of which 2**20 take some 90 MiB.
 
 @dataclass(frozen=True, slots=True)
 class CardSizes:
-    """Pages decoded together, and tokens of a scheduler step."""
+    """Pages decoded together, tokens of a scheduler step, pixels encoded at once (0: the model's default)."""
 
     max_num_seqs: int
     max_num_batched_tokens: int
+    encoder_px: int = 0
 
 
 def encoder_px(total_bytes: int) -> int:
     """Pixels that a card of so much memory encodes at once."""
-    return next(pixels for least, _, _, pixels in _STEPS if total_bytes >= least)
+    return _step(total_bytes)[-1]
+
+
+def _step(total_bytes: int) -> tuple[int, int, int, int]:
+    return next(step for step in _STEPS if total_bytes >= step[0])
 
 
 def card_bytes() -> int:
@@ -64,7 +69,7 @@ def choose_card_sizes(
     Raises:
         EngineError: the card does not hold the weights and a few pages.
     """
-    tokens, aside = next((tokens, aside) for least, tokens, aside, _ in _STEPS if total_bytes >= least)
+    _, tokens, aside, pixels = _step(total_bytes)
     free = total_bytes * share - weight_bytes - aside
     pages = int(free / (_PAGE_TOKENS * kv_bytes_per_token))
     if pages < _STEP_OF_PAGES:
@@ -73,4 +78,4 @@ def choose_card_sizes(
             " and pages beside them; set engine.quantization: fp8 or mxfp4, or engine.kv_cache_dtype: fp8,"
             " or take a larger GPU"
         )
-    return CardSizes(min(_MAX_PAGES, pages // _STEP_OF_PAGES * _STEP_OF_PAGES), tokens)
+    return CardSizes(min(_MAX_PAGES, pages // _STEP_OF_PAGES * _STEP_OF_PAGES), tokens, pixels)

@@ -74,7 +74,7 @@ def choose_sizes(config: EngineConfig, checkpoint: Checkpoint, *, gpu: bool) -> 
         max_num_batched_tokens=config.max_num_batched_tokens or sizes.max_num_batched_tokens,
         kv_cache_bytes=_kv_cache_bytes(config, page_bytes, max_num_seqs, gpu=gpu),
         threads=cpu_threads(),
-        encoder_px=encoder_px(card_bytes()) if gpu else 0,
+        encoder_px=sizes.encoder_px,
     )
 
 
@@ -84,11 +84,12 @@ def _cpu_sizes(checkpoint: Checkpoint) -> CardSizes:
 
 
 def _card_sizes(config: EngineConfig, checkpoint: Checkpoint) -> CardSizes:
+    total_bytes = card_bytes()
     if config.max_num_seqs and config.max_num_batched_tokens:
-        return CardSizes(config.max_num_seqs, config.max_num_batched_tokens)
+        return CardSizes(config.max_num_seqs, config.max_num_batched_tokens, encoder_px(total_bytes))
     weight_bytes = int(checkpoint.weight_bytes / _WEIGHTS_SHRINK[config.quantization])
     kv_bytes = checkpoint.kv_values_per_token * (2 if config.kv_cache_dtype == "auto" else 1)
-    return choose_card_sizes(card_bytes(), config.gpu_memory_utilization, weight_bytes, kv_bytes)
+    return choose_card_sizes(total_bytes, config.gpu_memory_utilization, weight_bytes, kv_bytes)
 
 
 def _default_dtype(checkpoint: Checkpoint, *, gpu: bool) -> str:

@@ -9,6 +9,7 @@ from typing import Any, Self
 from ocr_engine.config import EngineConfig
 from ocr_engine.engine import sizes
 from ocr_engine.engine.checkpoint import resolve
+from ocr_engine.errors import EngineError
 
 _GIB = 1 << 30
 _HOLD = """
@@ -32,7 +33,7 @@ class SmallCard:
         """Fill the card.
 
         Raises:
-            RuntimeError: the card has less than that free.
+            EngineError: there is no card, or it has less than that free.
         """
         command = [sys.executable, "-c", _HOLD, str(self._gib)]
         self._holder = subprocess.Popen(
@@ -41,7 +42,8 @@ class SmallCard:
         assert self._holder.stdout is not None and self._holder.stderr is not None
         numbers = self._holder.stdout.readline().split()
         if not numbers:
-            raise RuntimeError(f"the card could not be filled: {self._holder.stderr.read()[-300:]}")
+            why = self._holder.stderr.read().strip().splitlines()[-1:]
+            raise EngineError(f"the card could not be filled: {' '.join(why)}")
         self.total_gib, self.free_gib = (int(number) / _GIB for number in numbers)
         # The engine's own choices are to be those of a small card, too.
         self._usual, sizes.card_bytes = sizes.card_bytes, self._bytes

@@ -21,8 +21,9 @@ from nano.export import (
     training_heads,
 )  # fmt: skip
 from nano.model import NanoOcr
+from nano.schedule import Plan, budget_s, loss_weights, rate
 from nano.shape import TINY
-from nano.train import CONTROL_STEPS, Place, Plan, Trainer, budget_s, loss_weights, rate
+from nano.train import CONTROL_STEPS, Place, Trainer
 from nano.vision import Run, apply
 
 PLAN = Plan(Path("out"), Path("check.pt"), 1060.0, lr=1e-3, hold=0.65)
