@@ -5,9 +5,8 @@ import pytest
 
 from ocr_engine.evaluation.workers import Outcome, map_items
 
-
 PLENTY_S = 120.0
-"""A limit that no item meets, however busy the machine is: a process is missed only some time after it died."""
+"""A limit that no item meets on a busy machine: a process is missed only some time after it died."""
 
 
 def act(item: int) -> int:
