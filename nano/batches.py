@@ -41,6 +41,11 @@ class Batch:
         }
         return replace(self, **moved)
 
+    def pinned(self) -> "Batch":
+        """Return the batch in memory from which a GPU copies while it computes."""
+        values = ((f.name, getattr(self, f.name)) for f in fields(self))
+        return replace(self, **{k: v.pin_memory() for k, v in values if isinstance(v, torch.Tensor)})
+
 
 def collate(samples: list[Sample], mode: str) -> Batch:
     """Pad samples of one mode and one tile grid to a batch; T is a multiple of 32."""
@@ -68,6 +73,12 @@ def collate(samples: list[Sample], mode: str) -> Batch:
     )
 
 
+def tiled_pages(grid: tuple[int, int], share: float = 1.0) -> int:
+    """Return the pages of a batch at gundam, about as many images whatever the (columns, rows) of tiles."""
+    count = max(1, round(BATCH["gundam"] * share))
+    return max(1, min(count * 2, count * 7 // (grid[0] * grid[1] + 1)))
+
+
 def draw_pair(
     rng: random.Random, tokenizer: Tokenizer, mode: str, progress: float, mixture: Mixture, share: float = 1.0
 ) -> tuple[Batch, Batch]:
@@ -79,8 +90,7 @@ def draw_pair(
     if mode == "gundam":
         kind = rng.random()
         size = rng.choice(OTHER_SIZES if kind < 0.12 else BOOK_SIZES if kind < 0.2 else (A4, LETTER))
-        columns, rows = tile_grid(*size)
-        count = max(1, min(count * 2, count * 7 // (columns * rows + 1)))
+        count = tiled_pages(tile_grid(*size), share)
     found = [draw_sample(rng, tokenizer, mode, progress, mixture, size) for _ in range(2 * count)]
     found.sort(key=lambda sample: len(sample.prompt) + len(sample.answer))
     return collate(found[:count], mode), collate(found[count:], mode)

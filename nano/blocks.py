@@ -7,6 +7,7 @@ from nano.canvas import Canvas, width_px
 from nano.families import CODE, Face, Family
 from nano.formulas import displayed, inline
 from nano.text import Corpus, code_word, words
+from nano.theme import Theme
 from nano.typeset import Row, Word, break_lines, draw_line, draw_lines, word_width
 
 Box = tuple[float, float, float, float]
@@ -38,6 +39,8 @@ class Style:
     """Whether there is anything beside plain paragraphs."""
     coloured: bool = False
     """Whether links, code and headings are in colour, which is a grey here."""
+    longest_words: int = 110
+    """The words of the longest paragraph."""
 
 
 @dataclass
@@ -54,6 +57,7 @@ class Column:
     bottom: float
     section: int = 1
     left_words: int = 400
+    theme: Theme = field(default_factory=Theme)
     blocks: list[Block] = field(default_factory=list)
 
     @property
@@ -69,7 +73,7 @@ class Column:
     def words(self, count: int, kind: float | None = None) -> list[str]:
         """Draw words and count them against the page's budget."""
         self.left_words -= count
-        return words(self.rng, count, self.corpus, kind)
+        return self.theme.weave(self.rng, words(self.rng, count, self.corpus, kind))
 
     def lines(self, text: list[Word], face: Face, width: float, indent: float = 0.0) -> list[list[Word]]:
         """Break words into lines in this column's manner."""
@@ -122,8 +126,10 @@ def styled(column: Column, texts: list[str]) -> list[Word]:
             found.append(Word("", formula=inline(rng), ink=ink))
         elif code and kind > 0.92:
             found.append(_code_word(column))
+        elif column.theme.is_name(text):
+            found.append(Word(text, column.theme.style, family=column.theme.family, ink=ink))
         else:
-            found.append(Word(text, 1 if index < lead else style, ink=ink))
+            found.append(Word(text, 1 if index < lead else style, ink=ink, note=column.theme.note(rng)))
     return found
 
 
@@ -161,7 +167,7 @@ def heading(column: Column) -> None:
 def paragraph(column: Column) -> None:
     """Set a paragraph, cut where the column ends."""
     rng, style = column.rng, column.style
-    count = rng.randint(8, 110) if style.rich else rng.randint(1, max(2, column.left_words))
+    count = rng.randint(8, style.longest_words) if style.rich else rng.randint(1, max(2, column.left_words))
     text = styled(column, column.words(min(count, max(1, column.left_words))))
     lines = column.lines(text, column.face, column.width, style.indent)
     lines = lines[: max(1, int((column.room - 0.3 * style.size_px) / style.lead))]

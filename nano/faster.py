@@ -10,15 +10,18 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from nano.batches import tiled_pages
 from nano.model import NanoOcr
+from nano.pages import A4
 from nano.samples import BATCH
-from nano.views import PADDED
+from nano.views import PADDED, TILE, tile_grid
 from nano.vision import apply
 
 LEAST_GAIN = 1.08
 """A compiled encoder that is not faster by this factor is not worth its oddities."""
 MOST_OFF = 0.05
 """How far its features may be off, relative to their size: what bfloat16 sums in another order give."""
+MOST_COMPILING_S = 100.0
 TRIALS = 5
 
 
@@ -65,14 +68,19 @@ def _least(value: float, device: torch.device) -> float:
     return float(shared.item())
 
 
-def compile_encoder(model: NanoOcr, device: torch.device, share: float = 1.0) -> str:
-    """Let the model encode batches at base by compiled layers; return what came of it, in words.
+def _shapes(share: float) -> dict[str, tuple[int, int]]:
+    """Return what is worth compiling for, the most frequent first: number of images and their side in px."""
+    pages, grid = max(1, round(BATCH["base"] * share)), tile_grid(*A4)
+    tiled = tiled_pages(grid, share)
+    return {
+        "base": (pages, PADDED["base"]),
+        "tiles of gundam": (tiled * grid[0] * grid[1], TILE),
+        "overviews of gundam": (tiled, PADDED["gundam"]),
+    }
 
-    Layers of one kind are compiled once for all, which takes a fraction of the time of the whole encoder.
-    """
-    side, count = PADDED["base"], max(1, round(BATCH["base"] * share))
-    dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
-    images = torch.rand(count, 3, side, side, device=device, dtype=dtype) * 2 - 1
+
+def _compile_for(model: NanoOcr, images: Tensor) -> str:
+    """Let the model encode images of this shape by compiled layers if that is right and faster; say so."""
     encode, gain, why = None, 0.0, ""
     try:
         encode = partial(model.encode_plainly, run=torch.compile(apply, dynamic=False))
@@ -80,11 +88,30 @@ def compile_encoder(model: NanoOcr, device: torch.device, share: float = 1.0) ->
     except Exception as error:  # noqa: BLE001 - a compiler fails in many ways, and training goes on without it
         why = f" ({type(error).__name__}: {str(error)[:200]})"
     model.zero_grad(set_to_none=True)
-    gain = _least(gain, device)
+    gain = _least(gain, images.device)
     if encode is None or gain < LEAST_GAIN:
         return f"no: {gain:.2f} times as fast{why}"
     model.compiled[tuple(images.shape)] = encode
     return f"yes: {gain:.2f} times as fast"
+
+
+def compile_encoder(model: NanoOcr, device: torch.device, share: float = 1.0) -> dict[str, str]:
+    """Let the model encode the commonest batches by compiled layers; return what came of each, in words.
+
+    Layers of one kind are compiled once for all, which takes a fraction of the time of the whole encoder.
+    After MOST_COMPILING_S the other shapes are left as they are.
+    """
+    # Every kind of layer is compiled anew for every shape.
+    torch._dynamo.config.recompile_limit = 64
+    dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
+    found, start = {}, time.monotonic()
+    for name, (count, side) in _shapes(share).items():
+        if not _least(time.monotonic() - start < MOST_COMPILING_S, device):
+            break
+        found[name] = _compile_for(
+            model, torch.rand(count, 3, side, side, device=device, dtype=dtype) * 2 - 1
+        )
+    return {**found, "took": f"{time.monotonic() - start:.0f} s"}
 
 
 @contextmanager

@@ -55,11 +55,18 @@ class Feed:
         self._rng = random.Random(pages.seed)
         self.drawn: Counter[str] = Counter()
         self.fed: Counter[str] = Counter()
-        threading.Thread(target=self._pull, daemon=True).start()
 
-    def _pull(self) -> None:
+    def start(self, device: torch.device) -> None:
+        """Begin to collect batches; workers must have been forked before, since this touches a GPU."""
+        threading.Thread(target=self._pull, args=(device,), daemon=True).start()
+
+    def _pull(self, device: torch.device) -> None:
+        cuda = device.type == "cuda"
+        if cuda:
+            # Or pinning would open the first GPU in every process.
+            torch.cuda.set_device(device)
         for batch in self._stream:
-            self._queue.put(batch)
+            self._queue.put(batch.pinned() if cuda else batch)
 
     def _fresh(self, device: torch.device, *, wait: bool) -> Batch | None:
         try:

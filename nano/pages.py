@@ -3,6 +3,7 @@
 A page is native pixels (144 dots per inch unless said) and its blocks in reading order.
 """
 
+import math
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from nano.exhibits import Chart
 from nano.families import FAMILIES, HELD_FAMILIES, Face, Family
 from nano.margins import margins, watermark
 from nano.text import load_corpus
+from nano.theme import Theme, draw_theme
 from nano.typeset import Word, draw_lines
 
 A4, LETTER = (1190, 1684), (1224, 1584)
@@ -83,6 +85,7 @@ def draw_style(rng: random.Random, brief: Brief) -> Style:
         numbered=rng.random() < 0.4,
         rich=brief.rich,
         coloured=rng.random() < 0.25,
+        longest_words=rng.randint(14, 45) if rng.random() < 0.2 else 110,
     )
 
 
@@ -101,11 +104,18 @@ _MIX: tuple[tuple[Callable[[Column], None], float, float], ...] = (
     (listings.short_lines, 0.01, 4.0),
 )
 """What a column is filled with: builder, share, lines it needs."""
+TASTE = 0.7
+"""How much pages differ in what they are filled with: the spread of the logarithm of a builder's share."""
 
 
-def _fill(column: Column) -> None:
+def _shares(rng: random.Random) -> list[float]:
+    """Draw the builders' shares for one page: some pages are full of tables, others of pictures."""
+    return [share * math.exp(rng.gauss(0, TASTE)) for _, share, _ in _MIX]
+
+
+def _fill(column: Column, shares: list[float]) -> None:
     lines = column.room / column.style.lead
-    fitting = [(build, share) for build, share, need in _MIX if need <= lines]
+    fitting = [(build, share) for (build, _, need), share in zip(_MIX, shares, strict=True) if need <= lines]
     if not column.style.rich or not fitting:
         blocks.paragraph(column)
         return
@@ -116,17 +126,30 @@ def _fill(column: Column) -> None:
         blocks.paragraph(column)
 
 
-def _footnote(column: Column) -> None:
+NOTE_SIZE, NOTE_LEAD = 0.82, 1.2
+"""Size of a footnote's type in units of the text size, its lines' distance in units of its own."""
+
+
+def _footnotes(column: Column, count: int) -> None:
+    """Set footnotes of one line below the column, or a single one of up to three; numbers raised or not."""
     rng, style = column.rng, column.style
-    face = Face(style.family, style.size_px * 0.82)
-    texts = [f"{rng.randint(1, 9)}", *column.words(rng.randint(5, 25), 0.1)]
-    lines = column.lines([Word(t) for t in texts], face, column.width)[:3]
-    lead = face.size_px * 1.2
-    y = column.bottom + style.size_px * 0.6
+    face = Face(style.family, style.size_px * NOTE_SIZE)
+    y, first = column.bottom + style.size_px * 0.6, rng.randint(1, 9)
+    raised = rng.random() < 0.6
     column.canvas.line(column.x, y, column.x + column.width * 0.3, y, 1)
-    rows = draw_lines(column.canvas, face, lines, column.x, y + 4, column.width, lead, "left")
-    if rows:
-        column.add("footnote", blocks.rows_box(rows), *rows)
+    y += 4
+    for number in map(str, range(first, first + count)):
+        mark = Word("", formula=((number, 1),)) if raised else Word(number)
+        texts = column.words(
+            rng.randint(5, 25) if count == 1 else rng.randint(1, 8), rng.choice((0.1, 0.1, 0.9))
+        )
+        lines = column.lines([mark, *(Word(t) for t in texts)], face, column.width)[: 3 if count == 1 else 1]
+        rows = draw_lines(
+            column.canvas, face, lines, column.x, y, column.width, face.size_px * NOTE_LEAD, "left"
+        )
+        if rows:
+            column.add("footnote", blocks.rows_box(rows), *rows)
+        y += len(rows) * face.size_px * NOTE_LEAD
 
 
 def _opening(head: Column) -> None:
@@ -147,30 +170,33 @@ def make_page(rng: random.Random, brief: Brief) -> Page:
     left, top, right, foot = brief.frame()
     gutter = brief.size[0] * rng.uniform(0.028, 0.045)
     each = (right - left - gutter * (brief.columns - 1)) / brief.columns
-    note = brief.rich and rng.random() < 0.15
-    bottom = foot - (style.size_px * 4.5 if note else 0)
-    head = Column(canvas, rng, style, corpus, left, top, right - left, bottom, left_words=brief.words)
+    notes = rng.choice((1, 1, 1, 2, 3)) if brief.rich and rng.random() < 0.15 else 0
+    bottom = foot - (style.size_px * 4.5 if notes else 0)
+    theme, shares = draw_theme(rng) if brief.rich else Theme(), _shares(rng)
+    head = Column(
+        canvas, rng, style, corpus, left, top, right - left, bottom, left_words=brief.words, theme=theme
+    )
     if brief.rich:
         _opening(head)
     found, section, budget = list(head.blocks), rng.choice((1, rng.randint(1, 9))), brief.words
     for index in range(brief.columns):
         column = Column(
             canvas, rng, style, corpus, left + index * (each + gutter), head.y, each, bottom,
-            section, budget // (brief.columns - index),
+            section, budget // (brief.columns - index), theme,
         )  # fmt: skip
         given = column.left_words
         while column.left_words > 0 and column.room > 1.3 * style.size_px:
-            _fill(column)
-        if note and index == 0:
-            _footnote(column)
+            _fill(column, shares)
+        if notes and index == 0:
+            _footnotes(column, notes)
         budget -= given - column.left_words
         section, found = column.section, found + column.blocks
     if brief.rich:
         margins(canvas, rng, style, (left, top, right, foot))
         if rng.random() < 0.015:
             watermark(canvas, rng, style)
-    notes = [b for b in found if b.kind == "footnote"]
-    found = [b for b in found if b.kind != "footnote"] + notes
+    last = [b for b in found if b.kind == "footnote"]
+    found = [b for b in found if b.kind != "footnote"] + last
     return Page(canvas.pixels, canvas.centres, tuple(found), brief.columns)
 
 

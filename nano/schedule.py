@@ -31,7 +31,7 @@ class Plan:
     share: float = 1.0
     tiny: bool = False
     compile: bool = False
-    """Whether to compile the encoder for pages at base, where that works and is faster."""
+    """Whether to compile the encoder for the commonest batches, where that works and is faster."""
     profile: bool = False
     """Whether to write where the time of a few early steps goes to profile.txt."""
     eval_every_s: float = 240.0

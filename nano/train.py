@@ -251,6 +251,7 @@ def train(plan: Plan) -> None:
     seed = plan.seed * 100 + rank + (50 if plan.resume else 0)
     stream = Feed(Pages(seed, progress, MIXTURES[plan.mixture], plan.share), plan.workers, plan.uses)
     place = find_place()
+    stream.start(place.device)
     torch.backends.cuda.matmul.allow_tf32 = True
     torch.backends.cudnn.allow_tf32 = True
     Trainer(plan, place, stream, progress).run()

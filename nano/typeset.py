@@ -28,6 +28,8 @@ class Word:
     """Another family than the line's: code within prose."""
     ink: int = 0
     """The grey of the letters, 0 black: links and emphasis in colour."""
+    note: str = ""
+    """The number of a footnote, raised behind the text."""
 
     def face(self, line: Face) -> Face:
         """Return the face that the word is set in on a line."""
@@ -75,17 +77,21 @@ def word_width(face: Face, word: Word) -> float:
         return formula_width(face, word.formula)
     face = word.face(face)
     shown = _shown(face, word.text) + ("-" if word.hyphen else "")
-    return width_px(face.file(word.style), face.size_px, shown)
+    return width_px(face.file(word.style), face.size_px, shown) + formula_width(face, _raised(word.note))
+
+
+def _raised(note: str) -> Parts:
+    return ((note, 1),) if note else ()
 
 
 def _split(face: Face, word: Word, room: float, rng: random.Random) -> tuple[Word, Word] | None:
     if len(word.text) < 6 or not word.text.isalpha():
         return None
     for cut in range(len(word.text) - 2, 2, -1):
-        head = replace(word, text=word.text[:cut], hyphen=True)
+        head = replace(word, text=word.text[:cut], hyphen=True, note="")
         if word_width(face, head) <= room:
             cut = rng.randint(3, cut)
-            head = replace(word, text=word.text[:cut], hyphen=True)
+            head = replace(head, text=word.text[:cut])
             return head, replace(word, text=word.text[cut:], glued=True)
     return None
 
@@ -132,12 +138,21 @@ def _draw_plain(canvas: Canvas, face: Face, word: Word, x: float, baseline: floa
     end = pens[-1]
     if word.hyphen:
         end = canvas.text(name, face.size_px, "-", end, baseline, word.ink)[0] + 0.15 * face.size_px
-    return Placed(word.text, tuple(xs), x, end, word.glued)
+    if not word.note:
+        return Placed(word.text, tuple(xs), x, end, word.glued)
+    latex, places, end = draw_formula(canvas, face, _raised(word.note), end, baseline, word.ink)
+    xs += _marked(places)
+    return Placed(f"{word.text}\\({latex}\\)", tuple(xs), x, end, word.glued)
+
+
+def _marked(xs: list[float]) -> list[float]:
+    """Return the places of a formula's characters with those of the marks around it."""
+    return [*xs[:1] * 2, *xs, *xs[-1:] * 2]
 
 
 def _draw_formula(canvas: Canvas, face: Face, word: Word, x: float, baseline: float) -> Placed:
     latex, xs, end = draw_formula(canvas, face, word.formula, x, baseline, word.ink)
-    return Placed(f"\\({latex}\\)", (xs[0],) * 2 + tuple(xs) + (xs[-1],) * 2, x, end, word.glued)
+    return Placed(f"\\({latex}\\)", tuple(_marked(xs)), x, end, word.glued)
 
 
 def draw_word(canvas: Canvas, face: Face, word: Word, x: float, baseline: float) -> Placed:

@@ -9,7 +9,7 @@ import matplotlib
 import pytest
 from tokenizers import Tokenizer
 
-from nano import blocks, canvas, families, feed, listings, pages, text, train
+from nano import blocks, canvas, families, feed, listings, pages, text, theme, train
 from nano.families import FAMILIES
 
 SENTENCES = (
@@ -57,7 +57,8 @@ def assets(small_assets: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path
         monkeypatch.setattr(module, "FOLDER", small_assets)
     monkeypatch.setattr(pages, "FAMILIES", dejavu)
     monkeypatch.setattr(pages, "HELD_FAMILIES", dejavu)
-    for module in (blocks, listings):
+    monkeypatch.setattr(theme, "FAMILIES", dejavu)
+    for module in (blocks, listings, theme):
         monkeypatch.setattr(module, "CODE", tuple(f for f in FAMILIES if f.name == "DejaVuSansMono"))
     monkeypatch.setattr(families, "MATH", ("DejaVuSerif.ttf", "DejaVuSerif-Italic.ttf"))
     monkeypatch.setattr(

@@ -26,6 +26,7 @@ from nano.shape import TINY
 from nano.train import CONTROL_STEPS, Place, Trainer
 from nano.vision import Run, apply
 
+BATCHES = ("base", "tiles of gundam", "overviews of gundam")
 PLAN = Plan(Path("out"), Path("check.pt"), 1060.0, lr=1e-3, hold=0.65)
 
 
@@ -71,10 +72,11 @@ def test_a_folder_with_heads_starts_a_further_segment(
     assert torch.allclose(other.aux_classes.weight, model.aux_classes.weight, atol=1e-2)
 
 
-def _compile(monkeypatch: pytest.MonkeyPatch, compiled: Run, gain: float) -> tuple[NanoOcr, str]:
+def _compile(monkeypatch: pytest.MonkeyPatch, compiled: Run, gain: float) -> tuple[NanoOcr, dict[str, str]]:
     """Compile a tiny model with a compiler and clock of ours."""
     model = NanoOcr(TINY)
-    monkeypatch.setattr(faster, "PADDED", {"base": 64})
+    monkeypatch.setattr(faster, "PADDED", {"base": 64, "gundam": 64})
+    monkeypatch.setattr(faster, "TILE", 32)
     monkeypatch.setattr(torch, "compile", lambda run, dynamic: compiled)
     monkeypatch.setattr(
         faster, "_seconds", lambda encode, images: gain if encode == model.encode_plainly else 1.0
@@ -90,12 +92,14 @@ def test_what_is_faster_and_the_same_is_used_in_training_alone(monkeypatch: pyte
         return apply(layer, x)
 
     model, said = _compile(monkeypatch, compiled, 1.4)
-    assert said == "yes: 1.40 times as fast" and list(model.compiled) == [(2, 3, 64, 64)]
+    assert [said[name] for name in BATCHES] == ["yes: 1.40 times as fast"] * 3
+    # Two pages at base; one page's six tiles, and its overview.
+    assert list(model.compiled) == [(2, 3, 64, 64), (6, 3, 32, 32), (1, 3, 64, 64)]
     before = len(calls)
     model.encode(torch.zeros(2, 3, 64, 64))
     assert calls[before:] == [*model.model.sam_model.blocks, *model.model.vision_model.transformer.layers]
     before = len(calls)
-    model.encode(torch.zeros(1, 3, 64, 64))
+    model.encode(torch.zeros(3, 3, 64, 64))
     model.eval()
     model.encode(torch.zeros(2, 3, 64, 64))
     assert len(calls) == before
@@ -117,8 +121,14 @@ def test_what_is_slow_wrong_or_broken_is_not(
     monkeypatch: pytest.MonkeyPatch, compiled: Run, gain: float, said: str
 ) -> None:
     model, found = _compile(monkeypatch, compiled, gain)
-    assert found == said and not model.compiled
+    assert [found[name] for name in BATCHES] == [said] * 3 and not model.compiled
     assert all(p.grad is None for p in model.parameters())
+
+
+def test_no_more_than_so_long_is_spent_on_compiling(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(faster, "MOST_COMPILING_S", 0.0)
+    model, found = _compile(monkeypatch, apply, 1.4)
+    assert list(found) == ["took"] and not model.compiled
 
 
 def _trainer(plan: Plan) -> Trainer:
@@ -154,9 +164,9 @@ def test_what_came_of_compiling_is_in_the_log(
     tmp_path: Path, small_assets: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(train, "FOLDER", small_assets)
-    monkeypatch.setattr(train, "compile_encoder", lambda *_: "no: 1.00 times as fast")
+    monkeypatch.setattr(train, "compile_encoder", lambda *_: {"base": "no: 1.00 times as fast"})
     _trainer(Plan(tmp_path, tmp_path / "check.pt", 60.0, tiny=True, compile=True, eval_pages=0))
-    assert json.loads((tmp_path / "log.jsonl").read_text())["compiled"] == "no: 1.00 times as fast"
+    assert json.loads((tmp_path / "log.jsonl").read_text())["compiled"] == {"base": "no: 1.00 times as fast"}
 
 
 def test_the_time_of_steps_is_written_by_operation(tmp_path: Path) -> None:
