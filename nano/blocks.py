@@ -11,6 +11,7 @@ from nano.theme import Theme
 from nano.typeset import Row, Word, break_lines, draw_line, draw_lines, word_width
 
 Box = tuple[float, float, float, float]
+LONGEST_WORDS = 110
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Style:
     """Whether there is anything beside plain paragraphs."""
     coloured: bool = False
     """Whether links, code and headings are in colour, which is a grey here."""
-    longest_words: int = 110
+    longest_words: int = LONGEST_WORDS
     """The words of the longest paragraph."""
 
 

@@ -25,6 +25,10 @@ class Trial:
     grounded: bool
     points: tuple[float, float] = (10, 12)
     words: tuple[int, int] = (250, 450)
+    rich: bool = True
+    """Whether there is anything beside paragraphs."""
+    varied: bool = False
+    """Whether text comes back to names and phrases, and pages have footnotes and tastes, as in training."""
 
 
 def _sparse(name: str, mode: str, *, grounded: bool) -> Trial:
@@ -41,6 +45,10 @@ TRIALS = (
     Trial("gundam font free", "gundam", "font", False),
     _sparse("tiny sparse text free", "tiny", grounded=False),
     Trial("large text markdown", "large", "text", True),
+    Trial("gundam plain text markdown", "gundam", "text", True, rich=False),
+    Trial("base plain text markdown", "base", "text", True, rich=False),
+    Trial("gundam varied text markdown", "gundam", "text", True, varied=True),
+    Trial("base varied text markdown", "base", "text", True, varied=True),
 )
 """The first four (one a GPU) are measured during training, all at its end."""
 
@@ -48,7 +56,7 @@ TRIALS = (
 def trial_brief(rng: random.Random, trial: Trial) -> Brief:
     """Draw what one page of a trial is to be: its length and size of type."""
     points, words = rng.uniform(*trial.points), rng.randint(*trial.words)
-    return Brief(A4, 2 * points, 1, words, 0.09, True, trial.held)
+    return Brief(A4, 2 * points, 1, words, 0.09, trial.rich, trial.held, varied=trial.varied)
 
 
 def draw_trial(trial: Trial, count: int, tokenizer: Tokenizer, seed: int) -> list[Sample]:

@@ -40,7 +40,7 @@ class Full:
         least, most = self.points
         points = rng.triangular(least, most, least + 0.3 * (most - least))
         edges = _edges(rng) if rich else None
-        return Brief(size, 2 * points, 1, rng.randint(*self.words), margin, rich, edges=edges)
+        return Brief(size, 2 * points, 1, rng.randint(*self.words), margin, rich, edges=edges, varied=True)
 
 
 @dataclass(frozen=True)
@@ -107,15 +107,15 @@ def draw_brief(rng: random.Random, mode: str, progress: float, size: tuple[int, 
     if mode == "canvas":
         side = rng.choice((320, 360, 400, 440))
         text = rng.uniform(9.5, 20) * side / 320
-        return Brief((side, side), text, 1, rng.randint(4, 70), 0.04, rng.random() < 0.5)
+        return Brief((side, side), text, 1, rng.randint(4, 70), 0.04, rng.random() < 0.5, varied=True)
     width, height = size or _page_size(rng)
     if mode in ("tiny", "small"):
         least = 17 if mode == "tiny" else 13
         points = rng.uniform(least, 28)
-        return Brief((width, height), 2 * points, 1, rng.randint(8, 160), margin, rich)
+        return Brief((width, height), 2 * points, 1, rng.randint(8, 160), margin, rich, varied=True)
     points = _small_type(rng, progress)
     many = rng.random() < (0.35 if points < 12 else 0.1)
     columns = rng.choice((2, 2, 3)) if many and width > 1000 else 1
     count = rng.randint(15, 200) if rng.random() < 0.3 else rng.randint(180, 650)
     edges = _edges(rng) if columns == 1 and rich and width < height else None
-    return Brief((width, height), 2 * points, columns, count, margin, rich, edges=edges)
+    return Brief((width, height), 2 * points, columns, count, margin, rich, edges=edges, varied=True)

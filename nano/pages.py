@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from nano import blocks, drawings, exhibits, listings, tables
-from nano.blocks import Block, Column, Style
+from nano.blocks import LONGEST_WORDS, Block, Column, Style
 from nano.canvas import Canvas, Grey
 from nano.exhibits import Chart
 from nano.families import FAMILIES, HELD_FAMILIES, Face, Family
@@ -36,6 +36,8 @@ class Brief:
     """'' for training, 'text' for unseen paragraphs, 'font' for unseen families as well."""
     edges: tuple[float, float, float, float] | None = None
     """Left, top, right and bottom margins as shares of width and height, where they differ."""
+    varied: bool = False
+    """Whether pages differ in more than the held-out trials' do, which stay what they are to compare with."""
 
     def frame(self) -> tuple[float, float, float, float]:
         """Return the text area: left, top, right, bottom in px."""
@@ -85,7 +87,7 @@ def draw_style(rng: random.Random, brief: Brief) -> Style:
         numbered=rng.random() < 0.4,
         rich=brief.rich,
         coloured=rng.random() < 0.25,
-        longest_words=rng.randint(14, 45) if rng.random() < 0.2 else 110,
+        longest_words=rng.randint(14, 45) if brief.varied and rng.random() < 0.2 else LONGEST_WORDS,
     )
 
 
@@ -108,9 +110,9 @@ TASTE = 0.7
 """How much pages differ in what they are filled with: the spread of the logarithm of a builder's share."""
 
 
-def _shares(rng: random.Random) -> list[float]:
-    """Draw the builders' shares for one page: some pages are full of tables, others of pictures."""
-    return [share * math.exp(rng.gauss(0, TASTE)) for _, share, _ in _MIX]
+def _shares(rng: random.Random, *, varied: bool) -> list[float]:
+    """Return the builders' shares for one page: some varied pages are full of tables, others of pictures."""
+    return [share * (math.exp(rng.gauss(0, TASTE)) if varied else 1) for _, share, _ in _MIX]
 
 
 def _fill(column: Column, shares: list[float]) -> None:
@@ -131,17 +133,17 @@ NOTE_SIZE, NOTE_LEAD = 0.82, 1.2
 
 
 def _footnotes(column: Column, count: int) -> None:
-    """Set footnotes of one line below the column, or a single one of up to three; numbers raised or not."""
+    """Set footnotes of one line below the column, or one of up to three; raised where marks lead to them."""
     rng, style = column.rng, column.style
     face = Face(style.family, style.size_px * NOTE_SIZE)
     y, first = column.bottom + style.size_px * 0.6, rng.randint(1, 9)
-    raised = rng.random() < 0.6
     column.canvas.line(column.x, y, column.x + column.width * 0.3, y, 1)
     y += 4
     for number in map(str, range(first, first + count)):
-        mark = Word("", formula=((number, 1),)) if raised else Word(number)
+        mark = Word("", formula=((number, 1),)) if column.theme.noted else Word(number)
         texts = column.words(
-            rng.randint(5, 25) if count == 1 else rng.randint(1, 8), rng.choice((0.1, 0.1, 0.9))
+            rng.randint(5, 25) if count == 1 else rng.randint(1, 8),
+            0.1 if count == 1 else rng.choice((0.1, 0.9)),
         )
         lines = column.lines([mark, *(Word(t) for t in texts)], face, column.width)[: 3 if count == 1 else 1]
         rows = draw_lines(
@@ -170,9 +172,14 @@ def make_page(rng: random.Random, brief: Brief) -> Page:
     left, top, right, foot = brief.frame()
     gutter = brief.size[0] * rng.uniform(0.028, 0.045)
     each = (right - left - gutter * (brief.columns - 1)) / brief.columns
-    notes = rng.choice((1, 1, 1, 2, 3)) if brief.rich and rng.random() < 0.15 else 0
+    theme, shares = (
+        draw_theme(rng) if brief.rich and brief.varied else Theme(),
+        _shares(rng, varied=brief.varied),
+    )
+    notes = 1 if brief.rich and rng.random() < 0.15 else 0
+    if theme.noted:
+        notes = rng.choice((1, 1, 2, 3))
     bottom = foot - (style.size_px * 4.5 if notes else 0)
-    theme, shares = draw_theme(rng) if brief.rich else Theme(), _shares(rng)
     head = Column(
         canvas, rng, style, corpus, left, top, right - left, bottom, left_words=brief.words, theme=theme
     )

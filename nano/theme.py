@@ -44,6 +44,8 @@ class Theme:
 
     def weave(self, rng: random.Random, words: list[str]) -> list[str]:
         """Put names and phrases from before in the place of some words; the number of words stays."""
+        if not self.names and not self.echo_share:
+            return words
         found: list[str] = []
         while len(found) < len(words):
             size = rng.randint(15, 40)
@@ -65,8 +67,6 @@ class Theme:
         return rng.choice(self.names) + ("’s" if not mark and rng.random() < 0.1 else mark)
 
     def _echoed(self, rng: random.Random, words: list[str]) -> list[str]:
-        if not self.echo_share:
-            return words
         size = min(rng.randint(3, LONGEST_PHRASE), len(words) - 1, len(self._said))
         if len(words) >= LEAST_WORDS and size > 0 and rng.random() < self.echo_share:
             start = rng.randrange(len(self._said) - size + 1)

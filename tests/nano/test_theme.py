@@ -1,12 +1,15 @@
 """What pages come back to: names, phrases from before, footnotes and the marks that lead to them."""
 
 import random
+from dataclasses import replace
 
 import pytest
 
 from nano import pages
 from nano.canvas import Canvas
+from nano.evaluate import TRIALS, trial_brief
 from nano.families import FAMILIES, Face
+from nano.mixture import MIXTURES
 from nano.pages import A4, Brief, make_page
 from nano.real import normal
 from nano.theme import LEAST_LETTERS, Theme, draw_theme, made_up_name
@@ -84,7 +87,7 @@ def test_the_number_goes_with_the_end_of_a_broken_word() -> None:
 def test_some_pages_have_several_footnotes_with_raised_or_plain_numbers() -> None:
     starts, most = set(), 0
     for seed in range(60):
-        page = make_page(random.Random(seed), Brief(A4, 22, 1, 200, 0.09, True))
+        page = make_page(random.Random(seed), Brief(A4, 22, 1, 200, 0.09, True, varied=True))
         notes = [block for block in page.blocks if block.kind == "footnote"]
         most = max(most, len(notes))
         boxes = [block.box for block in notes]
@@ -94,9 +97,23 @@ def test_some_pages_have_several_footnotes_with_raised_or_plain_numbers() -> Non
 
 
 def test_pages_differ_in_what_fills_them() -> None:
-    drawn = [pages._shares(random.Random(seed)) for seed in range(50)]
+    drawn = [pages._shares(random.Random(seed), varied=True) for seed in range(50)]
     tables = [shares[5] / sum(shares) for shares in drawn]
     assert max(tables) > 4 * min(tables) and all(min(shares) > 0 for shares in drawn)
+    assert pages._shares(random.Random(0), varied=False) == [share for _, share, _ in pages._MIX]
+
+
+@draws
+def test_pages_of_trials_stay_what_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> Theme:
+        raise AssertionError
+
+    monkeypatch.setattr(pages, "draw_theme", fail)
+    for trial in TRIALS[:2]:
+        make_page(random.Random(0), trial_brief(random.Random(0), trial))
+    with pytest.raises(AssertionError):
+        make_page(random.Random(0), trial_brief(random.Random(0), replace(TRIALS[0], varied=True)))
+    assert all(mixture.brief(random.Random(0), "base", 1.0, None).varied for mixture in MIXTURES.values())
 
 
 def test_most_pages_come_back_to_little() -> None:
