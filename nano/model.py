@@ -9,10 +9,11 @@ from torch import Tensor, nn
 
 from nano.batches import Batch, augment
 from nano.charset import CLASSES
+from nano.clip import Clip
 from nano.decoder import Cache, Guide, Layer, MixtureOfExperts, RmsNorm, rotary_table
 from nano.samples import SLOTS
 from nano.shape import MAX_POSITIONS, Shape
-from nano.vision import Clip, Projector, Run, Sam, apply
+from nano.vision import Projector, Run, Sam, apply
 
 GUIDED = {1: "current", 2: "current", 3: "next", 4: "next"}
 """Decoder layers whose head 0 is asked to look at the current or the next token's place."""

@@ -12,7 +12,6 @@ The exit code is 1 where a check fails.
 
 import argparse
 import asyncio
-import json
 import re
 import sys
 import tempfile
@@ -24,26 +23,21 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-import torch
 from PIL import Image
-from torch import Tensor, nn
 
 from ocr_engine.config import EngineConfig
 from ocr_engine.engine.checkpoint import cuda_gpu_visible
 from ocr_engine.engine.ngram import banned_tokens
 from ocr_engine.engine.vllm_engine import VllmEngine
 from ocr_engine.errors import EngineError
-from ocr_engine.model.encoder_config import DeepEncoderConfig, QueryDeepEncoderConfig
-from ocr_engine.model.query_tower import QueryVisionTower
-from ocr_engine.model.vision_tower import VisionTower
 from ocr_engine.pages.tiling import visual_tokens
 from ocr_engine.pages.views import make_views
 from ocr_engine.records import GenerationRequest, PageViews
-from ocr_engine.spec import FAMILIES, FAMILY_MODES, OCR2, PROMPTS, Mode
+from ocr_engine.spec import FAMILIES, FAMILY_MODES, PROMPTS, Mode
 from scripts.bench_parts.gpu_watch import GpuWatch
+from scripts.bench_parts.precision import precision
 from scripts.bench_parts.small_card import SmallCard
 from scripts.full_size import write_full_size
-from scripts.parity import error, our_stages
 from tests.model.checkpoints import write_checkpoint
 from tests.model.recipe import picture
 
@@ -178,52 +172,12 @@ def common_prefix(a: list[int], b: list[int]) -> int:
     return next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
 
 
-def tower_of(folder: Path, family: str, device: str) -> nn.Module:
-    """The vision tower with the folder's weights in float32."""
-    from safetensors.torch import load_file
-
-    config = json.loads((folder / "config.json").read_text())
-    widths, out = config["vision_config"]["width"], config["projector_config"]["n_embed"]
-    if family == OCR2:
-        tower: nn.Module = QueryVisionTower(QueryDeepEncoderConfig.from_vision_config(widths), out)
-    else:
-        tower = VisionTower(DeepEncoderConfig.from_vision_config(widths), out)
-    weights: dict[str, Tensor] = {}
-    for file in folder.glob("*.safetensors"):
-        weights |= load_file(file)
-    names = tower.state_dict()
-    tower.load_state_dict({name: weights[f"model.{name}"].float() for name in names})
-    return tower.eval().to(device)
-
-
-@torch.inference_mode()
 def precision_table(folder: Path, family: str, device: str) -> None:
     """bfloat16 against float32 on the same device, a line a mode; at base also float32 against the CPU."""
-    wide, narrow = tower_of(folder, family, device), tower_of(folder, family, device).bfloat16()
     print(TABLE_HEADER)
-    for mode in FAMILY_MODES[family].values():
-        views = make_views(picture(1190, 1684), mode)
-        one = torch.from_numpy(views.global_view)[None].to(device)
-        exact, rounded = our_stages(wide, one, torch.float32), our_stages(narrow, one, torch.bfloat16)
-        whole = features(wide, views, device)
-        errors = [error(b, a) for a, b in zip(exact, rounded, strict=True)]
-        errors.append(error(features(narrow, views, device), whole))
-        across = against_cpu(wide, views, whole) if device != "cpu" and mode.name == "base" else "-"
-        print(f"| {family} {mode.name} | {across} |", " | ".join(f"{e:.1e}" for e in errors), "|", flush=True)
-        say(max(errors) < MAX_ERROR, f"{family}: {mode.name}: bfloat16 within {MAX_ERROR:.0%} of float32")
-
-
-def features(tower: nn.Module, views: PageViews, device: str) -> Tensor:
-    """(tokens, D) of one page."""
-    whole, tiles = torch.from_numpy(views.global_view).to(device), torch.from_numpy(views.tiles).to(device)
-    return tower([whole], [tiles], [torch.tensor(views.grid)])[0]
-
-
-def against_cpu(tower: nn.Module, views: PageViews, found: Tensor) -> str:
-    """The error of float32 features relative to the same on the CPU."""
-    import copy
-
-    return f"{error(found.cpu(), features(copy.deepcopy(tower).cpu(), views, 'cpu')):.1e}"
+    for mode, across, errors in precision(folder, family, device):
+        print(f"| {family} {mode} | {across} |", " | ".join(f"{e:.1e}" for e in errors), "|", flush=True)
+        say(max(errors) < MAX_ERROR, f"{family}: {mode}: bfloat16 within {MAX_ERROR:.0%} of float32")
 
 
 async def check_family(folder: Path, family: str, arguments: argparse.Namespace) -> None:
