@@ -101,8 +101,10 @@ def compile_encoder(model: NanoOcr, device: torch.device, share: float = 1.0) ->
     Layers of one kind are compiled once for all, which takes a fraction of the time of the whole encoder.
     After MOST_COMPILING_S the other shapes are left as they are.
     """
-    # Every kind of layer is compiled anew for every shape.
+    # Every kind of layer is compiled anew for every shape; layers are too small to be cut where gradients are
+    # gathered.
     torch._dynamo.config.recompile_limit = 64
+    torch._dynamo.config.optimize_ddp = False
     dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
     found, start = {}, time.monotonic()
     for name, (count, side) in _shapes(share).items():
