@@ -1,6 +1,7 @@
 """Batches of samples as compact tensors, and how they become images on the training device."""
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
@@ -34,17 +35,16 @@ class Batch:
 
     def to(self, device: torch.device) -> "Batch":
         """Return the batch on a device, asynchronously."""
-        moved = {
-            f.name: value.to(device, non_blocking=True)
-            for f in fields(self)
-            if isinstance(value := getattr(self, f.name), torch.Tensor)
-        }
-        return replace(self, **moved)
+        return self._with_each(lambda tensor: tensor.to(device, non_blocking=True))
 
     def pinned(self) -> "Batch":
         """Return the batch in memory from which a GPU copies while it computes."""
-        values = ((f.name, getattr(self, f.name)) for f in fields(self))
-        return replace(self, **{k: v.pin_memory() for k, v in values if isinstance(v, torch.Tensor)})
+        return self._with_each(torch.Tensor.pin_memory)
+
+    def _with_each(self, change: Callable[[torch.Tensor], torch.Tensor]) -> "Batch":
+        values = ((field.name, getattr(self, field.name)) for field in fields(self))
+        changed = {name: change(value) for name, value in values if isinstance(value, torch.Tensor)}
+        return replace(self, **changed)
 
 
 def collate(samples: list[Sample], mode: str) -> Batch:

@@ -5,7 +5,7 @@ Progress runs from 0 to 1 over a run; a fixed mixture is the same at any progres
 
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from nano.pages import A4, LETTER, Brief
@@ -40,7 +40,7 @@ class Full:
         least, most = self.points
         points = rng.triangular(least, most, least + 0.3 * (most - least))
         edges = _edges(rng) if rich else None
-        return Brief(size, 2 * points, 1, rng.randint(*self.words), margin, rich, edges=edges, varied=True)
+        return Brief(size, 2 * points, 1, rng.randint(*self.words), margin, rich, edges=edges)
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,10 @@ class Mixture:
         return _curriculum(progress) if self.shares is None else self.shares
 
     def brief(self, rng: random.Random, mode: str, progress: float, size: tuple[int, int] | None) -> Brief:
-        """Choose a page that a mode can resolve; size fixes its px."""
+        """Choose a varied page that a mode can resolve; size fixes its px."""
+        return replace(self._brief(rng, mode, progress, size), varied=True)
+
+    def _brief(self, rng: random.Random, mode: str, progress: float, size: tuple[int, int] | None) -> Brief:
         if self.full is not None and mode == "base" and rng.random() < self.full_share:
             margin, rich = rng.uniform(0.055, 0.12), rng.random() < 0.88
             return self.full.brief(rng, size or rng.choice((A4, LETTER)), margin, rich=rich)
@@ -107,15 +110,15 @@ def draw_brief(rng: random.Random, mode: str, progress: float, size: tuple[int, 
     if mode == "canvas":
         side = rng.choice((320, 360, 400, 440))
         text = rng.uniform(9.5, 20) * side / 320
-        return Brief((side, side), text, 1, rng.randint(4, 70), 0.04, rng.random() < 0.5, varied=True)
+        return Brief((side, side), text, 1, rng.randint(4, 70), 0.04, rng.random() < 0.5)
     width, height = size or _page_size(rng)
     if mode in ("tiny", "small"):
         least = 17 if mode == "tiny" else 13
         points = rng.uniform(least, 28)
-        return Brief((width, height), 2 * points, 1, rng.randint(8, 160), margin, rich, varied=True)
+        return Brief((width, height), 2 * points, 1, rng.randint(8, 160), margin, rich)
     points = _small_type(rng, progress)
     many = rng.random() < (0.35 if points < 12 else 0.1)
     columns = rng.choice((2, 2, 3)) if many and width > 1000 else 1
     count = rng.randint(15, 200) if rng.random() < 0.3 else rng.randint(180, 650)
     edges = _edges(rng) if columns == 1 and rich and width < height else None
-    return Brief((width, height), 2 * points, columns, count, margin, rich, edges=edges, varied=True)
+    return Brief((width, height), 2 * points, columns, count, margin, rich, edges=edges)

@@ -138,20 +138,18 @@ def _footnotes(column: Column, count: int) -> None:
     face = Face(style.family, style.size_px * NOTE_SIZE)
     y, first = column.bottom + style.size_px * 0.6, rng.randint(1, 9)
     column.canvas.line(column.x, y, column.x + column.width * 0.3, y, 1)
-    y += 4
+    y, lead = y + 4, face.size_px * NOTE_LEAD
     for number in map(str, range(first, first + count)):
         mark = Word("", formula=((number, 1),)) if column.theme.noted else Word(number)
-        texts = column.words(
-            rng.randint(5, 25) if count == 1 else rng.randint(1, 8),
-            0.1 if count == 1 else rng.choice((0.1, 0.9)),
-        )
-        lines = column.lines([mark, *(Word(t) for t in texts)], face, column.width)[: 3 if count == 1 else 1]
-        rows = draw_lines(
-            column.canvas, face, lines, column.x, y, column.width, face.size_px * NOTE_LEAD, "left"
-        )
+        if count == 1:
+            most, texts = 3, column.words(rng.randint(5, 25), 0.1)
+        else:
+            most, texts = 1, column.words(rng.randint(1, 8), rng.choice((0.1, 0.9)))
+        lines = column.lines([mark, *(Word(t) for t in texts)], face, column.width)[:most]
+        rows = draw_lines(column.canvas, face, lines, column.x, y, column.width, lead, "left")
         if rows:
             column.add("footnote", blocks.rows_box(rows), *rows)
-        y += len(rows) * face.size_px * NOTE_LEAD
+        y += len(rows) * lead
 
 
 def _opening(head: Column) -> None:
@@ -172,10 +170,8 @@ def make_page(rng: random.Random, brief: Brief) -> Page:
     left, top, right, foot = brief.frame()
     gutter = brief.size[0] * rng.uniform(0.028, 0.045)
     each = (right - left - gutter * (brief.columns - 1)) / brief.columns
-    theme, shares = (
-        draw_theme(rng) if brief.rich and brief.varied else Theme(),
-        _shares(rng, varied=brief.varied),
-    )
+    theme = draw_theme(rng) if brief.rich and brief.varied else Theme()
+    shares = _shares(rng, varied=brief.varied)
     notes = 1 if brief.rich and rng.random() < 0.15 else 0
     if theme.noted:
         notes = rng.choice((1, 1, 2, 3))

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from nano import feed
 from nano.assets import FOLDER
-from nano.evaluate import TRIALS, Trial, draw_trial, evaluate
+from nano.evaluate import TRIAL_SEED, TRIALS, Trial, draw_trial, evaluate
 from nano.export import has_heads, official_state, save_shards, start_from, training_heads
 from nano.faster import compile_encoder, profiled
 from nano.feed import Feed, Pages
@@ -105,7 +105,7 @@ class Trainer:
         return list(trials[self.place.rank :: self.place.world])
 
     def _samples(self, trial: Trial, pages: int) -> list[Sample]:
-        return draw_trial(trial, pages, self.tokenizer, seed=4242)
+        return draw_trial(trial, pages, self.tokenizer, seed=TRIAL_SEED)
 
     def _restore(self) -> None:
         kept = torch.load(self.plan.checkpoint, map_location="cpu", weights_only=True)

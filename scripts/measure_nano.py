@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from PIL import Image
 
 from nano.answers import document
-from nano.evaluate import TRIALS, trial_brief
+from nano.evaluate import TRIAL_SEED, TRIALS, trial_brief
 from nano.metrics import Reading, distance, read, summary
 from nano.pages import A4, Brief, Page, make_blank, make_chart_page, make_page
 from nano.pictures import side_by_side
@@ -84,7 +84,14 @@ def full_page(rng: random.Random, points: float, held: str, words: tuple[int, in
     return make_page(rng, Brief(A4, 2 * points, 1, rng.randint(*words), 0.09, True, held))
 
 
-def score(page: Page, generation: Generation, *, grounded: bool = True) -> Reading:
+async def scores_of(reader: Reader, pages: list[Page], mode: str, *, grounded: bool = True) -> list[Reading]:
+    """Read pages as markdown, or as plain text, and compare."""
+    prompt = PROMPTS["markdown" if grounded else "free"]
+    answers = await reader.read_all([image_of(page) for page in pages], mode, prompt)
+    return [score(page, answer, grounded=grounded) for page, answer in zip(pages, answers, strict=True)]
+
+
+def score(page: Page, generation: Generation, *, grounded: bool) -> Reading:
     truth, _ = document(page, grounded=grounded).finish()
     stopped = ended(generation)
     return read(generation.text, truth, ended=stopped)
@@ -102,11 +109,9 @@ async def measure_trials(options: argparse.Namespace, config: EngineConfig) -> N
     print(head("pages", "median CER", "mean CER", "median box error", "loops", "no end"))
     async with Reader(config) as reader:
         for trial in TRIALS:
-            rng = random.Random(4242)
+            rng = random.Random(TRIAL_SEED)
             pages = [make_page(rng, trial_brief(rng, trial)) for _ in range(options.pages)]
-            prompt = PROMPTS["markdown" if trial.grounded else "free"]
-            answers = await reader.read_all([image_of(p) for p in pages], trial.mode, prompt)
-            scores = [score(p, a, grounded=trial.grounded) for p, a in zip(pages, answers, strict=True)]
+            scores = await scores_of(reader, pages, trial.mode, grounded=trial.grounded)
             print(table_row(trial.name, *shares(scores)), flush=True)
 
 
@@ -117,8 +122,7 @@ async def measure_sizes(options: argparse.Namespace, config: EngineConfig) -> No
         for points in options.points:
             rng = random.Random(points)
             pages = [full_page(rng, points, options.held, (250, 450)) for _ in range(options.pages)]
-            answers = await reader.read_all([image_of(p) for p in pages], options.mode, PROMPTS["markdown"])
-            scores = [score(page, answer) for page, answer in zip(pages, answers, strict=True)]
+            scores = await scores_of(reader, pages, options.mode)
             good = f"{sum(s.error <= 0.015 for s in scores)} of {len(scores)}"
             median, mean, *others = shares(scores)
             print(table_row(points, median, mean, good, *others), flush=True)
@@ -146,11 +150,11 @@ async def measure_speed(options: argparse.Namespace, config: EngineConfig) -> No
             answers = await reader.read_all(images, options.mode, PROMPTS["markdown"])
             cost, tokens = meter.read(), sum(a.output_tokens for a in answers)
             count = len(images)
-            row = (
-                f"{count / cost.wall_s:.2f} | {tokens / cost.wall_s:.0f} | {cost.cpu_s / count:.2f}"
-                f" | {tokens / count:.0f} | {peak_bytes() / (1 << 30):.1f}"
-            )
-            print(f"| {number + 1} | {load:.1f} | {row} |", flush=True)
+            cells = (
+                f"{load:.1f}", f"{count / cost.wall_s:.2f}", f"{tokens / cost.wall_s:.0f}",
+                f"{cost.cpu_s / count:.2f}", f"{tokens / count:.0f}", f"{peak_bytes() / (1 << 30):.1f}",
+            )  # fmt: skip
+            print(table_row(number + 1, *cells), flush=True)
 
 
 async def measure_prompts(options: argparse.Namespace, config: EngineConfig) -> None:
@@ -167,7 +171,7 @@ async def measure_prompts(options: argparse.Namespace, config: EngineConfig) -> 
         for name, page in (("text", text), ("chart", chart), ("blank", make_blank(A4))):
             for kind, prompt in asked.items():
                 answer = await reader.read(image_of(page), options.mode, prompt)
-                print(f"| {name} | {kind} | `{answer.text[:300]!r}` |", flush=True)
+                print(table_row(name, kind, f"`{answer.text[:300]!r}`"), flush=True)
         if chart.chart is not None:
             print(f"\nthe chart: {chart.chart.kind} {chart.chart.rows}")
 

@@ -29,7 +29,7 @@ _CHUNK_PX = {"cpu": 5 << 19, "cuda": 16 << 20}
 class DeepEncoder:
     """Both stages run together. Not a module itself, so that their parameters keep the official names."""
 
-    def __init__(self, sam_model: "SamEncoder", vision_model: "ClipEncoder", chunk_px: int = 0) -> None:
+    def __init__(self, sam_model: "SamEncoder", vision_model: nn.Module, chunk_px: int = 0) -> None:
         """chunk_px: pixels encoded at once, to bound memory; 0 for the device's default."""
         self.sam_model = sam_model
         self.vision_model = vision_model

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.attention.bias import causal_lower_right
 
-from ocr_engine.model.deep_encoder import DeepEncoder, SamEncoder
+from ocr_engine.model.deep_encoder import DeepEncoder
 from ocr_engine.model.encoder_config import QueryConfig
 from ocr_engine.model.fused import add_rms_norm, normalize, silu_mul
 from ocr_engine.model.onednn import Linear
@@ -50,9 +50,6 @@ class QueryEncoder(nn.Module):
 
 class QueryDeepEncoder(DeepEncoder):
     """Both stages run together, in batches that bound memory."""
-
-    def __init__(self, sam_model: SamEncoder, query_model: QueryEncoder, chunk_px: int = 0) -> None:
-        super().__init__(sam_model, query_model, chunk_px)
 
     def _encode(self, views: Tensor) -> Tensor:
         """uint8 (n, S, S, 3) -> (n, queries, C)."""

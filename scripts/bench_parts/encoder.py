@@ -39,6 +39,8 @@ def run(batches: tuple[int, ...] = (1, 4, 16)) -> dict[str, Any]:
                 one = do_bench(call, warmup=50, rep=300, return_mode="median") / pages
                 result[f"{family} {mode} {pages} pages"] = one
                 print("encoder", family, mode, pages, round(one, 2), "ms a page", flush=True)
+            if mode != "gundam":
+                continue
             if family == OCR:
                 result |= _stages(tower)
             result |= memory(family, tower)
@@ -86,16 +88,21 @@ def agreement() -> dict[str, float]:
     return result
 
 
-def _tower(family: str) -> Any:
-    import torch
-
+def new_tower(family: str, widths: dict[str, Any], decoder_width: int) -> Any:
+    """A model's vision tower as it is made, from `vision_config.width` of its config.json."""
     from ocr_engine.model.query_tower import QueryVisionTower
     from ocr_engine.model.vision_tower import VisionTower
 
     kinds = {OCR: (DeepEncoderConfig, VisionTower), OCR2: (QueryDeepEncoderConfig, QueryVisionTower)}
     sizes, tower = kinds[family]
+    return tower(sizes.from_vision_config(widths), decoder_width)
+
+
+def _tower(family: str) -> Any:
+    import torch
+
     torch.manual_seed(0)
-    made = tower(sizes.from_vision_config(full_config(family)["vision_config"]["width"]), 1280)
+    made = new_tower(family, full_config(family)["vision_config"]["width"], 1280)
     for name, parameter in made.named_parameters():
         if "norm" not in name:
             parameter.data.normal_(0, 0.02)

@@ -9,12 +9,10 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from ocr_engine.model.encoder_config import DeepEncoderConfig, QueryDeepEncoderConfig
-from ocr_engine.model.query_tower import QueryVisionTower
-from ocr_engine.model.vision_tower import VisionTower
 from ocr_engine.pages.views import make_views
 from ocr_engine.records import PageViews
-from ocr_engine.spec import FAMILY_MODES, OCR2
+from ocr_engine.spec import FAMILY_MODES
+from scripts.bench_parts.encoder import new_tower
 from scripts.parity import error, our_stages
 from tests.model.recipe import picture
 
@@ -22,11 +20,8 @@ from tests.model.recipe import picture
 def tower_of(folder: Path, family: str, device: str) -> nn.Module:
     """The vision tower with the folder's weights in float32."""
     config = json.loads((folder / "config.json").read_text())
-    widths, out = config["vision_config"]["width"], config["projector_config"]["n_embed"]
-    if family == OCR2:
-        tower: nn.Module = QueryVisionTower(QueryDeepEncoderConfig.from_vision_config(widths), out)
-    else:
-        tower = VisionTower(DeepEncoderConfig.from_vision_config(widths), out)
+    widths, decoder_width = config["vision_config"]["width"], config["projector_config"]["n_embed"]
+    tower: nn.Module = new_tower(family, widths, decoder_width)
     weights: dict[str, Tensor] = {}
     for file in folder.glob("*.safetensors"):
         weights |= load_file(file)
