@@ -72,7 +72,7 @@ MIXTURES: Mapping[str, Mixture] = MappingProxyType(
     {
         "curriculum": Mixture(),
         "base": Mixture(
-            {"canvas": 0.02, "tiny": 0.03, "small": 0.05, "base": 0.56, "large": 0.04, "gundam": 0.30},
+            {"canvas": 0.02, "tiny": 0.03, "small": 0.05, "base": 0.46, "large": 0.04, "gundam": 0.40},
             Full((8.5, 14.5), (180, 520)),
             0.8,
         ),
