@@ -4,7 +4,7 @@
     python scripts/measure_nano.py trials                        # held-out text and fonts, in every mode
     python scripts/measure_nano.py sizes                         # full synthetic pages by size of type
     python scripts/measure_nano.py speed                         # start, memory, pages and tokens a second
-    python scripts/measure_nano.py prompts                       # every prompt on text, a chart, a blank
+    python scripts/measure_nano.py prompts                       # the other prompts on text, charts, blanks
 
 All but `real` draw pages and need `python -m nano.assets` first. --model measures another checkpoint; take
 `--set dtype=float32 --set max_num_seqs=16` with it, which are nano's own on a CPU.
@@ -27,13 +27,14 @@ from PIL import Image
 from nano.answers import document
 from nano.evaluate import TRIAL_SEED, TRIALS, trial_brief
 from nano.metrics import Reading, distance, read, summary
-from nano.pages import A4, Brief, Page, make_blank, make_chart_page, make_page
+from nano.pages import A4, Brief, Page, make_page
 from nano.pictures import side_by_side
+from nano.questions import draw_questions, rightness
 from nano.reader import Meter, Reader, ended, peak_bytes
 from nano.real import RealPage, choose, find_pages, normal
 from ocr_engine.config import EngineConfig
 from ocr_engine.records import Generation
-from ocr_engine.spec import LOCATE_SLOT, PROMPTS
+from ocr_engine.spec import PROMPTS
 
 WORST = 3
 
@@ -158,22 +159,16 @@ async def measure_speed(options: argparse.Namespace, config: EngineConfig) -> No
 
 
 async def measure_prompts(options: argparse.Namespace, config: EngineConfig) -> None:
-    rng = random.Random(3)
-    text = full_page(rng, 14, "text", (150, 180))
-    chart = make_chart_page(rng, Brief(A4, 28, 1, 100, 0.09, True, "text"))
-    there = next(b for b in text.blocks if b.kind == "text")
-    words = normal(document(Page(text.pixels, [], (there,)), grounded=False).finish()[0]).split()
-    asked = {name: PROMPTS[name] for name in ("describe", "figure")}
-    asked["locate, there"] = PROMPTS["locate"].replace(LOCATE_SLOT, " ".join(words[:2]))
-    asked["locate, absent"] = PROMPTS["locate"].replace(LOCATE_SLOT, "zebra quagmire")
-    print(f"located: {' '.join(words[:2])!r}\n\n{head('page', 'prompt', 'answer')}")
+    asked = draw_questions(TRIAL_SEED, options.pages)
+    print(head("prompt, page", "right", "of", "an answer", "where that is right"))
     async with Reader(config) as reader:
-        for name, page in (("text", text), ("chart", chart), ("blank", make_blank(A4))):
-            for kind, prompt in asked.items():
-                answer = await reader.read(image_of(page), options.mode, prompt)
-                print(table_row(name, kind, f"`{answer.text[:300]!r}`"), flush=True)
-        if chart.chart is not None:
-            print(f"\nthe chart: {chart.chart.kind} {chart.chart.rows}")
+        for kind in dict.fromkeys(question.kind for question in asked):
+            some = [question for question in asked if question.kind == kind]
+            reading = (reader.read(image_of(q.page), options.mode, q.prompt) for q in some)
+            texts = [answer.text for answer in await asyncio.gather(*reading)]
+            right = statistics.mean(rightness(t, q.truth) for t, q in zip(texts, some, strict=True))
+            shown = (f"`{text[:200]}`".replace("|", r"\|") for text in (texts[0], some[0].truth))
+            print(table_row(kind, f"{right:.0%}", len(some), *shown), flush=True)
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -199,6 +194,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     speed.add_argument("--pages", type=int, default=16)
     speed.add_argument("--in-flight", type=int, default=8)
     speed.add_argument("--runs", type=int, default=3)
+    prompts.add_argument("--pages", type=int, default=16, help="pages of every kind, of blank ones one")
     return parser.parse_args(arguments)
 
 

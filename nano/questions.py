@@ -1,0 +1,82 @@
+"""Held-out pages asked by the prompts beside the document's two, and how right an answer is."""
+
+import random
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from nano import answers
+from nano.answers import Answer
+from nano.metrics import boxes
+from nano.pages import A4, Brief, Page, make_blank, make_chart_page, make_page
+
+POINTS = (10.0, 14.0)
+WORDS = (150, 250)
+BOX_OFF = 10
+"""How far each side of a located box may be off, in units of 999: less than a line of type is high."""
+_BOX = re.compile(r"\[\[\d+(?:, *\d+){3}\]\]")
+_ROW = re.compile(r"<tr>(.*?)</tr>")
+
+
+@dataclass(frozen=True)
+class Question:
+    """A page, what is asked of it, and the right answer."""
+
+    kind: str
+    page: Page
+    prompt: str
+    """As the engine takes it, `<image>` first."""
+    truth: str
+
+
+def _text_page(rng: random.Random) -> Page:
+    brief = Brief(A4, 2 * rng.uniform(*POINTS), 1, rng.randint(*WORDS), 0.09, True, "text")
+    return make_page(rng, brief)
+
+
+def _chart_page(rng: random.Random) -> Page:
+    return make_chart_page(rng, Brief(A4, 2 * max(11, rng.uniform(*POINTS)), 1, 100, 0.09, True, "text"))
+
+
+def _locate(page: Page, rng: random.Random, *, there: bool) -> Answer:
+    """Ask for a phrase that is on the page, or for one that is not; `answers.locate` draws either."""
+    while True:
+        answer = answers.locate(page, rng)
+        if ("<|ref|>" in answer.finish()[0]) is there:
+            return answer
+
+
+_KINDS: dict[str, tuple[Callable[[random.Random], Page], Callable[[Page, random.Random], Answer]]] = {
+    "locate, a phrase that is there": (_text_page, lambda page, rng: _locate(page, rng, there=True)),
+    "locate, a phrase that is not": (_text_page, lambda page, rng: _locate(page, rng, there=False)),
+    "locate, blank page": (lambda _: make_blank(A4), answers.locate),
+    "figure, chart": (_chart_page, lambda page, _: answers.figure(page)),
+    "figure, page of text": (_text_page, lambda page, _: answers.figure(page)),
+    "figure, blank page": (lambda _: make_blank(A4), lambda page, _: answers.figure(page)),
+    "describe, chart": (_chart_page, lambda page, _: answers.describe(page)),
+    "describe, page of text": (_text_page, lambda page, _: answers.describe(page)),
+    "describe, blank page": (lambda _: make_blank(A4), lambda page, _: answers.describe(page)),
+}
+
+
+def draw_questions(seed: int, count: int) -> list[Question]:
+    """Draw `count` questions of every kind, of a blank page one."""
+    found = []
+    for kind, (make, ask) in _KINDS.items():
+        rng = random.Random(seed)
+        for _ in range(1 if "blank" in kind else count):
+            page = make(rng)
+            answer = ask(page, rng)
+            found.append(Question(kind, page, f"<image>{answer.prompt}", answer.finish()[0]))
+    return found
+
+
+def rightness(got: str, truth: str) -> float:
+    """Return the share of a table's rows that are answered, and 1 or 0 for all else; boxes within BOX_OFF."""
+    rows = _ROW.findall(truth)
+    if rows:
+        answered = _ROW.findall(got)
+        return sum(row in answered for row in rows) / len(rows)
+    pairs = list(zip(boxes(got), boxes(truth), strict=False))
+    near = all(abs(a - b) <= BOX_OFF for box, wanted in pairs for a, b in zip(box, wanted, strict=True))
+    return float(near and _BOX.sub("", got).strip() == _BOX.sub("", truth).strip())
