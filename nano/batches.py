@@ -91,7 +91,10 @@ def draw_pair(
         kind = rng.random()
         size = rng.choice(OTHER_SIZES if kind < 0.12 else BOOK_SIZES if kind < 0.2 else (A4, LETTER))
         count = tiled_pages(tile_grid(*size), share)
-    found = [draw_sample(rng, tokenizer, mode, progress, mixture, size) for _ in range(2 * count)]
+    briefly = rng.random() < mixture.asked_share
+    found = [
+        draw_sample(rng, tokenizer, mode, progress, mixture, size, briefly=briefly) for _ in range(2 * count)
+    ]
     found.sort(key=lambda sample: len(sample.prompt) + len(sample.answer))
     return collate(found[:count], mode), collate(found[count:], mode)
 

@@ -52,6 +52,9 @@ class Mixture:
     full: Full | None = None
     full_share: float = 0.0
     """The share of pages at base that are `full`; the others are drawn as in the curriculum."""
+    asked_share: float = 0.0
+    """The share of batches whose answers are all short: among whole pages' they are hardly any of the tokens,
+    and so of what is learned."""
 
     def modes(self, progress: float) -> Mapping[str, float]:
         """Return the share of batches of every mode."""
@@ -73,8 +76,9 @@ MIXTURES: Mapping[str, Mixture] = MappingProxyType(
         "curriculum": Mixture(),
         "base": Mixture(
             {"canvas": 0.02, "tiny": 0.03, "small": 0.05, "base": 0.46, "large": 0.04, "gundam": 0.40},
-            Full((8.5, 14.5), (180, 520)),
+            Full((9.5, 14.5), (180, 520)),
             0.8,
+            0.1,
         ),
     }
 )

@@ -59,11 +59,20 @@ def _ask(rng: random.Random, page: Page) -> Answer:
     return answers.describe(page) if kind < 0.985 else answers.figure(page)
 
 
-def _draw_page(rng: random.Random, mode: str, brief: Brief) -> Page:
+def _ask_briefly(rng: random.Random, page: Page) -> Answer:
+    """Choose a prompt with a short answer: mostly `figure` for a chart, `locate` for all else."""
+    kind = rng.random()
+    if kind < 0.2:
+        return answers.describe(page)
+    usual = kind < 0.85
+    return answers.figure(page) if usual is (page.chart is not None) else answers.locate(page, rng)
+
+
+def _draw_page(rng: random.Random, mode: str, brief: Brief, charts: float) -> Page:
     kind = rng.random()
     if kind < 0.012:
         return make_blank(brief.size)
-    if kind < 0.04 and mode != "canvas":
+    if kind < 0.012 + charts and mode != "canvas":
         return make_chart_page(rng, replace(brief, text_px=max(brief.text_px, 22)))
     return make_page(rng, brief)
 
@@ -137,17 +146,23 @@ def _build(page: Page, mode: str, answer: Answer, turn: Turn, tokenizer: Tokeniz
 
 def draw_sample(
     rng: random.Random, tokenizer: Tokenizer, mode: str, progress: float, mixture: Mixture,
-    size: tuple[int, int] | None = None,
+    size: tuple[int, int] | None = None, *, briefly: bool = False,
 ) -> Sample:  # fmt: skip
-    """Draw pages until one's answer fits; size fixes the page's px, as one tile grid per batch asks."""
+    """Draw pages until one's answer fits; size fixes the page's px, as one tile grid per batch asks.
+
+    briefly: ask by a prompt with a short answer, a chart for one page in four.
+    """
     while True:
-        page = _draw_page(rng, mode, mixture.brief(rng, mode, progress, size))
+        page = _draw_page(rng, mode, mixture.brief(rng, mode, progress, size), 0.25 if briefly else 0.028)
         turn = Turn(0.0, page.pixels.shape[1], page.pixels.shape[0])
         if mode != "canvas" and page.blocks:
             pixels, turn = damage(rng, page.pixels)
             page = _turned(page, pixels, turn)
         # Boxes of single rows do not follow a turn, so a turned page is only asked as a whole.
-        answer = answers.document(page, grounded=True) if turn.angle else _ask(rng, page)
+        if turn.angle:
+            answer = answers.describe(page) if briefly else answers.document(page, grounded=True)
+        else:
+            answer = _ask_briefly(rng, page) if briefly else _ask(rng, page)
         sample = _build(page, mode, answer, turn, tokenizer, rng)
         if len(sample.prompt) + len(sample.answer) <= MAX_TOKENS:
             return sample

@@ -1,12 +1,15 @@
 import random
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from tokenizers import Tokenizer
 
 from nano import answers, blocks, canvas, drawings, listings, pages, samples, tables, text
+from nano.batches import draw_pair
 from nano.blocks import Column
 from nano.canvas import Canvas
 from nano.families import FAMILIES, Face
@@ -191,6 +194,24 @@ def test_charts_are_also_described() -> None:
     asked = [samples._ask(random.Random(seed), chart).prompt for seed in range(60)]
     kinds = {prompt.split()[0] for prompt in asked}
     assert kinds == {"Parse", "Describe", "Locate"} and sum("Parse" in p for p in asked) > 30
+
+
+def test_short_answers_are_mostly_where_phrases_stand_and_what_charts_say() -> None:
+    chart = make_chart_page(random.Random(1), Brief(A4, 28, 1, 100, 0.09, True))
+    text_page = make_page(random.Random(3), Brief(A4, 24, 1, 150, 0.09, True))
+    for page, usual, other in ((chart, "Parse", "Locate"), (text_page, "Locate", "Parse")):
+        asked = [samples._ask_briefly(random.Random(seed), page).prompt.split()[0] for seed in range(60)]
+        assert set(asked) == {"Parse", "Describe", "Locate"}
+        assert asked.count(usual) > 30 > asked.count(other)
+
+
+def test_a_batch_is_of_short_answers_alone_or_of_all_kinds(assets: Path) -> None:
+    tokenizer = Tokenizer.from_file(str(assets / "tokenizer.json"))
+    for share, brief in ((1.0, True), (0.0, False)):
+        mixture = replace(MIXTURES["base"], asked_share=share)
+        pair = draw_pair(random.Random(1), tokenizer, "base", 0.5, mixture, share=0.15)
+        longest = max(int((batch.targets >= 0).sum(1).max()) for batch in pair)
+        assert (longest < 100) is brief
 
 
 def test_the_mixture_for_base_has_wide_margins_books_and_sizes_that_base_resolves() -> None:
