@@ -7,6 +7,7 @@ mirror that is ahead of it, after a crash, is set back to it.
 
 import contextlib
 import hashlib
+import io
 import json
 import os
 import re
@@ -146,8 +147,10 @@ class Mirror:
 
     def _put_journal_together(self, names: Sequence[str]) -> None:
         """The whole journal of earlier runs, then the segments since, each a run's lines in order."""
-        parts = [self._store.read(name) for name in names]
-        data = b"".join(part if part.endswith(b"\n") or not part else part + b"\n" for part in parts)
+        parts = [_whole_lines(self._store.read(name)) for name in names]
+        if names and names[0] == JOURNAL:
+            parts = [parts[0], *_not_in(parts[0], parts[1:])]
+        data = b"".join(parts)
         write_atomic(self.root / JOURNAL, data)
         self._sent_bytes = len(data)
 
@@ -256,6 +259,18 @@ def _run_name(number: int) -> str:
 def _run_number(name: str) -> int:
     found = re.match(rf"{SEGMENTS}/(\d+)-", name)
     return int(found[1]) if found else 0
+
+
+def _whole_lines(data: bytes) -> bytes:
+    return data if data.endswith(b"\n") or not data else data + b"\n"
+
+
+def _not_in(journal: bytes, segments: Sequence[bytes]) -> list[bytes]:
+    """The segments without those that `finish` had put into the journal and was killed before removing."""
+    first_lines = {segment[: segment.find(b"\n") + 1] for segment in segments}
+    # One pass over a journal that may be long; then only what begins in it is looked for as a whole.
+    begun = {line for line in io.BytesIO(journal) if line in first_lines} if segments else set()
+    return [s for s in segments if s[: s.find(b"\n") + 1] not in begun or s not in journal]
 
 
 def _is_ours(name: str) -> bool:

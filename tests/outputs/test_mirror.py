@@ -86,6 +86,33 @@ def test_at_the_end_the_journal_is_one_and_the_lock_is_gone(tmp_path: Path) -> N
     assert (third.root / "journal.jsonl").read_text() == '{"page": 1}\n{"page": 2}\n'
 
 
+@pytest.mark.parametrize("removed", [0, 1, 2])
+def test_a_run_killed_while_it_removes_segments_leaves_no_line_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, removed: int
+) -> None:
+    first = opened(tmp_path)
+    for page in (1, 2, 3):
+        log(first, f'{{"page": {page}}}', f'{{"page": {page}, "again": true}}')
+        first.sync()
+    whole = (first.root / "journal.jsonl").read_bytes()
+
+    def killed(names: Any) -> None:
+        for name in list(names)[:removed]:
+            first._remove_there(name)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(first._store, "all", lambda do, names: names and killed(names))
+    with pytest.raises(KeyboardInterrupt):
+        first.finish()
+    assert there()["journal.jsonl"] == whole and len(segments()) == 3 - removed
+    second = opened(tmp_path, "elsewhere")
+    assert (second.root / "journal.jsonl").read_bytes() == whole
+    log(second, '{"page": 1}', '{"page": 4}')
+    second.sync()
+    third = opened(tmp_path, "third")
+    assert (third.root / "journal.jsonl").read_bytes() == whole + b'{"page": 1}\n{"page": 4}\n'
+
+
 def test_a_segment_is_sent_after_the_files_it_speaks_of(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
