@@ -77,8 +77,8 @@ MIXTURES: Mapping[str, Mixture] = MappingProxyType(
         "base": Mixture(
             {"canvas": 0.02, "tiny": 0.03, "small": 0.05, "base": 0.46, "large": 0.04, "gundam": 0.40},
             Full((9.5, 14.5), (180, 520)),
-            0.8,
-            0.1,
+            full_share=0.8,
+            asked_share=0.1,
         ),
     }
 )

@@ -6,7 +6,7 @@ A page is native pixels (144 dots per inch unless said) and its blocks in readin
 import math
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from nano import blocks, drawings, exhibits, listings, tables
 from nano.blocks import LONGEST_WORDS, Block, Column, Style
@@ -203,8 +203,13 @@ def make_page(rng: random.Random, brief: Brief) -> Page:
     return Page(canvas.pixels, canvas.centres, tuple(found), brief.columns)
 
 
+LEAST_CHART_PX = 22
+"""The smallest type of charts, 11 pt on A4: a page that is one chart has room."""
+
+
 def make_chart_page(rng: random.Random, brief: Brief) -> Page:
     """Draw a page that is one chart."""
+    brief = replace(brief, text_px=max(brief.text_px, LEAST_CHART_PX))
     width, height = brief.size
     canvas, style = Canvas(width, height), draw_style(rng, brief)
     left, top = width * brief.margin, height * max(0.05, brief.margin)

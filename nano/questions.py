@@ -4,14 +4,16 @@ import random
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from nano import answers
 from nano.answers import Answer
+from nano.evaluate import Trial, trial_brief
 from nano.metrics import boxes
 from nano.pages import A4, Brief, Page, make_blank, make_chart_page, make_page
 
-POINTS = (10.0, 14.0)
-WORDS = (150, 250)
+PAGES = Trial("questions", "gundam", "text", grounded=False, points=(10, 14), words=(150, 250))
+"""What pages of text are like, and charts' text."""
 BOX_OFF = 10
 """How far each side of a located box may be off, in units of 999: less than a line of type is high."""
 _BOX = re.compile(r"\[\[\d+(?:, *\d+){3}\]\]")
@@ -30,12 +32,15 @@ class Question:
 
 
 def _text_page(rng: random.Random) -> Page:
-    brief = Brief(A4, 2 * rng.uniform(*POINTS), 1, rng.randint(*WORDS), 0.09, True, "text")
-    return make_page(rng, brief)
+    return make_page(rng, trial_brief(rng, PAGES))
 
 
 def _chart_page(rng: random.Random) -> Page:
-    return make_chart_page(rng, Brief(A4, 2 * max(11, rng.uniform(*POINTS)), 1, 100, 0.09, True, "text"))
+    return make_chart_page(rng, Brief(A4, 2 * rng.uniform(*PAGES.points), 1, 100, 0.09, True, PAGES.held))
+
+
+def _blank_page(_: random.Random) -> Page:
+    return make_blank(A4)
 
 
 def _locate(page: Page, rng: random.Random, *, there: bool) -> Answer:
@@ -46,16 +51,24 @@ def _locate(page: Page, rng: random.Random, *, there: bool) -> Answer:
             return answer
 
 
+def _figure(page: Page, _: random.Random) -> Answer:
+    return answers.figure(page)
+
+
+def _describe(page: Page, _: random.Random) -> Answer:
+    return answers.describe(page)
+
+
 _KINDS: dict[str, tuple[Callable[[random.Random], Page], Callable[[Page, random.Random], Answer]]] = {
-    "locate, a phrase that is there": (_text_page, lambda page, rng: _locate(page, rng, there=True)),
-    "locate, a phrase that is not": (_text_page, lambda page, rng: _locate(page, rng, there=False)),
-    "locate, blank page": (lambda _: make_blank(A4), answers.locate),
-    "figure, chart": (_chart_page, lambda page, _: answers.figure(page)),
-    "figure, page of text": (_text_page, lambda page, _: answers.figure(page)),
-    "figure, blank page": (lambda _: make_blank(A4), lambda page, _: answers.figure(page)),
-    "describe, chart": (_chart_page, lambda page, _: answers.describe(page)),
-    "describe, page of text": (_text_page, lambda page, _: answers.describe(page)),
-    "describe, blank page": (lambda _: make_blank(A4), lambda page, _: answers.describe(page)),
+    "locate, a phrase that is there": (_text_page, partial(_locate, there=True)),
+    "locate, a phrase that is not": (_text_page, partial(_locate, there=False)),
+    "locate, blank page": (_blank_page, partial(_locate, there=False)),
+    "figure, chart": (_chart_page, _figure),
+    "figure, page of text": (_text_page, _figure),
+    "figure, blank page": (_blank_page, _figure),
+    "describe, chart": (_chart_page, _describe),
+    "describe, page of text": (_text_page, _describe),
+    "describe, blank page": (_blank_page, _describe),
 }
 
 
@@ -64,7 +77,7 @@ def draw_questions(seed: int, count: int) -> list[Question]:
     found = []
     for kind, (make, ask) in _KINDS.items():
         rng = random.Random(seed)
-        for _ in range(1 if "blank" in kind else count):
+        for _ in range(1 if make is _blank_page else count):
             page = make(rng)
             answer = ask(page, rng)
             found.append(Question(kind, page, f"<image>{answer.prompt}", answer.finish()[0]))

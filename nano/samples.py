@@ -22,6 +22,8 @@ from nano.views import Turn, View, damage, view
 BATCH = {"canvas": 224, "tiny": 112, "small": 80, "base": 40, "large": 20, "gundam": 12}
 """Pages per batch and GPU."""
 MAX_TOKENS = 1500
+BLANKS, CHARTS, CHARTS_BRIEFLY = 0.012, 0.028, 0.25
+"""Shares of pages; more charts where all answers are short."""
 SLOTS = 128
 """The raster loss sees 16 x 8 slots of 4 x 8 px in every visual token's 64 x 64 px."""
 
@@ -70,10 +72,10 @@ def _ask_briefly(rng: random.Random, page: Page) -> Answer:
 
 def _draw_page(rng: random.Random, mode: str, brief: Brief, charts: float) -> Page:
     kind = rng.random()
-    if kind < 0.012:
+    if kind < BLANKS:
         return make_blank(brief.size)
-    if kind < 0.012 + charts and mode != "canvas":
-        return make_chart_page(rng, replace(brief, text_px=max(brief.text_px, 22)))
+    if kind < BLANKS + charts and mode != "canvas":
+        return make_chart_page(rng, brief)
     return make_page(rng, brief)
 
 
@@ -150,10 +152,11 @@ def draw_sample(
 ) -> Sample:  # fmt: skip
     """Draw pages until one's answer fits; size fixes the page's px, as one tile grid per batch asks.
 
-    briefly: ask by a prompt with a short answer, a chart for one page in four.
+    briefly: ask by a prompt with a short answer.
     """
+    charts = CHARTS_BRIEFLY if briefly else CHARTS
     while True:
-        page = _draw_page(rng, mode, mixture.brief(rng, mode, progress, size), 0.25 if briefly else 0.028)
+        page = _draw_page(rng, mode, mixture.brief(rng, mode, progress, size), charts)
         turn = Turn(0.0, page.pixels.shape[1], page.pixels.shape[0])
         if mode != "canvas" and page.blocks:
             pixels, turn = damage(rng, page.pixels)

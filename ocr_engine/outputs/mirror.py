@@ -267,10 +267,13 @@ def _whole_lines(data: bytes) -> bytes:
 
 def _not_in(journal: bytes, segments: Sequence[bytes]) -> list[bytes]:
     """The segments without those that `finish` had put into the journal and was killed before removing."""
-    first_lines = {segment[: segment.find(b"\n") + 1] for segment in segments}
+    if not segments:
+        return []
+    first_lines = [io.BytesIO(segment).readline() for segment in segments]
     # One pass over a journal that may be long; then only what begins in it is looked for as a whole.
-    begun = {line for line in io.BytesIO(journal) if line in first_lines} if segments else set()
-    return [s for s in segments if s[: s.find(b"\n") + 1] not in begun or s not in journal]
+    begun = set(first_lines).intersection(io.BytesIO(journal))
+    pairs = zip(segments, first_lines, strict=True)
+    return [segment for segment, first in pairs if first not in begun or segment not in journal]
 
 
 def _is_ours(name: str) -> bool:
