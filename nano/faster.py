@@ -11,7 +11,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from nano.batches import tiled_pages
-from nano.model import NanoOcr
+from nano.model import Encoded, NanoOcr
 from nano.pages import A4
 from nano.samples import BATCH
 from nano.views import PADDED, TILE, tile_grid
@@ -25,14 +25,14 @@ MOST_COMPILING_S = 100.0
 TRIALS = 5
 
 
-def _seconds(encode: Callable[[Tensor], Tensor], images: Tensor) -> float:
+def _seconds(encode: Callable[[Tensor], Encoded], images: Tensor) -> float:
     """Return the seconds of a forward and a backward pass, the median of TRIALS."""
     found = []
     for _ in range(TRIALS):
         _wait(images)
         start = time.perf_counter()
         with torch.autocast(images.device.type, torch.bfloat16, enabled=images.is_cuda):
-            encode(images).float().square().mean().backward()
+            encode(images).tokens.float().square().mean().backward()
         _wait(images)
         found.append(time.perf_counter() - start)
     return sorted(found)[TRIALS // 2]
@@ -43,13 +43,13 @@ def _wait(images: Tensor) -> None:
         torch.cuda.synchronize(images.device)
 
 
-def _try(model: NanoOcr, images: Tensor, encode: Callable[[Tensor], Tensor]) -> float:
+def _try(model: NanoOcr, images: Tensor, encode: Callable[[Tensor], Encoded]) -> float:
     """Return how many times faster encode is than the model's own, 0 where it is off."""
     with torch.autocast(images.device.type, torch.bfloat16, enabled=images.is_cuda):
         with torch.no_grad():
-            wanted = model.encode_plainly(images).float()
+            wanted = model.encode_plainly(images).tokens.float()
         # With gradients, or all would be compiled a second time for training.
-        got = encode(images).detach().float()
+        got = encode(images).tokens.detach().float()
     if not (got - wanted).norm() <= MOST_OFF * wanted.norm():
         return 0.0
     # The first passes compile.

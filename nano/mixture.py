@@ -12,6 +12,7 @@ from nano.pages import A4, LETTER, Brief
 
 BOOK_SIZES = ((864, 1296), (839, 1191), (1001, 1417), (1080, 1440))
 """Six by nine inches, A5, B5, slides printed upright; px."""
+FULL_SIZES = (A4, A4, LETTER, LETTER, *BOOK_SIZES[:3])
 OTHER_SIZES = ((1684, 1190), (1600, 1200), (1400, 1400), (1280, 720), (900, 1500), (820, 1900))
 """Page sizes in px that are neither A4 nor letter."""
 
@@ -67,7 +68,7 @@ class Mixture:
     def _brief(self, rng: random.Random, mode: str, progress: float, size: tuple[int, int] | None) -> Brief:
         if self.full is not None and mode == "base" and rng.random() < self.full_share:
             margin, rich = rng.uniform(0.055, 0.12), rng.random() < 0.88
-            return self.full.brief(rng, size or rng.choice((A4, LETTER)), margin, rich=rich)
+            return self.full.brief(rng, size or rng.choice(FULL_SIZES), margin, rich=rich)
         return draw_brief(rng, mode, 1.0 if self.shares else progress, size)
 
 
@@ -75,7 +76,7 @@ MIXTURES: Mapping[str, Mixture] = MappingProxyType(
     {
         "curriculum": Mixture(),
         "base": Mixture(
-            {"canvas": 0.02, "tiny": 0.03, "small": 0.05, "base": 0.46, "large": 0.04, "gundam": 0.40},
+            {"canvas": 0.02, "tiny": 0.03, "small": 0.05, "base": 0.58, "large": 0.04, "gundam": 0.28},
             Full((9.5, 14.5), (180, 520)),
             full_share=0.8,
             asked_share=0.1,

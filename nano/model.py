@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -18,6 +19,19 @@ from nano.vision import Projector, Run, Sam, apply
 GUIDED = {1: "current", 2: "current", 3: "next", 4: "next"}
 """Decoder layers whose head 0 is asked to look at the current or the next token's place."""
 SLOT_WIDTH = 32
+PATCH_SLOTS = SLOTS // 16
+"""A visual token stands for four by four patches."""
+PATCH_SHARE = 0.5
+"""How much naming by patches counts beside naming by tokens."""
+
+
+class Encoded(NamedTuple):
+    """What the encoder makes of images."""
+
+    tokens: Tensor
+    """(B, h, w, C) visual tokens."""
+    patches: Tensor
+    """(B, 4 h, 4 w, W) what SAM knew before sixteen patches were made one token; for training."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +60,7 @@ class Inner(nn.Module):
 
 
 class NanoOcr(nn.Module):
-    """DeepSeek-OCR at any size, with the two training-only heads of the raster loss."""
+    """DeepSeek-OCR at any size, with the training-only heads of the raster loss."""
 
     def __init__(self, shape: Shape | None = None) -> None:
         super().__init__()
@@ -55,30 +69,32 @@ class NanoOcr(nn.Module):
         self.model = Inner(self.shape)
         self.lm_head = nn.Linear(d.hidden, d.vocabulary, bias=False)
         self.aux_slots = nn.Linear(d.hidden, SLOTS * SLOT_WIDTH)
+        self.aux_patches = nn.Linear(self.shape.sam.width, PATCH_SLOTS * SLOT_WIDTH)
         self.aux_classes = nn.Linear(SLOT_WIDTH, CLASSES)
         cos, sin = rotary_table(d, MAX_POSITIONS)
         self.register_buffer("cos", cos, persistent=False)
         self.register_buffer("sin", sin, persistent=False)
-        self.compiled: dict[tuple[int, ...], Callable[[Tensor], Tensor]] = {}
+        self.compiled: dict[tuple[int, ...], Callable[[Tensor], Encoded]] = {}
         self.apply(_initialise)
         nn.init.normal_(self.lm_head.weight, std=0.02)
         for name, weight in self.named_parameters():
             if name.endswith(_OUTPUTS):
                 weight.data.mul_(0.4)
 
-    def encode(self, images: Tensor) -> Tensor:
-        """Map (N, 3, S, S) in -1..1 to visual tokens (N, S / 64, S / 64, C)."""
+    def encode(self, images: Tensor) -> Encoded:
+        """Map (N, 3, S, S) in -1..1 to (N, S / 64, S / 64, C) visual tokens, and the patches before them."""
         encode = self.compiled.get(tuple(images.shape)) if self.training else None
         return self.encode_plainly(images) if encode is None else encode(images)
 
-    def encode_plainly(self, images: Tensor, run: Run = apply) -> Tensor:
+    def encode_plainly(self, images: Tensor, run: Run = apply) -> Encoded:
         """Encode as `encode` does, without anything compiled but `run`, which calls the layers."""
         m = self.model
-        features = m.sam_model(images, run)
+        patches = m.sam_model.patches(images, run)
+        features = m.sam_model.compressed(patches)
         context = m.vision_model(features, run)
         both = torch.cat([context[:, 1:], features.flatten(2).transpose(1, 2)], -1)
         side = features.shape[-1]
-        return m.projector(both).view(images.shape[0], side, side, -1)
+        return Encoded(m.projector(both).view(images.shape[0], side, side, -1), patches)
 
     def _rows(self, grid: Tensor) -> Tensor:
         """Append the newline to each row of (B, h, w, C) and flatten to (B, h * (w + 1), C)."""
@@ -88,24 +104,22 @@ class NanoOcr(nn.Module):
 
     def visual_tokens(
         self, overview: Tensor, tiles: Tensor | None, grid: tuple[int, int]
-    ) -> tuple[Tensor, Tensor]:
-        """Return (B, n, C): tiles, overview, separator; and the supervised grid (B, h, w, C)."""
+    ) -> tuple[Tensor, Encoded]:
+        """Return (B, n, C): tiles, overview, separator; and the supervised view, tiles side by side."""
         seen = self.encode(overview)
-        b = seen.shape[0]
-        end = self.model.view_seperator.to(seen.dtype).expand(b, 1, -1)
+        b = seen.tokens.shape[0]
+        end = self.model.view_seperator.to(seen.tokens.dtype).expand(b, 1, -1)
         if tiles is None:
-            return torch.cat([self._rows(seen), end], 1), seen
-        columns, rows = grid
-        small = self.encode(tiles)
-        n = small.shape[1]
-        small = small.view(b, rows, columns, n, n, -1).transpose(2, 3)
-        small = small.reshape(b, rows * n, columns * n, -1)
-        return torch.cat([self._rows(small), self._rows(seen), end], 1), small
+            return torch.cat([self._rows(seen.tokens), end], 1), seen
+        small = Encoded(*(side_by_side(x, b, grid) for x in self.encode(tiles)))
+        return torch.cat([self._rows(small.tokens), self._rows(seen.tokens), end], 1), small
 
-    def _raster_loss(self, grid: Tensor, raster: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the loss of naming the character in every asked slot, and the share named right."""
-        flat = grid.flatten(1, 2)
-        slots = self.aux_slots(flat).view(flat.shape[0], -1, SLOT_WIDTH)
+    def _naming(self, head: nn.Module, features: Tensor, raster: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the loss of naming the character in every asked slot of (B, h, w, C), and the share right.
+
+        raster: (B, A, 2) of slot number, counted within cells of features in their order, and class.
+        """
+        slots = head(features.flatten(1, 2)).view(features.shape[0], -1, SLOT_WIDTH)
         index = raster[..., 0].clamp(min=0).unsqueeze(-1).expand(-1, -1, SLOT_WIDTH)
         logits = self.aux_classes(torch.gather(slots, 1, index)).float()
         wanted = torch.where(raster[..., 0] >= 0, raster[..., 1], -100)
@@ -114,8 +128,16 @@ class NanoOcr(nn.Module):
         right = ((logits.argmax(-1) == wanted) & printed).sum() / printed.sum().clamp(min=1)
         return loss, right
 
+    def _raster_loss(self, seen: Encoded, raster: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the loss of naming characters by tokens and by patches, and the share each names right."""
+        loss, named = self._naming(self.aux_slots, seen.tokens, raster)
+        early, known = self._naming(
+            self.aux_patches, seen.patches, patch_raster(raster, seen.tokens.shape[2])
+        )
+        return loss + PATCH_SHARE * early, named, known
+
     def forward(self, batch: Batch, weights: Weights) -> tuple[Tensor, Tensor]:
-        """Return the training loss and (cross-entropy, raster, guide, accuracy, raster accuracy)."""
+        """Return the training loss and (cross-entropy, raster, guide, accuracy, raster accuracies)."""
         pages = batch.overview.shape[0]
         dtype = torch.bfloat16 if batch.overview.is_cuda else torch.float32
         tiles = None if batch.tiles is None else augment(batch.tiles, pages, dtype)
@@ -129,10 +151,10 @@ class NanoOcr(nn.Module):
         logits, wanted = self.lm_head(self.model.norm(hidden)).float(), targets[targets >= 0]
         loss = F.cross_entropy(logits, wanted)
         right = (logits.argmax(-1) == wanted).float().mean()
-        source = grid.detach() if weights.cold else grid
-        raster, named = self._raster_loss(source, batch.raster.long())
+        source = Encoded(*(x.detach() for x in grid)) if weights.cold else grid
+        raster, named, known = self._raster_loss(source, batch.raster.long())
         total = loss + weights.raster * raster + weights.guide * guided + 0.01 * balance
-        return total, torch.stack([loss, raster, guided, right, named]).detach()
+        return total, torch.stack([loss, raster, guided, right, named, known]).detach()
 
     def _decode(self, x: Tensor, cells: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor]:
         """Run the layers over BOS, `count` visual tokens and text, guiding attention to cells."""
@@ -183,6 +205,22 @@ class NanoOcr(nn.Module):
         for layer, cache in zip(self.model.layers, caches, strict=True):
             x, _, _ = layer(x, cos, sin, cache, None)
         return self.lm_head(self.model.norm(x[:, -1])).argmax(-1)
+
+
+def side_by_side(tiles: Tensor, pages: int, grid: tuple[int, int]) -> Tensor:
+    """Put (pages * rows * columns, n, n, C) of tiles together as (pages, rows * n, columns * n, C)."""
+    (columns, rows), n = grid, tiles.shape[1]
+    placed = tiles.view(pages, rows, columns, n, n, -1).transpose(2, 3)
+    return placed.reshape(pages, rows * n, columns * n, -1)
+
+
+def patch_raster(raster: Tensor, columns: int) -> Tensor:
+    """Renumber (..., 2) raster targets from slots of tokens, `columns` a row, to those of patches."""
+    cell, slot = raster[..., 0] // SLOTS, raster[..., 0] % SLOTS
+    down, across = slot // 16, slot % 16
+    row, column = cell // columns * 4 + down // 2, cell % columns * 4 + across // 4
+    number = (row * columns * 4 + column) * PATCH_SLOTS + down % 2 * 4 + across % 4
+    return torch.stack([torch.where(raster[..., 0] < 0, -1, number), raster[..., 1]], -1)
 
 
 _OUTPUTS = (

@@ -12,7 +12,7 @@ class SamShape:
     heads: int = 3
     global_layers: tuple[int, ...] = (2, 5)
     neck: int = 128
-    down: tuple[int, int] = (192, 256)
+    down: tuple[int, int] = (192, 320)
     window: int = 14
     image: int = 1024
     patch: int = 16
@@ -22,9 +22,9 @@ class SamShape:
 class ClipShape:
     """The second encoder, over the neck's output; its width equals the last of SamShape.down."""
 
-    width: int = 256
-    layers: int = 4
-    heads: int = 4
+    width: int = 320
+    layers: int = 3
+    heads: int = 5
     inner: int = 1024
 
 

@@ -232,7 +232,7 @@ class Trainer:
                 self.saved = time.monotonic()
         self.save(whole=True)
         self.note({"saved": True, "stopped": stop})
-        if not stop:
+        if not stop and self.plan.final_pages:
             self.judge_all()
             self.note({"done": True})
 

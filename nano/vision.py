@@ -193,13 +193,17 @@ class Sam(nn.Module):
             return self.pos_embed
         return resized(self.pos_embed.permute(0, 3, 1, 2), side).permute(0, 2, 3, 1)
 
-    def forward(self, image: Tensor, run: Run = apply) -> Tensor:
-        """Map (B, 3, S, S) to (B, C, S / 64, S / 64)."""
+    def patches(self, image: Tensor, run: Run = apply) -> Tensor:
+        """Map (B, 3, S, S) to (B, S / 16, S / 16, width), before the neck."""
         x = self.patch_embed(image)
         x = x + self._positions(x.shape[1]).to(x.dtype)
         for block in self.blocks:
             x = run(block, x)
-        x = self.neck(x.permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last))
+        return x
+
+    def compressed(self, patches: Tensor) -> Tensor:
+        """Map what `patches` returns to (B, C, S / 64, S / 64)."""
+        x = self.neck(patches.permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last))
         return self.net_3(self.net_2(x))
 
 

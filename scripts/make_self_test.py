@@ -1,6 +1,6 @@
 """Writes the golden page of a checkpoint: what the engine must read it as whenever it starts.
 
-    python scripts/make_self_test.py [--model ocr_engine/model/nano] [--text "..."]
+    python scripts/make_self_test.py [--model ocr_engine/model/nano] [--lines "..." "..."]
 
 To be run again when the weights change. Draws a page of clear print, reads it in float32 and in bfloat16, and
 refuses a page whose answers differ, or where another token came close: such a page would fail without cause.
@@ -25,7 +25,7 @@ from ocr_engine.spec import FAMILY_MODES, PROMPTS
 from scripts import in_process
 
 NANO = Path(__file__).parents[1] / "ocr_engine/model/nano"
-LINES = ("A letter from the city", "arrived in June.")
+LINES = ("A letter from the city", "came in the morning.")
 PROMPT = PROMPTS["free"]
 MAX_TOKENS = 48
 MIN_MARGIN = 1.0

@@ -3,7 +3,7 @@ from pathlib import Path
 import torch
 
 from nano.export import config, load_official, official_state, read_weights, save_shards
-from nano.model import NanoOcr
+from nano.model import NanoOcr, patch_raster, side_by_side
 from nano.optim import optimizers, orthogonal, orthogonal_all
 from nano.shape import TINY, Shape
 from nano.vision import SamAttention
@@ -21,7 +21,8 @@ def test_visual_tokens_are_counted_as_officially() -> None:
         assert seen.shape[1] == 111
         tiles = torch.zeros(2, 3, 640, 640)
         seen, grid = model.visual_tokens(torch.zeros(1, 3, 1024, 1024), tiles, (2, 1))
-    assert seen.shape[1] == 483 and grid.shape[1:3] == (10, 20)
+    assert seen.shape[1] == 483 and grid.tokens.shape[1:3] == (10, 20)
+    assert grid.patches.shape[1:3] == (40, 80)
 
 
 def test_folded_relative_positions_are_exact() -> None:
@@ -95,3 +96,20 @@ def test_an_optimizer_step_moves_every_matrix_against_its_gradient() -> None:
         assert (p in moved) == bool(step.abs().sum())
         if p in moved:
             assert (step * p.grad).sum() < 0, name
+
+
+def test_patches_are_asked_where_tokens_are() -> None:
+    """A slot of 4 x 8 px is the same place counted by tokens of 64 px or by patches of 16."""
+    columns, x, y = 5, [3, 70, 319, 130], [5, 60, 130, 191]
+    across, down = torch.tensor(x), torch.tensor(y)
+    by_token = (down // 64 * columns + across // 64) * 128 + down % 64 // 8 * 16 + across % 64 // 4
+    by_patch = (down // 16 * columns * 4 + across // 16) * 8 + down % 16 // 8 * 4 + across % 16 // 4
+    raster = torch.stack([torch.cat([by_token, torch.tensor([-1])]), torch.tensor([7, 8, 9, 1, -1])], -1)
+    found = patch_raster(raster[None], columns)[0]
+    assert found[:, 0].tolist() == [*by_patch.tolist(), -1] and found[:, 1].tolist() == [7, 8, 9, 1, -1]
+
+
+def test_tiles_lie_side_by_side_as_on_the_page() -> None:
+    tiles = torch.arange(12).view(12, 1, 1, 1).expand(12, 2, 2, 1)
+    page = side_by_side(tiles, 2, (3, 2))[1, :, :, 0]
+    assert page.tolist() == [[6, 6, 7, 7, 8, 8]] * 2 + [[9, 9, 10, 10, 11, 11]] * 2
