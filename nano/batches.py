@@ -10,13 +10,19 @@ from tokenizers import Tokenizer
 
 from nano.mixture import BOOK_SIZES, OTHER_SIZES, Mixture
 from nano.pages import A4, LETTER
-from nano.samples import BATCH, Sample, draw_sample
+from nano.samples import BATCH, Sample, draw_asked, draw_sample
 from nano.views import tile_grid
+
+STROKES = 0.2
+"""How much pages differ in the weight of strokes: the spread of the logarithm of their gamma."""
 
 
 @dataclass(frozen=True)
 class Batch:
-    """B samples of one mode, padded to T text tokens; small integer types to travel cheaply."""
+    """B pages of one mode and N samples, N / B of each page one after another, padded to T text tokens.
+
+    Small integer types travel cheaply.
+    """
 
     mode: str
     grid: tuple[int, int]
@@ -25,11 +31,11 @@ class Batch:
     tiles: torch.Tensor | None
     """(B * columns * rows, 640, 640) uint8 grey"""
     ids: torch.Tensor
-    """(B, T) int16: BOS, prompt, answer"""
+    """(N, T) int16: BOS, prompt, answer"""
     targets: torch.Tensor
-    """(B, T) int16: the next answer token, -100 where none is asked"""
+    """(N, T) int16: the next answer token, -100 where none is asked"""
     cells: torch.Tensor
-    """(B, T) int16: the visual token that a token is read from, -1 for none"""
+    """(N, T) int16: the visual token that a token is read from, -1 for none"""
     raster: torch.Tensor
     """(B, A, 2) int32: slot and character class, -1 for padding"""
 
@@ -47,24 +53,26 @@ class Batch:
         return replace(self, **changed)
 
 
-def collate(samples: list[Sample], mode: str) -> Batch:
-    """Pad samples of one mode and one tile grid to a batch; T is a multiple of 32."""
+def collate(pages: list[list[Sample]], mode: str) -> Batch:
+    """Pad equally many samples of every page, of one mode and one tile grid; T is a multiple of 32."""
+    samples, seen = [sample for page in pages for sample in page], [page[0] for page in pages]
     longest = max(len(s.prompt) + len(s.answer) for s in samples) - 1
     size = (len(samples), (longest + 31) // 32 * 32)
     ids, targets = np.zeros(size, np.int16), np.full(size, -100, np.int16)
     cells = np.full(size, -1, np.int16)
-    raster = np.full((len(samples), max(len(s.raster) for s in samples), 2), -1, np.int32)
     for i, sample in enumerate(samples):
         whole, start = sample.prompt + sample.answer, len(sample.prompt)
         ids[i, : len(whole) - 1] = whole[:-1]
         targets[i, start - 1 : len(whole) - 1] = sample.answer
         cells[i, start : start + len(sample.cells)] = sample.cells
+    raster = np.full((len(seen), max(len(s.raster) for s in seen), 2), -1, np.int32)
+    for i, sample in enumerate(seen):
         raster[i, : len(sample.raster)] = sample.raster
-    tiles = [s.view.tiles for s in samples if s.view.tiles is not None]
+    tiles = [s.view.tiles for s in seen if s.view.tiles is not None]
     return Batch(
         mode=mode,
-        grid=samples[0].view.grid,
-        overview=torch.from_numpy(np.stack([s.view.overview for s in samples])),
+        grid=seen[0].view.grid,
+        overview=torch.from_numpy(np.stack([s.view.overview for s in seen])),
         tiles=torch.from_numpy(np.concatenate(tiles)) if tiles else None,
         ids=torch.from_numpy(ids),
         targets=torch.from_numpy(targets),
@@ -91,11 +99,11 @@ def draw_pair(
         kind = rng.random()
         size = rng.choice(OTHER_SIZES if kind < 0.12 else BOOK_SIZES if kind < 0.2 else (A4, LETTER))
         count = tiled_pages(tile_grid(*size), share)
-    briefly = rng.random() < mixture.asked_share
-    found = [
-        draw_sample(rng, tokenizer, mode, progress, mixture, size, briefly=briefly) for _ in range(2 * count)
-    ]
-    found.sort(key=lambda sample: len(sample.prompt) + len(sample.answer))
+    briefly, found = rng.random() < mixture.asked_share, []
+    for _ in range(2 * count):
+        given = (rng, tokenizer, mode, progress, mixture, size)
+        found.append(draw_asked(*given) if briefly else [draw_sample(*given)])
+    found.sort(key=lambda samples: max(len(s.prompt) + len(s.answer) for s in samples))
     return collate(found[:count], mode), collate(found[count:], mode)
 
 
@@ -117,12 +125,15 @@ def to_pixels(grey: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
 def augment(grey: torch.Tensor, pages: int, dtype: torch.dtype) -> torch.Tensor:
     """Turn (N, S, S) uint8 grey of `pages` pages into coloured, slightly noisy (N, 3, S, S) in -1..1.
 
-    The grey of padding (127) is coloured too, which costs nothing: no text is there.
+    Pages differ in how heavy thin strokes look, as renderers do. The grey of padding (127) is changed too,
+    which costs nothing: no text is there.
     """
     ink, paper = _mixture((pages,), grey.device)
     repeat = grey.shape[0] // pages
     ink, paper = (c.repeat_interleave(repeat, 0).to(dtype) for c in (ink, paper))
-    image = ink + (paper - ink) * (grey.to(dtype) / 255).unsqueeze(1)
+    weight = (torch.randn(pages, 1, 1, device=grey.device) * STROKES).exp()
+    light = (grey.float() / 255) ** weight.repeat_interleave(repeat, 0)
+    image = ink + (paper - ink) * light.to(dtype).unsqueeze(1)
     level = (torch.rand(grey.shape[0], 1, 1, 1, device=grey.device) - 0.7).clamp(min=0) * 0.12
     noise = torch.randn(grey.shape, device=grey.device, dtype=dtype).unsqueeze(1)
     return (image + noise * level.to(dtype)).clamp(0, 1) * 2 - 1

@@ -29,6 +29,8 @@ class Trial:
     """Whether there is anything beside paragraphs."""
     varied: bool = False
     """Whether text comes back to names and phrases, and pages have footnotes and tastes, as in training."""
+    invented: bool = True
+    """Whether some of the text is of dictionaries, random signs and other languages, as in training."""
 
 
 def _sparse(name: str, mode: str, *, grounded: bool) -> Trial:
@@ -47,6 +49,9 @@ TRIALS = (
     Trial("large text markdown", "large", "text", True),
     Trial("gundam plain text markdown", "gundam", "text", True, rich=False),
     Trial("base plain text markdown", "base", "text", True, rich=False),
+    Trial("gundam prose text markdown", "gundam", "text", True, invented=False),
+    Trial("base prose text markdown", "base", "text", True, invented=False),
+    Trial("base prose font markdown", "base", "font", True, invented=False),
     Trial("gundam varied text markdown", "gundam", "text", True, varied=True),
     Trial("base varied text markdown", "base", "text", True, varied=True),
 )
@@ -57,7 +62,9 @@ TRIAL_SEED = 4242
 def trial_brief(rng: random.Random, trial: Trial) -> Brief:
     """Draw what one page of a trial is to be: its length and size of type."""
     points, words = rng.uniform(*trial.points), rng.randint(*trial.words)
-    return Brief(A4, 2 * points, 1, words, 0.09, trial.rich, trial.held, varied=trial.varied)
+    return Brief(
+        A4, 2 * points, 1, words, 0.09, trial.rich, trial.held, varied=trial.varied, invented=trial.invented
+    )
 
 
 def draw_trial(trial: Trial, count: int, tokenizer: Tokenizer, seed: int) -> list[Sample]:

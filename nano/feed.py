@@ -74,7 +74,7 @@ class Feed:
         except queue.Empty:
             return None
         batch = batch.to(device)
-        self.drawn[batch.mode] += batch.ids.shape[0]
+        self.drawn[batch.mode] += batch.overview.shape[0]
         self._pool = [*self._pool[-POOL:], (batch, 1)]
         return batch
 
@@ -89,7 +89,7 @@ class Feed:
             self._pool[index] = (batch, used + 1)
         batch = batch or self._fresh(device, wait=True)
         assert batch is not None
-        self.fed[batch.mode] += batch.ids.shape[0]
+        self.fed[batch.mode] += batch.overview.shape[0]
         return batch
 
 

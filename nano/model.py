@@ -143,6 +143,7 @@ class NanoOcr(nn.Module):
         tiles = None if batch.tiles is None else augment(batch.tiles, pages, dtype)
         seen, grid = self.visual_tokens(augment(batch.overview, pages, dtype), tiles, batch.grid)
         count = seen.shape[1]
+        seen = seen.repeat_interleave(batch.ids.shape[0] // pages, 0)
         text = self.model.embed_tokens(batch.ids.long()).to(seen.dtype)
         x = torch.cat([text[:, :1], seen, text[:, 1:]], 1)
         hidden, guided, balance = self._decode(x, batch.cells.long(), count)

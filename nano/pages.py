@@ -38,6 +38,8 @@ class Brief:
     """Left, top, right and bottom margins as shares of width and height, where they differ."""
     varied: bool = False
     """Whether pages differ in more than the held-out trials' do, which stay what they are to compare with."""
+    invented: bool = True
+    """Whether some of the text is of dictionaries, random signs and other languages."""
 
     def frame(self) -> tuple[float, float, float, float]:
         """Return the text area: left, top, right, bottom in px."""
@@ -166,7 +168,7 @@ def _opening(head: Column) -> None:
 def make_page(rng: random.Random, brief: Brief) -> Page:
     """Draw a page of text as briefed."""
     canvas, style = Canvas(*brief.size), draw_style(rng, brief)
-    corpus = load_corpus(held=bool(brief.held))
+    corpus = replace(load_corpus(held=bool(brief.held)), invented=brief.invented)
     left, top, right, foot = brief.frame()
     gutter = brief.size[0] * rng.uniform(0.028, 0.045)
     each = (right - left - gutter * (brief.columns - 1)) / brief.columns

@@ -24,6 +24,8 @@ BATCH = {"canvas": 224, "tiny": 112, "small": 80, "base": 40, "large": 20, "gund
 MAX_TOKENS = 1500
 BLANKS, CHARTS, CHARTS_BRIEFLY = 0.012, 0.028, 0.25
 """Shares of pages; more charts where all answers are short."""
+QUESTIONS = 6
+"""Questions to a page where all answers are short, so that its picture is encoded once for all of them."""
 SLOTS = 128
 """The raster loss sees 16 x 8 slots of 4 x 8 px in every visual token's 64 x 64 px."""
 
@@ -61,13 +63,10 @@ def _ask(rng: random.Random, page: Page) -> Answer:
     return answers.describe(page) if kind < 0.985 else answers.figure(page)
 
 
-def _ask_briefly(rng: random.Random, page: Page) -> Answer:
-    """Choose a prompt with a short answer: mostly `figure` for a chart, `locate` for all else."""
-    kind = rng.random()
-    if kind < 0.2:
-        return answers.describe(page)
-    usual = kind < 0.85
-    return answers.figure(page) if usual is (page.chart is not None) else answers.locate(page, rng)
+def _ask_briefly(rng: random.Random, page: Page) -> list[Answer]:
+    """Ask for everything with a short answer, mostly for phrases."""
+    phrases = [answers.locate(page, rng) for _ in range(QUESTIONS - 2)]
+    return [answers.describe(page), answers.figure(page), *phrases]
 
 
 def _draw_page(rng: random.Random, mode: str, brief: Brief, charts: float) -> Page:
@@ -77,6 +76,16 @@ def _draw_page(rng: random.Random, mode: str, brief: Brief, charts: float) -> Pa
     if kind < BLANKS + charts and mode != "canvas":
         return make_chart_page(rng, brief)
     return make_page(rng, brief)
+
+
+def _damaged_page(rng: random.Random, mode: str, brief: Brief, charts: float) -> tuple[Page, Turn]:
+    """Draw a page as a scanner might give it, and by how much it was turned."""
+    page = _draw_page(rng, mode, brief, charts)
+    turn = Turn(0.0, page.pixels.shape[1], page.pixels.shape[0])
+    if mode != "canvas" and page.blocks:
+        pixels, turn = damage(rng, page.pixels)
+        page = _turned(page, pixels, turn)
+    return page, turn
 
 
 def _turned_box(block: Block, turn: Turn) -> tuple[float, float, float, float]:
@@ -128,47 +137,60 @@ def answer_cells(
     return tuple(int(cells[min(start, len(cells) - 1)]) for start in starts)
 
 
-def _build(page: Page, mode: str, answer: Answer, turn: Turn, tokenizer: Tokenizer,
-           rng: random.Random) -> Sample:  # fmt: skip
+def _build(
+    page: Page, mode: str, asked: list[Answer], turn: Turn, tokenizer: Tokenizer, rng: random.Random
+) -> list[Sample]:
+    """Return a sample of every answer, all of one view."""
     seen = view(page.pixels, mode)
-    text, places = answer.finish()
-    encoded = tokenizer.encode(text, add_special_tokens=False)
+    raster = raster_targets(page.centres, seen, turn, rng)
     begin, end = token_id(tokenizer, BOS), token_id(tokenizer, EOS)
-    prompt = tokenizer.encode(answer.prompt, add_special_tokens=False).ids
-    starts = [start for start, _ in encoded.offsets]
-    return Sample(
-        view=seen,
-        prompt=(begin, *prompt),
-        answer=(*encoded.ids, end),
-        cells=answer_cells(places, starts, seen, turn),
-        raster=raster_targets(page.centres, seen, turn, rng),
-        text=text,
-    )
+    found = []
+    for answer in asked:
+        text, places = answer.finish()
+        encoded = tokenizer.encode(text, add_special_tokens=False)
+        starts = [start for start, _ in encoded.offsets]
+        found.append(
+            Sample(
+                view=seen,
+                prompt=(begin, *tokenizer.encode(answer.prompt, add_special_tokens=False).ids),
+                answer=(*encoded.ids, end),
+                cells=answer_cells(places, starts, seen, turn),
+                raster=raster,
+                text=text,
+            )
+        )
+    return found
+
+
+def _fits(sample: Sample) -> bool:
+    return len(sample.prompt) + len(sample.answer) <= MAX_TOKENS
 
 
 def draw_sample(
     rng: random.Random, tokenizer: Tokenizer, mode: str, progress: float, mixture: Mixture,
-    size: tuple[int, int] | None = None, *, briefly: bool = False,
+    size: tuple[int, int] | None = None,
 ) -> Sample:  # fmt: skip
-    """Draw pages until one's answer fits; size fixes the page's px, as one tile grid per batch asks.
-
-    briefly: ask by a prompt with a short answer.
-    """
-    charts = CHARTS_BRIEFLY if briefly else CHARTS
+    """Draw pages until one's answer fits; size fixes the page's px, as one tile grid per batch asks."""
     while True:
-        page = _draw_page(rng, mode, mixture.brief(rng, mode, progress, size), charts)
-        turn = Turn(0.0, page.pixels.shape[1], page.pixels.shape[0])
-        if mode != "canvas" and page.blocks:
-            pixels, turn = damage(rng, page.pixels)
-            page = _turned(page, pixels, turn)
+        page, turn = _damaged_page(rng, mode, mixture.brief(rng, mode, progress, size), CHARTS)
         # Boxes of single rows do not follow a turn, so a turned page is only asked as a whole.
-        if turn.angle:
-            answer = answers.describe(page) if briefly else answers.document(page, grounded=True)
-        else:
-            answer = _ask_briefly(rng, page) if briefly else _ask(rng, page)
-        sample = _build(page, mode, answer, turn, tokenizer, rng)
-        if len(sample.prompt) + len(sample.answer) <= MAX_TOKENS:
+        answer = answers.document(page, grounded=True) if turn.angle else _ask(rng, page)
+        sample = _build(page, mode, [answer], turn, tokenizer, rng)[0]
+        if _fits(sample):
             return sample
+
+
+def draw_asked(
+    rng: random.Random, tokenizer: Tokenizer, mode: str, progress: float, mixture: Mixture,
+    size: tuple[int, int] | None = None,
+) -> list[Sample]:  # fmt: skip
+    """Draw an upright page and return QUESTIONS samples of it, all with short answers."""
+    while True:
+        page, turn = _damaged_page(rng, mode, mixture.brief(rng, mode, progress, size), CHARTS_BRIEFLY)
+        if not turn.angle:
+            found = _build(page, mode, _ask_briefly(rng, page), turn, tokenizer, rng)
+            if all(map(_fits, found)):
+                return found
 
 
 def held_sample(
@@ -177,4 +199,4 @@ def held_sample(
     """Draw an undamaged page for evaluation."""
     page = make_page(rng, brief)
     turn = Turn(0.0, *brief.size)
-    return _build(page, mode, answers.document(page, grounded=grounded), turn, tokenizer, rng)
+    return _build(page, mode, [answers.document(page, grounded=grounded)], turn, tokenizer, rng)[0]

@@ -33,6 +33,8 @@ class Corpus:
     prose: list[str]
     foreign: list[str]
     words: list[str]
+    invented: bool = True
+    """Whether text is also made of foreign prose, dictionaries and odd words, and not of prose alone."""
 
 
 def _lines(name: str, folder: Path) -> list[str]:
@@ -173,7 +175,7 @@ def _dictionary(rng: random.Random, count: int, corpus: Corpus) -> list[str]:
 def words(rng: random.Random, count: int, corpus: Corpus, kind: float | None = None) -> list[str]:
     """Return count words; kind (0..1, drawn when None) goes from prose to dictionary to odd."""
     kind = rng.random() if kind is None else kind
-    if kind < 0.78:
+    if kind < 0.78 or not corpus.invented:
         found = _prose(rng, count, corpus.prose)
         if rng.random() < 0.25:
             found.insert(rng.randrange(len(found) + 1), odd_word(rng, corpus))

@@ -109,7 +109,7 @@ def shares(scores: list[Reading]) -> tuple[str, str, str, str, str]:
 async def measure_trials(options: argparse.Namespace, config: EngineConfig) -> None:
     print(head("pages", "median CER", "mean CER", "median box error", "loops", "no end"))
     async with Reader(config) as reader:
-        for trial in TRIALS:
+        for trial in (trial for trial in TRIALS if options.only in trial.name):
             rng = random.Random(TRIAL_SEED)
             pages = [make_page(rng, trial_brief(rng, trial)) for _ in range(options.pages)]
             scores = await scores_of(reader, pages, trial.mode, grounded=trial.grounded)
@@ -188,6 +188,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     real.add_argument("--pictures", type=Path, help="folder for pictures of the worst pages and the best")
     real.add_argument("--per-file", type=int, default=3, help="pages of one file at most")
     trials.add_argument("--pages", type=int, default=16, help="pages of every kind")
+    trials.add_argument("--only", default="", metavar="WORDS", help="kinds whose name has these words")
     sizes.add_argument("--points", type=float, nargs="+", default=[8, 9, 10, 11, 12, 13, 14])
     sizes.add_argument("--pages", type=int, default=8)
     sizes.add_argument("--held", choices=("text", "font"), default="text")

@@ -196,13 +196,29 @@ def test_charts_are_also_described() -> None:
     assert kinds == {"Parse", "Describe", "Locate"} and sum("Parse" in p for p in asked) > 30
 
 
-def test_short_answers_are_mostly_where_phrases_stand_and_what_charts_say() -> None:
+def test_a_page_is_asked_for_all_that_has_a_short_answer_and_mostly_for_phrases() -> None:
     chart = make_chart_page(random.Random(1), Brief(A4, 28, 1, 100, 0.09, True))
     text_page = make_page(random.Random(3), Brief(A4, 24, 1, 150, 0.09, True))
-    for page, usual, other in ((chart, "Parse", "Locate"), (text_page, "Locate", "Parse")):
-        asked = [samples._ask_briefly(random.Random(seed), page).prompt.split()[0] for seed in range(60)]
-        assert set(asked) == {"Parse", "Describe", "Locate"}
-        assert asked.count(usual) > 30 > asked.count(other)
+    for page in (chart, text_page):
+        asked = [answer.prompt.split()[0] for answer in samples._ask_briefly(random.Random(0), page)]
+        assert asked == ["Describe", "Parse", *["Locate"] * (samples.QUESTIONS - 2)]
+    found = [samples._ask_briefly(random.Random(seed), text_page)[-1].finish()[0] for seed in range(40)]
+    assert 10 < sum(text.startswith("<|ref|>") for text in found) < 35
+
+
+def test_questions_to_a_page_share_its_picture(assets: Path) -> None:
+    tokenizer = Tokenizer.from_file(str(assets / "tokenizer.json"))
+    mixture = replace(MIXTURES["base"], asked_share=1.0)
+    for mode in ("base", "gundam"):
+        batch = draw_pair(random.Random(2), tokenizer, mode, 0.5, mixture, share=0.1)[0]
+        pages = batch.overview.shape[0]
+        assert batch.ids.shape[0] == batch.cells.shape[0] == samples.QUESTIONS * pages
+        assert batch.raster.shape[0] == pages
+        prompts = [
+            tokenizer.decode(row[:20].tolist(), skip_special_tokens=False)
+            for row in batch.ids[: samples.QUESTIONS]
+        ]
+        assert "Describe this image" in prompts[0] and all("Locate" in prompt for prompt in prompts[2:])
 
 
 def test_a_batch_is_of_short_answers_alone_or_of_all_kinds(assets: Path) -> None:
@@ -222,6 +238,17 @@ def test_the_mixture_for_base_has_wide_margins_books_and_sizes_that_base_resolve
     assert sum(20 <= b.text_px <= 28 for b in found) > 200
     left, top, right, bottom = next(b for b in full if b.edges).frame()
     assert 0 < left < right and 0 < top < bottom
+
+
+def test_prose_alone_is_of_the_text_it_was_taken_from(assets: Path) -> None:
+    corpus = text.load_corpus(held=True)
+    known = {word for line in corpus.prose for word in line.split()}
+    plain = replace(corpus, invented=False)
+    shares = []
+    for source in (plain, corpus):
+        drawn = [word for seed in range(60) for word in text.words(random.Random(seed), 30, source)]
+        shares.append(sum(word in known for word in drawn) / len(drawn))
+    assert shares[0] > 0.985 and shares[1] < 0.95
 
 
 def test_code_looks_like_code(assets: Path) -> None:

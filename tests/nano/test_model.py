@@ -1,9 +1,12 @@
+from dataclasses import replace
 from pathlib import Path
 
+import pytest
 import torch
 
+from nano.batches import Batch, augment, to_pixels
 from nano.export import config, load_official, official_state, read_weights, save_shards
-from nano.model import NanoOcr, patch_raster, side_by_side
+from nano.model import NanoOcr, Weights, patch_raster, side_by_side
 from nano.optim import optimizers, orthogonal, orthogonal_all
 from nano.shape import TINY, Shape
 from nano.vision import SamAttention
@@ -113,3 +116,32 @@ def test_tiles_lie_side_by_side_as_on_the_page() -> None:
     tiles = torch.arange(12).view(12, 1, 1, 1).expand(12, 2, 2, 1)
     page = side_by_side(tiles, 2, (3, 2))[1, :, :, 0]
     assert page.tolist() == [[6, 6, 7, 7, 8, 8]] * 2 + [[9, 9, 10, 10, 11, 11]] * 2
+
+
+def test_many_questions_to_a_page_are_learned_as_if_each_had_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nano.model.augment", lambda grey, pages, dtype: to_pixels(grey, dtype))
+    model, rows = _tiny(), torch.Generator().manual_seed(1)
+    shared = Batch(
+        mode="small",
+        grid=(0, 0),
+        overview=torch.randint(0, 255, (2, 320, 320), generator=rows, dtype=torch.uint8),
+        tiles=None,
+        ids=torch.randint(8, 90, (6, 32), generator=rows),
+        targets=torch.randint(8, 90, (6, 32), generator=rows),
+        cells=torch.randint(0, 25, (6, 32), generator=rows),
+        raster=torch.stack([torch.arange(40).expand(2, -1), torch.arange(40).expand(2, -1) % 7], -1),
+    )
+    alone = replace(
+        shared, overview=shared.overview.repeat_interleave(3, 0), raster=shared.raster.repeat_interleave(3, 0)
+    )
+    with torch.no_grad():
+        found, wanted = (model(batch, Weights(0.3, 0.1))[0] for batch in (shared, alone))
+    assert found == pytest.approx(float(wanted), rel=1e-4)
+
+
+def test_strokes_differ_in_weight_and_paper_stays_paper() -> None:
+    torch.manual_seed(0)
+    grey = torch.tensor([255, 128, 0], dtype=torch.uint8).view(1, 1, 3).expand(64, 3, 3)
+    seen = augment(grey, 64, torch.float32).mean((1, 2))
+    assert (seen[:, 1] - (seen[:, 0] + seen[:, 2]) / 2).std() > 0.03
+    assert seen[:, 0].mean() > 0.5 > seen[:, 2].mean()
