@@ -15,6 +15,8 @@ BOOK_SIZES = ((864, 1296), (839, 1191), (1001, 1417), (1080, 1440))
 FULL_SIZES = (A4, A4, LETTER, LETTER, *BOOK_SIZES[:3])
 OTHER_SIZES = ((1684, 1190), (1600, 1200), (1400, 1400), (1280, 720), (900, 1500), (820, 1900))
 """Page sizes in px that are neither A4 nor letter."""
+LARGE_SHARE = 0.06
+"""The share of pages with type of 18 to 28 pt, as handouts and slides have, in the modes for small type."""
 
 
 def _edges(rng: random.Random) -> tuple[float, float, float, float] | None:
@@ -76,7 +78,7 @@ MIXTURES: Mapping[str, Mixture] = MappingProxyType(
     {
         "curriculum": Mixture(),
         "base": Mixture(
-            {"canvas": 0.02, "tiny": 0.03, "small": 0.05, "base": 0.58, "large": 0.04, "gundam": 0.28},
+            {"canvas": 0.02, "tiny": 0.04, "small": 0.08, "base": 0.50, "large": 0.04, "gundam": 0.32},
             Full((9.5, 14.5), (180, 520)),
             full_share=0.8,
             asked_share=0.1,
@@ -104,8 +106,10 @@ def _page_size(rng: random.Random) -> tuple[int, int]:
 
 
 def _small_type(rng: random.Random, progress: float) -> float:
-    """Draw a type size in points: 8 to 14 for most pages once training is under way."""
+    """Draw a type size in points: 8 to 14 for most pages once training is under way, large for a few."""
     hard = min(1.0, progress / 0.12)
+    if rng.random() < LARGE_SHARE:
+        return rng.uniform(18, 28)
     return rng.uniform(8, 13.5) if rng.random() < 0.35 + 0.4 * hard else rng.uniform(11, 20)
 
 

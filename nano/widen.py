@@ -79,8 +79,7 @@ def _widened(name: str, old: Tensor, width: int) -> Tensor:
 def widened(state: dict[str, Tensor], shape: Shape, dropped: int | None = None) -> dict[str, Tensor]:
     """Return a model's weights, under their official names, for a shape with a wider CLIP."""
     width = shape.clip.width
-    found = {} if dropped is None else _without(state, dropped)
-    found = found or dict(state)
+    found = dict(state) if dropped is None else _without(state, dropped)
     for name, old in found.items():
         if name.startswith(CLIP):
             found[name] = _widened(name, old, width)

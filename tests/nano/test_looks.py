@@ -251,6 +251,12 @@ def test_prose_alone_is_of_the_text_it_was_taken_from(assets: Path) -> None:
     assert shares[0] > 0.985 and shares[1] < 0.95
 
 
+def test_small_type_is_usual_and_large_type_is_not_forgotten() -> None:
+    rng = random.Random(4)
+    found = [MIXTURES["base"].brief(rng, "gundam", 0.0, A4).text_px / 2 for _ in range(500)]
+    assert sum(points < 14 for points in found) > 300 and 10 < sum(points > 20 for points in found) < 60
+
+
 def test_code_looks_like_code(assets: Path) -> None:
     lines = text.code_lines(random.Random(0), 60, text.load_corpus())
     assert {depth for depth, _ in lines} >= {0, 1} and any("(" in line for _, line in lines)

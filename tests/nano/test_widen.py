@@ -1,7 +1,6 @@
 """A wider second encoder begins as what it was made from."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import torch
@@ -42,10 +41,17 @@ def test_a_wider_encoder_computes_nearly_what_the_old_one_does(dropped: int) -> 
     assert (other - wanted).norm() > 2 * (found - wanted).norm()
 
 
-def test_every_new_channel_can_learn(tmp_path: Path) -> None:
+def test_every_new_channel_can_learn() -> None:
     torch.manual_seed(2)
     model = NanoOcr(WIDE)
     load_official(model, widened(official_state(NanoOcr(DEEP)), WIDE, 1))
     model.encode(torch.randn(1, 3, 128, 128)).tokens.square().sum().backward()  # type: ignore[no-untyped-call]
     grad = model.model.sam_model.net_3.weight.grad
     assert grad is not None and bool((grad.flatten(1).norm(dim=1) > 0).all())
+
+
+def test_a_model_of_that_shape_stays_what_it_is() -> None:
+    torch.manual_seed(2)
+    state = official_state(NanoOcr(TINY))
+    found = widened(state, TINY)
+    assert found.keys() == state.keys() and all(torch.equal(found[name], state[name]) for name in state)
