@@ -56,7 +56,7 @@ class Batch:
 def collate(pages: list[list[Sample]], mode: str) -> Batch:
     """Pad equally many samples of every page, of one mode and one tile grid; T is a multiple of 32."""
     samples, seen = [sample for page in pages for sample in page], [page[0] for page in pages]
-    longest = max(len(s.prompt) + len(s.answer) for s in samples) - 1
+    longest = max(sample.length_tok for sample in samples) - 1
     size = (len(samples), (longest + 31) // 32 * 32)
     ids, targets = np.zeros(size, np.int16), np.full(size, -100, np.int16)
     cells = np.full(size, -1, np.int16)
@@ -99,11 +99,10 @@ def draw_pair(
         kind = rng.random()
         size = rng.choice(OTHER_SIZES if kind < 0.12 else BOOK_SIZES if kind < 0.2 else (A4, LETTER))
         count = tiled_pages(tile_grid(*size), share)
-    briefly, found = rng.random() < mixture.asked_share, []
-    for _ in range(2 * count):
-        given = (rng, tokenizer, mode, progress, mixture, size)
-        found.append(draw_asked(*given) if briefly else [draw_sample(*given)])
-    found.sort(key=lambda samples: max(len(s.prompt) + len(s.answer) for s in samples))
+    given = (rng, tokenizer, mode, progress, mixture, size)
+    briefly = rng.random() < mixture.asked_share
+    found = [draw_asked(*given) if briefly else [draw_sample(*given)] for _ in range(2 * count)]
+    found.sort(key=lambda samples: max(sample.length_tok for sample in samples))
     return collate(found[:count], mode), collate(found[count:], mode)
 
 

@@ -13,6 +13,7 @@ from nano.pages import A4, LETTER, Brief
 BOOK_SIZES = ((864, 1296), (839, 1191), (1001, 1417), (1080, 1440))
 """Six by nine inches, A5, B5, slides printed upright; px."""
 FULL_SIZES = (A4, A4, LETTER, LETTER, *BOOK_SIZES[:3])
+"""Pages that are read from top to bottom, paper twice as often as each book; px."""
 OTHER_SIZES = ((1684, 1190), (1600, 1200), (1400, 1400), (1280, 720), (900, 1500), (820, 1900))
 """Page sizes in px that are neither A4 nor letter."""
 LARGE_SHARE = 0.06

@@ -45,6 +45,11 @@ class Sample:
     """(n, 2) of slot number (cell * 128 + slot, newlines not counted) and character class."""
     text: str
 
+    @property
+    def length_tok(self) -> int:
+        """Return the tokens of prompt and answer, without the visual ones."""
+        return len(self.prompt) + len(self.answer)
+
 
 def _ask(rng: random.Random, page: Page) -> Answer:
     """Choose a prompt for a page: mostly the two document prompts; a chart's own for a chart."""
@@ -162,10 +167,6 @@ def _build(
     return found
 
 
-def _fits(sample: Sample) -> bool:
-    return len(sample.prompt) + len(sample.answer) <= MAX_TOKENS
-
-
 def draw_sample(
     rng: random.Random, tokenizer: Tokenizer, mode: str, progress: float, mixture: Mixture,
     size: tuple[int, int] | None = None,
@@ -176,7 +177,7 @@ def draw_sample(
         # Boxes of single rows do not follow a turn, so a turned page is only asked as a whole.
         answer = answers.document(page, grounded=True) if turn.angle else _ask(rng, page)
         sample = _build(page, mode, [answer], turn, tokenizer, rng)[0]
-        if _fits(sample):
+        if sample.length_tok <= MAX_TOKENS:
             return sample
 
 
@@ -189,7 +190,7 @@ def draw_asked(
         page, turn = _damaged_page(rng, mode, mixture.brief(rng, mode, progress, size), CHARTS_BRIEFLY)
         if not turn.angle:
             found = _build(page, mode, _ask_briefly(rng, page), turn, tokenizer, rng)
-            if all(map(_fits, found)):
+            if max(sample.length_tok for sample in found) <= MAX_TOKENS:
                 return found
 
 

@@ -59,19 +59,16 @@ def _without(state: dict[str, Tensor], dropped: int) -> dict[str, Tensor]:
 
 def _widened(name: str, old: Tensor, width: int) -> Tensor:
     """Return one of CLIP's tensors at a width."""
-    if "norm" in name or "layrnorm" in name:
+    if "norm" in name:
         return _norm(old, width, bias=name.endswith("bias"))
     if "qkv_proj" in name:
         size = (width, width) if old.ndim == 2 else (width,)
         return _by_parts(old, 3, size, noise=old.ndim == 2)
-    if "fc1.weight" in name:
-        return _grown(old, (old.shape[0], width), noise=True)
     if "fc1.bias" in name:
         return old.float()
-    if "fc2.weight" in name or "position_embedding" in name:
-        rows, columns = old.shape
-        return _grown(old, (width, columns) if "fc2" in name else (rows, width))
-    if "patch_embedding" in name:
+    if "fc1" in name or "position_embedding" in name:
+        return _grown(old, (len(old), width), noise="fc1" in name)
+    if "fc2" in name or "patch_embedding" in name:
         return _grown(old, (width, *old.shape[1:]))
     return _grown(old, (width,) * old.ndim)
 
