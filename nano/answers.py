@@ -29,6 +29,8 @@ class Answer:
     prompt: str
     text: list[str] = field(default_factory=list)
     places: list[tuple[float, float]] = field(default_factory=list)
+    sought: dict[int, tuple[float, float]] = field(default_factory=dict)
+    """For characters of the prompt, by number: where what is asked for is printed, px."""
 
     def mark(self, text: str, place: tuple[float, float]) -> None:
         """Write markup read from one place."""
@@ -135,11 +137,15 @@ def lines(page: Page) -> Answer:
     return answer
 
 
-def _phrase(row: Row, rng: random.Random) -> tuple[str, Box]:
-    """Choose one to four words of a printed line; return them and their box."""
+def _phrase(row: Row, rng: random.Random) -> tuple[str, Box, list[tuple[float, float]]]:
+    """Choose one to four words of a printed line; return them, their box, and each character's place."""
     start = rng.randrange(len(row.words))
     found = row.words[start : start + rng.randint(1, 4)]
-    return " ".join(word.text for word in found), (found[0].x0, row.box[1], found[-1].x1, row.box[3])
+    places: list[tuple[float, float]] = []
+    for word in found:
+        xs = (*word.xs[:1], *word.xs) if places else word.xs
+        places += [(x, row.y) for x in xs]
+    return " ".join(word.text for word in found), (found[0].x0, row.box[1], found[-1].x1, row.box[3]), places
 
 
 def _absent_phrase(everything: str, rng: random.Random) -> str:
@@ -161,9 +167,10 @@ def locate(page: Page, rng: random.Random) -> Answer:
     everything = " ".join(word.text for r in rows for word in r.words)
     for _ in range(4 if rows and rng.random() < 0.62 else 0):
         row = rng.choice(rows)
-        phrase, box = _phrase(row, rng)
+        phrase, box, places = _phrase(row, rng)
         if phrase and everything.count(phrase) == 1 and "\\" not in phrase:
             answer = Answer(PROMPTS["locate"].format(phrase=phrase))
+            answer.sought = dict(enumerate(places, PROMPTS["locate"].index("{")))
             first = (box[0], row.y)
             answer.mark(f"<|ref|>{phrase}<|/ref|><|det|>[[", first)
             _box(answer, box, page, first, "")

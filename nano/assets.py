@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from nano.charset import CHARACTERS, is_readable
-from nano.families import FAMILIES, HELD_FAMILIES
+from nano.families import HELD_FAMILIES, TRAINED
 
 FOLDER = Path(__file__).parent / "assets_build"
 
@@ -47,6 +47,62 @@ FONT_PACKAGES = {
     "fonts-sil-gentiumplus": "SIL OFL 1.1",
     "fonts-courier-prime": "SIL OFL 1.1",
     "fonts-firacode": "SIL OFL 1.1",
+    "fonts-adf-accanthis": "GPL 2+ with font exception",
+    "fonts-adf-baskervald": "GPL 2+ with font exception",
+    "fonts-adf-berenis": "GPL 2+ with font exception",
+    "fonts-adf-gillius": "GPL 2+ with font exception",
+    "fonts-adf-libris": "GPL 2+ with font exception",
+    "fonts-adf-romande": "GPL 2+ with font exception",
+    "fonts-adf-switzera": "GPL 2+ with font exception",
+    "fonts-adf-tribun": "GPL 2+ with font exception",
+    "fonts-adf-universalis": "GPL 2+ with font exception",
+    "fonts-adf-verana": "GPL 2+ with font exception",
+    "fonts-tlwg-garuda-otf": "GPL 2+ with font exception",
+    "fonts-tlwg-kinnari-otf": "GPL 2+ with font exception",
+    "fonts-tlwg-laksaman-otf": "GPL 2+ with font exception",
+    "fonts-tlwg-loma-otf": "GPL 2+ with font exception",
+    "fonts-tlwg-norasi-otf": "GPL 2+ with font exception",
+    "fonts-arapey": "SIL OFL 1.1",
+    "fonts-averia-sans-gwf": "SIL OFL 1.1",
+    "fonts-averia-serif-gwf": "SIL OFL 1.1",
+    "fonts-b612": "SIL OFL 1.1",
+    "fonts-cardo": "SIL OFL 1.1",
+    "fonts-comic-neue": "SIL OFL 1.1",
+    "fonts-dosis": "SIL OFL 1.1",
+    "fonts-elstob": "SIL OFL 1.1",
+    "fonts-junction": "SIL OFL 1.1",
+    "fonts-junicode": "SIL OFL 1.1",
+    "fonts-karla": "SIL OFL 1.1",
+    "fonts-nanum": "SIL OFL 1.1",
+    "fonts-mplus": "SIL OFL 1.1",
+    "fonts-play": "SIL OFL 1.1",
+    "fonts-quattrocento": "SIL OFL 1.1",
+    "fonts-sil-andika": "SIL OFL 1.1",
+    "fonts-sil-charis": "SIL OFL 1.1",
+    "fonts-sil-gentium-basic": "SIL OFL 1.1",
+    "fonts-smc-manjari": "SIL OFL 1.1",
+    "fonts-sora": "SIL OFL 1.1",
+    "fonts-hosny-amiri": "SIL OFL 1.1",
+    "fonts-yrsa-rasa": "SIL OFL 1.1",
+    "fonts-morisawa-bizud-gothic": "SIL OFL 1.1",
+    "fonts-clear-sans": "Apache 2.0",
+    "fonts-roboto-slab": "Apache 2.0",
+    "fonts-jetbrains-mono": "Apache 2.0",
+    "fonts-dejavu-extra": "Bitstream Vera licence",
+    "fonts-fanwood": "MIT",
+    "fonts-lindenhill": "MIT",
+    "fonts-go": "BSD 3-clause",
+    "fonts-goudybookletter": "public domain",
+    "fonts-prociono": "public domain",
+    "fonts-tuffy": "public domain",
+    "fonts-hack": "MIT and Bitstream Vera licence",
+    "fonts-oxygen": "SIL OFL 1.1 or GPL 3+ with font exception",
+    "fonts-tiresias": "GPL 3+ with font exception",
+    "fonts-opendyslexic": "CC BY 3.0 and Bitstream Vera licence",
+    "fonts-urw-base35": "AGPL 3 with font exception",
+    "fonts-gfs-artemisia": "SIL OFL 1.1",
+    "fonts-gfs-neohellenic": "SIL OFL 1.1",
+    "fonts-jura": "SIL OFL 1.1",
 }
 TEXT_PACKAGES = {
     "debian-handbook": "GPL 2+ or CC BY-SA 3.0",
@@ -195,7 +251,7 @@ def collect_fonts(folder: Path) -> None:
     """Write every named font file, reduced to CHARACTERS, into folder, and what each lacks of them."""
     where = {p.name: p for root in FONT_ROOTS for p in Path(root).rglob("*.[ot]tf")}
     folder.mkdir(parents=True, exist_ok=True)
-    for family in (*FAMILIES, *HELD_FAMILIES):
+    for family in (*TRAINED, *HELD_FAMILIES):
         for name in family.files:
             if not (folder / name).exists():
                 _subset(where[name], folder / name)

@@ -36,6 +36,9 @@ class Batch:
     """(N, T) int16: the next answer token, -100 where none is asked"""
     cells: torch.Tensor
     """(N, T) int16: the visual token that a token is read from, -1 for none"""
+    sought: torch.Tensor | None
+    """(N, T) int16: the visual token where a token of the prompt is printed, -1 for none; None where no
+    prompt names what is on the page"""
     raster: torch.Tensor
     """(B, A, 2) int32: slot and character class, -1 for padding"""
 
@@ -59,12 +62,13 @@ def collate(pages: list[list[Sample]], mode: str) -> Batch:
     longest = max(sample.length_tok for sample in samples) - 1
     size = (len(samples), (longest + 31) // 32 * 32)
     ids, targets = np.zeros(size, np.int16), np.full(size, -100, np.int16)
-    cells = np.full(size, -1, np.int16)
+    cells, sought = np.full(size, -1, np.int16), np.full(size, -1, np.int16)
     for i, sample in enumerate(samples):
         whole, start = sample.prompt + sample.answer, len(sample.prompt)
         ids[i, : len(whole) - 1] = whole[:-1]
         targets[i, start - 1 : len(whole) - 1] = sample.answer
         cells[i, start : start + len(sample.cells)] = sample.cells
+        sought[i, :start] = sample.sought
     raster = np.full((len(seen), max(len(s.raster) for s in seen), 2), -1, np.int32)
     for i, sample in enumerate(seen):
         raster[i, : len(sample.raster)] = sample.raster
@@ -77,6 +81,7 @@ def collate(pages: list[list[Sample]], mode: str) -> Batch:
         ids=torch.from_numpy(ids),
         targets=torch.from_numpy(targets),
         cells=torch.from_numpy(cells),
+        sought=torch.from_numpy(sought) if (sought >= 0).any() else None,
         raster=torch.from_numpy(raster),
     )
 

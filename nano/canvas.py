@@ -31,7 +31,7 @@ class Glyph:
     top: int
 
 
-@lru_cache(maxsize=400)
+@lru_cache(maxsize=1200)
 def font_at(name: str, size: int) -> ImageFont.FreeTypeFont:
     """Open a font file at a size in px."""
     path = str(FOLDER / "fonts" / name)

@@ -4,6 +4,7 @@ Experts are stored fused (experts.gate, .up, .down) for speed and split into the
 export. Guided attention, used only in training, asks one head to look where a token is printed.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -24,10 +25,13 @@ class Cache:
 
 @dataclass(frozen=True)
 class Guide:
-    """What head 0 should attend to: targets (B, Tt) are positions, -100 none, from `start` on."""
+    """What a head should attend to: targets (B, Tt) are positions, -100 none, from `start` on."""
 
     start: int
     targets: Tensor
+    head: int = 0
+    share: float | Tensor = 1.0
+    """How much it counts beside others."""
 
 
 class RmsNorm(nn.Module):
@@ -59,12 +63,14 @@ def rotary_table(shape: DecoderShape, length: int) -> tuple[Tensor, Tensor]:
 
 
 def guide_loss(q: Tensor, k: Tensor, guide: Guide) -> Tensor:
-    """Return the cross-entropy of one head's attention, q and k (B, T, size), to its targets."""
+    """Return the cross-entropy of a head's attention, q and k (B, heads, T, size), to its targets."""
+    q, k = q[:, guide.head], k[:, guide.head]
     asked, length = q[:, guide.start :], k.shape[1]
     logits = torch.matmul(asked, k.transpose(-1, -2)).float() * q.shape[-1] ** -0.5
     seen = torch.ones(asked.shape[1], length, dtype=torch.bool, device=q.device).tril(guide.start)
     logits = logits.masked_fill(~seen, -1e4)
-    return F.cross_entropy(logits.flatten(0, 1), guide.targets.flatten(), ignore_index=-100)
+    loss = F.cross_entropy(logits.flatten(0, 1), guide.targets.flatten(), ignore_index=-100)
+    return guide.share * loss
 
 
 class Attention(nn.Module):
@@ -82,19 +88,19 @@ class Attention(nn.Module):
         return x.view(x.shape[0], x.shape[1], self.heads, -1).transpose(1, 2)
 
     def forward(
-        self, x: Tensor, cos: Tensor, sin: Tensor, cache: Cache | None, guide: Guide | None
-    ) -> tuple[Tensor, Tensor | None]:
-        """Attend over (B, T, C); also return the guide loss when one is asked."""
+        self, x: Tensor, cos: Tensor, sin: Tensor, cache: Cache | None, guides: Sequence[Guide]
+    ) -> tuple[Tensor, list[Tensor]]:
+        """Attend over (B, T, C); also return the loss of every guide."""
         q = rotate(self._heads(self.q_proj(x)), cos, sin)
         k = rotate(self._heads(self.k_proj(x)), cos, sin)
         v = self._heads(self.v_proj(x))
-        loss = guide_loss(q[:, 0], k[:, 0], guide) if guide else None
+        losses = [guide_loss(q, k, guide) for guide in guides]
         if cache is not None:
             end = cache.used + x.shape[1]
             cache.keys[:, :, cache.used : end], cache.values[:, :, cache.used : end] = k, v
             k, v, cache.used = cache.keys[:, :, :end], cache.values[:, :, :end], end
         mixed = F.scaled_dot_product_attention(q, k, v, is_causal=x.shape[1] > 1)
-        return self.o_proj(mixed.transpose(1, 2).reshape(x.shape)), loss
+        return self.o_proj(mixed.transpose(1, 2).reshape(x.shape)), losses
 
 
 class Mlp(nn.Module):
@@ -160,10 +166,10 @@ class Layer(nn.Module):
         self.post_attention_layernorm = RmsNorm(shape.hidden, shape.epsilon)
 
     def forward(
-        self, x: Tensor, cos: Tensor, sin: Tensor, cache: Cache | None, guide: Guide | None
-    ) -> tuple[Tensor, Tensor | None, Tensor | None]:
-        """Transform (B, T, C); also return the guide and balance losses where they apply."""
-        mixed, guided = self.self_attn(self.input_layernorm(x), cos, sin, cache, guide)
+        self, x: Tensor, cos: Tensor, sin: Tensor, cache: Cache | None, guides: Sequence[Guide] = ()
+    ) -> tuple[Tensor, list[Tensor], Tensor | None]:
+        """Transform (B, T, C); also return the guides' losses, and the balance loss where it applies."""
+        mixed, guided = self.self_attn(self.input_layernorm(x), cos, sin, cache, guides)
         x = x + mixed
         y = self.mlp(self.post_attention_layernorm(x))
         if isinstance(y, tuple):

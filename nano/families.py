@@ -82,6 +82,86 @@ MATH = ("lmroman10-regular.otf", "lmroman10-italic.otf")
 FALLBACK = ("STIX-Regular.otf", "DejaVuSans.ttf")
 """Where a sign comes from that a font lacks."""
 
+_ADF = ("-Regular.otf", "-Bold.otf", "-Italic.otf", "-BoldItalic.otf")
+_GO = ("-Regular.ttf", "-Bold.ttf", "-Italic.ttf", "-Bold-Italic.ttf")
+_OTF_OBLIQUE = (".otf", "-Bold.otf", "-Oblique.otf", "-BoldOblique.otf")
+_FEW = 0.45
+"""How often each of FURTHER is used, so that they make up two pages in five."""
+
+
+def _further(stem: str, look: str, *endings: str, weight: float = _FEW) -> Family:
+    """Name a family by its files; where it lacks a style, the nearest is given twice."""
+    return _family(stem, look, weight, *endings)
+
+
+FURTHER = (
+    _further("AccanthisADFStd", "serif", *_ADF),
+    _further("AccanthisADFStdNo3", "serif", *_ADF, weight=0.3),
+    _further("BaskervaldADFStd", "serif", ".otf", *_ADF[1:]),
+    _further("BerenisADFPro", "tex", *_ADF),
+    _further("RomandeADFStd", "serif", "-Regular.otf", "-DemiBold.otf", "-Italic.otf", "-DemiBoldItalic.otf"),
+    _further("TribunADFStd", "serif", *_ADF),
+    _further("TribunADFStd-Cond", "serif", ".otf", "Italic.otf", "Italic.otf", ".otf", weight=0.2),
+    _further("Verana", "serif", *_ADF),
+    _further("Arapey", "serif", "-Regular.otf", "-Black.otf", "-Regular.otf", "-Black.otf"),
+    _further("AveriaSerifGWF", "serif", *_TTF),
+    _further("Cardo", "tex", "104s.ttf", "b101.ttf", "i99.ttf", "b101.ttf"),
+    _further("ElstobD", "tex", "-10pt.otf", "-10ptBold.otf", "-10ptItalic.otf", "-10ptBoldItalic.otf"),
+    _further("Fanwood", "serif", ".otf", ".otf", "-Italic.otf", "-Italic.otf"),
+    _further("GFSArtemisia", "serif", ".otf", "Bold.otf", "It.otf", "BoldIt.otf"),
+    _further("GoudyBookletter1911", "serif", *(".otf",) * 4, weight=0.25),
+    _further("JunicodeTwoBeta", "tex", *_OTF),
+    _further("LindenHill", "serif", ".otf", ".otf", "-Italic.otf", "-Italic.otf"),
+    _further("Prociono", "serif", *(".otf",) * 4, weight=0.25),
+    _further("Quattrocento", "serif", *("-Regular.otf",) * 4),
+    _further("RobotoSlab", "serif", "-Regular.otf", "-Bold.otf", "-Light.otf", "-Bold.otf", weight=0.7),
+    _further("CharisSIL", "serif", *_TTF, weight=0.6),
+    _further("GenBkBas", "serif", "R.ttf", "B.ttf", "I.ttf", "BI.ttf"),
+    _further("C059", "tex", "-Roman.otf", "-Bold.otf", "-Italic.otf", "-BdIta.otf"),
+    _further("Norasi", "serif", ".otf", "-Bold.otf", "-Italic.otf", "-BoldItalic.otf"),
+    _further("Kinnari", "serif", ".otf", "-Bold.otf", "-Italic.otf", "-BoldItalic.otf"),
+    _further("Yrsa", "serif", *_TTF),
+    _further("DejaVuSerifCondensed", "serif", ".ttf", "-Bold.ttf", "-Italic.ttf", "-BoldItalic.ttf"),
+    _further("NanumMyeongjo", "serif", ".ttf", "Bold.ttf", ".ttf", "Bold.ttf", weight=0.3),
+    _further("Amiri", "serif", "-Regular.ttf", "-Bold.ttf", "-Slanted.ttf", "-BoldSlanted.ttf"),
+    _further("ClearSans", "sans", *_TTF, weight=0.6),
+    _further("GilliusADF", "sans", *_ADF),
+    _further("LibrisADFStd", "sans", *_ADF),
+    _further("SwitzeraADF", "sans", *_ADF),
+    _further("SwitzeraADF-Ext", "sans", ".otf", "Italic.otf", "Italic.otf", ".otf", weight=0.2),
+    _further("UniversalisADFStd", "sans", *_ADF),
+    _further("VeranaSans", "sans", "-Regular.otf", "-Bold.otf", "-Oblique.otf", "-BoldOblique.otf"),
+    _further("AveriaSansGWF", "sans", *_TTF, weight=0.3),
+    _further("B612", "sans", *_OTF),
+    _further("ComicNeue", "sans", *_OTF),
+    _further("Go", "sans", *_GO),
+    _further("Karla", "sans", *_OTF, weight=0.6),
+    _further("Play", "sans", "-Regular.otf", "-Bold.otf", "-Regular.otf", "-Bold.otf", weight=0.3),
+    _further("Sora", "sans", "-Regular.otf", "-Bold.otf", "-Light.otf", "-SemiBold.otf"),
+    _further("Andika", "sans", *_TTF),
+    _further("Tuffy", "sans", ".ttf", "_Bold.ttf", "_Italic.ttf", "_Bold_Italic.ttf"),
+    _further("GFSNeohellenic", "sans", ".otf", "Bold.otf", "It.otf", "BoldIt.otf"),
+    _further("Garuda", "sans", *_OTF_OBLIQUE, weight=0.3),
+    _further("Loma", "sans", *_OTF_OBLIQUE),
+    _further("Laksaman", "sans", ".otf", *_OTF[1:]),
+    _further("Oxygen-Sans", "sans", ".ttf", "-Bold.ttf", ".ttf", "-Bold.ttf"),
+    _further("tiresias_infofont", "sans", ".ttf", "_bold.ttf", "_italic.ttf", "_bold.ttf", weight=0.3),
+    _further("Dosis", "sans", "-Book.otf", "-Bold.otf", "-Book.otf", "-Bold.otf", weight=0.3),
+    _further("OpenDyslexic", "sans", *_OTF, weight=0.2),
+    _further("NanumGothic", "sans", ".ttf", "Bold.ttf", ".ttf", "Bold.ttf", weight=0.3),
+    _further("BIZUDPGothic", "sans", "-Regular.ttf", "-Bold.ttf", "-Regular.ttf", "-Bold.ttf", weight=0.3),
+    _further("Mplus1", "sans", "-Regular.otf", "-Bold.otf", "-Light.otf", "-SemiBold.otf"),
+    _further("Junction", "sans", *(".otf",) * 4, weight=0.3),
+    _further("Jura", "sans", "-Medium.otf", "-Bold.otf", "-Regular.otf", "-SemiBold.otf", weight=0.25),
+    _further("DejaVuSansCondensed", "sans", *_OBLIQUE),
+    _further("Manjari", "sans", "-Regular.otf", "-Bold.otf", "-Regular.otf", "-Bold.otf", weight=0.3),
+    _further("JetBrainsMono", "mono", *_TTF, weight=0.1),
+    _further("Go-Mono", "mono", ".ttf", "-Bold.ttf", "-Italic.ttf", "-Bold-Italic.ttf", weight=0.1),
+    _further("Hack", "mono", *_TTF, weight=0.1),
+)
+"""Used for training besides, from the sixth segment on; trials of held-out text keep to FAMILIES."""
+TRAINED = FAMILIES + FURTHER
+
 HELD_FAMILIES = (
     _family("Caladea", "serif", 1.0, *_TTF),
     _family("Lato", "sans", 1.0, *_TTF),

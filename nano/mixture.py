@@ -82,7 +82,7 @@ MIXTURES: Mapping[str, Mixture] = MappingProxyType(
             {"canvas": 0.02, "tiny": 0.04, "small": 0.08, "base": 0.50, "large": 0.04, "gundam": 0.32},
             Full((9.5, 14.5), (180, 520)),
             full_share=0.8,
-            asked_share=0.1,
+            asked_share=0.15,
         ),
     }
 )

@@ -18,6 +18,10 @@ from nano.vision import Projector, Run, Sam, apply
 
 GUIDED = {1: "current", 2: "current", 3: "next", 4: "next"}
 """Decoder layers whose head 0 is asked to look at the current or the next token's place."""
+SEARCHING = (1, 2)
+"""Decoder layers whose SEARCHER is asked to look where a phrase of the prompt is printed."""
+SEARCHER, SEARCH_SHARE = -1, 0.5
+"""The head that searches, and how much one sought token a sample counts beside reading."""
 SLOT_WIDTH = 32
 PATCH_SLOTS = SLOTS // 16
 """A visual token stands for four by four patches."""
@@ -146,7 +150,7 @@ class NanoOcr(nn.Module):
         seen = seen.repeat_interleave(batch.ids.shape[0] // pages, 0)
         text = self.model.embed_tokens(batch.ids.long()).to(seen.dtype)
         x = torch.cat([text[:, :1], seen, text[:, 1:]], 1)
-        hidden, guided, balance = self._decode(x, batch.cells.long(), count)
+        hidden, guided, balance = self._decode(x, self._guides(batch, count))
         targets = batch.targets.long()
         hidden = torch.cat([hidden[:, :1], hidden[:, count + 1 :]], 1)[targets >= 0]
         logits, wanted = self.lm_head(self.model.norm(hidden)).float(), targets[targets >= 0]
@@ -157,19 +161,27 @@ class NanoOcr(nn.Module):
         total = loss + weights.raster * raster + weights.guide * guided + 0.01 * balance
         return total, torch.stack([loss, raster, guided, right, named, known]).detach()
 
-    def _decode(self, x: Tensor, cells: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Run the layers over BOS, `count` visual tokens and text, guiding attention to cells."""
+    def _guides(self, batch: Batch, count: int) -> dict[int, list[Guide]]:
+        """Return what heads of each layer are asked to look at, after BOS and `count` visual tokens."""
+        place = _positions(batch.cells)
+        targets = {"current": place[:, 1:], "next": F.pad(place[:, 2:], (0, 1), value=-100)}
+        found = {layer: [Guide(count + 1, targets[kind])] for layer, kind in GUIDED.items()}
+        if batch.sought is not None:
+            share = SEARCH_SHARE * (batch.sought >= 0).sum() / len(batch.sought)
+            for layer in SEARCHING:
+                found[layer].append(Guide(count + 1, _positions(batch.sought)[:, 1:], SEARCHER, share))
+        return found
+
+    def _decode(self, x: Tensor, guides: dict[int, list[Guide]]) -> tuple[Tensor, Tensor, Tensor]:
+        """Run the layers over BOS, visual tokens and text; also return their guide and balance losses."""
         length = x.shape[1]
         cos, sin = self.cos[:length].to(x.dtype), self.sin[:length].to(x.dtype)
-        place = torch.where(cells >= 0, cells + 1, -100)
-        targets = {"current": place[:, 1:], "next": F.pad(place[:, 2:], (0, 1), value=-100)}
-        guides, balances = [], []
+        losses, balances = [], []
         for index, layer in enumerate(self.model.layers):
-            guide = Guide(count + 1, targets[GUIDED[index]]) if index in GUIDED else None
-            x, guided, balance = layer(x, cos, sin, None, guide)
-            guides += [] if guided is None else [guided]
+            x, guided, balance = layer(x, cos, sin, None, guides.get(index, ()))
+            losses += guided
             balances += [] if balance is None else [balance]
-        return x, torch.stack(guides).mean(), torch.stack(balances).mean()
+        return x, torch.stack(losses).sum() / len(GUIDED), torch.stack(balances).mean()
 
     @torch.no_grad()
     def generate(
@@ -204,8 +216,13 @@ class NanoOcr(nn.Module):
         cos = self.cos[start : start + length].to(x.dtype)
         sin = self.sin[start : start + length].to(x.dtype)
         for layer, cache in zip(self.model.layers, caches, strict=True):
-            x, _, _ = layer(x, cos, sin, cache, None)
+            x, _, _ = layer(x, cos, sin, cache)
         return self.lm_head(self.model.norm(x[:, -1])).argmax(-1)
+
+
+def _positions(cells: Tensor) -> Tensor:
+    """Turn numbers of visual tokens, -1 for none, into positions behind BOS, -100 for none."""
+    return torch.where(cells >= 0, cells.long() + 1, -100)
 
 
 def side_by_side(tiles: Tensor, pages: int, grid: tuple[int, int]) -> Tensor:

@@ -12,7 +12,7 @@ from nano import blocks, drawings, exhibits, listings, tables
 from nano.blocks import LONGEST_WORDS, Block, Column, Style
 from nano.canvas import Canvas, Grey
 from nano.exhibits import Chart
-from nano.families import FAMILIES, HELD_FAMILIES, Face, Family
+from nano.families import FAMILIES, HELD_FAMILIES, TRAINED, Face, Family
 from nano.margins import margins, watermark
 from nano.text import load_corpus
 from nano.theme import Theme, draw_theme
@@ -62,7 +62,8 @@ class Page:
 def _family(rng: random.Random, held: str) -> Family:
     if held == "font":
         return rng.choice(HELD_FAMILIES)
-    return rng.choices(FAMILIES, [f.weight for f in FAMILIES])[0]
+    found = FAMILIES if held else TRAINED
+    return rng.choices(found, [f.weight for f in found])[0]
 
 
 def _gap_em(rng: random.Random, *, tex: bool) -> float:

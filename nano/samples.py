@@ -41,6 +41,8 @@ class Sample:
     """The answer's tokens and EOS."""
     cells: tuple[int, ...]
     """For each answer token but EOS, the visual token (newlines counted) it is read from."""
+    sought: tuple[int, ...]
+    """For each prompt token, the visual token where that part of a phrase is printed, -1 for none."""
     raster: NDArray[np.int32]
     """(n, 2) of slot number (cell * 128 + slot, newlines not counted) and character class."""
     text: str
@@ -142,29 +144,51 @@ def answer_cells(
     return tuple(int(cells[min(start, len(cells) - 1)]) for start in starts)
 
 
+def _sought(answer: Answer, starts: list[int], seen: View, turn: Turn) -> tuple[int, ...]:
+    """Return for the prompt's tokens, which start at characters `starts`, what `Sample.sought` holds."""
+    place = answer.sought.get
+    return tuple(
+        answer_cells([place(start, (0, 0))], [0], seen, turn)[0] if start in answer.sought else -1
+        for start in starts
+    )
+
+
 def _build(
-    page: Page, mode: str, asked: list[Answer], turn: Turn, tokenizer: Tokenizer, rng: random.Random
-) -> list[Sample]:
+    page: Page, mode: str, asked: list[Answer], turn: Turn, tokenizer: Tokenizer, rng: random.Random,
+    widened: float = 1.0,
+) -> list[Sample]:  # fmt: skip
     """Return a sample of every answer, all of one view."""
-    seen = view(page.pixels, mode)
+    seen = view(page.pixels, mode, widened)
     raster = raster_targets(page.centres, seen, turn, rng)
     begin, end = token_id(tokenizer, BOS), token_id(tokenizer, EOS)
     found = []
     for answer in asked:
         text, places = answer.finish()
+        prompt = tokenizer.encode(answer.prompt, add_special_tokens=False)
         encoded = tokenizer.encode(text, add_special_tokens=False)
         starts = [start for start, _ in encoded.offsets]
         found.append(
             Sample(
                 view=seen,
-                prompt=(begin, *tokenizer.encode(answer.prompt, add_special_tokens=False).ids),
+                prompt=(begin, *prompt.ids),
                 answer=(*encoded.ids, end),
                 cells=answer_cells(places, starts, seen, turn),
+                sought=(-1, *_sought(answer, [start for start, _ in prompt.offsets], seen, turn)),
                 raster=raster,
                 text=text,
             )
         )
     return found
+
+
+def _widened(rng: random.Random, mode: str) -> float:
+    """Draw how much wider a page's letters are made: not at all for every second page.
+
+    Not at gundam, where all pages of a batch share their tiles' grid.
+    """
+    if mode not in ("base", "large") or rng.random() < 0.5:
+        return 1.0
+    return min(1.15, max(0.87, rng.gauss(1, 0.06)))
 
 
 def draw_sample(
@@ -176,7 +200,7 @@ def draw_sample(
         page, turn = _damaged_page(rng, mode, mixture.brief(rng, mode, progress, size), CHARTS)
         # Boxes of single rows do not follow a turn, so a turned page is only asked as a whole.
         answer = answers.document(page, grounded=True) if turn.angle else _ask(rng, page)
-        sample = _build(page, mode, [answer], turn, tokenizer, rng)[0]
+        sample = _build(page, mode, [answer], turn, tokenizer, rng, _widened(rng, mode))[0]
         if sample.length_tok <= MAX_TOKENS:
             return sample
 
@@ -189,7 +213,8 @@ def draw_asked(
     while True:
         page, turn = _damaged_page(rng, mode, mixture.brief(rng, mode, progress, size), CHARTS_BRIEFLY)
         if not turn.angle:
-            found = _build(page, mode, _ask_briefly(rng, page), turn, tokenizer, rng)
+            asked, widened = _ask_briefly(rng, page), _widened(rng, mode)
+            found = _build(page, mode, asked, turn, tokenizer, rng, widened)
             if max(sample.length_tok for sample in found) <= MAX_TOKENS:
                 return found
 

@@ -66,10 +66,15 @@ def tile_grid(width: int, height: int) -> tuple[int, int]:
     return best
 
 
-def view(pixels: Grey, mode: str) -> View:
-    """Prepare a page for a mode: stretched, padded, or tiled with a padded overview."""
+def view(pixels: Grey, mode: str, widened: float = 1.0) -> View:
+    """Prepare a page for a mode: stretched, padded, or tiled with a padded overview.
+
+    `widened` makes it as if the page's letters were wider or narrower, which other typefaces' are.
+    """
     image = Image.fromarray(pixels)
     width, height = image.size
+    if widened != 1.0:
+        image = image.resize((round(width * widened), height), Image.Resampling.BICUBIC)
     if mode in STRETCHED:
         size = STRETCHED[mode]
         seen = np.asarray(image.resize((size, size), Image.Resampling.BICUBIC))
@@ -79,20 +84,20 @@ def view(pixels: Grey, mode: str) -> View:
     method = Image.Resampling.BICUBIC
     overview = np.asarray(ImageOps.pad(image, (size, size), method=method, color=127))
     if mode == "gundam":
-        return _tiled(image, overview)
-    ratio = min(size / width, size / height)
-    wide, high = round(width * ratio), round(height * ratio)
+        return _tiled(image, overview, pixels)
+    ratio = min(size / image.width, size / height)
+    wide, high = round(image.width * ratio), round(height * ratio)
     shift = (round((size - wide) * 0.5), round((size - high) * 0.5))
     cells = (size // 64, size // 64)
     return View(overview, None, (0, 0), cells, (wide / width, high / height), shift)
 
 
-def _tiled(image: Image.Image, overview: Grey) -> View:
+def _tiled(image: Image.Image, overview: Grey, pixels: Grey) -> View:
     columns, rows = tile_grid(*image.size)
     target = (columns * TILE, rows * TILE)
     large = np.asarray(image.resize(target, Image.Resampling.BICUBIC))
     tiles = large.reshape(rows, TILE, columns, TILE).transpose(0, 2, 1, 3).reshape(-1, TILE, TILE)
-    scale = (target[0] / image.width, target[1] / image.height)
+    scale = (target[0] / pixels.shape[1], target[1] / pixels.shape[0])
     return View(overview, tiles, (columns, rows), (10 * columns, 10 * rows), scale, (0, 0))
 
 

@@ -55,8 +55,8 @@ def assets(small_assets: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path
     dejavu = tuple(f for f in FAMILIES if f.name == "DejaVuSans")
     for module in (canvas, feed, train):
         monkeypatch.setattr(module, "FOLDER", small_assets)
-    monkeypatch.setattr(pages, "FAMILIES", dejavu)
-    monkeypatch.setattr(pages, "HELD_FAMILIES", dejavu)
+    for families_of_pages in ("FAMILIES", "TRAINED", "HELD_FAMILIES"):
+        monkeypatch.setattr(pages, families_of_pages, dejavu)
     monkeypatch.setattr(theme, "FAMILIES", dejavu)
     for module in (blocks, listings, theme):
         monkeypatch.setattr(module, "CODE", tuple(f for f in FAMILIES if f.name == "DejaVuSansMono"))

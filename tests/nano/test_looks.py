@@ -12,6 +12,7 @@ from nano import answers, blocks, canvas, drawings, listings, pages, samples, ta
 from nano.batches import draw_pair
 from nano.blocks import Column
 from nano.canvas import Canvas
+from nano.charset import CLASS_OF
 from nano.families import FAMILIES, Face
 from nano.formulas import displayed, inline
 from nano.mathset import draw_formula, formula_width
@@ -19,6 +20,7 @@ from nano.mixture import MIXTURES
 from nano.pages import A4, Brief, Page, draw_style, make_chart_page, make_page
 from nano.real import normal
 from nano.typeset import Row
+from nano.views import Turn
 
 pytestmark = pytest.mark.usefixtures("assets")
 FAMILY = next(f for f in FAMILIES if f.name == "DejaVuSans")
@@ -219,6 +221,28 @@ def test_questions_to_a_page_share_its_picture(assets: Path) -> None:
             for row in batch.ids[: samples.QUESTIONS]
         ]
         assert "Describe this image" in prompts[0] and all("Locate" in prompt for prompt in prompts[2:])
+
+
+def test_what_a_prompt_names_is_sought_where_it_is_printed(assets: Path) -> None:
+    """The letter that begins a token of the phrase is printed in the visual token that is sought."""
+    tokenizer, rng = Tokenizer.from_file(str(assets / "tokenizer.json")), random.Random(4)
+    turn, checked = Turn(0.0, *A4), 0
+    for mode, widened in (("base", 1.0), ("base", 0.9), ("gundam", 1.0)):
+        page = make_page(rng, Brief(A4, 26, 1, 150, 0.09, False))
+        asked = [answers.locate(page, rng) for _ in range(12)]
+        for sample in samples._build(page, mode, asked, turn, tokenizer, rng, widened):
+            columns = sample.view.cells[0] + 1
+            letters = np.array([(x, y) for x, y, _ in page.centres], np.float32)
+            at = samples._to_view(letters, sample.view, turn) // 64
+            printed = {(int(y * columns + x), c) for (x, y), (_, _, c) in zip(at, page.centres, strict=True)}
+            assert len(sample.sought) == len(sample.prompt)
+            assert (max(sample.sought) < 0) is (sample.text == answers.NO_PHRASE)
+            for token, cell in zip(sample.prompt, sample.sought, strict=True):
+                first = tokenizer.decode([token]).strip()[:1]
+                if cell >= 0 and first in CLASS_OF:
+                    assert (cell, CLASS_OF[first]) in printed
+                    checked += 1
+    assert checked > 40
 
 
 def test_a_batch_is_of_short_answers_alone_or_of_all_kinds(assets: Path) -> None:

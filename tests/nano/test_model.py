@@ -1,3 +1,4 @@
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -5,8 +6,9 @@ import pytest
 import torch
 
 from nano.batches import Batch, augment, to_pixels
+from nano.decoder import Guide, guide_loss
 from nano.export import config, load_official, official_state, read_weights, save_shards
-from nano.model import NanoOcr, Weights, patch_raster, side_by_side
+from nano.model import SEARCHER, NanoOcr, Weights, patch_raster, side_by_side
 from nano.optim import optimizers, orthogonal, orthogonal_all
 from nano.shape import TINY, Shape
 from nano.vision import SamAttention
@@ -54,7 +56,7 @@ def test_cached_decoding_equals_one_pass() -> None:
         text = model.model.embed_tokens(torch.tensor([[0, 7, 8, *row[:-1]] for row in ids]))
         x = torch.cat([text[:, :1], seen, text[:, 1:]], 1)
         for layer in model.model.layers:
-            x, _, _ = layer(x, model.cos[: x.shape[1]], model.sin[: x.shape[1]], None, None)
+            x, _, _ = layer(x, model.cos[: x.shape[1]], model.sin[: x.shape[1]], None)
         best = model.lm_head(model.model.norm(x)).argmax(-1)[:, -6:]
     assert best.tolist() == ids
 
@@ -129,6 +131,7 @@ def test_many_questions_to_a_page_are_learned_as_if_each_had_its_own(monkeypatch
         ids=torch.randint(8, 90, (6, 32), generator=rows),
         targets=torch.randint(8, 90, (6, 32), generator=rows),
         cells=torch.randint(0, 25, (6, 32), generator=rows),
+        sought=torch.randint(-1, 25, (6, 32), generator=rows),
         raster=torch.stack([torch.arange(40).expand(2, -1), torch.arange(40).expand(2, -1) % 7], -1),
     )
     alone = replace(
@@ -145,3 +148,40 @@ def test_strokes_differ_in_weight_and_paper_stays_paper() -> None:
     seen = augment(grey, 64, torch.float32).mean((1, 2))
     assert (seen[:, 1] - (seen[:, 0] + seen[:, 2]) / 2).std() > 0.03
     assert seen[:, 0].mean() > 0.5 > seen[:, 2].mean()
+
+
+def test_a_head_is_drawn_to_where_it_should_look() -> None:
+    q, k = torch.zeros(1, 3, 6, 4), torch.zeros(1, 3, 6, 4)
+    q[0, SEARCHER, 4, 0] = k[0, SEARCHER, 2, 0] = 8.0
+    targets = torch.tensor([[-100, 2, -100]])
+    right, wrong = (guide_loss(q, k, Guide(3, t, SEARCHER)) for t in (targets, targets.clamp(max=1)))
+    assert right < 0.01 and wrong > 10
+    assert guide_loss(q, k, Guide(3, targets)) == pytest.approx(math.log(5))
+    assert guide_loss(q, k, Guide(3, targets, share=2.0)) == pytest.approx(2 * math.log(5))
+
+
+def test_heads_search_for_what_a_prompt_names_and_for_nothing_else() -> None:
+    model, rows = _tiny(), torch.Generator().manual_seed(1)
+    cells = torch.full((2, 32), -1)
+    cells[:, 9] = 3
+    batch = Batch(
+        mode="small",
+        grid=(0, 0),
+        overview=torch.zeros(2, 320, 320, dtype=torch.uint8),
+        tiles=None,
+        ids=torch.randint(8, 90, (2, 32), generator=rows),
+        targets=torch.randint(8, 90, (2, 32), generator=rows),
+        cells=cells,
+        sought=None,
+        raster=torch.ones(2, 4, 2, dtype=torch.int32),
+    )
+    plain, seeking = (model._guides(b, 31) for b in (batch, replace(batch, sought=cells)))
+    assert {layer: len(guides) for layer, guides in plain.items()} == {1: 1, 2: 1, 3: 1, 4: 1}
+    assert {layer: len(guides) for layer, guides in seeking.items()} == {1: 2, 2: 2, 3: 1, 4: 1}
+    guide = seeking[1][1]
+    assert guide.start == 32 and guide.targets[0, 8] == 4 and (guide.targets == -100).sum() == 60
+    half = torch.where(torch.tensor([[True], [False]]), cells, -1)
+    with torch.no_grad():
+        losses = [float(model(replace(batch, sought=x), Weights(0.0, 1.0))[0]) for x in (None, half, cells)]
+    assert losses[1] > losses[0] + 0.2
+    assert losses[2] - losses[0] == pytest.approx(2 * (losses[1] - losses[0]), rel=0.2)

@@ -1,6 +1,7 @@
 import random
 
 import numpy as np
+import pytest
 from PIL import Image, ImageOps
 
 from nano.views import Turn, tile_grid, view
@@ -38,13 +39,14 @@ def test_a_turned_point_stays_on_its_dot() -> None:
     assert abs(found[0] - x) < 1.5 and abs(found[1] - y) < 1.5
 
 
-def test_points_land_where_the_view_shows_them() -> None:
+@pytest.mark.parametrize("widened", [1.0, 1.1, 0.9])
+def test_points_land_where_the_view_shows_them(widened: float) -> None:
     rng = random.Random(0)
     for mode in ("base", "small", "gundam"):
         pixels = np.full((1684, 1190), 255, np.uint8)
         x, y = rng.randint(100, 1000), rng.randint(100, 1500)
         pixels[y - 4 : y + 5, x - 4 : x + 5] = 0
-        seen = view(pixels, mode)
+        seen = view(pixels, mode, widened)
         shown = seen.overview
         if seen.tiles is not None:
             shown = seen.tiles.reshape(3, 2, 640, 640).transpose(0, 2, 1, 3).reshape(1920, 1280)
