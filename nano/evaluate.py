@@ -33,6 +33,10 @@ class Trial:
     """Whether some of the text is of dictionaries, random signs and other languages, as in training."""
 
 
+LARGER = (12, 16)
+"""Sizes of type in points of larger type than the other full pages': books' and letters'."""
+
+
 def _sparse(name: str, mode: str, *, grounded: bool) -> Trial:
     return Trial(name, mode, "text", grounded, (16, 22), (40, 130))
 
@@ -52,6 +56,8 @@ TRIALS = (
     Trial("gundam prose text markdown", "gundam", "text", True, invented=False),
     Trial("base prose text markdown", "base", "text", True, invented=False),
     Trial("base prose font markdown", "base", "font", True, invented=False),
+    Trial("base larger text markdown", "base", "text", True, LARGER),
+    Trial("base larger font markdown", "base", "font", True, LARGER),
     Trial("gundam varied text markdown", "gundam", "text", True, varied=True),
     Trial("base varied text markdown", "base", "text", True, varied=True),
 )

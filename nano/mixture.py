@@ -80,7 +80,7 @@ MIXTURES: Mapping[str, Mixture] = MappingProxyType(
         "curriculum": Mixture(),
         "base": Mixture(
             {"canvas": 0.02, "tiny": 0.04, "small": 0.08, "base": 0.50, "large": 0.04, "gundam": 0.32},
-            Full((9.5, 14.5), (180, 520)),
+            Full((10.5, 16.5), (180, 520)),
             full_share=0.8,
             asked_share=0.15,
         ),

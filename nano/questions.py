@@ -84,6 +84,17 @@ def draw_questions(seed: int, count: int) -> list[Question]:
     return found
 
 
+def overlap(got: str, truth: str) -> float:
+    """Return how much of the boxes of got and truth is shared: intersection over union, 0 without both."""
+    pairs = list(zip(boxes(got), boxes(truth), strict=False))
+    if not pairs:
+        return 0.0
+    (a0, b0, a1, b1), (c0, d0, c1, d1) = pairs[0]
+    shared = max(0, min(a1, c1) - max(a0, c0)) * max(0, min(b1, d1) - max(b0, d0))
+    both = (a1 - a0) * (b1 - b0) + (c1 - c0) * (d1 - d0) - shared
+    return shared / both if both > 0 else 0.0
+
+
 def rightness(got: str, truth: str) -> float:
     """Return the share of a table's rows that are answered, and 1 or 0 for all else; boxes within BOX_OFF."""
     rows = _ROW.findall(truth)

@@ -26,10 +26,10 @@ from PIL import Image
 
 from nano.answers import document
 from nano.evaluate import TRIAL_SEED, TRIALS, trial_brief
-from nano.metrics import Reading, distance, read, summary
+from nano.metrics import Reading, boxes, distance, read, summary
 from nano.pages import A4, Brief, Page, make_page
 from nano.pictures import side_by_side
-from nano.questions import draw_questions, rightness
+from nano.questions import draw_questions, overlap, rightness
 from nano.reader import Meter, Reader, ended, peak_bytes
 from nano.real import RealPage, choose, find_pages, normal
 from ocr_engine.config import EngineConfig
@@ -37,6 +37,8 @@ from ocr_engine.records import Generation
 from ocr_engine.spec import PROMPTS
 
 WORST = 3
+HALF = 0.5
+"""A box is on what was sought from this intersection over union on, as detections are usually counted."""
 
 
 def head(*titles: str) -> str:
@@ -160,15 +162,18 @@ async def measure_speed(options: argparse.Namespace, config: EngineConfig) -> No
 
 async def measure_prompts(options: argparse.Namespace, config: EngineConfig) -> None:
     asked = draw_questions(TRIAL_SEED, options.pages)
-    print(head("prompt, page", "right", "of", "an answer", "where that is right"))
+    asked = [question for question in asked if options.only in question.kind]
+    print(head("prompt, page", "right", "of", "boxes half on it", "an answer", "where that is right"))
     async with Reader(config) as reader:
         for kind in dict.fromkeys(question.kind for question in asked):
             some = [question for question in asked if question.kind == kind]
             reading = (reader.read(image_of(q.page), options.mode, q.prompt) for q in some)
             texts = [answer.text for answer in await asyncio.gather(*reading)]
             right = statistics.mean(rightness(t, q.truth) for t, q in zip(texts, some, strict=True))
+            found = [overlap(t, q.truth) for t, q in zip(texts, some, strict=True) if boxes(q.truth)]
+            on_it = f"{sum(x >= HALF for x in found)} of {len(found)}" if found else ""
             shown = (f"`{text[:200]}`".replace("|", r"\|") for text in (texts[0], some[0].truth))
-            print(table_row(kind, f"{right:.0%}", len(some), *shown), flush=True)
+            print(table_row(kind, f"{right:.0%}", len(some), on_it, *shown), flush=True)
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -188,7 +193,8 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     real.add_argument("--pictures", type=Path, help="folder for pictures of the worst pages and the best")
     real.add_argument("--per-file", type=int, default=3, help="pages of one file at most")
     trials.add_argument("--pages", type=int, default=16, help="pages of every kind")
-    trials.add_argument("--only", default="", metavar="WORDS", help="kinds whose name has these words")
+    for command in (trials, prompts):
+        command.add_argument("--only", default="", metavar="WORDS", help="kinds whose name has these words")
     sizes.add_argument("--points", type=float, nargs="+", default=[8, 9, 10, 11, 12, 13, 14])
     sizes.add_argument("--pages", type=int, default=8)
     sizes.add_argument("--held", choices=("text", "font"), default="text")

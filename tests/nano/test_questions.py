@@ -1,7 +1,7 @@
 import pytest
 
 from nano.answers import NO_FIGURE, NO_PHRASE
-from nano.questions import BOX_OFF, draw_questions, rightness
+from nano.questions import BOX_OFF, draw_questions, overlap, rightness
 
 BOX = "<|ref|>a lamp<|/ref|><|det|>[[100, 200, 300, 220]]<|/det|>"
 TABLE = "<table><tr><td>a</td><td>1</td></tr><tr><td>b</td><td>2</td></tr></table>"
@@ -51,3 +51,18 @@ def test_a_table_is_right_by_its_rows() -> None:
     assert rightness(TABLE, TABLE) == 1
     assert rightness(TABLE.replace("<td>2", "<td>3"), TABLE) == 0.5
     assert rightness(NO_FIGURE, TABLE) == 0
+
+
+@pytest.mark.parametrize(
+    ("got", "shared"),
+    [
+        (BOX, 1.0),
+        (BOX.replace("300", "200"), 0.5),
+        (BOX.replace("100", "200").replace("300", "400"), 1 / 3),
+        (BOX.replace("100", "301").replace("300", "400"), 0.0),
+        (BOX.replace("300", "100"), 0.0),
+        (NO_PHRASE, 0.0),
+    ],
+)
+def test_boxes_overlap_by_intersection_over_union(got: str, shared: float) -> None:
+    assert overlap(got, BOX) == overlap(BOX, got) == pytest.approx(shared)
