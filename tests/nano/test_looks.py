@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from tokenizers import Tokenizer
 
 from nano import answers, blocks, canvas, drawings, listings, pages, samples, tables, text
@@ -221,6 +222,13 @@ def test_questions_to_a_page_share_its_picture(assets: Path) -> None:
             for row in batch.ids[: samples.QUESTIONS]
         ]
         assert "Describe this image" in prompts[0] and all("Locate" in prompt for prompt in prompts[2:])
+        found = tokenizer.token_to_id("<|ref|>")
+        sought = torch.full_like(batch.ids, -1) if batch.sought is None else batch.sought
+        assert mode == "gundam" or sought.max() >= 0
+        for asked, answered in zip(sought >= 0, batch.targets, strict=True):
+            start = int((answered >= 0).nonzero()[0])
+            assert bool(asked.any()) is (int(answered[start]) == found)
+            assert not asked[start + 1 :].any()
 
 
 def test_what_a_prompt_names_is_sought_where_it_is_printed(assets: Path) -> None:
