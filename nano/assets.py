@@ -7,6 +7,7 @@ Run once where packages can be installed: `apt-get install $(python -m nano.asse
 import argparse
 import gzip
 import json
+import logging
 import lzma
 import random
 import re
@@ -249,6 +250,8 @@ def _lacking(path: Path) -> str:
 
 def collect_fonts(folder: Path) -> None:
     """Write every named font file, reduced to CHARACTERS, into folder, and what each lacks of them."""
+    # Tables that only editors of fonts want are left out; nobody needs to hear of each.
+    logging.getLogger("fontTools").setLevel(logging.ERROR)
     where = {p.name: p for root in FONT_ROOTS for p in Path(root).rglob("*.[ot]tf")}
     folder.mkdir(parents=True, exist_ok=True)
     for family in (*TRAINED, *HELD_FAMILIES):
