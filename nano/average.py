@@ -9,6 +9,7 @@ segment drew less of. Choose the share on pages of the training text, never on t
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from tokenizers import Tokenizer
@@ -39,7 +40,14 @@ def _size(state: dict[str, Tensor], name: str) -> str:
     return "x".join(map(str, state[name].shape)) if name in state else "missing"
 
 
-def main() -> None:
+def _read(folder: Path) -> dict[str, Tensor]:
+    state = read_weights(folder)
+    if not state:
+        sys.exit(f"nano.average: {folder}: no *.safetensors here; name a folder that nano.assemble wrote")
+    return state
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
     """Write a folder in the official layout, with the tokenizer of the second."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -48,9 +56,9 @@ def main() -> None:
     parser.add_argument("second", type=Path)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--share", type=float, default=0.5, help="how much of the second, 0 to 1")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     try:
-        state = averaged(read_weights(options.first), read_weights(options.second), options.share)
+        state = averaged(_read(options.first), _read(options.second), options.share)
     except ValueError as error:
         sys.exit(f"nano.average: {error}")
     tokenizer = Tokenizer.from_file(str(options.second / "tokenizer.json"))

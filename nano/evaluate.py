@@ -34,7 +34,7 @@ class Trial:
 
 
 LARGER = (12, 16)
-"""Sizes of type in points of larger type than the other full pages': books' and letters'."""
+"""Larger type than on the other full pages, in points."""
 
 
 def _sparse(name: str, mode: str, *, grounded: bool) -> Trial:

@@ -82,7 +82,6 @@ MATH = ("lmroman10-regular.otf", "lmroman10-italic.otf")
 FALLBACK = ("STIX-Regular.otf", "DejaVuSans.ttf")
 """Where a sign comes from that a font lacks."""
 
-_ADF = ("-Regular.otf", "-Bold.otf", "-Italic.otf", "-BoldItalic.otf")
 _GO = ("-Regular.ttf", "-Bold.ttf", "-Italic.ttf", "-Bold-Italic.ttf")
 _OTF_OBLIQUE = (".otf", "-Bold.otf", "-Oblique.otf", "-BoldOblique.otf")
 _FEW = 0.45
@@ -95,14 +94,14 @@ def _further(stem: str, look: str, *endings: str, weight: float = _FEW) -> Famil
 
 
 FURTHER = (
-    _further("AccanthisADFStd", "serif", *_ADF),
-    _further("AccanthisADFStdNo3", "serif", *_ADF, weight=0.3),
-    _further("BaskervaldADFStd", "serif", ".otf", *_ADF[1:]),
-    _further("BerenisADFPro", "tex", *_ADF),
+    _further("AccanthisADFStd", "serif", *_OTF),
+    _further("AccanthisADFStdNo3", "serif", *_OTF, weight=0.3),
+    _further("BaskervaldADFStd", "serif", ".otf", *_OTF[1:]),
+    _further("BerenisADFPro", "tex", *_OTF),
     _further("RomandeADFStd", "serif", "-Regular.otf", "-DemiBold.otf", "-Italic.otf", "-DemiBoldItalic.otf"),
-    _further("TribunADFStd", "serif", *_ADF),
+    _further("TribunADFStd", "serif", *_OTF),
     _further("TribunADFStd-Cond", "serif", ".otf", "Italic.otf", "Italic.otf", ".otf", weight=0.2),
-    _further("Verana", "serif", *_ADF),
+    _further("Verana", "serif", *_OTF),
     _further("Arapey", "serif", "-Regular.otf", "-Black.otf", "-Regular.otf", "-Black.otf"),
     _further("AveriaSerifGWF", "serif", *_TTF),
     _further("Cardo", "tex", "104s.ttf", "b101.ttf", "i99.ttf", "b101.ttf"),
@@ -125,11 +124,11 @@ FURTHER = (
     _further("NanumMyeongjo", "serif", ".ttf", "Bold.ttf", ".ttf", "Bold.ttf", weight=0.3),
     _further("Amiri", "serif", "-Regular.ttf", "-Bold.ttf", "-Slanted.ttf", "-BoldSlanted.ttf"),
     _further("ClearSans", "sans", *_TTF, weight=0.6),
-    _further("GilliusADF", "sans", *_ADF),
-    _further("LibrisADFStd", "sans", *_ADF),
-    _further("SwitzeraADF", "sans", *_ADF),
+    _further("GilliusADF", "sans", *_OTF),
+    _further("LibrisADFStd", "sans", *_OTF),
+    _further("SwitzeraADF", "sans", *_OTF),
     _further("SwitzeraADF-Ext", "sans", ".otf", "Italic.otf", "Italic.otf", ".otf", weight=0.2),
-    _further("UniversalisADFStd", "sans", *_ADF),
+    _further("UniversalisADFStd", "sans", *_OTF),
     _further("VeranaSans", "sans", "-Regular.otf", "-Bold.otf", "-Oblique.otf", "-BoldOblique.otf"),
     _further("AveriaSansGWF", "sans", *_TTF, weight=0.3),
     _further("B612", "sans", *_OTF),

@@ -1,7 +1,12 @@
+from pathlib import Path
+
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
+from nano import average
 from nano.average import averaged
+from tests.nano.conftest import TOKENIZER
 
 FIRST = {"a": torch.zeros(2), "b": torch.tensor([1.0, 2.0])}
 SECOND = {"a": torch.ones(2).bfloat16(), "b": torch.tensor([3.0, 2.0]).bfloat16()}
@@ -27,3 +32,18 @@ def test_a_share_of_the_second_is_taken(share: float, a: float, b: float) -> Non
 def test_what_cannot_be_averaged_is_said(second: dict[str, torch.Tensor], share: float, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         averaged(FIRST, second, share)
+
+
+def test_folders_become_a_folder(tmp_path: Path) -> None:
+    for name, state in (("a", FIRST), ("b", SECOND)):
+        (tmp_path / name).mkdir()
+        save_file(state, tmp_path / name / "model.safetensors")
+        (tmp_path / name / "tokenizer.json").symlink_to(TOKENIZER)
+    average.main([str(tmp_path / x) for x in "abc"])
+    assert load_file(tmp_path / "c/model.safetensors")["a"].tolist() == [0.5, 0.5]
+    assert (tmp_path / "c/config.json").exists() and (tmp_path / "c/tokenizer.json").exists()
+
+
+def test_a_folder_without_weights_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match="nowhere: no .*safetensors"):
+        average.main([str(tmp_path / "nowhere"), str(tmp_path), str(tmp_path / "c")])
