@@ -40,13 +40,6 @@ def _size(state: dict[str, Tensor], name: str) -> str:
     return "x".join(map(str, state[name].shape)) if name in state else "missing"
 
 
-def _read(folder: Path) -> dict[str, Tensor]:
-    state = read_weights(folder)
-    if not state:
-        sys.exit(f"nano.average: {folder}: no *.safetensors here; name a folder that nano.assemble wrote")
-    return state
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """Write a folder in the official layout, with the tokenizer of the second."""
     parser = argparse.ArgumentParser(
@@ -58,8 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--share", type=float, default=0.5, help="how much of the second, 0 to 1")
     options = parser.parse_args(arguments)
     try:
-        state = averaged(_read(options.first), _read(options.second), options.share)
-    except ValueError as error:
+        state = averaged(read_weights(options.first), read_weights(options.second), options.share)
+    except (FileNotFoundError, ValueError) as error:
         sys.exit(f"nano.average: {error}")
     tokenizer = Tokenizer.from_file(str(options.second / "tokenizer.json"))
     write_model(state, Shape(), tokenizer, options.folder)

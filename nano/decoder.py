@@ -1,7 +1,7 @@
 """The decoder in plain PyTorch: DeepSeek-V2 layers without latent attention, experts computed densely.
 
 Experts are stored fused (experts.gate, .up, .down) for speed and split into the official names on
-export. Guided attention, used only in training, asks one head to look where a token is printed.
+export. Guided attention, used only in training, asks heads to look where a token is printed.
 """
 
 from collections.abc import Sequence

@@ -57,10 +57,15 @@ def load_official(model: NanoOcr, state: dict[str, Tensor]) -> None:
 
 
 def read_weights(folder: Path) -> dict[str, Tensor]:
-    """Read every safetensors file of a folder into one state."""
+    """Read every safetensors file of a folder into one state.
+
+    Raises FileNotFoundError where there is none.
+    """
     state: dict[str, Tensor] = {}
     for path in sorted(folder.glob("*.safetensors")):
         state.update(load_file(path))
+    if not state:
+        raise FileNotFoundError(f"{folder}: no *.safetensors here; name a model's folder or a run's weights")
     return state
 
 

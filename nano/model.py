@@ -168,8 +168,9 @@ class NanoOcr(nn.Module):
         found = {layer: [Guide(count + 1, targets[kind])] for layer, kind in GUIDED.items()}
         if batch.sought is not None:
             share = SEARCH_SHARE * (batch.sought >= 0).sum() / len(batch.sought)
+            guide = Guide(count + 1, _positions(batch.sought)[:, 1:], SEARCHER, share)
             for layer in SEARCHING:
-                found[layer].append(Guide(count + 1, _positions(batch.sought)[:, 1:], SEARCHER, share))
+                found[layer].append(guide)
         return found
 
     def _decode(self, x: Tensor, guides: dict[int, list[Guide]]) -> tuple[Tensor, Tensor, Tensor]:

@@ -146,11 +146,10 @@ def answer_cells(
 
 def _sought(answer: Answer, starts: list[int], seen: View, turn: Turn) -> tuple[int, ...]:
     """Return for the prompt's tokens, which start at characters `starts`, what `Sample.sought` holds."""
-    place = answer.sought.get
-    return tuple(
-        answer_cells([place(start, (0, 0))], [0], seen, turn)[0] if start in answer.sought else -1
-        for start in starts
-    )
+    found = [start for start in starts if start in answer.sought]
+    cells = answer_cells([answer.sought[start] for start in found], [*range(len(found))], seen, turn)
+    cell_of = dict(zip(found, cells, strict=True))
+    return tuple(cell_of.get(start, -1) for start in starts)
 
 
 def _build(
