@@ -99,7 +99,7 @@ def version(*names: str) -> str:
 def tested_versions() -> dict[str, tuple[str, ...]]:
     """The pinned versions of vllm and torch, from the project's requirements files; empty where not here."""
     found: dict[str, set[str]] = {}
-    for name in ("requirements.txt", "requirements-cpu.txt"):
+    for name in ("requirements.txt", "requirements-cpu.txt", "requirements-torch-cpu.txt"):
         path = _ROOT / name
         for package, pinned in _PIN.findall(path.read_text(encoding="utf-8")) if path.is_file() else ():
             found.setdefault(package.removesuffix("-cpu"), set()).add(pinned)

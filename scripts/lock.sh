@@ -1,25 +1,47 @@
 #!/usr/bin/env bash
-# Rewrites the pinned requirements files from requirements.in. Run by hand when a dependency changes.
+# Rewrites the pinned requirements files, hashes included, from requirements.in. Run by hand when a dependency changes.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 work="$(mktemp -d)"
 trap 'rm -rf "$work"' EXIT
-python3 -m venv "$work/uv" && "$work/uv/bin/pip" -q install uv
-lock() { "$work/uv/bin/uv" pip compile -q --universal --python-version 3.11 --no-annotate --no-header --no-emit-index-url --no-emit-find-links "$@"; }
+python3 -m venv "$work/uv"
+"$work/uv/bin/pip" -q install --only-binary :all: --no-deps --require-hashes -r requirements-setup.txt
+lock() {
+    "$work/uv/bin/uv" pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
+        --no-emit-index-url --no-emit-find-links "$@"
+}
+# The pins of a requirements file, without their hashes.
+pins() { sed -n 's/^\([A-Za-z0-9].*==[^\\]*[^ \\]\).*/\1/p' "$1"; }
+pytorch_index=https://download.pytorch.org/whl/cpu
 
 # Asked for on a CPU and not needed: builds of the first three are missing or break transformers; triton has no CPU backend
 # (the tests run our kernels in its interpreter: it is among the development tools, in the version that GPUs get).
 printf '%s ; python_version < "3"\n' torchvision torchaudio torchcodec triton > "$work/without.txt"
 vllm_version="$(sed -n 's/^# vllm //p' requirements.in)"
 torch_version="$(sed -n 's/^# torch //p' requirements.in)"
-printf -- '-r %s/requirements.in\nvllm-cpu==%s\ntorch==%s+cpu\n' "$PWD" "$vllm_version" "$torch_version" > "$work/cpu.in"
+printf 'torch==%s+cpu\n' "$torch_version" > "$work/torch.in"
+printf -- '-r %s/requirements.in\nvllm-cpu==%s\n-r %s\n' "$PWD" "$vllm_version" "$work/torch.in" > "$work/cpu.in"
 printf -- '-r %s/requirements.in\nvllm==%s\n' "$PWD" "$vllm_version" > "$work/gpu.in"
-find_links=()
-[ -n "${PIP_FIND_LINKS:-}" ] && find_links=(--find-links "$PIP_FIND_LINKS")
-lock "$work/cpu.in" --overrides "$work/without.txt" --index https://download.pytorch.org/whl/cpu "${find_links[@]}" \
-    --index-strategy unsafe-best-match -o requirements-cpu.txt \
-    || lock "$work/cpu.in" --overrides "$work/without.txt" "${find_links[@]}" -o requirements-cpu.txt
+cpu=(--overrides "$work/without.txt" --no-emit-package torch -o requirements-cpu.txt)
+[ -n "${PIP_FIND_LINKS:-}" ] && cpu+=(--find-links "$PIP_FIND_LINKS")
+if lock "$work/torch.in" --no-deps --default-index "$pytorch_index" -o "$work/torch.txt" 2>/dev/null; then
+    cp "$work/torch.txt" requirements-torch-cpu.txt
+    lock "$work/cpu.in" "${cpu[@]}" --index "$pytorch_index" --index-strategy unsafe-best-match
+else
+    grep -q "^$(cat "$work/torch.in") " requirements-torch-cpu.txt \
+        || { echo "lock: $pytorch_index cannot be reached, and requirements-torch-cpu.txt is of another version" >&2; exit 1; }
+    lock "$work/cpu.in" "${cpu[@]}"
+fi
 lock "$work/gpu.in" -o requirements.txt
-triton="$(sed -n "s/^\(triton==[^ ]*\) ; sys_platform != 'darwin'/\1/p" requirements.txt)"
-printf -- '-c %s/requirements-cpu.txt\npytest\npytest-asyncio\npytest-xdist\nhypothesis\nruff\nmypy\ntypes-PyYAML\ntypes-tqdm\nplaywright\npyarrow\n%s ; sys_platform == "linux"\n' "$PWD" "$triton" > "$work/dev.in"
+triton="$(pins requirements.txt | sed -n "s/^\(triton==[^ ]*\) ; sys_platform != 'darwin'/\1/p")"
+tools=(pytest pytest-asyncio pytest-xdist hypothesis ruff mypy types-PyYAML types-tqdm playwright pyarrow)
+printf '%s\n' "-c $PWD/requirements-cpu.txt" "${tools[@]}" "$triton ; sys_platform == 'linux'" > "$work/dev.in"
 lock "$work/dev.in" -o requirements-dev.txt
+
+# What installs the others: pinned as it is, raised by hand.
+pins requirements-setup.txt > "$work/setup.in"
+lock "$work/setup.in" --no-deps -o requirements-setup.txt
+# For the tests of the extras (ray, s3), pinned by hand: uv's universal resolution fails on them. To renew: pip install
+# 'ray[data]' s3fs 'moto[s3]' flask flask-cors beside requirements-cpu.txt, and list here what came new; hashes are added.
+pins requirements-extras.txt > "$work/extras.in"
+lock "$work/extras.in" --no-deps -o requirements-extras.txt

@@ -30,35 +30,44 @@ make_venv() {
 
 has_gpu() { command -v nvidia-smi >/dev/null 2>&1 && nvidia-smi -L 2>/dev/null | grep -q GPU; }
 
-pip_install() { .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps "$@"; }
+# Every file that is installed from holds the hashes of its packages: one with another hash is refused. Only wheels are taken, but
+# for jieba, which has none: it is built with the setuptools of requirements-setup.txt, so that no build fetches anything.
+strict=(--no-deps --require-hashes --only-binary :all: --no-binary jieba --no-build-isolation)
+
+pip_install() { .venv/bin/python -m pip install --quiet --disable-pip-version-check "${strict[@]}" "$@"; }
 
 # uv installs in parallel, several times faster than pip; pip does it where uv cannot (a mirror set up for pip alone).
 fast_install() {
-    .venv/bin/uv --version >/dev/null 2>&1 || pip_install uv 2>/dev/null || true
-    .venv/bin/uv pip install --quiet --python .venv/bin/python --no-deps "$@" 2>/dev/null || pip_install "$@"
+    .venv/bin/uv pip install --quiet --python .venv/bin/python "${strict[@]}" "$@" 2>/dev/null || pip_install "$@"
 }
 
 install_cpu_torch() {
-    local torch
-    torch="$(grep -m1 '^torch==' requirements-cpu.txt | cut -d' ' -f1)"
     # Some machines have the CPU wheel among pip's own sources; elsewhere it comes from PyTorch's index.
-    pip_install "$torch" 2>/dev/null || pip_install --extra-index-url https://download.pytorch.org/whl/cpu "$torch"
+    pip_install -r requirements-torch-cpu.txt 2>/dev/null \
+        || pip_install --extra-index-url https://download.pytorch.org/whl/cpu -r requirements-torch-cpu.txt
 }
 
-# setup REQUIREMENTS_STAMP FILE...: installs the files once, and again only when one of them changes.
+# install_once STAMP FILE...: installs the files, and again only when one of them changes.
 install_once() {
-    local stamp=".venv/$1.stamp" sum
+    local stamp=".venv/$1.stamp" sum file
     shift
-    sum="$(cat "$@" pyproject.toml | cksum)"
+    sum="$(cat requirements-setup.txt "$@" pyproject.toml | sha256sum)"
     [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$sum" ] && return
     say "setup: installing $* (a few minutes the first time)"
-    case " $* " in *" requirements-cpu.txt "*) install_cpu_torch ;; esac
-    local file
-    for file in "$@"; do
-        fast_install -r "$file" || stop "could not install $file: is the package registry reachable, and are 8 GB of disk free?"
+    for file in requirements-setup.txt "$@"; do
+        install_file "$file" || stop "could not install $file: is the package registry reachable, and are 8 GB of disk free?"
     done
-    pip_install --no-build-isolation --editable .
+    # This folder itself: nothing is fetched, so there is nothing to hash.
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
     echo "$sum" > "$stamp"
+}
+
+install_file() {
+    case "$1" in
+        requirements-setup.txt) pip_install -r "$1" ;;
+        requirements-torch-cpu.txt) install_cpu_torch ;;
+        *) fast_install -r "$1" ;;
+    esac
 }
 
 [ "$(uname -s)" = Linux ] || stop "vLLM's wheels are for Linux; on other systems use Docker or WSL 2"
@@ -66,5 +75,5 @@ make_venv
 if has_gpu; then
     install_once runtime requirements.txt
 else
-    install_once runtime requirements-cpu.txt
+    install_once runtime requirements-torch-cpu.txt requirements-cpu.txt
 fi
