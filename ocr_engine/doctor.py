@@ -186,7 +186,7 @@ def _weights(config: Config) -> Iterator[Check]:
     if config.engine.backend != "vllm":
         return
     try:
-        found = checkpoint.resolve(config.engine.model, download=False)
+        found = checkpoint.resolve(config.engine.model, config.engine.revision, download=False)
     except checkpoint.NotDownloadedError as error:
         cache = machine.nearest_folder(machine.hub_cache())
         free = shutil.disk_usage(cache).free / _GIB

@@ -29,7 +29,7 @@ def planned_engine(config: Config, engine: Engine) -> EngineInfo:
     """
     if config.engine.backend == "vllm":
         try:
-            checkpoint.resolve(config.engine.model, download=False)
+            checkpoint.resolve(config.engine.model, config.engine.revision, download=False)
         except checkpoint.NotDownloadedError as error:
             reason = f"model: {error.hub_id}, to be downloaded first"
             family = OCR2 if "ocr-2" in error.hub_id.lower() else OCR

@@ -57,6 +57,7 @@ def test_shipped_config_lists_every_key_with_a_comment() -> None:
         ({"quality.retries": [{"ngram_window": 5}]}, ["quality.retries", "ngram_window below ngram_size"]),
         ({"quality.retries": 3}, ["quality.retries", "a list, got a whole number"]),
         ({"engine.quantization": "int4"}, ["engine.quantization", "'int4'", "one of:", "fp8, int8, mxfp4"]),
+        ({"engine.revision": "../x"}, ["engine.revision", "no commit, tag or branch"]),
         ({"engine.dtype": "bf16"}, ["engine.dtype", "did you mean bfloat16?"]),
         ({"engine.attention_backend": "flash_attn"}, ["did you mean FLASH_ATTN?"]),
         ({"engine.replicas": "all"}, ["engine.replicas", "one of: auto, a whole number"]),

@@ -146,4 +146,4 @@ def _tokenizer(config: "Config") -> str | None:
 
     if config.engine.backend != "vllm":
         return None
-    return str(resolve(config.engine.model).folder)
+    return str(resolve(config.engine.model, config.engine.revision).folder)

@@ -32,6 +32,7 @@ _OFFICIAL_NAMES = {
     "NUM_WORKERS": "render.workers",
 }
 """What the official `config.py` calls our keys."""
+_REVISION = re.compile(r"(?!.*\.\.)[\w./-]{0,200}")
 _NOT_THE_PAGE = re.compile(r"\{(?!page\})\s*(?i:page)[^{}]*\}")
 
 
@@ -81,6 +82,9 @@ def check_meaning(config: Config, where: Where) -> None:
         _one_of(where, "prompt", config.prompt, PROMPTS, " or set allow_custom_prompt: true")
     if config.prompt not in PROMPTS and config.prompt.count("<image>") != 1:
         raise UsageError(f"{where('prompt')}: prompt: a custom prompt needs `<image>` exactly once")
+    if not _REVISION.fullmatch(config.engine.revision):
+        key = "engine.revision"
+        raise UsageError(f"{where(key)}: {key}: {config.engine.revision!r} is no commit, tag or branch")
     _check_find(config, where)
     _check_output(config.output, where)
     if config.prompt == "locate" and not config.find:

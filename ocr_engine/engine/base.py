@@ -28,6 +28,8 @@ class EngineInfo:
     """Hash of weights and config, for page fingerprints."""
     family: str = OCR
     """The model family, which decides the modes there are: one of `spec.FAMILIES`."""
+    revision: str = ""
+    """The commit of the weights' repository on the hub; "" where they are not from there."""
 
 
 def vision_tokens(views: PageViews, family: str) -> int:

@@ -56,6 +56,8 @@ class Checkpoint:
     model_id: str
     weight_bytes: int = 0
     """Size of the weight files."""
+    revision: str = ""
+    """The commit of the hub's repository; "" where the folder is not of the hub's cache."""
 
     @property
     def family(self) -> str:
@@ -63,19 +65,24 @@ class Checkpoint:
         return ARCHITECTURES[self.architecture]
 
 
-def resolve(model: str, *, download: bool = True) -> Checkpoint:
+def resolve(model: str, revision: str = "", *, download: bool = True) -> Checkpoint:
     """The checkpoint that `engine.model` names; a hub id is downloaded where it is not in the cache.
 
-    Without `download` nothing is fetched: NotDownloadedError where it is not in the cache.
+    `revision` is a commit, tag or branch of a hub id; "" takes the pinned commit of the official checkpoints
+    and of others what `main` was when it was downloaded. Without `download` nothing is fetched:
+    NotDownloadedError where it is not in the cache.
 
     Raises:
-        UsageError: no such folder, or not a DeepSeek-OCR checkpoint.
+        UsageError: no such folder, not a DeepSeek-OCR checkpoint, or a revision of something without any.
         EngineError: files missing or damaged, or the download failed.
     """
+    named = model
     if model == AUTO:
         model, reason = _choose()
     else:
         reason = f"model: {printable(model)} (engine.model)"
+    if revision and (named == NANO or Path(named).expanduser().is_dir()):
+        raise UsageError("engine.revision: only a hub id in engine.model has revisions")
     if model == NANO:
         _verify_checksums(_NANO_FOLDER)
         return _inspect(_NANO_FOLDER, NANO, reason)
@@ -83,15 +90,15 @@ def resolve(model: str, *, download: bool = True) -> Checkpoint:
     if folder.is_dir():
         return _inspect(folder.resolve(), str(folder), reason)
     if _HUB_ID.fullmatch(model) and not folder.exists():
-        return _of_hub(model, reason, download=download)
+        return _of_hub(model, hub.chosen_revision(model, revision), reason, download=download)
     raise UsageError(
         f"engine.model: {printable(model)}: no such folder; give auto, nano, a folder or a hub id"
     )
 
 
-def _of_hub(hub_id: str, reason: str, *, download: bool) -> Checkpoint:
+def _of_hub(hub_id: str, revision: str, reason: str, *, download: bool) -> Checkpoint:
     """From the cache where it is whole there, so that a start needs no network; else downloaded."""
-    folder = hub.cached(hub_id)
+    folder = hub.cached(hub_id, revision)
     if folder is None and not download:
         raise NotDownloadedError(hub_id)
     if folder is not None:
@@ -101,7 +108,7 @@ def _of_hub(hub_id: str, reason: str, *, download: bool) -> Checkpoint:
             if not download:
                 raise
             logger.info("%s: fetched again: %s", hub_id, error)
-    return _inspect(hub.download(hub_id), hub_id, reason)
+    return _inspect(hub.download(hub_id, revision), hub_id, reason)
 
 
 def cuda_gpu_visible() -> bool:
@@ -149,6 +156,7 @@ def _inspect(folder: Path, name: str, reason: str) -> Checkpoint:
         kv_values_per_token=kv_values_per_token,
         model_id=digest.hexdigest()[:24],
         weight_bytes=sum(path.stat().st_size for path in shards),
+        revision=hub.commit_of(folder),
     )
 
 

@@ -104,13 +104,14 @@ class VllmEngine:
             capacity=sizes.capacity,
             model_id=checkpoint.model_id,
             family=checkpoint.family,
+            revision=checkpoint.revision,
         )
 
     def _planned(self) -> _Plan:
         if self._plan is None:
             gpu = cuda_gpu_visible()
             check_platform(self._config, gpu=gpu)
-            checkpoint = resolve(self._config.model)
+            checkpoint = resolve(self._config.model, self._config.revision)
             sizes = choose_sizes(self._config, checkpoint, gpu=gpu)
             self._plan = _Plan(checkpoint, replace(sizes, threads=self._threads or sizes.threads), gpu)
         return self._plan

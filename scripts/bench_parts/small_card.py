@@ -59,7 +59,7 @@ class SmallCard:
     def options(self, folder: Path, quantization: str) -> dict[str, Any]:
         """`EngineConfig`'s values that the defaults would come to on a card of this size."""
         config = EngineConfig(model=str(folder), quantization=quantization)  # type: ignore[arg-type]
-        chosen = sizes.choose_sizes(config, resolve(config.model), gpu=True)
+        chosen = sizes.choose_sizes(config, resolve(config.model, config.revision), gpu=True)
         return {
             "quantization": quantization,
             "max_num_seqs": chosen.max_num_seqs,

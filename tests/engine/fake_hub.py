@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +23,8 @@ class Hub:
     cut_after: int | None = None
     """Bytes after which the connection of a weight file breaks."""
     gated: bool = False
+    revisions: dict[str, str] = field(default_factory=lambda: {"main": COMMIT})
+    """Branches and tags, and their commits."""
     served: list[str] = field(default_factory=list)
 
 
@@ -43,17 +46,30 @@ class Handler(BaseHTTPRequestHandler):
         self.hub.served.append(f"{self.command} {path}")
         if self.hub.hub_id not in path:
             return self._refuse(401, "RepoNotFound", "Repository Not Found")
+        if self._commit(path) is None:
+            return self._refuse(404, "RevisionNotFound", "Invalid rev id")
         if self.hub.gated and "/resolve/" in path:
             return self._refuse(403, "GatedRepo", "Access to this model is restricted")
         if "/resolve/" in path:
             return self._file(self.hub.folder / path.rpartition("/")[2], body=body)
         names = sorted(file.name for file in self.hub.folder.iterdir())
         files = [
-            {"type": "file", "path": name, "size": (self.hub.folder / name).stat().st_size, "oid": COMMIT}
+            {
+                "type": "file",
+                "path": name,
+                "size": (self.hub.folder / name).stat().st_size,
+                "oid": self._commit(path),
+            }
             for name in names
         ]
-        info = {"id": self.hub.hub_id, "sha": COMMIT, "siblings": [{"rfilename": name} for name in names]}
+        siblings = [{"rfilename": name} for name in names]
+        info = {"id": self.hub.hub_id, "sha": self._commit(path), "siblings": siblings}
         self._json(files if "/tree/" in path else info)
+
+    def _commit(self, path: str) -> str | None:
+        named = re.search("/(?:resolve|revision|tree)/([^/]+)", path)
+        name = named[1] if named else "main"
+        return name if name in self.hub.revisions.values() else self.hub.revisions.get(name)
 
     def _json(self, values: object) -> None:
         data = json.dumps(values).encode()
@@ -75,7 +91,7 @@ class Handler(BaseHTTPRequestHandler):
         wanted = self.headers.get("Range", "")
         first = int(wanted.removeprefix("bytes=").partition("-")[0] or 0) if wanted else 0
         self.send_response(206 if wanted else 200)
-        self.send_header("X-Repo-Commit", COMMIT)
+        self.send_header("X-Repo-Commit", self._commit(self.path.partition("?")[0]) or "")
         self.send_header("ETag", f'"{hashlib.sha256(data).hexdigest()}"')
         self.send_header("Content-Length", str(len(data) - first))
         if wanted:

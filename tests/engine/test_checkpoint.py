@@ -12,10 +12,11 @@ import pytest
 
 from ocr_engine.engine import checkpoint
 from ocr_engine.engine.checkpoint import resolve
+from ocr_engine.engine.hub import PINNED
 from ocr_engine.engine.weights import expected_tensors
 from ocr_engine.errors import EngineError, UsageError
 from ocr_engine.spec import FAMILIES, OCR, OCR2
-from tests.engine.fake_hub import fake_hub
+from tests.engine.fake_hub import COMMIT, fake_hub
 from tests.model.checkpoints import official_config
 
 SIZES = (
@@ -76,7 +77,7 @@ def test_nano_is_whole_and_chosen_without_a_gpu(monkeypatch):
 
 def test_auto_takes_the_hub_model_with_a_gpu(monkeypatch, folder):
     monkeypatch.setattr(checkpoint, "cuda_gpu_visible", lambda: True)
-    monkeypatch.setattr(checkpoint.hub, "cached", lambda hub_id: folder)
+    monkeypatch.setattr(checkpoint.hub, "cached", lambda hub_id, revision: folder)
     found = resolve("auto")
     assert found.name == "deepseek-ai/DeepSeek-OCR" and "GPU" in found.reason
     assert found.max_model_len == 8192, "capped"
@@ -231,19 +232,21 @@ SCRIPT = """
 import logging, sys
 from ocr_engine import log
 from ocr_engine.engine.checkpoint import resolve
+from ocr_engine.engine.hub import PINNED
 from ocr_engine.errors import OcrError
 log.set_up(logging.INFO)
 try:
-    print(resolve(sys.argv[1]).family)
+    found = resolve(*sys.argv[1:])
+    print(found.family, found.revision)
 except OcrError as error:
     print(f"{int(error.exit_code)} {error}")
 """
 
 
-def resolve_apart(hub_id, home, **environment):
+def resolve_apart(hub_id, home, revision="", **environment):
     """In a process of its own: the hub's library reads its environment once. What it said, and on stderr."""
     environment = os.environ | {"HF_HOME": str(home)} | environment
-    command = [sys.executable, "-c", SCRIPT, hub_id]
+    command = [sys.executable, "-c", SCRIPT, hub_id, revision]
     run = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     assert "Traceback" not in run.stderr and run.stdout.count("\n") == 1, run.stderr
     return run.stdout, run.stderr
@@ -257,18 +260,46 @@ def test_a_hub_id_is_downloaded_once_with_progress_then_read_from_the_cache(tmp_
         assert "HF_HUB_OFFLINE is set" in resolve_apart("some-one/model", tmp_path, **offline)[0]
         assert hub.served == []
         said, progress = resolve_apart("some-one/model", tmp_path, HF_ENDPOINT=hub.url)
-        assert said.strip() == OCR2 and "100%" in progress and "downloading some-one/model" in progress
+        assert (
+            said.split() == [OCR2, COMMIT] and "100%" in progress and "downloading some-one/model" in progress
+        )
+        assert progress.count("WARNING") == 1 and f"main is commit {COMMIT} now" in progress
         assert not [line for line in hub.served if line.endswith(".py")]
         hub.served.clear()
-        assert resolve_apart("some-one/model", tmp_path, HF_ENDPOINT=hub.url)[0].strip() == OCR2
-        assert resolve_apart("some-one/model", tmp_path, **offline)[0].strip() == OCR2
+        assert resolve_apart("some-one/model", tmp_path, HF_ENDPOINT=hub.url) == (said, "")
+        assert resolve_apart("some-one/model", tmp_path, **offline) == (said, "")
         assert hub.served == []
+
+
+def test_an_official_checkpoint_is_its_pinned_commit_whatever_main_is_now(tmp_path):
+    write_folder(tmp_path / "model", OCR2)
+    hub_id, pinned = "deepseek-ai/DeepSeek-OCR-2", PINNED["deepseek-ai/deepseek-ocr-2"]
+    with fake_hub(tmp_path / "model", hub_id) as hub:
+        hub.revisions |= {"old": pinned, "v1": "f" * 40}
+        said, progress = resolve_apart(hub_id, tmp_path, HF_ENDPOINT=hub.url)
+        assert said.split() == [OCR2, pinned] and "WARNING" not in progress
+        assert not [line for line in hub.served if "main" in line]
+        offline = {"HF_HUB_OFFLINE": "1", "HF_ENDPOINT": hub.url}
+        assert resolve_apart(hub_id, tmp_path, **offline)[0] == said
+        assert "revision v1 is not in the cache" in resolve_apart(hub_id, tmp_path, "v1", **offline)[0]
+        said, progress = resolve_apart(hub_id, tmp_path, "v1", HF_ENDPOINT=hub.url)
+        assert said.split() == [OCR2, "f" * 40] and "v1 is commit ffff" in progress
+        assert resolve_apart(hub_id, tmp_path, "f" * 40, **offline)[0] == said
+
+
+@pytest.mark.parametrize("model", ["nano", "{folder}"])
+def test_only_a_hub_id_has_revisions(folder, model):
+    with pytest.raises(UsageError, match="engine.revision: only a hub id"):
+        resolve(model.format(folder=folder), "main")
+    assert resolve("nano").revision == "" == resolve(str(folder)).revision
 
 
 def test_whatever_the_hub_does_is_one_line(tmp_path):
     write_folder(tmp_path / "model")
     with fake_hub(tmp_path / "model", "some-one/model") as hub:
         address = {"HF_ENDPOINT": hub.url}
+        said = resolve_apart("some-one/model", tmp_path, "v7", **address)[0]
+        assert "no such revision" in said and "engine.revision" in said
         assert "no such repository" in resolve_apart("some-one/other", tmp_path, **address)[0]
         hub.gated = True
         assert "HF_TOKEN" in resolve_apart("some-one/model", tmp_path, **address)[0]
@@ -276,7 +307,7 @@ def test_whatever_the_hub_does_is_one_line(tmp_path):
         said = resolve_apart("some-one/model", tmp_path, **address)[0]
         assert said.startswith("4 ") and "broke off" in said and "run again" in said
         hub.cut_after = None
-        assert resolve_apart("some-one/model", tmp_path, **address)[0].strip() == OCR
+        assert resolve_apart("some-one/model", tmp_path, **address)[0].split()[0] == OCR
     unreachable = resolve_apart("some-one/third", tmp_path, HF_ENDPOINT="http://127.0.0.1:9")[0]
     assert "cannot be reached" in unreachable
 
@@ -285,8 +316,8 @@ def test_a_cached_checkpoint_that_is_not_whole_is_fetched_again(tmp_path, folder
     half = tmp_path / "half"
     shutil.copytree(folder, half)
     (half / "model.safetensors").write_bytes(b"")
-    monkeypatch.setattr(checkpoint.hub, "cached", lambda hub_id: half)
-    monkeypatch.setattr(checkpoint.hub, "download", lambda hub_id: folder)
+    monkeypatch.setattr(checkpoint.hub, "cached", lambda hub_id, revision: half)
+    monkeypatch.setattr(checkpoint.hub, "download", lambda hub_id, revision: folder)
     assert resolve("some-one/model").folder == folder
 
 

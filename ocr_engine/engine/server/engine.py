@@ -43,7 +43,9 @@ class ServerEngine:
             UsageError: `engine.model` names no checkpoint.
         """
         card = self._servers.identify()
-        checkpoint = None if self._config.model == AUTO else resolve(self._config.model)
+        checkpoint = (
+            None if self._config.model == AUTO else resolve(self._config.model, self._config.revision)
+        )
         self._family = _family(card, checkpoint)
         where = ", ".join(self._servers.urls)
         return EngineInfo(
