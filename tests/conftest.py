@@ -1,13 +1,22 @@
-"""Fixtures shared by all tests."""
+"""Fixtures shared by all tests, and what a skipped test counts as."""
 
+import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ocr_engine.log import logger
 
+REQUIRED = os.environ.get("OCR_TESTS_REQUIRE", "")
+"""Which skips are failures: words of reasons, with commas between; `all` is any, `-chromium` all but that.
+
+What only other machines have is never a failure: `OPTIONAL`.
+"""
+OPTIONAL = ("corpora", "x86")
+CORPORA = "needs the shared test corpora"
 SHARED_DATA = Path(__file__).parent.parent / "../shared/data"
 
 # A shell that starts the tests in the background has them, and all they start, ignore Ctrl-C.
@@ -18,7 +27,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 def shared_data() -> Path:
     """Real and hostile test files that are not part of the project."""
     if not SHARED_DATA.is_dir():
-        pytest.skip("needs the shared test corpora")
+        pytest.skip(CORPORA)
     return SHARED_DATA.resolve()
 
 
@@ -29,3 +38,37 @@ def logging_as_before() -> Iterator[None]:
     yield
     logger.handlers[:], logger.propagate = handlers, propagate
     logger.setLevel(level)
+
+
+def is_required(reason: str, required: str = REQUIRED) -> bool:
+    """Whether a test that is skipped for this reason counts as failed."""
+    words = required.lower().split(",")
+    spared = (*OPTIONAL, *(word[1:] for word in words if word.startswith("-")))
+    if any(word in reason.lower() for word in spared):
+        return False
+    return "all" in words or any(word and word in reason.lower() for word in words)
+
+
+def _judged(report: Any) -> Any:
+    reason = str(report.longrepr[2]) if isinstance(report.longrepr, tuple) else ""
+    if report.skipped and not hasattr(report, "wasxfail") and is_required(reason):
+        report.outcome, report.longrepr = "failed", f"{reason} (OCR_TESTS_REQUIRE={REQUIRED})"
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
+    return _judged((yield))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector: pytest.Collector) -> Generator[None, Any, Any]:
+    return _judged((yield))
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    skipped = [str(report.longrepr) for report in terminalreporter.getreports("skipped")]
+    if number := sum(CORPORA in reason for reason in skipped):
+        terminalreporter.line(
+            f"skipped for want of ../shared/data, which is no part of the project: {number}"
+        )
