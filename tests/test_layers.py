@@ -12,7 +12,7 @@ LAYERS = (
     ("errors",),
     ("spec", "records"),
     ("log", "config"),
-    ("urls",),
+    ("urls", "sheets"),
     (
         "progress",
         "signals",

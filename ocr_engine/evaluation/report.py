@@ -1,9 +1,7 @@
 """A finished benchmark as JSON, CSV, a markdown table and one HTML page. Knows no benchmark's rules."""
 
 import base64
-import csv
 import html
-import io
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -11,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ocr_engine import sheets
 from ocr_engine.errors import OutputError
 
 Cell = str | float | int | None
@@ -71,13 +70,10 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 def to_csv(tables: Sequence[Table]) -> str:
     """All tables, unrounded, each below its title and columns."""
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
+    rows: list[Sequence[Cell]] = []
     for table in tables:
-        writer.writerow([table.title])
-        writer.writerow(table.columns)
-        writer.writerows([_plain(cell) for cell in row] for row in table.rows)
-    return stream.getvalue()
+        rows += [[table.title], table.columns, *([_plain(cell) for cell in row] for row in table.rows)]
+    return sheets.as_text(rows)
 
 
 def to_markdown(report: Report) -> str:
@@ -125,10 +121,7 @@ def shown(cell: Cell) -> str:
 
 
 def _plain(cell: Cell) -> Cell:
-    if isinstance(cell, float) and not math.isfinite(cell):
-        return None
-    # A spreadsheet runs a text that begins like a formula.
-    return "'" + cell if isinstance(cell, str) and cell[:1] in ("=", "+", "-", "@") else cell
+    return None if isinstance(cell, float) and not math.isfinite(cell) else cell
 
 
 def _markdown_table(table: Table) -> str:

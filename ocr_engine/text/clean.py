@@ -61,7 +61,7 @@ TEXT_RULES = (
     _rule("eqqcolon", r"\\eqqcolon(?![A-Za-z])", "=:", "needs mathtools; the official scripts replace it"),
     _rule(
         "trailing space",
-        r"[ \t]+$",
+        r"(?<![ \t])[ \t]++$",
         "",
         "two of them are a line break in markdown; never meant here",
         re.MULTILINE,
@@ -73,7 +73,8 @@ _SMILES = re.compile(r"<smiles>([^<>`\n]{1,2000})</smiles>", re.IGNORECASE)
 """The model's tag for a chemical formula, whose brackets and stars no renderer may take for markup."""
 
 _SPECIAL = re.compile(
-    r"^ {0,3}(?P<fence>`{3,}(?=[^`\n]*$)|~{3,})[^\n]*$|<table(?=[\s/>])", re.MULTILINE | re.IGNORECASE
+    r"^ {0,3}(?P<fence>`{3,}(?=[^`\n]*$)|~{3,})[^\n]*$|(?P<table><table)(?=[\s/>])[^<>]*>",
+    re.MULTILINE | re.IGNORECASE,
 )
 _MAX_PASSES = 4
 """What one rule removes can bring together what another looks for: repeated until nothing changes."""
@@ -122,14 +123,15 @@ def _apply(rules: tuple[Rule, ...], text: str) -> str:
 def pieces(text: str) -> Iterator[tuple[Kind, str]]:
     """Fenced code, tables, and the prose between them, in order. An open fence is closed at the end."""
     start = position = 0
+    lines = _Lines(text)
     while found := _SPECIAL.search(text, position):
         if fence := found["fence"]:
             kind, (end, closing) = Kind.CODE, _fence_end(text, found.end(), fence)
+        elif lines.in_code_span(found.start()):
+            position = found.end("table")
+            continue
         else:
             kind, end, closing = Kind.TABLE, table_end(text, found.start()), ""
-            if end == found.start() or _in_code_span(text, found.start()):
-                position = found.end()
-                continue
         if found.start() > start:
             yield Kind.PROSE, text[start : found.start()]
         yield kind, text[found.start() : end] + closing
@@ -145,8 +147,26 @@ def _fence_end(text: str, position: int, fence: str) -> tuple[int, str]:
     return (found.end(), "") if found else (len(text.rstrip("\n")), "\n" + fence)
 
 
-def _in_code_span(text: str, position: int) -> bool:
-    line_start = text.rfind("\n", 0, position) + 1
-    line_end = text.find("\n", position)
-    after = text[position : line_end if line_end >= 0 else len(text)]
-    return text.count("`", line_start, position) % 2 == 1 and "`" in after
+class _Lines:
+    """Tells of places in a text, asked for from left to right, whether they are in code of one line."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._end = -1
+        self._counted = 0
+        self._ticks = 0
+        self._last_tick = -1
+
+    def in_code_span(self, position: int) -> bool:
+        """Whether an odd number of backticks stands before it on its line, and one after it."""
+        if position > self._end:
+            self._start_line(position)
+        self._ticks += self._text.count("`", self._counted, position)
+        self._counted = position
+        return self._ticks % 2 == 1 and self._last_tick > position
+
+    def _start_line(self, position: int) -> None:
+        self._counted = self._text.rfind("\n", 0, position) + 1
+        end = self._text.find("\n", position)
+        self._end = end if end >= 0 else len(self._text)
+        self._ticks, self._last_tick = 0, self._text.rfind("`", position, self._end)

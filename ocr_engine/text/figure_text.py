@@ -1,12 +1,12 @@
 """What a figure's second reading says: as markdown under the figure, and as plain lines for its card."""
 
-import html
 import re
 from collections.abc import Iterable, Mapping
 
 from ocr_engine.config import TextConfig
 from ocr_engine.records import FigureText
 from ocr_engine.text.clean import clean
+from ocr_engine.text.entities import unescape
 from ocr_engine.text.folding import fold
 from ocr_engine.text.options import restyle
 
@@ -26,4 +26,4 @@ def card_text(raw: str) -> str:
     """A figure's raw text as lines to draw; rows of a table are lines of `| a | b |`."""
     text = restyle(clean(fold(raw).strip()), _FOR_CARDS)
     text = _CELL_END.sub("  ", _ROW_END.sub("\n", text))
-    return html.unescape(_TAG.sub("", text)).strip()
+    return unescape(_TAG.sub("", text)).strip()

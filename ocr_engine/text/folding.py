@@ -28,7 +28,7 @@ class TagFolder:
         self._at = 0
         self._state = self._text
         self._label = ""
-        self._space = ""
+        self._space: list[str] = []
         self._depth = 0
 
     def add(self, piece: str) -> str:
@@ -99,13 +99,17 @@ class TagFolder:
         if not self._label:
             return text
         if not text.strip():
-            self._space += text
+            self._space.append(text)
             return ""
-        space, self._label, self._space = self._space, "", ""
-        return space + text
+        self._label = ""
+        return self._take_space() + text
+
+    def _take_space(self) -> str:
+        space, self._space = "".join(self._space), []
+        return space
 
     def _end_block(self) -> str:
-        label, space, self._label, self._space = self._label, self._space, "", ""
+        label, space, self._label = self._label, self._take_space(), ""
         return space if label in LAYOUT_LABELS else label + space
 
 

@@ -31,7 +31,7 @@ _COORDINATES_OF_LINE = re.compile(rf"[ \t]*\[(?:[ \t0-9\[\](),;.+-]|{_STRAY})*+"
 _CLEAN = re.compile(r"\[\[[0-9]{1,3}(?:, ?[0-9]{1,3}){3}\](?:, ?\[[0-9]{1,3}(?:, ?[0-9]{1,3}){3}\])*\]")
 _GROUP = re.compile(r"[\[(]([^\[\]()]*)")
 _NUMBER = re.compile(r"(-?)(?<![0-9])([0-9]+)(?:\.[0-9]*)?")
-_MORE_BOXES = re.compile(r"[ \t]*,?[ \t]*\[")
+_MORE_BOXES = re.compile(r"[ \t]*+(?:,[ \t]*+)?\[")
 
 
 def parse(raw: str, figure_stem: str = "0001") -> ParsedText:

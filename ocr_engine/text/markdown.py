@@ -115,7 +115,7 @@ def _split_newlines(content: str) -> tuple[int, str, int]:
     text = content.strip()
     if not text:
         return 0, "", content.count("\n")
-    start = content.index(text)
+    start = len(content) - len(content.lstrip())
     # Space before the first word of a line can be code or a list: only whole lines are taken away.
     line_start = content.rfind("\n", 0, start) + 1
     return (

@@ -8,6 +8,11 @@ _CLOSERS = {"\\(": "\\)", "\\[": "\\]"}
 _BULLETS = "-*•◦▪‣–"
 _FIRST_MARKER = re.compile(rf"[ \t]*([{re.escape(_BULLETS)}])[ \t]+\S")
 _FIRST_NUMBER = re.compile(r"[ \t]*([0-9]{1,3})([.)])[ \t]+\S")
+_NUMBERS = {
+    after: re.compile(rf"(?<=[.;:!?)\n])(?=[ \t]*+([0-9]{{1,9}}){re.escape(after)}[ \t]+[^\W\d_])")
+    for after in (".", ")")
+}
+"""What follows a number -> the places before such a number where an item may start."""
 _PRICE = re.compile(r"\$(?=[0-9])")
 
 
@@ -86,7 +91,7 @@ def repair_list(text: str) -> str:
     if found := _FIRST_MARKER.match(text):
         return _split_bullets(text, found[1])
     if found := _FIRST_NUMBER.match(text):
-        return "".join(_split_numbers(text, int(found[1]), found[2]))
+        return "".join(_split_numbers(text, int(found[1]) + 1, _NUMBERS[found[2]]))
     return text
 
 
@@ -99,17 +104,14 @@ def _split_bullets(text: str, bullet: str) -> str:
     return re.sub(pattern, "\n", text)
 
 
-def _split_numbers(text: str, number: int, after: str) -> Iterator[str]:
+def _split_numbers(text: str, number: int, marker: re.Pattern[str]) -> Iterator[str]:
     position = 0
-    while True:
+    for found in marker.finditer(text):
+        if found[1] != str(number):
+            continue
         number += 1
-        item = rf"[ \t]*{number}{re.escape(after)}[ \t]+[^\W\d_]"
-        marker = re.compile(rf"(?<=[.;:!?)])(?={item})|(?<=\n)(?={item})")
-        found = marker.search(text, position)
-        if found is None:
-            yield text[position:]
-            return
         yield text[position : found.start()]
         if text[found.start() - 1] != "\n":
             yield "\n"
         position = found.start()
+    yield text[position:]

@@ -8,12 +8,18 @@ sequence, which the PDF script drops with its page split, is kept, so page index
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from ocr_engine.spec import OFFICIAL_PAGE_SPLIT, TOKENS
 
 _IMAGE_TAG = f"{TOKENS.ref_open}image{TOKENS.ref_close}"
 _BETWEEN = TOKENS.ref_close + TOKENS.det_open
+_MAX_WORK = 50_000_000
+"""Characters times tags: the scripts go through all of the text for each tag. Real pages need a million.
+
+Beyond it the tags go in one pass: the same text, but for what the removal of one tag makes of the others.
+"""
+_MAX_SETTLING = 32
 _QUAD_CONDITION = re.compile(r"\\quad\s*\(")
 
 
@@ -24,18 +30,14 @@ def page_det(raw: str) -> str:
 
 def page_mmd(raw: str, page_index: int) -> str:
     """The page's part of `NAME.mmd`, figures linked as `images/<page_index>_<k>.jpg`, then the page split."""
-    content = _link_images(raw.replace(TOKENS.eos, ""), f"{page_index}_")
-    for tag in _other_tags(raw.replace(TOKENS.eos, "")):
-        content = _collapse_newlines(_plain_symbols(content.replace(tag, "")))
-    return content + OFFICIAL_PAGE_SPLIT
+    raw = raw.replace(TOKENS.eos, "")
+    content = _link_images(raw, f"{page_index}_")
+    return _without(content, _other_tags(raw), _tidy_page) + OFFICIAL_PAGE_SPLIT
 
 
 def image_mmd(raw: str) -> str:
     """`result.mmd` of the image script: as a page of a PDF, without page index, collapsing or page split."""
-    content = _link_images(raw, "")
-    for tag in _other_tags(raw):
-        content = _plain_symbols(content.replace(tag, ""))
-    return content
+    return _without(_link_images(raw, ""), _other_tags(raw), _plain_symbols)
 
 
 def eval_md(raw: str, remove_center: bool = True) -> str:
@@ -44,11 +46,7 @@ def eval_md(raw: str, remove_center: bool = True) -> str:
     Conditions such as `\\quad (x>0)` are deleted from one-line display formulas, real ones too.
     """
     content = _clean_formulas(raw)
-    for tag in list(_tags(content)):
-        content = _collapse_newlines(content.replace(tag, ""))
-        if remove_center:
-            content = content.replace("<center>", "").replace("</center>", "")
-    return content
+    return _without(content, list(_tags(content)), _tidy_v1 if remove_center else _collapse_newlines)
 
 
 def _tags(text: str) -> Iterator[str]:
@@ -73,9 +71,41 @@ def _other_tags(text: str) -> list[str]:
 
 def _link_images(text: str, prefix: str) -> str:
     images = [tag for tag in _tags(text) if _IMAGE_TAG in tag]
-    for index, tag in enumerate(images):
-        text = text.replace(tag, f"![](images/{prefix}{index}.jpg)\n")
+    links = [f"![](images/{prefix}{index}.jpg)\n" for index in range(len(images))]
+    if len(images) * len(text) > _MAX_WORK:
+        # Equal tags all become the first one's link.
+        return _replaced_at_once(text, dict(zip(reversed(images), reversed(links), strict=True)))
+    for tag, link in zip(images, links, strict=True):
+        text = text.replace(tag, link)
     return text
+
+
+def _without(text: str, tags: Sequence[str], tidy: Callable[[str], str]) -> str:
+    """`text` without the tags, tidied after each of them, as the scripts do."""
+    if len(tags) * len(text) > _MAX_WORK:
+        text = _replaced_at_once(text, dict.fromkeys(tags, ""))
+        tags = [""] * _MAX_SETTLING
+    for tag in tags:
+        text = tidy(text.replace(tag, "") if tag else text)
+    return text
+
+
+def _replaced_at_once(text: str, replacements: Mapping[str, str]) -> str:
+    out: list[str] = []
+    position = 0
+    for tag in _tags(text):
+        start = text.index(tag, position)
+        out += [text[position:start], replacements.get(tag, tag)]
+        position = start + len(tag)
+    return "".join([*out, text[position:]])
+
+
+def _tidy_page(text: str) -> str:
+    return _collapse_newlines(_plain_symbols(text))
+
+
+def _tidy_v1(text: str) -> str:
+    return _collapse_newlines(text).replace("<center>", "").replace("</center>", "")
 
 
 def _plain_symbols(text: str) -> str:

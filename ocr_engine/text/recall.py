@@ -6,13 +6,14 @@ from collections import Counter
 
 from ocr_engine.records import Block
 from ocr_engine.text.markdown import LAYOUT_LABELS
+from ocr_engine.text.marks import carried
 
 MIN_WORDS = 20
 """A layer with fewer says nothing: a page number, a stamp."""
 MAX_CHARS = 400_000
 _MAX_BROKEN = 0.2
 _TAG = re.compile(r"<[^<>]{0,200}>")
-_HYPHENATION = re.compile(r"(?<=\w)[-\u2010\u00ad]\s*\n\s*(?=\w)")
+_HYPHENATION = re.compile(r"(?<=\w)[-\u2010\u00ad][^\S\n]*+\n\s*+(?=\w)")
 _SOFT = re.compile("[\u00ad\u200b-\u200f\ufeff]")
 _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff"
 _WORD = re.compile(rf"[{_CJK}]|[^\W_{_CJK}]+")
@@ -53,7 +54,7 @@ def mostly_cjk(text: str) -> bool:
 
 def _words(text: str) -> Counter[str]:
     joined = _SOFT.sub("", _HYPHENATION.sub("", text))
-    return Counter(_WORD.findall(unicodedata.normalize("NFKC", joined).casefold()))
+    return Counter(_WORD.findall(unicodedata.normalize("NFKC", carried(joined)).casefold()))
 
 
 def _label(block: Block) -> str:

@@ -1,6 +1,7 @@
 """HTML tables in model output: where one ends, and the same table balanced and without active markup."""
 
 import re
+from collections import Counter
 
 import nh3
 
@@ -16,7 +17,13 @@ _MAX_SPAN = 999
 MAX_TAGS = 50_000
 """A table with more tags than this is a loop or an attack; it is kept as escaped text."""
 _MAX_NESTING = 64
+_MAX_STRAYS = 2_000
+"""Tags between cells: a parser looks for the place before the table for each of them."""
+_MAX_ATTRIBUTE_CHARS = 1_000
+"""A parser compares each attribute of a tag with those before it; of more than this none is read."""
 _STRUCTURE_TAG = re.compile(rf"<(/?)({'|'.join(sorted(_STRUCTURE))})(?=[\s/>])[^<>]*>", re.IGNORECASE)
+_CELLS = frozenset({"caption", "td", "th"})
+_NESTING = (INLINE_TAGS | {"ol", "table", "ul"}) - _VOID_TAGS
 _TAG = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9]*)(\s[^<>]*)?>")
 _TIDY_ATTRIBUTES = re.compile(r"(?:\s(?:colspan|rowspan)=(\"?)[0-9]{1,3}\1)*\s?/?")
 _BLANK_LINES = re.compile(r"\n(?:[ \t]*\n)+")
@@ -35,7 +42,7 @@ def table_end(text: str, start: int) -> int:
         if name == "table" and not closing and depth and not in_cell:
             return end
         depth += (name == "table") * (-1 if closing else 1)
-        end, in_cell = tag.end(), not closing and name in ("td", "th", "caption")
+        end, in_cell = tag.end(), not closing and name in _CELLS
         if depth == 0:
             return end
     if not in_cell:
@@ -52,7 +59,7 @@ def sanitize_table(table: str) -> str:
     table = _BLANK_LINES.sub("\n", _only_allowed_tags(table))
     if _is_tidy(table):
         return table
-    if table.count("<") > MAX_TAGS or _nesting(table) > _MAX_NESTING:
+    if table.count("<") > MAX_TAGS or _is_slow(table):
         return table.replace("<", "&lt;")
     cleaned: str = nh3.clean(
         table,
@@ -75,7 +82,8 @@ def _only_allowed_tags(table: str) -> str:
         markup, length, _ = classify(table, found.start())
         tag = _TAG.match(table, found.start())
         if tag is not None and tag[2].lower() in _TAGS:
-            out.append(tag[0])  # nh3 takes its attributes away where they are more than spans
+            # nh3 takes its attributes away where they are more than spans.
+            out.append(tag[0] if len(tag[0]) <= _MAX_ATTRIBUTE_CHARS else f"<{tag[1]}{tag[2]}>")
             length = len(tag[0])
         elif markup is not Markup.REMOVE:
             out.append("&lt;")
@@ -100,14 +108,24 @@ def _is_tidy(table: str) -> bool:
     return not stack
 
 
-def _nesting(table: str) -> int:
-    """The deepest nesting that unclosed tags could build: HTML parsers take quadratic time over it."""
-    depth = deepest = 0
+def _is_slow(table: str) -> bool:
+    """Whether a parser would take quadratic time: tags nested too deeply, or too many between cells.
+
+    An end tag ends its own kind alone: `<b></i>` over and over nests as deeply as `<b>`.
+    """
+    unclosed: Counter[str] = Counter()
+    strays, in_cell = 0, False
     for closing, name, _ in _TAG.findall(table):
-        if name.lower() in INLINE_TAGS | {"table"} and name.lower() not in _VOID_TAGS:
-            depth = max(0, depth + (-1 if closing else 1))
-            deepest = max(deepest, depth)
-    return deepest
+        name = name.lower()
+        if name in _NESTING:
+            unclosed[name] = max(0, unclosed[name] + (-1 if closing else 1))
+        if name in _STRUCTURE:
+            in_cell = not closing and name in _CELLS
+        else:
+            strays += not in_cell
+        if strays > _MAX_STRAYS or unclosed.total() > _MAX_NESTING:
+            return True
+    return False
 
 
 def _bounded_span(_tag: str, attribute: str, value: str) -> str | None:

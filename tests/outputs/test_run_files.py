@@ -3,7 +3,7 @@
 import csv
 import json
 import os
-import shlex
+import subprocess
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -26,7 +26,7 @@ def written(tmp_path: Path, *rows: JournalRow) -> tuple[list[dict[str, str]], li
     journal.close()
     tables = []
     for name in ("timings.csv", "failures.csv"):
-        with (tmp_path / name).open(encoding="utf-8", errors="surrogateescape", newline="") as file:
+        with (tmp_path / name).open(encoding="utf-8", newline="") as file:
             tables.append(list(csv.DictReader(file)))
     return tables[0], tables[1]
 
@@ -61,11 +61,41 @@ def test_failures_come_with_the_command_that_does_them_again(tmp_path: Path, row
         row("blank.pdf", 1, status=PageStatus.BLANK),
     )
     assert [(item["page"], item["status"]) for item in failures] == [("7", "looped"), ("", "failed")]
-    assert shlex.split(failures[0]["retry command"]) == [
+    assert words_of(failures[0]["retry command"]) == [
         "python", "batch_pdf.py", f"./{hostile}", "--output", str(tmp_path), "--pages", "7",
         "--retry", "looped",
     ]  # fmt: skip
     assert failures[1]["retry command"] == f"python batch_pdf.py broken.pdf --output {tmp_path}"
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("=HYPERLINK(A1).pdf", "'=HYPERLINK(A1).pdf"),
+        ("@a.pdf", "'@a.pdf"),
+        ("a;=1+1;.pdf", "a;'=1+1;.pdf"),
+        ("\u202efdp.=cod.pdf", "\\u202efdp.=cod.pdf"),
+        ("a\r=1\n=2\t\x1b[2J.pdf", "a\\r=1\\n=2\\t\\x1b[2J.pdf"),
+        (os.fsdecode(b"\xff=1.pdf"), "\\udcff=1.pdf"),
+    ],
+)
+def test_a_name_runs_in_no_spreadsheet_and_shows_what_it_is(
+    tmp_path: Path, row: MakeRow, name: str, shown: str
+) -> None:
+    reason = "no\rway;=1+1 \u202e"
+    timings, failures = written(tmp_path, row(name, 1, status=PageStatus.FAILED, reason=reason))
+    assert [timings[0]["document"], failures[0]["document"]] == [shown, shown]
+    assert failures[0]["reason"] == "no way;'=1+1 "
+    assert words_of(failures[0]["retry command"])[2] == name
+    for file in ("timings.csv", "failures.csv"):
+        text = (tmp_path / file).read_bytes().decode("utf-8")
+        assert len(text.splitlines()) == 2 and "\u202e" not in text and ";=" not in text
+
+
+def words_of(command: str) -> list[str]:
+    """The words that a shell makes of it."""
+    run = subprocess.run(["bash", "-c", f"printf '%s\\0' {command}"], capture_output=True, check=True)
+    return [os.fsdecode(word) for word in run.stdout.split(b"\0")[:-1]]
 
 
 def test_a_document_that_could_not_be_opened_is_tried_again_for_the_pages_that_were_asked_for(

@@ -3,11 +3,12 @@
 import csv
 import io
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ocr_engine.records import Block
-from ocr_engine.text.table_csv import MAX_TABLES, tables_as_csv
+from ocr_engine.text.table_csv import MAX_PAGE_FIELDS, MAX_TABLES, tables_as_csv
 
 
 def tables(*contents: str) -> list[list[list[str]]]:
@@ -48,6 +49,26 @@ def test_a_spreadsheet_runs_nothing() -> None:
     row = cells("=1+1", "@SUM(A1)", "-cmd", "+x", "-5", "+3.2 %", "- ", "a=b")
     expected = ["'=1+1", "'@SUM(A1)", "'-cmd", "'+x", "-5", "+3.2 %", "-", "a=b"]
     assert tables(table(row)) == [[expected]]
+
+
+@pytest.mark.parametrize(
+    ("cell", "written"),
+    [
+        ("&#13;=1+1", "'=1+1"), ("&#9;=1", "'=1"), ("&#10;=1", "'=1"), ("&nbsp;=1", "'=1"), ("&#61;1", "'=1"),
+        ("＝1+1", "'＝1+1"), ("a;=1+1", "a;'=1+1"), ("&#x200b;@A", "\u200b'@A"), ("&quot;+x&quot;", '"\'+x"'),
+        ("a&#13;b&#8232;c&Tab;d", "a b c d"), ("&#x202e;x", "x"), ("&#" + "9" * 5_000 + ";x", "\ufffdx"),
+        ("&#0000000000061;1", "'=1"), ("-3.5", "-3.5"),
+    ],
+)  # fmt: skip
+def test_no_entity_brings_a_formula_or_a_row(cell: str, written: str) -> None:
+    assert tables(table(cells("x", cell, "y"))) == [[["x", written, "y"]]]
+
+
+def test_spans_over_each_other_and_many_tables_are_bounded() -> None:
+    stairs = [f'<td colspan="{150 - k}">a</td><td colspan="999" rowspan="999">b</td>' for k in range(149)]
+    assert tables(table(*stairs)) == []
+    wide = table(*['<td colspan="999">x</td>'] * 150)
+    assert len(tables(wide * 10)) == MAX_PAGE_FIELDS // (150 * 999)
 
 
 def test_what_is_no_plain_table_or_too_large_is_left_out() -> None:
