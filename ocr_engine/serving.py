@@ -6,6 +6,7 @@ The plug-in `ocr_engine_serving` calls `register` in every vLLM process; other m
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from ocr_engine.engine.guard_args import set_vocabulary
 from ocr_engine.errors import RequestError, UsageError
 from ocr_engine.pages.views import make_views
 from ocr_engine.records import PageViews
@@ -22,6 +23,8 @@ GUARDS = {
 """The guard for vLLM's V2 model runner and for the V1 runner; each refuses the other's."""
 DEFAULT_MODE = "gundam"
 DEFAULT_TILES = 6
+VIEWS_KEY = "ocr_engine_views"
+"""In vLLM's `additional_config`: false keeps a server from taking ready views, PNG alone."""
 _OPTIONS = {"mode", "max_tiles"}
 _MAX_TILES = {OCR: MAX_TILES_LIMIT, OCR2: MAX_TILES_OCR2}
 
@@ -64,14 +67,22 @@ def views_of_image(image: "Image", options: Mapping[str, object], family: str) -
         raise RequestError(f"mm_processor_kwargs: {error}") from None
 
 
+def _takes_views(additional_config: object) -> bool:
+    return not isinstance(additional_config, Mapping) or additional_config.get(VIEWS_KEY, True) is not False
+
+
 class ServedDefaults:
     """vLLM's hook for an architecture's config: what `vllm serve` then needs no flag for."""
 
     @staticmethod
     def verify_and_update_config(vllm_config: Any) -> None:
-        """Take ready views, and guard requests that ask for it (`vllm_xargs`)."""
+        """Take ready views, and guard requests that ask for it (`vllm_xargs`).
+
+        `additional_config: {"ocr_engine_views": false}` leaves views to vLLM's own `enable_mm_embeds`.
+        """
         model = vllm_config.model_config
-        if model.multimodal_config is not None:
+        set_vocabulary(model.get_vocab_size())
+        if model.multimodal_config is not None and _takes_views(vllm_config.additional_config):
             model.multimodal_config.enable_mm_embeds = True
         processors = list(model.logits_processors or ())
         if vllm_config.speculative_config is None and not processors:

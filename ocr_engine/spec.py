@@ -149,6 +149,8 @@ class SpecialTokens:
 TOKENS = SpecialTokens()
 NGRAM_WHITELIST = (TOKENS.td_open, TOKENS.td_close)
 """Tokens the n-gram guard never bans: rows of equal table cells are legitimate (official scripts)."""
+NGRAM_MAX_SIZE, NGRAM_MAX_WINDOW, NGRAM_MAX_WHITELIST = 256, 1 << 16, 64
+"""What the guard takes of a request: its work for a token grows with size times window."""
 
 
 def _preset(size: int, window: int, layout: str) -> Mapping[str, object]:

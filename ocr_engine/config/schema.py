@@ -9,10 +9,12 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from ocr_engine.spec import NGRAM_WHITELIST
+from ocr_engine.spec import NGRAM_MAX_SIZE, NGRAM_MAX_WHITELIST, NGRAM_MAX_WINDOW, NGRAM_WHITELIST
 
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 Seconds = Annotated[float, msgspec.Meta(gt=0)]
+NgramSize = Annotated[int, msgspec.Meta(ge=0, le=NGRAM_MAX_SIZE)]
+NgramWindow = Annotated[int, msgspec.Meta(ge=0, le=NGRAM_MAX_WINDOW)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +94,9 @@ class RenderConfig:
 class NgramConfig:
     """The n-gram guard: no n-gram of `size` tokens twice within `window` output tokens. 0 turns it off."""
 
-    size: Annotated[int, msgspec.Meta(ge=0)] = 20
-    window: Annotated[int, msgspec.Meta(ge=0)] = 50
-    whitelist: tuple[str, ...] = NGRAM_WHITELIST
+    size: NgramSize = 20
+    window: NgramWindow = 50
+    whitelist: Annotated[tuple[str, ...], msgspec.Meta(max_length=NGRAM_MAX_WHITELIST)] = NGRAM_WHITELIST
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +149,8 @@ class RetryStep:
 
     mode: str | None = None
     prompt: str | None = None
-    ngram_size: Annotated[int, msgspec.Meta(ge=0)] | None = None
-    ngram_window: Annotated[int, msgspec.Meta(ge=0)] | None = None
+    ngram_size: NgramSize | None = None
+    ngram_window: NgramWindow | None = None
     temperature: Annotated[float, msgspec.Meta(ge=0, le=2)] | None = None
     halves: bool = False
     turn: Literal[0, 90, 180, 270] = 0

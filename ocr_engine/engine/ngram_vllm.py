@@ -10,7 +10,7 @@ import torch
 from vllm import SamplingParams
 from vllm.v1.sample.logits_processor import BatchUpdate, LogitsProcessor, MoveDirectionality
 
-from ocr_engine.engine.guard_args import SIZE, WHITELIST, WINDOW, check_guard_args
+from ocr_engine.engine.guard_args import read_guard_args, settings_in_engine
 from ocr_engine.engine.ngram import NgramIndex
 
 
@@ -39,7 +39,7 @@ class NgramGuard(LogitsProcessor):
     @classmethod
     def validate_params(cls, sampling_params: SamplingParams) -> None:
         """Raises ValueError for settings that are none, before the request enters the batch."""
-        check_guard_args(sampling_params.extra_args)
+        read_guard_args(sampling_params.extra_args)
 
     def is_argmax_invariant(self) -> bool:
         """False: with True, vLLM skips the guard under greedy sampling."""
@@ -53,9 +53,8 @@ class NgramGuard(LogitsProcessor):
             self._requests.pop(place, None)
         for place, params, _, output_ids in batch_update.added:
             self._requests.pop(place, None)
-            args = params.extra_args or {}
-            if SIZE in args:
-                index = NgramIndex(args[SIZE], args[WINDOW], args[WHITELIST])
+            if found := settings_in_engine(params.extra_args):
+                index = NgramIndex(found.size, found.window, found.whitelist)
                 self._requests[place] = _Guarded(index, output_ids)
         for source, target, direction in batch_update.moved:
             self._move(source, target, swap=direction is MoveDirectionality.SWAP)

@@ -27,6 +27,7 @@ def _ban(
     whitelist_len,
     recent,
     recent_stride,
+    vocabulary,
     BLOCK: tl.constexpr,
 ):
     row = tl.program_id(0).to(tl.int64)
@@ -57,6 +58,7 @@ def _ban(
         token = tl.load(here + candidate + size - 1, mask=match, other=-1)
         for index in range(0, allowed):
             match = match & (token != tl.load(whitelist + slot * whitelist_stride + index))
+        match = match & (token >= 0) & (token < vocabulary)  # never into another row
         tl.store(logits + row * logits_stride + token, -float("inf"), mask=match)
 
 
@@ -98,6 +100,7 @@ def ban_repeats(
         whitelist_len,
         recent,
         recent.stride(0),
+        logits.shape[1],
         BLOCK=_BLOCK,
         num_warps=2,
     )

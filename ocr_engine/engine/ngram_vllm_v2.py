@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from vllm.v1.worker.gpu.sample.logits_processor import LogitsProcessor
 
-from ocr_engine.engine.guard_args import MAX_WHITELIST, SIZE, WHITELIST, WINDOW, check_guard_args
+from ocr_engine.engine.guard_args import read_guard_args, settings_in_engine
+from ocr_engine.spec import NGRAM_MAX_WHITELIST
 
 if TYPE_CHECKING:
     import torch
@@ -32,24 +33,23 @@ class DeviceNgramGuard(LogitsProcessor):
         self._sizes = UvaBackedTensor(count, dtype=torch.int32)
         self._windows = UvaBackedTensor(count, dtype=torch.int32)
         self._whitelist_len = UvaBackedTensor(count, dtype=torch.int32)
-        self._whitelist = StagedWriteTensor((count, MAX_WHITELIST), dtype=torch.int32, device=device)
+        self._whitelist = StagedWriteTensor((count, NGRAM_MAX_WHITELIST), dtype=torch.int32, device=device)
         self._recent = scratch(count, vllm_config.model_config.max_model_len, device)
 
     @classmethod
     def validate_params(cls, sampling_params: SamplingParams) -> None:
         """Raises ValueError for settings that are none, before the request enters the batch."""
-        check_guard_args(sampling_params.extra_args)
+        read_guard_args(sampling_params.extra_args)
 
     def add_request(self, req_idx: int, sampling_params: SamplingParams) -> bool:
         """Put a request's settings into its slot; whether there are any."""
-        args = sampling_params.extra_args or {}
-        allowed = args.get(WHITELIST, ())
-        self._sizes.np[req_idx] = args.get(SIZE, 0)
-        self._windows.np[req_idx] = args.get(WINDOW, 0)
-        self._whitelist_len.np[req_idx] = len(allowed)
-        if allowed:
-            self._whitelist.stage_write(req_idx, 0, allowed)
-        return SIZE in args
+        found = settings_in_engine(sampling_params.extra_args)
+        self._sizes.np[req_idx] = found.size if found else 0
+        self._windows.np[req_idx] = found.window if found else 0
+        self._whitelist_len.np[req_idx] = len(found.whitelist) if found else 0
+        if found:
+            self._whitelist.stage_write(req_idx, 0, found.whitelist)
+        return found is not None
 
     def apply_staged_writes(self) -> None:
         """Send the settings of new requests to the device."""

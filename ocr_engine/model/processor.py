@@ -14,7 +14,6 @@ from PIL.Image import Image
 from torch import Tensor
 from transformers.feature_extraction_utils import BatchFeature
 from vllm.config.multimodal import MultiModalDummyOptions
-from vllm.exceptions import VLLMValidationError
 from vllm.multimodal.inputs import MultiModalFieldConfig, MultiModalKwargsItems
 from vllm.multimodal.media import MediaWithBytes
 from vllm.multimodal.parse import (
@@ -32,7 +31,9 @@ from vllm.multimodal.processing import (
 )
 
 from ocr_engine.errors import RequestError
+from ocr_engine.model import received
 from ocr_engine.model.images import cut
+from ocr_engine.model.received import RefusedPageError
 from ocr_engine.model.views import FIELDS, check_views, count_tokens, largest_page
 from ocr_engine.spec import OCR, OCR2, TOKENS
 
@@ -60,13 +61,19 @@ class PageViewsParser(MultiModalDataParser):
             return ImageProcessorItems(images)
         if not isinstance(data, Mapping):
             raise RefusedPageError(f"image: expected views of a page or an image, got {type(data).__name__}")
+        _check_dense(data)
         with _refusals():
             check_views(data, self._family)
         return DictEmbeddingItems(data, "image", set(FIELDS), _fields)
 
 
-class RefusedPageError(RequestError, VLLMValidationError):
-    """A page that vLLM's own server answers with status 400."""
+def _check_dense(data: Mapping[str, object]) -> None:
+    """A tensor without values, or a sparse one, is no page and would fail in the engine."""
+    for name, value in data.items():
+        if isinstance(value, Tensor) and (value.layout is not torch.strided or value.device.type != "cpu"):
+            raise RefusedPageError(
+                f"{name}: expected a plain tensor on the CPU, got {value.layout} on {value.device.type}"
+            )
 
 
 @contextlib.contextmanager
@@ -127,6 +134,10 @@ class PageDummyInputs(BaseDummyInputsBuilder[PageInfo]):
 
 class PageProcessor(BaseMultiModalProcessor[PageInfo]):
     """Replaces `<image>` in the prompt by one placeholder a visual token."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        received.install()
 
     def _get_mm_fields_config(
         self, hf_inputs: Any, hf_processor_mm_kwargs: Mapping[str, object]

@@ -1,18 +1,26 @@
-"""The guard inside a batch that changes as vLLM's does, against the plain rule on each request."""
+"""The guards inside batches that change as vLLM's do, against the plain rule on each request."""
 
+from types import SimpleNamespace
+
+import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 pytest.importorskip("vllm", reason="needs vllm")
 
 import torch
 from vllm import SamplingParams
+from vllm.utils import torch_utils
 from vllm.v1.sample.logits_processor import BatchUpdate, LogitsProcessors, MoveDirectionality
+from vllm.v1.worker.gpu import buffer_utils
 
-from ocr_engine.engine.guard_args import guard_args
+from ocr_engine.engine import ngram_vllm_kernel
+from ocr_engine.engine.guard_args import guard_args, settings_in_engine
 from ocr_engine.engine.ngram import banned_tokens
 from ocr_engine.engine.ngram_vllm import NgramGuard
+from ocr_engine.engine.ngram_vllm_v2 import DeviceNgramGuard
+from tests.xargs import random_xargs
 
 VOCABULARY = 5
 ONE_WAY, SWAP = MoveDirectionality.UNIDIRECTIONAL, MoveDirectionality.SWAP
@@ -99,13 +107,87 @@ def test_placeholder_ids_stop_the_engine():
         guard.apply(torch.zeros(1, VOCABULARY))
 
 
-@pytest.mark.parametrize("args", [{"ngram_size": 0}, {"ngram_size": "2"}, {"ngram_window": 1 << 20}])
-def test_wrong_sizes_are_refused_before_the_batch(args):
+GUARDS = pytest.mark.parametrize("guard", [NgramGuard, DeviceNgramGuard])
+
+
+@GUARDS
+@pytest.mark.parametrize(
+    "args", [{"ngram_size": 20}, {"ngram_size": 3, "ngram_window": 9}, {"ngram_window": 9}]
+)
+def test_wrong_settings_are_refused_before_the_batch(guard, args):
     with pytest.raises(ValueError, match="ngram"):
-        NgramGuard.validate_params(SamplingParams(extra_args=args))
+        guard.validate_params(SamplingParams(extra_args=args))
 
 
-def test_requests_without_guard_pass():
-    NgramGuard.validate_params(SamplingParams())
-    NgramGuard.validate_params(params(20, 50))
+@GUARDS
+def test_requests_without_guard_pass(guard):
+    guard.validate_params(SamplingParams())
+    guard.validate_params(params(20, 50))
     assert guard_args(0, 50, (1,)) == {}
+
+
+def expected_bans(args, output):
+    """What a guard bans after `output`; nothing for settings that `validate_params` would refuse."""
+    found = settings_in_engine(args)
+    return banned_tokens(output, found.size, found.window, found.whitelist) if found else set()
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.randoms(use_true_random=False).map(random_xargs), min_size=1, max_size=4))
+def test_no_settings_stop_the_engine_on_the_cpu(asked):
+    """Also those that `validate_params` refuses, had they slipped through."""
+    guard, output = new_guard(), [1, 2, 3, 1, 2, 3, 1]
+    added = [
+        (place, SimpleNamespace(extra_args=args), None, list(output)) for place, args in enumerate(asked)
+    ]
+    guard.update_state(update(len(asked), added=added))
+    assert banned_of(guard, len(asked)) == [expected_bans(args, output) for args in asked]
+
+
+class StepContext(SimpleNamespace):
+    """What vLLM's V2 runner tells of a step in which every slot has a row."""
+
+    def __init__(self, slots):
+        super().__init__(idx_mapping_np=np.arange(slots), expanded_idx_mapping=torch.arange(slots))
+
+
+@pytest.fixture
+def device_guard(monkeypatch):
+    """The V2 runner's guard on the CPU: vLLM's own tables, Python in place of the two kernels."""
+    slots, output = 4, [1, 2, 3, 1, 2, 3, 1]
+
+    def write(table, stride, rows, starts, contents, ends, *_, **__):
+        begins = [0, *ends[:-1].tolist()]
+        for row, begin, end in zip(rows.tolist(), begins, ends.tolist(), strict=True):
+            table[row, : end - begin] = contents[begin:end]
+
+    def ban(logits, rows, tokens, prompt_len, total_len, sizes, windows, whitelist, whitelist_len, recent):
+        for row in rows.tolist():
+            rule = int(sizes[row]), int(windows[row]), whitelist[row, : whitelist_len[row]].tolist()
+            logits[row, list(banned_tokens(output, *rule))] = float("-inf")
+
+    launch = type("Launch", (), {"__getitem__": lambda self, grid: write})()
+    monkeypatch.setattr(buffer_utils, "is_uva_available", lambda: False)
+    monkeypatch.setattr(torch_utils, "is_pin_memory_available", lambda: False)
+    monkeypatch.setattr(buffer_utils, "_apply_write_kernel", launch)
+    monkeypatch.setattr(ngram_vllm_kernel, "ban_repeats", ban)
+    table = SimpleNamespace(gpu=torch.zeros(slots, 16, dtype=torch.int32))
+    states = SimpleNamespace(
+        max_num_reqs=slots, device=torch.device("cpu"), all_token_ids=table, prompt_len=table, total_len=table
+    )
+    config = SimpleNamespace(model_config=SimpleNamespace(max_model_len=16))
+    return DeviceNgramGuard(config, states), output
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.randoms(use_true_random=False).map(random_xargs), min_size=4, max_size=4))
+def test_no_settings_stop_the_engine_on_a_gpu(device_guard, asked):
+    """The same for the V2 runner; its slots are used again, so every example follows another's settings."""
+    guard, output = device_guard
+    for slot, args in enumerate(asked):
+        guarded = guard.add_request(slot, SimpleNamespace(extra_args=args))
+        assert guarded == (settings_in_engine(args) is not None)
+    guard.apply_staged_writes()
+    logits = guard.apply(torch.zeros(4, VOCABULARY), StepContext(4))
+    found = [set(torch.isinf(row).nonzero()[:, 0].tolist()) for row in logits]
+    assert found == [expected_bans(args, output) for args in asked]

@@ -1,26 +1,33 @@
 """vLLM's own OpenAI server with our plug-in and nano: one start for all; views and PNG, guard and modes."""
 
 import asyncio
+import base64
+import io
+import json
 import os
 import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from ocr_engine.config import EngineConfig, ServerConfig
+from ocr_engine.engine.server import wire
 from ocr_engine.engine.server.engine import ServerEngine
 from ocr_engine.errors import RequestError
 from ocr_engine.preparing import prepare
 from ocr_engine.records import FinishReason, Generation, GenerationRequest, PageGeometry, PageImage
 from ocr_engine.spec import PROMPTS, resolve_mode
 
+torch = pytest.importorskip("torch", reason="needs vllm")
 pytest.importorskip("vllm", reason="needs vllm")
 NANO = Path(__file__).parents[2] / "ocr_engine/model/nano"
 START_S = 240
@@ -135,3 +142,60 @@ async def test_wrong_views_are_refused_and_the_server_lives(url: str) -> None:
         await engine.generate(bad)
     assert (await engine.generate(good)).text
     await engine.stop()
+
+
+def post(url: str, **changes: object) -> tuple[int, str]:
+    """Status and answer of a small chat request."""
+    body = {"model": "nano", "max_tokens": 3, "messages": [{"role": "user", "content": "hi"}]} | changes
+    asked = urllib.request.Request(
+        f"{url}/v1/chat/completions", json.dumps(body).encode(), {"Content-Type": "application/json"}
+    )
+    try:
+        with urllib.request.urlopen(asked, timeout=60) as response:
+            return response.status, response.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+GUARD = {"ngram_size": 3, "ngram_window": 9, "ngram_whitelist": [5]}
+WRONG_SETTINGS = [
+    ({"ngram_size": 20}, "ngram_window: missing"),
+    ({"ngram_size": 3, "ngram_window": 9}, "ngram_whitelist: missing"),
+    ({"ngram_whitelist": [5]}, "ngram_size: missing"),
+    (GUARD | {"ngram_whitelist": 5}, "ngram_whitelist: expected a list"),
+    (GUARD | {"ngram_whitelist": ["a"]}, "ngram_whitelist: expected an integer"),
+    (GUARD | {"ngram_whitelist": [10**12]}, "ngram_whitelist: expected an integer"),
+    (GUARD | {"ngram_whitelist": [10**6]}, "ngram_whitelist: expected an integer from 0 to "),
+    (GUARD | {"ngram_size": 2.5}, "ngram_size: expected an integer"),
+    (GUARD | {"ngram_window": 1 << 40}, "ngram_window: expected an integer"),
+]
+
+
+def test_wrong_settings_of_the_guard_are_refused_and_the_server_lives(url: str) -> None:
+    for settings, words in WRONG_SETTINGS:
+        status, answer = post(url, vllm_xargs=settings)
+        assert (status, words in answer) == (400, True), (settings, status, answer)
+        assert post(url)[0] == 200
+    assert post(url, vllm_xargs=GUARD)[0] == 200
+
+
+def saved(tensor: object) -> str:
+    file = io.BytesIO()
+    torch.save(tensor, file)
+    return base64.b64encode(file.getvalue()).decode()
+
+
+def test_what_is_no_page_is_refused_and_the_server_lives(url: str) -> None:
+    views = wire.encoded_views(request("tiny").views)
+    floats = wire._npy(np.zeros((512, 512, 3), np.float32))
+    sparse, meta = saved(torch.ones(1, 2).to_sparse()), saved(torch.ones(1, 2, device="meta"))
+    wrong: list[object] = [
+        *(views | {"grids": value} for value in (5, None, {}, True, [1, 1], "AAAA", sparse, meta)),
+        *(views | {"global_views": value} for value in (floats, meta)),
+        *({}, {"grids": 5}, "AAAA", None, []),
+    ]
+    for image_embeds in [*wrong, views]:
+        part = {"type": "image_embeds", "image_embeds": image_embeds}
+        text = {"type": "text", "text": "<image>\nFree OCR."}
+        status, answer = post(url, messages=[{"role": "user", "content": [part, text]}])
+        assert status == (200 if image_embeds is views else 400), (str(image_embeds)[-200:], status, answer)

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from ocr_engine.engine.guard_args import WHITELIST, WINDOW, guard_args
 from ocr_engine.engine.loops import LoopDetector
 from ocr_engine.errors import EngineError, RequestError
 from ocr_engine.records import FinishReason, GenerationRequest, Loop, PageViews
@@ -128,9 +129,8 @@ def chat_body(request: GenerationRequest, asked: Asked) -> bytes:
 
 def _guard(request: GenerationRequest, whitelist: Sequence[int]) -> dict[str, Any]:
     """For our guard, and under its own names for the processor of vLLM's published recipe."""
-    size, window, ids = request.ngram_size, request.ngram_window, list(whitelist)
-    ours = {"ngram_size": size, "ngram_window": window, "ngram_whitelist": ids}
-    return ours | {"window_size": window, "whitelist_token_ids": ids}
+    ours = guard_args(request.ngram_size, request.ngram_window, whitelist)
+    return ours | {"window_size": ours[WINDOW], "whitelist_token_ids": ours[WHITELIST]}
 
 
 def _image(views: PageViews, asked: Asked) -> dict[str, Any]:
