@@ -10,6 +10,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from ocr_engine.engine import vllm_process
+
 _ROOT = Path(__file__).parents[1]
 _TIMEOUT_S = 60
 _GPU_QUERY = "name,driver_version,memory.total,memory.free,compute_cap"
@@ -108,8 +110,7 @@ def tested_versions() -> dict[str, tuple[str, ...]]:
 
 def plugin_installed() -> bool:
     """Whether vLLM's own processes will find our model class."""
-    points = importlib.metadata.entry_points(group="vllm.general_plugins")
-    return any(point.name == "ocr_engine" for point in points)
+    return bool(vllm_process.plugin_names())
 
 
 def free_memory_bytes() -> int:

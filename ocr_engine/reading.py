@@ -11,7 +11,7 @@ from functools import partial
 from ocr_engine import ladder, stages
 from ocr_engine.config import Config, RetryStep
 from ocr_engine.engine.base import Engine, OnText
-from ocr_engine.errors import InputError, RequestError
+from ocr_engine.errors import EngineError, InputError, OcrError, RequestError
 from ocr_engine.figures import FigureReader, chosen
 from ocr_engine.log import logger
 from ocr_engine.outputs.drawing import DrawnPage
@@ -24,7 +24,7 @@ from ocr_engine.text.remap import joined, turned_back
 
 NOTE_START_S = 2.0
 """An engine that has not started after this long is worth a line."""
-_BADNESS = (FinishReason.STOP, FinishReason.LENGTH, FinishReason.ABORT)
+_BADNESS = (FinishReason.STOP, FinishReason.LENGTH, FinishReason.ERROR, FinishReason.ABORT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,10 +155,13 @@ class PageReader:
             else:
                 prepared = prepared or await self._prepare(page.ref, step, Look(step.turn), facts=False)
                 generation = await self._ask(prepared, name, step, on_text)
-        except (InputError, RequestError) as error:
-            if not number:
+        except Exception as error:  # a retry that fails, however it does, keeps what was read before it
+            dead = isinstance(error, EngineError) and not isinstance(error, RequestError)
+            if not number or dead:
                 raise
-            return ladder.refused(step, str(error))
+            logger.debug("%s: attempt %d", name, number + 1, exc_info=error)
+            reason = str(error) if isinstance(error, OcrError) else f"internal error: {error!r}"
+            return ladder.refused(step, reason)
         generation = replace(generation, text=turned_back(generation.text, step.turn))
         return ladder.judged(ladder.config_of(self._config, step), step, generation, page.facts)
 

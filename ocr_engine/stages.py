@@ -94,6 +94,9 @@ def status_of(generation: Generation) -> tuple[PageStatus, str]:
         return PageStatus.LOOPED, f"the same {loop.period_tok:,} tokens over and over {place}; kept once"
     if generation.finish_reason is FinishReason.ABORT:
         return PageStatus.TRUNCATED, "stopped by the user; the text so far is kept"
+    if generation.finish_reason is FinishReason.ERROR:
+        tokens = f"{generation.output_tokens:,} tokens"
+        return PageStatus.TRUNCATED, f"the engine failed after {tokens}; the text so far is kept"
     if generation.finish_reason is not FinishReason.STOP:
         return PageStatus.TRUNCATED, f"no end of sequence within {generation.output_tokens:,} tokens"
     if not generation.text.strip():

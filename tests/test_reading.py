@@ -192,6 +192,29 @@ def test_the_best_attempt_is_kept(answers: list[Any], kept: int) -> None:
     assert page.record.attempts == 3 and page.record.tried[kept].status is page.record.status
 
 
+class GenerationError(Exception):
+    """As vLLM raises it: no error of ours."""
+
+
+def test_a_retry_that_fails_in_any_way_keeps_what_was_read() -> None:
+    page, _ = read([("some text", LENGTH), GenerationError("KV load")], retries=PREVIOUS_RETRIES[:1])
+    assert (page.raw, page.record.status) == ("some text", PageStatus.TRUNCATED)
+    assert "GenerationError('KV load')" in page.record.tried[1].reason
+    with pytest.raises(GenerationError):
+        read([GenerationError("KV load")])
+    with pytest.raises(EngineError, match="the engine died"):
+        read([("some text", LENGTH), EngineError("the engine died")], retries=PREVIOUS_RETRIES[:1])
+
+
+def test_an_answer_on_which_the_engine_failed_is_kept_and_asked_for_again() -> None:
+    first = ("half of it", FinishReason.ERROR)
+    page, _ = read([first, ("all of it", STOP)], retries=PREVIOUS_RETRIES[:1])
+    assert (page.raw, page.record.status) == ("all of it", PageStatus.DONE)
+    page, _ = read([first, RequestError("again")], retries=PREVIOUS_RETRIES[:1])
+    assert (page.raw, page.record.status) == ("half of it", PageStatus.TRUNCATED)
+    assert page.record.reason == "the engine failed after 50 tokens; the text so far is kept"
+
+
 def test_recall_decides_between_equals_and_beats_a_done_that_is_wrong() -> None:
     half, other = " ".join(WORDS[:30]), "nothing of it " * 40
     page, _ = read([(half, LENGTH), (other, LENGTH), (other, LENGTH)], layer=TEXT, retries=PREVIOUS_RETRIES)

@@ -13,8 +13,8 @@ from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from ocr_engine.engine.answer import LoopWatch, kept_of_loop
 from ocr_engine.engine.base import EngineInfo, OnText, vision_tokens
-from ocr_engine.engine.loops import LoopDetector, before_loop
 from ocr_engine.errors import EngineError, RequestError
 from ocr_engine.log import printable
 from ocr_engine.records import FinishReason, Generation, GenerationRequest, Loop
@@ -130,26 +130,22 @@ async def _replayed(stored: str, request: GenerationRequest, on_text: OnText) ->
     """The stored answer, token by token, as far as the request lets it go."""
     ids: defaultdict[str, int] = defaultdict(itertools.count().__next__)
     table_ids = [ids[mark] for mark in ("<td>", "</td>", "<tr>", "</tr>")]
-    detector = LoopDetector(table_ids) if request.abort_loops else None
+    watch = LoopWatch(table_ids if request.abort_loops else None)
     ends = [0]
     tokens = itertools.islice(_TOKEN.finditer(stored), request.max_tokens or None)
     while chunk := list(itertools.islice(tokens, request.stream_interval)):
         on_text(stored[ends[-1] : chunk[-1].end()])
         ends += [token.end() for token in chunk]
-        if detector is not None and (loop := detector.add(ids[token[0]] % _MAX_IDS for token in chunk)):
-            return _looped(stored, ends, loop)
+        if watch.add(ids[token[0]] % _MAX_IDS for token in chunk):
+            break
         await asyncio.sleep(0)
-    if ends[-1] == len(stored):
-        return _Replayed(stored, len(ends) - 1, FinishReason.STOP)
-    if detector is not None and (loop := detector.end()):
-        return _looped(stored, ends, loop)
-    return _Replayed(stored[: ends[-1]], len(ends) - 1, FinishReason.LENGTH)
-
-
-def _looped(stored: str, ends: list[int], loop: Loop) -> _Replayed:
-    one = loop.start_tok + loop.period_tok
-    text = before_loop(stored[: ends[one]], stored[: ends[one + loop.period_tok]])
-    return _Replayed(text, len(ends) - 1, FinishReason.ABORT, loop)
+    if watch.loop is None:
+        reason = FinishReason.STOP if ends[-1] == len(stored) else FinishReason.LENGTH
+        watch.add((), reason)
+    if watch.loop is not None:
+        text = kept_of_loop(watch.loop, lambda count: stored[: ends[count]])
+        return _Replayed(text, len(ends) - 1, FinishReason.ABORT, watch.loop)
+    return _Replayed(stored[: ends[-1]], len(ends) - 1, reason)
 
 
 def _ignore(_text: str) -> None:

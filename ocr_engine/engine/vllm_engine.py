@@ -15,16 +15,16 @@ from typing import Any
 
 from ocr_engine.config import EngineConfig
 from ocr_engine.engine import self_test, vllm_process
+from ocr_engine.engine.answer import TokenAnswer, answer_room
 from ocr_engine.engine.base import EngineInfo, OnText, vision_tokens
 from ocr_engine.engine.checkpoint import Checkpoint, cuda_gpu_visible, resolve
 from ocr_engine.engine.guard_args import guard_args
-from ocr_engine.engine.loops import LoopDetector, before_loop
 from ocr_engine.engine.prompts import PromptEncoder
 from ocr_engine.engine.sizes import EngineSizes, choose_sizes, slow_start_warning
 from ocr_engine.engine.vllm_args import check_platform, engine_args
 from ocr_engine.errors import EngineError, RequestError
 from ocr_engine.log import logger
-from ocr_engine.records import FinishReason, Generation, GenerationRequest, Loop, PageViews
+from ocr_engine.records import Generation, GenerationRequest, PageViews
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,45 +34,6 @@ class _Plan:
     checkpoint: Checkpoint
     sizes: EngineSizes
     gpu: bool
-
-
-class _Answer:
-    """One answer while it grows."""
-
-    def __init__(self, prompts: PromptEncoder, on_text: OnText | None, *, abort_loops: bool) -> None:
-        self._prompts = prompts
-        self._on_text = on_text
-        self._stream = prompts.stream()
-        self._loops = LoopDetector(prompts.table_ids) if abort_loops else None
-        self._ids: list[int] = []
-        self.finish_reason = FinishReason.ABORT
-        self.loop: Loop | None = None
-
-    def add(self, piece: Any) -> None:
-        """Take vLLM's next `CompletionOutput`: the newest ids, or all of them at once."""
-        ids = list(piece.token_ids)
-        self._ids += ids
-        if piece.finish_reason is not None:
-            self.finish_reason = FinishReason(piece.finish_reason)
-        elif self._on_text is not None and (text := self._stream.add(ids)):
-            self._on_text(text)
-        if self._loops is not None and self.finish_reason is not FinishReason.STOP:
-            self.loop = self._loops.add(ids)
-            if self.loop is None and self.finish_reason is FinishReason.LENGTH:
-                self.loop = self._loops.end()
-
-    def end(self) -> tuple[str, int]:
-        """The text and the count of tokens generated; gives out what was not given out yet."""
-        text, output_tokens = self._prompts.decode(self._ids)
-        if self.loop is not None:
-            one = self.loop.start_tok + self.loop.period_tok
-            two = one + self.loop.period_tok
-            text = before_loop(
-                self._prompts.decode(self._ids[:one])[0], self._prompts.decode(self._ids[:two])[0]
-            )
-        if self._on_text is not None and (rest := text[self._stream.sent :]):
-            self._on_text(rest)
-        return text, output_tokens
 
 
 class VllmEngine:
@@ -125,8 +86,10 @@ class VllmEngine:
         """Start vLLM's processes; the event loop stays free meanwhile.
 
         Raises:
-            EngineError: it did not start, not within `engine.start_timeout_s`, or fails its self-test.
+            EngineError: our plug-in is missing here; it did not start within `engine.start_timeout_s`, or
+                at all; or it fails its self-test.
         """
+        await asyncio.to_thread(vllm_process.check_plugin)
         plan = await asyncio.to_thread(self._planned)
         if warning := slow_start_warning(plan.checkpoint, gpu=plan.gpu):
             logger.warning(warning)
@@ -187,15 +150,12 @@ class VllmEngine:
         prompt, prompt_tokens = self._prompt(request)
         streamed = request.abort_loops or on_text is not None
         sampling = self._sampling(request, prompt_tokens, streamed=streamed)
-        answer = _Answer(self._prompts, on_text, abort_loops=request.abort_loops)
-        async with contextlib.aclosing(self._outputs(prompt, sampling, request.request_id)) as outputs:
-            async for output in outputs:
-                if len(output.prompt_token_ids) != prompt_tokens:
-                    found = len(output.prompt_token_ids)
-                    raise EngineError(f"placeholders: {found} tokens, expected {prompt_tokens}")
-                answer.add(output.outputs[0])
-                if answer.loop is not None:
-                    break
+        answer = TokenAnswer(self._prompts, on_text, abort_loops=request.abort_loops)
+        outputs = self._outputs(prompt, sampling, request.request_id)
+        try:
+            await _collect(outputs, answer, prompt_tokens)
+        except RequestError as error:
+            answer.failed(error)
         text, output_tokens = answer.end()
         return Generation(
             text=text,
@@ -219,16 +179,11 @@ class VllmEngine:
         from vllm.sampling_params import RequestOutputKind
 
         assert self._prompts is not None
-        room = self._planned().sizes.max_model_len - prompt_tokens
-        if room < 1:
-            raise RequestError(
-                f"prompt: {prompt_tokens} tokens leave no room for an answer in engine.max_model_len"
-                f" {room + prompt_tokens}; take a mode with fewer tokens"
-            )
+        longest = self._planned().sizes.max_model_len
         return SamplingParams(
             temperature=request.temperature,
             seed=0 if request.temperature > 0 else None,
-            max_tokens=min(request.max_tokens, room) if request.max_tokens > 0 else room,
+            max_tokens=answer_room(request.max_tokens, prompt_tokens, longest, "engine.max_model_len"),
             stop_token_ids=[self._prompts.eos_id],
             detokenize=False,
             output_kind=RequestOutputKind.DELTA if streamed else RequestOutputKind.FINAL_ONLY,
@@ -240,7 +195,7 @@ class VllmEngine:
         self, prompt: dict[str, Any], sampling: Any, request_id: str
     ) -> AsyncGenerator[Any, None]:
         """vLLM's outputs, its errors as ours. Closed early, it aborts the request."""
-        from vllm.exceptions import VLLMClientError
+        from vllm.exceptions import VLLMClientError, VLLMError
         from vllm.v1.engine.exceptions import EngineDeadError, EngineGenerateError
 
         unique_id = f"{next(self._numbers)}-{request_id}"
@@ -258,6 +213,9 @@ class VllmEngine:
             raise RequestError(f"{type(cause).__name__}: {cause}") from error
         except (ValueError, VLLMClientError) as error:
             raise RequestError(str(error)) from error
+        except VLLMError as error:
+            # Such as `GenerationError`, which 0.33 gives as it is: this request failed, the engine goes on.
+            raise RequestError(f"{type(error).__name__}: {error}") from error
 
     async def stop(self) -> None:
         """End vLLM's processes and remove the log, which is kept where something failed."""
@@ -280,6 +238,17 @@ class VllmEngine:
         if self._folder is not None and not self._died:
             vllm_process.clear_environment(self._log)
             shutil.rmtree(self._folder, ignore_errors=True)
+
+
+async def _collect(outputs: AsyncGenerator[Any, None], answer: TokenAnswer, prompt_tokens: int) -> None:
+    """Feed vLLM's outputs to the answer, to its end or its loop."""
+    async with contextlib.aclosing(outputs):
+        async for output in outputs:
+            if (found := len(output.prompt_token_ids)) != prompt_tokens:
+                raise EngineError(f"placeholders: {found} tokens, expected {prompt_tokens}")
+            answer.add(output.outputs[0].token_ids, output.outputs[0].finish_reason)
+            if answer.loop is not None:
+                break
 
 
 def _tensors(views: PageViews) -> dict[str, Any]:

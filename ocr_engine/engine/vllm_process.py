@@ -3,6 +3,7 @@
 Nothing here happens at import: a program that only imports the project keeps its environment.
 """
 
+import importlib.metadata
 import json
 import logging.config
 import multiprocessing
@@ -13,7 +14,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from ocr_engine.errors import EngineError
 from ocr_engine.log import ENGINE_LOG_VARIABLE, printable
+
+PLUGIN_GROUP, PLUGIN = "vllm.general_plugins", "ocr_engine.model.register:register"
+"""The entry point by which vLLM's processes know our model classes."""
 
 _LOG_FORMAT = "%(asctime)s %(processName)s %(levelname)s %(name)s: %(message)s"
 _ERROR_LINE = re.compile(
@@ -28,6 +33,28 @@ _REMEDIES = (
     ("CUDA", "check the GPU and its driver with nvidia-smi, or run on the CPU with CUDA_VISIBLE_DEVICES="),
     ("weight", "check that engine.model is an unchanged DeepSeek-OCR checkpoint"),
 )
+
+
+def plugin_names() -> list[str]:
+    """Names of the installed entry points that register our models; empty where there is none."""
+    points = importlib.metadata.entry_points(group=PLUGIN_GROUP)
+    return [point.name for point in points if point.value.replace(" ", "") == PLUGIN]
+
+
+def check_plugin() -> None:
+    """Refuse a start that would end in words of vLLM's that help nobody.
+
+    Raises:
+        EngineError: this environment has no entry point of ours, or `VLLM_PLUGINS` leaves it out.
+    """
+    names, allowed = plugin_names(), os.environ.get("VLLM_PLUGINS")
+    if not names:
+        raise EngineError(
+            f"vLLM does not know this project's models: the entry point {PLUGIN} ({PLUGIN_GROUP}) is not"
+            " installed in this environment; in the project's folder: pip install --no-deps -e ."
+        )
+    if allowed is not None and not set(names) & set(allowed.split(",")):
+        raise EngineError(f"VLLM_PLUGINS leaves out this project's models: add {names[0]} to it, or unset it")
 
 
 def set_environment(folder: Path, threads: int, *, gpu: bool) -> Path:

@@ -27,11 +27,12 @@ class GenerationRequest:
 
 
 class FinishReason(StrEnum):
-    """Why generation ended: end of sequence, token limit, or stopped by us."""
+    """Why generation ended: end of sequence, token limit, stopped by us, or the engine failed on the way."""
 
     STOP = "stop"
     LENGTH = "length"
     ABORT = "abort"
+    ERROR = "error"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,16 @@
+import importlib.metadata
 import os
 import threading
+import tomllib
+from pathlib import Path
 
 import pytest
 
+from ocr_engine.config import EngineConfig
 from ocr_engine.engine import vllm_process
+from ocr_engine.engine.vllm_engine import VllmEngine
 from ocr_engine.engine.vllm_process import Start, clear_environment, set_environment, why_failed
+from ocr_engine.errors import EngineError, ExitCode
 
 
 @pytest.fixture
@@ -91,3 +97,31 @@ def test_no_variable_names_a_folder_that_is_gone(tmp_path, monkeypatch):
     assert sum(str(second) in value for value in os.environ.values()) == 2
     clear_environment(logs[1])
     assert not [value for value in os.environ.values() if str(tmp_path) in value]
+
+
+async def test_a_start_without_our_plug_in_says_how_to_install_it(monkeypatch):
+    other = importlib.metadata.EntryPoint("other", "vllm.plugins.other:register", vllm_process.PLUGIN_GROUP)
+    monkeypatch.setattr(importlib.metadata, "entry_points", lambda group: [other])
+    with pytest.raises(
+        EngineError, match=r"ocr_engine\.model\.register:register .* pip install .* -e \.$"
+    ) as found:
+        await VllmEngine(EngineConfig(model="nano")).start()
+    assert found.value.exit_code is ExitCode.ENGINE and "\n" not in str(found.value)
+
+
+def test_a_plug_in_that_is_switched_off_is_named(monkeypatch):
+    ours = importlib.metadata.EntryPoint("ocr_engine", vllm_process.PLUGIN, vllm_process.PLUGIN_GROUP)
+    monkeypatch.setattr(importlib.metadata, "entry_points", lambda group: [ours])
+    for allowed in ("", "other"):
+        monkeypatch.setenv("VLLM_PLUGINS", allowed)
+        with pytest.raises(EngineError, match="VLLM_PLUGINS .* add ocr_engine"):
+            vllm_process.check_plugin()
+    monkeypatch.setenv("VLLM_PLUGINS", "other,ocr_engine")
+    vllm_process.check_plugin()
+    monkeypatch.delenv("VLLM_PLUGINS")
+    vllm_process.check_plugin()
+
+
+def test_the_plug_in_that_is_sought_is_the_one_that_is_installed():
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+    assert vllm_process.PLUGIN in project["entry-points"][vllm_process.PLUGIN_GROUP].values()

@@ -30,7 +30,7 @@ from ocr_engine.spec import PROMPTS, resolve_mode
 torch = pytest.importorskip("torch", reason="needs vllm")
 pytest.importorskip("vllm", reason="needs vllm")
 NANO = Path(__file__).parents[2] / "ocr_engine/model/nano"
-START_S = 240
+START_S = 600
 
 
 def free_port() -> int:
