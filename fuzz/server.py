@@ -4,10 +4,9 @@ from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ocr_engine.engine.server.replies import MAX_ANSWER_CHARS, Cards, Completion, Detokenized, Tokenized
-
 from ocr_engine.engine.loops import LoopDetector
 from ocr_engine.engine.server import reader, wire
+from ocr_engine.engine.server.replies import MAX_ANSWER_CHARS, Cards, Completion, Detokenized, Tokenized
 from ocr_engine.errors import EngineError, RequestError
 from ocr_engine.records import FinishReason
 

@@ -10,6 +10,7 @@ from functools import partial
 
 from ocr_engine import exporting, finish, log, signals, summary
 from ocr_engine.config import Config, as_dict
+from ocr_engine.engine.base import silent_s
 from ocr_engine.errors import ExitCode
 from ocr_engine.log import logger
 from ocr_engine.outputs import run_files
@@ -36,7 +37,7 @@ class Session:
         """
         started = datetime.now(UTC)
         task = asyncio.ensure_future(self.conversion.run(found))
-        signals.handle(partial(self._stop, task.cancel), task.cancel)
+        signals.handle(partial(self._stop, task.cancel), task.cancel, partial(silent_s, self.tools.engine))
         self._write_run(started, ended=None)
         try:
             await task

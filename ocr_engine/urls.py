@@ -4,12 +4,14 @@ import posixpath
 import re
 from typing import Any
 
+from ocr_engine.config import without_credentials
 from ocr_engine.errors import UsageError
 from ocr_engine.log import printable
 
 _URL = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 _PACKAGES = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "az": "adlfs", "abfs": "adlfs"}
 _FILE = "file://"
+_MAX_CHARS = 4000
 
 
 def is_url(text: str) -> bool:
@@ -35,11 +37,9 @@ def filesystem(url: str) -> tuple[Any, str]:
         store, path = fsspec.core.url_to_fs(url)
     except ImportError:
         package = _PACKAGES.get(kind, f"fsspec's package for {kind}://")
-        raise UsageError(
-            f"{printable(url)}: needs a package that is not here: pip install {package}"
-        ) from None
-    except ValueError as error:
-        raise UsageError(f"{printable(url)}: {error}") from None
+        raise UsageError(f"{_shown(url)}: needs a package that is not here: pip install {package}") from None
+    except Exception as error:  # every store has errors of its own; some connect at once
+        raise UsageError(f"{_shown(url)}: {reason(error)}") from error
     return store, str(path).rstrip("/")
 
 
@@ -57,4 +57,9 @@ def reason(error: BaseException) -> str:
     """What went wrong with a store, in one line."""
     if isinstance(error, FileNotFoundError):
         return "no such file or folder"
-    return printable(" ".join(str(error).split()) or type(error).__name__, 200)
+    words = " ".join(str(error)[:_MAX_CHARS].split())
+    return printable(without_credentials(words) or type(error).__name__, 200)
+
+
+def _shown(url: str) -> str:
+    return printable(without_credentials(url))

@@ -7,6 +7,7 @@ import pytest
 
 from tests.test_pipeline import ROOT
 
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 NAMED = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", (ROOT / "docs/reliability.md").read_text())
 
 
@@ -17,4 +18,4 @@ def test_the_page_names_tests() -> None:
 @pytest.mark.parametrize(("file", "name"), sorted(set(NAMED)))
 def test_each_named_test_exists(file: str, name: str) -> None:
     tree = ast.parse((ROOT / file).read_text())
-    assert name in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+    assert name in {node.name for node in tree.body if isinstance(node, FUNCTIONS)}

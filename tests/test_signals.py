@@ -1,5 +1,6 @@
 """Stopping a run: Ctrl-C once and twice, `kill`, a closed terminal, nobody reading what it says."""
 
+import asyncio
 import os
 import pty
 import signal
@@ -7,12 +8,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ocr_engine import signals
 from ocr_engine.errors import ExitCode
+from tests.engine.fake_server import FakeServer, running
+from tests.engine.hostile_server import Endless, events
 from tests.test_pipeline import REPLAY, ROOT, make_pdf, rows, run_pdf, tree
 
 PAGES = 150
@@ -96,6 +101,47 @@ def test_an_engine_that_is_starting_is_not_waited_for(tmp_path: Path) -> None:
     assert process.returncode == ExitCode.INTERRUPTED and b"Traceback" not in stderr
     assert b"the same command goes on" in stderr
     assert run_pdf(source, "--output", output) == ExitCode.OK and len(rows(output)) == 3
+
+
+async def test_pages_for_which_nothing_comes_are_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(signals, "_LOOK_S", 0.01)
+    said: list[str] = []
+    silence = iter([0.0, 29.9, 0.0, 30.0])
+    over = asyncio.Event()
+    signals.handle(lambda: said.append("stop"), over.set, lambda: next(silence))
+    signal.raise_signal(signal.SIGINT)
+    async with asyncio.timeout(30):
+        await over.wait()
+    assert said == ["stop"] and next(silence, None) is None
+    for number in signals.STOPPING:
+        asyncio.get_running_loop().remove_signal_handler(number)
+
+
+HANGS = Endless(events({"choices": [{"delta": {}}]}), "text/event-stream", 0.01)
+
+
+async def test_a_server_that_hangs_holds_up_no_run_that_is_stopped(tmp_path: Path) -> None:
+    words = ["batch_images.py", "samples/images/note.png", "--output", str(tmp_path), "--mode", "tiny"]
+    async with running(FakeServer(faults=[lambda _: None, HANGS])) as (server,):
+        words += ["--set", "engine.backend=server", "--set", f"engine.server.endpoints=[{server.url}]"]
+        run = partial(
+            asyncio.create_subprocess_exec, sys.executable, *words, cwd=ROOT, stderr=subprocess.PIPE
+        )
+        process = await run()
+        assert process.stderr is not None
+        async with asyncio.timeout(600):
+            while not HANGS.taken_times:
+                await asyncio.sleep(0.02)
+            process.send_signal(signal.SIGINT)
+            while b"stopping" not in await process.stderr.readline():
+                pass
+            process.send_signal(signal.SIGINT)
+            _, stderr = await process.communicate()
+        assert process.returncode == ExitCode.INTERRUPTED and b"Traceback" not in stderr
+        assert not rows(tmp_path)
+        again = await run()
+        await again.communicate()
+    assert again.returncode == ExitCode.OK and [row["status"] for row in rows(tmp_path)] == ["done"]
 
 
 def test_a_closed_terminal_ends_the_run_in_order(tmp_path: Path) -> None:

@@ -129,7 +129,7 @@ def _made_by_engine(args: argparse.Namespace, request: Request) -> tuple[list[Ru
 
 async def _make(run: "BenchmarkRun", configs: "list[Config]", pages: Any, inputs: Any) -> list[Run]:
     task = asyncio.ensure_future(run.make(configs, pages, inputs))
-    signals.handle(run.stop, task.cancel)
+    signals.handle(run.stop, task.cancel, lambda: run.engine.silent_s)
     try:
         return await task
     finally:

@@ -1,5 +1,6 @@
 """The config: YAML -> frozen dataclasses -> overrides -> checked. Knows every key, does no work."""
 
+from ocr_engine.config.addresses import without_credentials
 from ocr_engine.config.keys import all_keys, as_dict, fingerprint
 from ocr_engine.config.loading import find_file, load, parse_override
 from ocr_engine.config.schema import (
@@ -42,4 +43,5 @@ __all__ = [
     "load",
     "parse_override",
     "step_ngram",
+    "without_credentials",
 ]

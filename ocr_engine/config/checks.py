@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from ocr_engine.config.addresses import refuse_credentials
 from ocr_engine.config.keys import all_keys
 from ocr_engine.config.schema import Config, OutputConfig, RetryStep, step_ngram
 from ocr_engine.errors import UsageError
@@ -77,6 +78,7 @@ def _suggestion(key: str, path: tuple[str, ...], here: Iterable[str]) -> str:
 
 def check_meaning(config: Config, where: Where) -> None:
     """Raises UsageError for values that are well-formed, but name nothing or contradict each other."""
+    refuse_credentials(config, where)
     _one_of(where, "mode", config.mode, MODES)
     if config.prompt not in PROMPTS and not config.allow_custom_prompt:
         _one_of(where, "prompt", config.prompt, PROMPTS, " or set allow_custom_prompt: true")
@@ -122,7 +124,7 @@ def _check_endpoints(config: Config, where: Where) -> None:
         raise UsageError(f"{where(key)}: {key}: backend: server needs a list such as [http://localhost:8000]")
     for url in endpoints:
         if not url.startswith(("http://", "https://")):
-            raise UsageError(f"{where(key)}: {key}: {url!r}: expected http://HOST:PORT")
+            raise UsageError(f"{where(key)}: {key}: {url.rpartition('@')[2]!r}: expected http://HOST:PORT")
 
 
 def _check_steps(config: Config, where: Where) -> None:

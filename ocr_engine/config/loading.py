@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import yaml
 
+from ocr_engine.config.addresses import without_credentials
 from ocr_engine.config.checks import check_meaning, refuse_unknown_keys
 from ocr_engine.config.prompts import understood
 from ocr_engine.config.schema import Config
@@ -65,14 +66,18 @@ def parse_override(text: str) -> tuple[str, Any]:
     """
     key, equals, value = text.partition("=")
     if not equals or not key:
-        raise UsageError(f"--set {text}: expected KEY=VALUE, such as --set engine.max_num_seqs=256")
+        raise UsageError(
+            f"--set {without_credentials(text)}: expected KEY=VALUE, such as --set engine.max_num_seqs=256"
+        )
     key = key.strip()
     if takes_text(key) and value.strip()[:1] not in tuple("'\"["):
         return key, value  # as YAML the password 0123 would be the number 83
     try:
         return key, yaml.safe_load(value) if value else ""
     except yaml.YAMLError:
-        raise UsageError(f"--set {text}: the value is not valid YAML; quote it") from None
+        raise UsageError(
+            f"--set {without_credentials(text)}: the value is not valid YAML; quote it"
+        ) from None
 
 
 def _name_prompt(values: dict[str, Any]) -> None:

@@ -108,6 +108,7 @@ class ServerConfig:
     images: Literal["views", "png"] = "views"
     in_flight: Positive = 64
     timeout_s: Seconds = 600.0
+    answer_timeout_s: Seconds = 3600.0
     patience_s: Seconds = 600.0
 
 

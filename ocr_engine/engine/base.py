@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from ocr_engine.records import Generation, GenerationRequest, PageViews
 from ocr_engine.spec import OCR, view_tokens
@@ -36,6 +36,21 @@ def vision_tokens(views: PageViews, family: str) -> int:
     """Visual tokens that stand for these views in a prompt."""
     tile_size_px = views.tiles.shape[1] if len(views.tiles) else 0
     return view_tokens(views.global_view.shape[0], tile_size_px, *views.grid, family)
+
+
+@runtime_checkable
+class Remote(Protocol):
+    """An engine on machines that are not ours: nothing here can restart what hangs there."""
+
+    @property
+    def silent_s(self) -> float:
+        """Seconds since something new came for the pages that wait; 0 where none waits."""
+        ...
+
+
+def silent_s(engine: object) -> float:
+    """How long an engine's pages have waited for anything new; 0 for one that watches over itself."""
+    return engine.silent_s if isinstance(engine, Remote) else 0.0
 
 
 class Engine(Protocol):

@@ -31,7 +31,7 @@ def create_engine(config: Config) -> Engine:
     if config.engine.backend == "server":
         from ocr_engine.engine.server.engine import ServerEngine
 
-        return ServerEngine(config.engine, config.max_tiles)
+        return ServerEngine(config.engine, config.max_tiles, config.mode)
     rules = Rules(config.engine.hang_timeout_s, config.engine.max_deaths)
     make = partial(_vllm_engine, config.engine)
     gpus = visible_gpus() if cuda_gpu_visible() else ()

@@ -3,7 +3,7 @@
 import asyncio
 import time
 
-from ocr_engine.engine.base import Engine, EngineInfo, OnText
+from ocr_engine.engine.base import Engine, EngineInfo, OnText, silent_s
 from ocr_engine.records import Generation, GenerationRequest
 
 
@@ -15,6 +15,11 @@ class SharedEngine:
         self._started: asyncio.Task[None] | None = None
         self.start_s = 0.0
         """Seconds that callers have waited for the start."""
+
+    @property
+    def silent_s(self) -> float:
+        """As of the engine."""
+        return silent_s(self._engine)
 
     def identify(self) -> EngineInfo:
         """As the engine says."""

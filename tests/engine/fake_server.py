@@ -25,13 +25,16 @@ class FakeServer:
     vision_tokens: int = 73
     faults: list[Callable[[web.Request], Any]] = field(default_factory=list)
     bodies: list[dict[str, Any]] = field(default_factory=list)
+    instead: dict[str, Callable[[web.Request], Any]] = field(default_factory=dict)
+    """Path -> what answers there in place of this server, every time."""
+    requests: list[web.BaseRequest] = field(default_factory=list)
     running: int = 0
     most_running: int = 0
     url: str = ""
     _runner: web.AppRunner | None = None
 
     async def start(self, port: int = 0) -> None:
-        app = web.Application(client_max_size=64 << 20)
+        app = web.Application(client_max_size=64 << 20, middlewares=[self._answer])
         app.router.add_get("/v1/models", self._models)
         app.router.add_get("/metrics", self._metrics)
         app.router.add_post("/tokenize", self._tokenize)
@@ -49,6 +52,13 @@ class FakeServer:
             await self._runner.cleanup()
             self._runner = None
         return port
+
+    @web.middleware
+    async def _answer(self, request: web.Request, handler: Any) -> web.StreamResponse:
+        self.requests.append(request)
+        other = self.instead.get(request.path)
+        response: web.StreamResponse = await (other or handler)(request)
+        return response
 
     async def _models(self, _: web.Request) -> web.Response:
         card = {"id": self.name, "root": "/models/nano", "max_model_len": self.max_model_len}
@@ -78,16 +88,14 @@ class FakeServer:
             await asyncio.sleep(self.wait_s)
         finally:
             self.running -= 1
-        usage = {"prompt_tokens": TEXT_TOKENS + self.vision_tokens, "completion_tokens": 5}
-        if body.get("stream"):
-            return await self._stream(request, usage)
-        choice = {"message": {"content": self.text}, "finish_reason": "stop"}
-        return web.json_response({"choices": [choice], "usage": usage})
+        room = body["max_tokens"]
+        usage = {"prompt_tokens": TEXT_TOKENS + self.vision_tokens, "completion_tokens": min(5, room)}
+        return await self._stream(request, self.text[:room], usage)
 
-    async def _stream(self, request: web.Request, usage: dict[str, int]) -> web.StreamResponse:
-        response = web.StreamResponse()
+    async def _stream(self, request: web.Request, text: str, usage: dict[str, int]) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream; charset=utf-8"})
         await response.prepare(request)
-        pieces = [{"delta": {"content": piece}, "token_ids": [ord(piece)]} for piece in self.text]
+        pieces = [{"delta": {"content": piece}, "token_ids": [ord(piece)]} for piece in text]
         for choice in [*pieces, {"delta": {}, "finish_reason": "stop"}]:
             await send(response, {"choices": [choice]})
         await send(response, {"choices": [], "usage": usage})

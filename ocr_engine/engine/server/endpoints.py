@@ -4,6 +4,7 @@ Keeps books only: no connection, no clock of its own.
 """
 
 import random
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 FIRST_REST_S, LONGEST_REST_S = 0.5, 30.0
@@ -32,11 +33,11 @@ class Endpoint:
 
     def came_up(self) -> None:
         """It says that it is there: no rest any more. A next failure rests as if it had not been."""
-        self.up, self.rests_until_s, self.reason = True, 0.0, ""
+        self.up, self.rests_until_s = True, 0.0
 
     def answered(self) -> None:
         """It did its work: what was before is forgiven."""
-        self.failures = 0
+        self.failures, self.reason = 0, ""
 
     def failed(self, now_s: float, reason: str, chance: random.Random) -> None:
         """It did not answer: rest, twice as long after each failure in a row, with jitter."""
@@ -54,13 +55,13 @@ class Endpoints:
     in_flight: int
     _next: int = field(default=0)
 
-    def free(self, avoid: Endpoint | None = None) -> Endpoint | None:
+    def free(self, avoid: Collection[Endpoint] = ()) -> Endpoint | None:
         """The server that is up and has the shortest queue, ties in turn; None where none has room.
 
-        `avoid` is taken only where it is the only one.
+        Those in `avoid` are taken only where no other is up.
         """
-        ready = [e for e in self.all if e.up and e.in_flight < self.in_flight]
-        ready = [e for e in ready if e is not avoid] or ready
+        up = [e for e in self.all if e.up]
+        ready = [e for e in self.up_but(avoid) or up if e.in_flight < self.in_flight]
         if not ready:
             return None
         self._next += 1
@@ -71,6 +72,10 @@ class Endpoints:
     def to_probe(self, now_s: float) -> list[Endpoint]:
         """Servers that are down and have rested."""
         return [e for e in self.all if not e.up and e.rests_until_s <= now_s]
+
+    def up_but(self, avoid: Collection[Endpoint]) -> list[Endpoint]:
+        """Servers that answer, without those in `avoid`."""
+        return [e for e in self.all if e.up and e not in avoid]
 
     @property
     def any_up(self) -> bool:

@@ -2,8 +2,10 @@
 
 import asyncio
 import hashlib
+import io
 import json
 import time
+from collections.abc import Callable
 
 import numpy as np
 
@@ -13,24 +15,33 @@ from ocr_engine.engine.checkpoint import AUTO, Checkpoint, resolve
 from ocr_engine.engine.flights import TextOnce
 from ocr_engine.engine.loops import LoopDetector, before_loop
 from ocr_engine.engine.server import wire
-from ocr_engine.engine.server.http import Http, ServerFailedError, events
+from ocr_engine.engine.server.clocks import Pulse
+from ocr_engine.engine.server.http import Http
+from ocr_engine.engine.server.reader import RubbishError, ServerFailedError, decoded
+from ocr_engine.engine.server.replies import MAX_TOKENS, Completion, Detokenized, Tokenized
 from ocr_engine.engine.server.servers import Servers
 from ocr_engine.errors import EngineError, RequestError
 from ocr_engine.log import printable
 from ocr_engine.records import Generation, GenerationRequest, Loop, PageViews
-from ocr_engine.spec import OCR, OCR2, PROMPTS, TOKENS
+from ocr_engine.spec import FAMILY_MODES, OCR, OCR2, PROMPTS, TOKENS
 
-_TRY_OUT_PX = {OCR: 512, OCR2: 1024}
+_TRY_OUT_PX = 512
+_REMEDY = {
+    "views": "install this project where the server runs, or set engine.server.images: png",
+    "png": "install this project where the server runs, and start it with --trust-request-mm-kwargs",
+}
 
 
 class ServerEngine:
     """An `Engine` over HTTP. Serves many concurrent `generate` calls."""
 
-    def __init__(self, config: EngineConfig, max_tiles: int) -> None:
-        """`max_tiles` goes with a page that the server is to cut."""
+    def __init__(self, config: EngineConfig, max_tiles: int, mode: str = "") -> None:
+        """`max_tiles` goes with a page that a server is to cut; `mode` is that of the first, blank page."""
         self._config = config
         self._servers = Servers(config.server)
         self._max_tiles = max_tiles if config.server.images == "png" else None
+        self._mode = mode
+        self._pulse = Pulse()
         self._family = OCR
         self._whitelist: list[int] = []
         self._text_tokens: dict[str, int] = {}
@@ -39,10 +50,13 @@ class ServerEngine:
         """Ask the servers what they serve; the first that answers counts.
 
         Raises:
-            EngineError: no server answers, or none serves this model.
+            EngineError: no server answers within `engine.start_timeout_s`, or none serves this model.
             UsageError: `engine.model` names no checkpoint.
         """
-        card = self._servers.identify()
+        card = self._servers.served or asyncio.run(self._servers.identify(self._config.start_timeout_s))
+        return self._info(card)
+
+    def _info(self, card: wire.Served) -> EngineInfo:
         checkpoint = (
             None if self._config.model == AUTO else resolve(self._config.model, self._config.revision)
         )
@@ -64,24 +78,28 @@ class ServerEngine:
         Raises:
             EngineError: no server answered within `engine.start_timeout_s`, or it refuses our pages.
         """
-        await asyncio.to_thread(self.identify)
-        await self._servers.connect(self._config.start_timeout_s)
-        self._whitelist = [await self._one_id(token) for token in self._config.ngram.whitelist]
-        if self._config.server.images == "views":
-            await self._try_out()
+        limit_s = self._config.start_timeout_s
+        self._info(await self._servers.identify(limit_s))
+        await self._servers.connect(limit_s)
+        try:
+            async with asyncio.timeout(limit_s):
+                self._whitelist = [await self._one_id(token) for token in self._config.ngram.whitelist]
+                await self._try_out()
+        except TimeoutError:
+            raise EngineError(
+                f"the servers read no page within {limit_s:g} s (engine.start_timeout_s):"
+                f" {self._servers.reasons() or 'they gave no reason'}"
+            ) from None
 
     async def _try_out(self) -> None:
-        size_px = _TRY_OUT_PX[self._family]
-        page = np.full((size_px, size_px, 3), 255, np.uint8)
-        views = PageViews(page, np.empty((0, size_px, size_px, 3), np.uint8), (1, 1))
         ngram = self._config.ngram
+        views = await asyncio.to_thread(_blank_page, self._mode, self._family)
         request = GenerationRequest("try-out", views, PROMPTS["free"], 1, ngram.size, ngram.window)
         try:
             await self.generate(request)
         except RequestError as error:
-            raise EngineError(
-                f"{error}; install this project where the server runs, or set engine.server.images: png"
-            ) from None
+            remedy = _REMEDY[self._config.server.images]
+            raise EngineError(f"{error}; if it does not know our pages, {remedy}") from None
 
     async def _one_id(self, token: str) -> int:
         ids = await self._tokenize(token)
@@ -94,8 +112,7 @@ class ServerEngine:
         body = json.dumps(values).encode()
 
         async def ask(http: Http, url: str) -> list[int]:
-            async with http.post(f"{url}/tokenize", body) as response:
-                return wire.token_ids(await response.json())
+            return (await http.ask(f"{url}/tokenize", body, Tokenized)).tokens
 
         return await self._servers.ask(ask)
 
@@ -106,6 +123,15 @@ class ServerEngine:
             RequestError: the servers refuse this page, or several failed while they had it.
             EngineError: not started, or no server answered for `engine.server.patience_s`.
         """
+        with self._pulse.waiting():
+            return await self._generate(request, on_text or _nowhere)
+
+    @property
+    def silent_s(self) -> float:
+        """Seconds since a server gave something new to a page that waits; 0 where none waits."""
+        return self._pulse.silent_s
+
+    async def _generate(self, request: GenerationRequest, on_text: OnText) -> Generation:
         served = self._served()
         started_s = time.perf_counter()
         visual = vision_tokens(request.views, self._family)
@@ -117,15 +143,14 @@ class ServerEngine:
             max_tokens=max_tokens,
             whitelist=tuple(self._whitelist),
             max_tiles=self._max_tiles,
-            stream=on_text is not None or request.abort_loops,
         )
         body = await asyncio.to_thread(wire.chat_body, request, asked)
-        answer = await self._chat(body, TextOnce(on_text or _nowhere), abort_loops=request.abort_loops)
-        if answer.loop is None and answer.prompt_tokens != prompt_tokens:
-            raise RequestError(
-                f"the server's prompt has {answer.prompt_tokens} tokens, expected {prompt_tokens}:"
-                " it does not run this project's plug-in, or another version of it"
-            )
+        loops = request.abort_loops
+
+        def new() -> wire.Answer:
+            return wire.Answer(max_tokens, LoopDetector(self._whitelist) if loops else None)
+
+        answer = await self._chat(body, TextOnce(on_text), new, prompt_tokens)
         text = answer.text.removesuffix(TOKENS.eos)
         if answer.loop is not None:
             text = await self._before_loop(answer.ids, answer.loop)
@@ -148,8 +173,7 @@ class ServerEngine:
         body = json.dumps({"model": self._served().name, "tokens": ids}).encode()
 
         async def ask(http: Http, url: str) -> str:
-            async with http.post(f"{url}/detokenize", body) as response:
-                return wire.detokenized(await response.json())
+            return (await http.ask(f"{url}/detokenize", body, Detokenized)).prompt
 
         return await self._servers.ask(ask)
 
@@ -159,21 +183,23 @@ class ServerEngine:
             self._text_tokens[prompt] = len(await self._tokenize(prompt))
         return self._text_tokens[prompt]
 
-    async def _chat(self, body: bytes, text: TextOnce, *, abort_loops: bool) -> wire.Answer:
+    async def _chat(
+        self, body: bytes, text: TextOnce, new: Callable[[], wire.Answer], prompt_tokens: int
+    ) -> wire.Answer:
         async def ask(http: Http, url: str) -> wire.Answer:
-            answer = wire.Answer(LoopDetector(self._whitelist) if abort_loops else None)
+            answer = new()
             text.begin()
-            async with http.post(f"{url}/v1/chat/completions", body) as response:
-                if response.content_type == "application/json":
-                    answer.add(await response.json())
-                else:
-                    async for values in events(response):
-                        text(answer.add(values))
-                        if answer.loop is not None:
-                            # Closing the connection aborts the request.
-                            return answer
-            if not answer.finish_reason:
-                raise ServerFailedError("the answer was cut off", down=False)
+            async with http.answer(f"{url}/v1/chat/completions", body) as (pieces, moved):
+                async for data in pieces:
+                    size = answer.size
+                    text(answer.add(decoded(data, Completion)))
+                    if answer.size > size:
+                        moved()
+                        self._pulse.beat()
+                    if answer.loop is not None:
+                        # Leaving closes the connection, which aborts the request.
+                        return answer
+            _check_whole(answer, prompt_tokens)
             return answer
 
         return await self._servers.ask(ask)
@@ -192,10 +218,34 @@ def _nowhere(_: str) -> None:
     """Where text goes that nobody waits for."""
 
 
+def _blank_page(mode_name: str, family: str) -> PageViews:
+    """A small white page in a mode of the family, as views and as PNG."""
+    from PIL import Image
+
+    modes = FAMILY_MODES[family]
+    mode = modes.get(mode_name) or next(iter(modes.values()))
+    view = np.full((mode.base_size_px, mode.base_size_px, 3), 255, np.uint8)
+    png = io.BytesIO()
+    Image.new("RGB", (_TRY_OUT_PX, _TRY_OUT_PX), "white").save(png, "PNG")
+    tiles = np.empty((0, mode.tile_size_px, mode.tile_size_px, 3), np.uint8)
+    return PageViews(view, tiles, (1, 1), png.getvalue())
+
+
+def _check_whole(answer: wire.Answer, prompt_tokens: int) -> None:
+    """Raises ServerFailedError where an answer has no end, or is one to another prompt."""
+    if not answer.finish_reason:
+        raise ServerFailedError("the answer was cut off", down=False)
+    if answer.prompt_tokens != prompt_tokens:
+        raise RubbishError(
+            f"the server's prompt has {answer.prompt_tokens} tokens, expected {prompt_tokens}:"
+            " it does not run this project's plug-in, or another version of it"
+        )
+
+
 def _answer_room(room: int, max_tokens: int) -> int:
     if room < 1:
         raise RequestError("prompt: leaves no room for an answer in the server's --max-model-len")
-    return min(max_tokens, room) if max_tokens > 0 else room
+    return min(max_tokens or room, room, MAX_TOKENS)
 
 
 def _model_id(card: wire.Served) -> str:

@@ -15,12 +15,15 @@ import numpy as np
 
 from ocr_engine.engine.guard_args import WHITELIST, WINDOW, guard_args
 from ocr_engine.engine.loops import LoopDetector
+from ocr_engine.engine.server.reader import RubbishError, ServerFailedError, said
+from ocr_engine.engine.server.replies import MAX_ANSWER_CHARS, Cards, Completion, Usage
 from ocr_engine.errors import EngineError, RequestError
 from ocr_engine.records import FinishReason, GenerationRequest, Loop, PageViews
 from ocr_engine.spec import FAMILY_MODES
 
-MAX_ANSWER_CHARS = 4 << 20
-_QUEUE = re.compile(r"^vllm:num_requests_(?:running|waiting)(?:\{[^}]*\})? ([0-9.eE+]+)$", re.MULTILINE)
+_QUEUE = re.compile(
+    r"^vllm:num_requests_(?:running|waiting)(?:\{[^}\n]*\})? ([0-9.eE+]{1,40})$", re.MULTILINE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,42 +44,65 @@ class Asked:
     max_tokens: int
     whitelist: tuple[int, ...]
     max_tiles: int | None
-    stream: bool
 
 
 @dataclass(slots=True)
 class Answer:
-    """An answer as it grows: its text, why it ended, the server's token counts, its loop if one is sought."""
+    """An answer as it grows: its text, why it ended, the server's token counts, its loop if one is sought.
 
+    `max_tokens` is how many were asked for: more are not taken.
+    """
+
+    max_tokens: int
     loops: LoopDetector | None = None
     loop: Loop | None = None
     ids: list[int] = field(default_factory=list)
-    text: str = ""
+    pieces: list[str] = field(default_factory=list)
+    chars: int = 0
     finish_reason: str = ""
     prompt_tokens: int = 0
     output_tokens: int = 0
 
-    def add(self, values: Any) -> str:
+    def add(self, values: Completion) -> str:
         """Take in a whole answer or a piece of a streamed one; returns the new text.
 
         Raises:
-            EngineError: not what an OpenAI-compatible server answers.
+            ServerFailedError: the server gave up.
+            RubbishError: more than was asked for.
         """
-        try:
-            piece = ""
-            for choice in values["choices"][:1]:
-                piece = (choice.get("message") or choice.get("delta") or {}).get("content") or ""
-                self.finish_reason = choice.get("finish_reason") or self.finish_reason
-                self._seek_loop([int(token) for token in choice.get("token_ids") or ()])
-            usage = values.get("usage") or {}
-            self.prompt_tokens = int(usage.get("prompt_tokens", self.prompt_tokens))
-            self.output_tokens = int(usage.get("completion_tokens", self.output_tokens))
-            self.text += piece
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
-            raise EngineError(f"the server's answer is no chat completion ({error!r})") from None
-        if len(self.text) > MAX_ANSWER_CHARS:
-            raise EngineError(f"the server's answer is over {MAX_ANSWER_CHARS:,} characters")
+        if values.error is not None:
+            raise ServerFailedError(f"ended its answer: {said(values.error.message)}", down=False)
+        piece = ""
+        for choice in values.choices[:1]:
+            piece = choice.text
+            self.finish_reason = choice.finish_reason or self.finish_reason
+            self._seek_loop(choice.token_ids or [])
+        self._count(values.usage or Usage(), piece)
         return piece
+
+    def _count(self, usage: Usage, piece: str) -> None:
+        if usage.prompt_tokens is not None:
+            self.prompt_tokens = usage.prompt_tokens
+        if usage.completion_tokens is not None:
+            self.output_tokens = usage.completion_tokens
+        if piece:
+            self.pieces.append(piece)
+            self.chars += len(piece)
+        if self.chars > MAX_ANSWER_CHARS:
+            raise RubbishError(f"answers with over {MAX_ANSWER_CHARS:,} characters")
+        # A piece holds a token at least.
+        if max(len(self.ids), len(self.pieces), self.output_tokens) > self.max_tokens:
+            raise RubbishError(f"answers with over {self.max_tokens:,} tokens, more than were asked for")
+
+    @property
+    def text(self) -> str:
+        """All of it so far."""
+        return "".join(self.pieces)
+
+    @property
+    def size(self) -> int:
+        """Grows with every token and character."""
+        return len(self.ids) + self.chars
 
     def _seek_loop(self, ids: list[int]) -> None:
         self.ids += ids
@@ -121,9 +147,9 @@ def chat_body(request: GenerationRequest, asked: Asked) -> bytes:
         body["seed"] = 0
     if request.abort_loops:
         body["return_token_ids"] = True
-    if asked.stream:
-        body |= {"stream": True, "stream_options": {"include_usage": True}}
-        body["stream_interval"] = request.stream_interval
+    # Streamed, so that a server at work is told from one that hangs.
+    body |= {"stream": True, "stream_options": {"include_usage": True}}
+    body["stream_interval"] = request.stream_interval
     return msgspec.json.encode(body)
 
 
@@ -165,35 +191,19 @@ def _npy(array: Any) -> str:
     return base64.b64encode(buffer.getbuffer()).decode("ascii")
 
 
-def served(values: Any, wanted: str) -> Served:
+def served(cards: Cards, wanted: str) -> Served:
     """The model that `/v1/models` lists first, or the one named `wanted`.
 
     Raises:
-        EngineError: nothing is served, or not that.
+        EngineError: nothing is served, or not that, or it does not say how long a request may be.
     """
-    try:
-        cards = [Served(str(c["id"]), str(c.get("root")), int(c["max_model_len"])) for c in values["data"]]
-    except (KeyError, TypeError, ValueError, AttributeError):
-        raise EngineError("/v1/models: not the answer of a vLLM server") from None
-    for card in cards:
-        if wanted in ("", card.name):
-            return card
-    raise EngineError(f"serves {', '.join(card.name for card in cards) or 'nothing'}, not {wanted}")
-
-
-def token_ids(values: Any) -> list[int]:
-    """The ids that `/tokenize` answers. Raises EngineError."""
-    try:
-        return [int(token) for token in values["tokens"]]
-    except (KeyError, TypeError, ValueError):
-        raise EngineError("/tokenize: not the answer of a vLLM server") from None
-
-
-def detokenized(values: Any) -> str:
-    """The text that `/detokenize` answers. Raises EngineError."""
-    if not isinstance(values, dict) or not isinstance(values.get("prompt"), str):
-        raise EngineError("/detokenize: not the answer of a vLLM server")
-    return str(values["prompt"])
+    for card in cards.data:
+        if wanted in ("", card.id):
+            if card.max_model_len is None:
+                raise EngineError(f"says no max_model_len of {card.id}, as a vLLM server does")
+            return Served(card.id, str(card.root), card.max_model_len)
+    names = ", ".join(card.id for card in cards.data[:10])
+    raise EngineError(f"serves {names or 'nothing'}, not {wanted or 'a model'}")
 
 
 def queue_length(metrics: str) -> int | None:

@@ -1,0 +1,83 @@
+"""What a server may answer, as records: types, ranges and lengths are checked where JSON is decoded.
+
+Fields that are not named here are skipped.
+"""
+
+from typing import Annotated
+
+import msgspec
+
+MAX_ANSWER_CHARS = 4 << 20
+MAX_TOKENS = 1 << 17
+"""Of an answer, whatever room a server claims to have: 16 times what the models were trained for."""
+Count = Annotated[int, msgspec.Meta(ge=0, le=1 << 24)]
+TokenId = Annotated[int, msgspec.Meta(ge=0, le=0x10FFFF)]
+TokenIds = Annotated[list[TokenId], msgspec.Meta(max_length=MAX_TOKENS)]
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=1024)]
+
+
+class Card(msgspec.Struct):
+    """A model in `/v1/models`. An adapter (LoRA) has no length."""
+
+    id: Name
+    root: Name | None = None
+    max_model_len: Annotated[int, msgspec.Meta(ge=1, le=1 << 24)] | None = None
+
+
+class Cards(msgspec.Struct):
+    """The answer of `/v1/models`."""
+
+    data: list[Card]
+
+
+class Tokenized(msgspec.Struct):
+    """The answer of `/tokenize`."""
+
+    tokens: TokenIds
+
+
+class Detokenized(msgspec.Struct):
+    """The answer of `/detokenize`."""
+
+    prompt: Annotated[str, msgspec.Meta(max_length=MAX_ANSWER_CHARS)]
+
+
+class Message(msgspec.Struct):
+    """The text of an answer, or the next of it."""
+
+    content: str | None = None
+
+
+class Choice(msgspec.Struct):
+    """An answer or a piece of one."""
+
+    message: Message | None = None
+    delta: Message | None = None
+    finish_reason: str | None = None
+    token_ids: TokenIds | None = None
+
+    @property
+    def text(self) -> str:
+        """What is new."""
+        return ((self.message or self.delta or Message()).content) or ""
+
+
+class Usage(msgspec.Struct):
+    """The server's token counts."""
+
+    prompt_tokens: Count | None = None
+    completion_tokens: Count | None = None
+
+
+class Fault(msgspec.Struct):
+    """Why a server ended an answer that had begun."""
+
+    message: str = ""
+
+
+class Completion(msgspec.Struct):
+    """A chat completion, or a piece of a streamed one."""
+
+    choices: list[Choice] = []
+    usage: Usage | None = None
+    error: Fault | None = None
