@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ocr_engine import stages
+from ocr_engine.aside import aside
 from ocr_engine.config import Config
 from ocr_engine.counts import Counts
 from ocr_engine.engine.base import Engine, EngineInfo
@@ -195,7 +196,7 @@ class Conversion:
             stored = await self._saver.call(writer.stored, page.ref.number, page.fingerprint)
         if stored is not None:
             record, raw = stored
-            return ReadPage(stages.parsed_again(record, raw, page.fingerprint), raw, {})
+            return ReadPage(await aside(stages.parsed_again, record, raw, page.fingerprint), raw, {})
         return await self._reader.read(page.ref, page.request_id, page.fingerprint)
 
     async def _save(self, page: Page, writer: PageWriter, read: ReadPage) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from ocr_engine import ladder, stages
+from ocr_engine.aside import aside
 from ocr_engine.config import Config, RetryStep
 from ocr_engine.engine.base import Engine, OnText
 from ocr_engine.errors import EngineError, InputError, OcrError, RequestError
@@ -130,7 +131,7 @@ class PageReader:
             if ladder.applies(step, ladder.best(attempts, page.facts), page.facts, quality):
                 attempts.append(await self._attempt(page, number, step))
         seconds["engine"] = sum(one.generation.seconds for one in attempts if one.generation)
-        record, raw = self._record(page, page_print, first.geometry, attempts)
+        record, raw = await aside(self._record, page, page_print, first.geometry, attempts)
         if chosen(self._config, record):
             texts, seconds["figures"] = await self._figures.read(ref, request_id, record, on_text)
             record = replace(record, figure_texts=texts)
@@ -162,8 +163,7 @@ class PageReader:
             logger.debug("%s: attempt %d", name, number + 1, exc_info=error)
             reason = str(error) if isinstance(error, OcrError) else f"internal error: {error!r}"
             return ladder.refused(step, reason)
-        generation = replace(generation, text=turned_back(generation.text, step.turn))
-        return ladder.judged(ladder.config_of(self._config, step), step, generation, page.facts)
+        return await aside(_judged, ladder.config_of(self._config, step), step, generation, page.facts)
 
     async def _halves(self, page: _Page, name: str, step: RetryStep) -> Generation:
         """The page's two halves as one answer."""
@@ -178,7 +178,7 @@ class PageReader:
         worse = max(top, bottom, key=lambda half: _BADNESS.index(half.finish_reason))
         return replace(
             worse,
-            text=joined(top.text, bottom.text, end, start),
+            text=await aside(joined, top.text, bottom.text, end, start),
             prompt_tokens=top.prompt_tokens + bottom.prompt_tokens,
             vision_tokens=top.vision_tokens + bottom.vision_tokens,
             output_tokens=top.output_tokens + bottom.output_tokens,
@@ -237,6 +237,14 @@ class PageReader:
             note.cancel()
         if (took := time.perf_counter() - started) > NOTE_START_S:
             logger.info("the engine is ready after %.0f s", took)
+
+
+def _judged(
+    config: Config, step: RetryStep, generation: Generation, facts: ladder.PageFacts
+) -> ladder.Judged:
+    """The answer, its boxes as on the page itself, and what it is worth."""
+    generation = replace(generation, text=turned_back(generation.text, step.turn))
+    return ladder.judged(config, step, generation, facts)
 
 
 def _total(started: float) -> dict[str, float]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from ocr_engine import stages
+from ocr_engine.aside import aside
 from ocr_engine.config import Config
 from ocr_engine.drawings import draw_task, not_drawn
 from ocr_engine.errors import InputError
@@ -64,7 +65,7 @@ class Saver:
         drawn, record = read.drawn, read.record
         if not read.drawing_done:
             drawn, record = await self._draw(ref, record)
-        texts = stages.texts_of(self._config, record, read.raw)
+        texts = await aside(stages.texts_of, self._config, record, read.raw)
         outputs = await self.call(writer.save_page, record, texts, drawn)
         row = stages.journal_row(ref, record, outputs, read.seconds, stages.chars_of(texts))
         await self.call(self._journal.append, row)
@@ -72,7 +73,7 @@ class Saver:
 
     async def _draw(self, ref: PageRef, record: PageRecord) -> tuple[DrawnPage | None, PageRecord]:
         """What is drawn from a page, and its record, which says so where it could not be."""
-        task = draw_task(self._config, record)
+        task = await aside(draw_task, self._config, record)
         if task is None:
             return None, record
         try:

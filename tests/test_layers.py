@@ -12,8 +12,9 @@ LAYERS = (
     ("errors",),
     ("spec", "records"),
     ("log", "config"),
-    ("urls", "sheets"),
+    ("urls", "sheets", "marks"),
     (
+        "aside",
         "progress",
         "signals",
         "handover",

@@ -4,9 +4,9 @@ import re
 import unicodedata
 from collections import Counter
 
+from ocr_engine.marks import carried
 from ocr_engine.records import Block
 from ocr_engine.text.markdown import LAYOUT_LABELS
-from ocr_engine.text.marks import carried
 
 MIN_WORDS = 20
 """A layer with fewer says nothing: a page number, a stamp."""

@@ -9,6 +9,9 @@ import re
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 
+from ocr_engine.marks import carried
+from ocr_engine.outputs.exports.table_bounds import Room
+
 MAX_MATH_CHARS = 4_000
 """A longer formula is shown as its source."""
 MAX_PAGE_CHARS = 2_000_000
@@ -57,19 +60,22 @@ def rendered(markdown: str) -> str:
     return sanitized(_renderer()(_PRIVATE.sub("\ufffd", markdown)))
 
 
-def to_html(markdown: str) -> str:
-    """HTML of one page or block; what goes beyond a bound is shown as its source."""
+def to_html(markdown: str, room: Room | None = None) -> str:
+    """HTML of one page or block; what goes beyond a bound is shown as its source.
+
+    `room` is what the blocks of one page have for their tables together; without it this is a page.
+    """
     if len(markdown) > MAX_PAGE_CHARS:
-        return f"<pre>{html.escape(markdown)}</pre>"
+        return f"<pre>{carried(html.escape(markdown))}</pre>"
     formulas: list[tuple[str, bool]] = []
     text = _without_math(_PRIVATE.sub("\ufffd", markdown), formulas)
-    safe = sanitized(_renderer()(text))
+    safe = (room or Room()).bounded(sanitized(_renderer()(text)))
 
     def put_back(match: re.Match[str]) -> str:
         place = match[1]
         return match[0] if place is None else math_html(*formulas[int(place)])
 
-    return _PLACE.sub(put_back, safe)
+    return carried(_PLACE.sub(put_back, safe))
 
 
 def sanitized(markup: str) -> str:

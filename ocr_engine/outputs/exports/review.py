@@ -19,6 +19,7 @@ from ocr_engine.outputs.drawing import MAX_DRAWN_BOXES, color_of
 from ocr_engine.outputs.exports.document import SourceDocument, SourcePage
 from ocr_engine.outputs.exports.page_html import rendered, to_html
 from ocr_engine.outputs.exports.plain_rows import plain_rows
+from ocr_engine.outputs.exports.table_bounds import Room
 from ocr_engine.outputs.files import write_all_atomic, write_atomic
 from ocr_engine.outputs.templates import environment, policy, read
 from ocr_engine.records import Box, PageStatus
@@ -116,7 +117,7 @@ def _page(document: SourceDocument, page: SourcePage, at: int, near: Near, entri
 
 def _blocks(document: SourceDocument, page: SourcePage) -> Iterator[_Block]:
     left = MAX_DRAWN_BOXES
-    texts = document.block_texts(page.record)
+    texts, room = document.block_texts(page.record), Room()
     for at, (block, text) in enumerate(zip(page.record.blocks, texts, strict=True)):
         if at >= MAX_BLOCKS:
             yield _Block(at, "", html.escape(f"{len(texts) - at:,} more blocks are in pages.jsonl"), (), "")
@@ -125,7 +126,7 @@ def _blocks(document: SourceDocument, page: SourcePage) -> Iterator[_Block]:
         left -= len(boxes)
         if text.strip() or boxes:
             color = "rgb({}, {}, {})".format(*color_of(block.label))
-            yield _Block(at, printable(block.label, 60), to_html(text), boxes, color)
+            yield _Block(at, printable(block.label, 60), to_html(text, room), boxes, color)
 
 
 def _neighbours(entries: Sequence[_Entry]) -> list[Near]:
