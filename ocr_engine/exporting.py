@@ -17,7 +17,9 @@ from pathlib import Path, PurePosixPath
 from ocr_engine import __version__, stages
 from ocr_engine.config import Config, fingerprint
 from ocr_engine.errors import OutputError
+from ocr_engine.healing import heal_all
 from ocr_engine.log import logger, printable
+from ocr_engine.outputs.checksums import Checksums
 from ocr_engine.outputs.exports import archive, html, jsonl, parquet, review, searchable_pdf
 from ocr_engine.outputs.exports.document import SourceDocument
 from ocr_engine.outputs.exports.stamps import Stamps
@@ -120,9 +122,14 @@ def export(root: Path, journal: Journal, config: Config, stopping: Stopping) -> 
     Raises OutputError where one of the whole run cannot be written.
     """
     made = Made()
-    stamps = Stamps(root)
+    checksums = Checksums(root)
+    stamps = Stamps(root, checksums)
     try:
-        found = _found(root, journal)
+        claims = journal.claims()
+        if wanted(config):
+            # Documents that this run was not given may lack records: no export loses a page for that.
+            heal_all(root, journal, config.output.layout, claims, checksums)
+        found = _found(journal, claims)
         salt = fingerprint(config, ("output.figures", "output.layout", "text"))
         _remove_outdated(root, config, found, stamps, salt)
         if not wanted(config):
@@ -132,20 +139,19 @@ def export(root: Path, journal: Journal, config: Config, stopping: Stopping) -> 
             _export_run(root, config, found, stamps, salt, made)
     finally:
         stamps.close()
+        checksums.close()
     return made
 
 
-def _found(root: Path, journal: Journal) -> list[_Found]:
+def _found(journal: Journal, claims: Mapping[str, str]) -> list[_Found]:
     """The documents whose folder is there, in the order of their folders."""
-    folders = {given: folder for folder, given in journal.claims().items()}
+    folders = {given: folder for folder, given in claims.items()}
     found: dict[str, _Found] = {}
     for row in journal.latest_rows():
         folder = folders.get(row.document)
         if row.page is not None and folder is not None:
             found.setdefault(row.document, _Found(row.document, folder)).add(row)
-    return sorted(
-        (item for item in found.values() if (root / item.folder).is_dir()), key=lambda item: item.folder
-    )
+    return sorted(found.values(), key=lambda item: item.folder)
 
 
 def _source(root: Path, config: Config, found: _Found) -> SourceDocument:
@@ -166,8 +172,9 @@ def _remove_outdated(root: Path, config: Config, found: Sequence[_Found], stamps
         for name in PER_DOCUMENT if folder else (*PER_RUN, ZIP):
             stamp = stamps.get(folder, name)
             if stamp and not getattr(config.output, name) and not stamp.startswith(f"{key}-{salt}"):
-                _remove(_target(root, folder, name))
-                stamps.put(folder, name, "")
+                target = _target(root, folder, name)
+                _remove(target)
+                stamps.put(folder, name, "", target)
 
 
 def _remove(path: Path) -> None:
@@ -192,7 +199,7 @@ def _export_documents(
     for item in found:
         for name in names:
             target = _target(root, item.folder, name)
-            if stamps.get(item.folder, name) == f"{item.key}-{salt}" and target.exists():
+            if stamps.is_current(item.folder, name, f"{item.key}-{salt}", target):
                 made.unchanged += 1
             else:
                 todo.append(_Job(item, name, _source(root, config, item), target))
@@ -204,7 +211,7 @@ def _export_documents(
             logger.warning(made.problems[-1])
         else:
             made.written += 1
-            stamps.put(job.found.folder, job.name, f"{job.found.key}-{salt}")
+            stamps.put(job.found.folder, job.name, f"{job.found.key}-{salt}", job.target)
 
 
 def _export_run(
@@ -223,12 +230,12 @@ def _export_run(
 
 
 def _once(stamps: Stamps, name: str, path: Path, key: str, made: Made, write: Callable[[], None]) -> None:
-    if stamps.get("", name) == key and path.exists():
+    if stamps.is_current("", name, key, path):
         made.unchanged += 1
         return
     write()
     made.written += 1
-    stamps.put("", name, key)
+    stamps.put("", name, key, path)
 
 
 def _run_key(found: Sequence[_Found]) -> str:

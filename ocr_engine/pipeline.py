@@ -107,7 +107,7 @@ class Conversion:
                 yield Surveyed(item.given, item.reason)
                 continue
             try:
-                opened, indexes = await self._open(item)
+                opened, indexes = await self._open(item, to_write=False)
             except (InputError, UsageError) as error:
                 yield Surveyed(item.given, str(error))
             else:
@@ -140,11 +140,15 @@ class Conversion:
         finally:
             self._documents.release()
 
-    async def _open(self, document: Document) -> tuple[OpenedDocument, tuple[int, ...]]:
-        """The document, and the 0-based indexes of the pages that are asked for."""
+    async def _open(
+        self, document: Document, *, to_write: bool = True
+    ) -> tuple[OpenedDocument, tuple[int, ...]]:
+        """The document, and the 0-based indexes of the pages that are asked for; its records are in order."""
         opened = await asyncio.wrap_future(self._open_anywhere(document))
         indexes = parse_page_ranges(self._config.input.pages, opened.page_count)
-        return opened, indexes[: self._config.input.max_pages or None]
+        indexes = indexes[: self._config.input.max_pages or None]
+        self._planner.lost.update(await self._saver.lost_records(opened, indexes, write=to_write))
+        return opened, indexes
 
     def _open_anywhere(self, document: Document) -> "Future[OpenedDocument]":
         return self._tools.pool.open(document)
@@ -174,8 +178,7 @@ class Conversion:
                 group.create_task(self._convert_page(page, writer, plan)).add_done_callback(note)
         if cancelled:
             return
-        if changed or not writer.merged:
-            await self._saver.call(writer.merge)
+        await self._saver.finish_document(writer, changed=changed)
 
     async def _convert_page(self, page: Page, writer: PageWriter, plan: Plan) -> None:
         try:

@@ -32,6 +32,8 @@ class PagePlanner:
     redo: Redo
     rows: Mapping[tuple[str, int | None], JournalRow] = field(repr=False)
     """The last journal row of every document (page None) and page, from before this run."""
+    lost: set[tuple[str, int | None]] = field(default_factory=set, repr=False)
+    """Documents and pages whose records were found to be gone."""
 
     def pages(self, opened: OpenedDocument, indexes: Iterable[int]) -> Iterator[Page]:
         """These pages of a document, 0-based, in order."""
@@ -47,4 +49,6 @@ class PagePlanner:
 
     def plan(self, page: Page) -> Plan:
         """What a page needs."""
+        if (page.ref.document.given, page.ref.number) in self.lost:
+            return Plan.READ
         return plan_page(self.row(page), page.fingerprint, self.root, self.redo)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from pathlib import Path
 
+from ocr_engine.outputs.files import is_file
 from ocr_engine.records import JournalRow, PageStatus
 
 
@@ -13,7 +14,7 @@ class Plan(Enum):
     NOTHING = auto()
     """It has its record and its files."""
     WRITE = auto()
-    """Its stored raw text is current; only the way it is written changed."""
+    """Its stored raw text is current; the way it is written changed, or a file of it is gone."""
     READ = auto()
     """It has to be rendered and read by the model."""
 
@@ -27,11 +28,19 @@ class Redo:
 
 
 def plan_page(row: JournalRow | None, page_print: str, root: Path, redo: Redo) -> Plan:
-    """Compare a page's last row with its fingerprint of now; a row whose files are gone does not count."""
+    """Compare a page's last row with its fingerprint of now; files that are gone are made again."""
     if row is None or redo.everything or row.status in redo.statuses:
         return Plan.READ
     read_then, _, write_then = row.fingerprint.partition(".")
     read_now, _, write_now = page_print.partition(".")
-    if read_then != read_now or not all((root / output).is_file() for output in row.outputs):
+    if read_then != read_now:
         return Plan.READ
-    return Plan.NOTHING if write_then == write_now else Plan.WRITE
+    if all(is_file(root / output) for output in row.outputs):
+        return Plan.NOTHING if write_then == write_now else Plan.WRITE
+    return Plan.WRITE if has_raw_text(row, root) else Plan.READ
+
+
+def has_raw_text(row: JournalRow, root: Path) -> bool:
+    """Whether the stored raw text that a page was written with is there."""
+    name = f"{row.page:04d}.raw.md"
+    return any(path.endswith(f"/{name}") and is_file(root / path) for path in row.outputs)

@@ -4,7 +4,7 @@ Knows nothing of engines; renders a page a second time only to draw from it.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -15,7 +15,9 @@ from ocr_engine.aside import aside
 from ocr_engine.config import Config
 from ocr_engine.drawings import draw_task, not_drawn
 from ocr_engine.errors import InputError
+from ocr_engine.healing import Healer
 from ocr_engine.log import logger, printable
+from ocr_engine.outputs.checksums import Checksums
 from ocr_engine.outputs.document_folder import PageWriter
 from ocr_engine.outputs.drawing import DrawnPage
 from ocr_engine.outputs.files import OutputNames
@@ -43,11 +45,15 @@ class Saver:
         self._journal = journal
         self.earlier: Mapping[tuple[str, int | None], JournalRow] = journal.latest()
         """The last row of every document (page None) and page, from before this run."""
+        self._checksums = Checksums(root)
+        self._healer = Healer(root, journal, self.earlier)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="writer")
 
     def close(self) -> None:
-        """Wait for what is being written."""
+        """Wait for what is being written, and say what had to be mended. Raises OutputError."""
         self._thread.shutdown()
+        self._healer.healed.say()
+        self._checksums.close()
 
     def writer_for(self, document: Document) -> PageWriter:
         """What writes a document's pages; use it through `call`."""
@@ -67,7 +73,7 @@ class Saver:
             drawn, record = await self._draw(ref, record)
         texts = await aside(stages.texts_of, self._config, record, read.raw)
         outputs = await self.call(writer.save_page, record, texts, drawn)
-        row = stages.journal_row(ref, record, outputs, read.seconds, stages.chars_of(texts))
+        row = await self.call(stages.journal_row, ref, record, texts, outputs, read.seconds)
         await self.call(self._journal.append, row)
         return record
 
@@ -80,6 +86,36 @@ class Saver:
             return await asyncio.wrap_future(self._pool.run(ref, task)), record
         except InputError as error:
             return None, not_drawn(record, error)
+
+    async def lost_records(
+        self, opened: OpenedDocument, indexes: Iterable[int], *, write: bool
+    ) -> set[tuple[str, int | None]]:
+        """Pages whose records are gone or changed, and have to be read again.
+
+        Where it may `write`, other such records are made again from stored text; `indexes` are the pages,
+        0-based, that this run reads where it must.
+        """
+        given, records = opened.document.given, self.writer_for(opened.document).records
+        if self._checksums.seem_right(records):
+            return set()
+        if not write:
+            lost = self._healer.lost(given, records)
+        elif await self.call(self._checksums.hold, records):
+            return set()
+        else:
+            selected = {index + 1 for index in indexes}
+            lost = await self.call(self._healer.heal, given, records, selected, opened.page_count)
+        return {(given, page) for page in lost}
+
+    async def finish_document(self, writer: PageWriter, *, changed: bool) -> None:
+        """Make what is made of all pages, where a page changed, or it is not as it was left."""
+        made = (writer.records, *writer.made)
+        if changed or not writer.merged or not await self._are_right(made):
+            await self.call(writer.merge)
+            await self.call(self._checksums.put, *made)
+
+    async def _are_right(self, paths: Sequence[Path]) -> bool:
+        return self._checksums.seem_right(*paths) or await self.call(self._checksums.hold, *paths)
 
     async def make_room(self, opened: OpenedDocument, writer: PageWriter, indexes: Iterable[int]) -> None:
         """Take away what must not stand beside the pages to come: the merged file, pages of older content."""

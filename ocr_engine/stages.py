@@ -10,6 +10,9 @@ from functools import partial
 
 import ocr_engine.text.official as official
 from ocr_engine.config import READ_KEYS, WRITE_KEYS, Config, fingerprint
+from ocr_engine.outputs.document_folder import keeps_raw
+from ocr_engine.outputs.journal import RECORD
+from ocr_engine.outputs.record_lines import facts_of
 from ocr_engine.outputs.writer import JoinPages
 from ocr_engine.records import (
     FinishReason,
@@ -219,7 +222,7 @@ def located(config: Config, record: PageRecord) -> str:
 
 
 def journal_row(
-    ref: PageRef, record: PageRecord, outputs: tuple[str, ...], seconds: dict[str, float], chars: int
+    ref: PageRef, record: PageRecord, texts: PageTexts, outputs: tuple[str, ...], seconds: dict[str, float]
 ) -> JournalRow:
     """The line that says a page is done, written after its files."""
     return JournalRow(
@@ -233,12 +236,13 @@ def journal_row(
         seconds={stage: round(value, 4) for stage, value in seconds.items()},
         extra={
             "mode": record.mode,
-            "chars": chars,
+            "chars": chars_of(texts),
             "vision_tokens": record.vision_tokens,
             "text_tokens": record.text_tokens,
             **({} if record.recall is None else {"recall": record.recall, "suspect": record.suspect}),
             **({"from_text_layer": True} if record.from_text_layer else {}),
             "ended": round(time.time(), 1),
             "content_id": ref.content_id,
+            RECORD: facts_of(record, texts.raw if keeps_raw(record, texts) else None),
         },
     )

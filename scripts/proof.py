@@ -15,7 +15,9 @@ from typing import Any
 import pymupdf
 
 ROOT = Path(__file__).parent.parent
-RUN_FILES = ("journal.jsonl", "run.json", "timings.csv", "failures.csv", "report.html", ".lock")
+RUN_FILES = (
+    "journal.jsonl", "checksums.jsonl", "run.json", "timings.csv", "failures.csv", "report.html", ".lock",
+)  # fmt: skip
 WORDS = (
     "river",
     "stone",

@@ -21,7 +21,7 @@ LAYERS = (
     ),
     ("pages", "engine", "model", "text", "outputs", "evaluation"),
     ("stages", "preparing", "serving", "counts", "resume"),
-    ("figures", "streaming", "terminal", "ladder", "planning"),
+    ("figures", "streaming", "terminal", "ladder", "planning", "healing"),
     ("reading", "drawings"),
     ("exporting", "saving"),
     ("pipeline", "finish", "arguments"),

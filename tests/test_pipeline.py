@@ -45,7 +45,9 @@ def rows(output: Path) -> list[dict[str, Any]]:
 
 def tree(output: Path) -> dict[str, bytes]:
     """Every file below a document's folder: what a run promises to be the same each time."""
-    top = {"journal.jsonl", "run.json", "timings.csv", "failures.csv", "report.html", ".lock"}
+    top = {
+        "journal.jsonl", "checksums.jsonl", "run.json", "timings.csv", "failures.csv", "report.html", ".lock",
+    }  # fmt: skip
     return {
         str(path.relative_to(output)): path.read_bytes()
         for path in sorted(output.rglob("*"))

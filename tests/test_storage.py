@@ -57,7 +57,10 @@ def command(*args: str) -> list[str]:
 
 def there(store: Any, folder: str = "bucket/out") -> dict[str, bytes]:
     store.invalidate_cache()
-    top = {"journal.jsonl", "run.json", "timings.csv", "failures.csv", "report.html", "run.lock"}
+    top = {
+        "journal.jsonl", "checksums.jsonl", "run.json", "timings.csv", "failures.csv", "report.html",
+        "run.lock",
+    }  # fmt: skip
     names = {name.removeprefix(f"{folder}/"): name for name in store.find(folder)}
     return {
         n: store.cat_file(full) for n, full in names.items() if n not in top and not n.startswith("journal/")

@@ -12,7 +12,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import msgspec
 
 from ocr_engine import config as config_module
 from ocr_engine.benchmark.inputs import Inputs
@@ -27,7 +29,7 @@ from ocr_engine.log import logger
 from ocr_engine.outputs import run_files
 from ocr_engine.outputs.files import OutputNames, lock_output, write_all_atomic
 from ocr_engine.outputs.journal import Journal
-from ocr_engine.outputs.jsonl import JsonLines
+from ocr_engine.outputs.jsonl import JsonLines, decode
 from ocr_engine.outputs.writer import open_writer
 from ocr_engine.pages.pool import RenderPool
 from ocr_engine.pipeline import Conversion, Tools
@@ -262,8 +264,17 @@ def _holds(path: Path, text: str) -> bool:
 
 
 def _mean(rows: Sequence[JournalRow], key: str) -> float | None:
-    values = [row.extra[key] for row in rows if row.extra.get("vision_tokens")]
+    values = [row.extra.get(key, 0) for row in rows if row.extra.get("vision_tokens")]
     return sum(values) / len(values) if values else None
+
+
+class _Speed(msgspec.Struct):
+    key: str
+    pages: Annotated[int, msgspec.Meta(ge=0, le=10**12)]
+    seconds: Annotated[float, msgspec.Meta(ge=0, le=1e12)]
+
+
+_SPEED = msgspec.json.Decoder(_Speed)
 
 
 def _speed_lines(folder: Path) -> JsonLines:
@@ -272,6 +283,7 @@ def _speed_lines(folder: Path) -> JsonLines:
 
 def _pages_per_s(folder: Path, key: str) -> float | None:
     """Over all sessions that read with the same keys and model."""
-    lines = [values for _, values in _speed_lines(folder).lines() if values.get("key") == key]
-    seconds = sum(float(values.get("seconds", 0)) for values in lines)
-    return sum(int(values.get("pages", 0)) for values in lines) / seconds if seconds else None
+    found = (decode(line, _SPEED) for _, line in _speed_lines(folder).lines())
+    lines = [line for line in found if line is not None and line.key == key]
+    seconds = sum(line.seconds for line in lines)
+    return sum(line.pages for line in lines) / seconds if seconds else None

@@ -11,6 +11,7 @@ from ocr_engine.log import printable
 from ocr_engine.outputs.drawing import DrawnPage
 from ocr_engine.outputs.files import output_errors, remove_temporaries, sync_folders, write_all_atomic
 from ocr_engine.outputs.jsonl import Position
+from ocr_engine.outputs.page_store import NAME as STORE_NAME
 from ocr_engine.outputs.page_store import PageStore
 from ocr_engine.records import PageRecord, PageStatus, PageTexts
 
@@ -21,12 +22,25 @@ _RAW_TEXTS = {"": "pages", HIDDEN: HIDDEN}
 _WITHOUT_TEXT = (PageStatus.FAILED, PageStatus.SKIPPED)
 
 
+def records_path(folder: Path, layout: str) -> Path:
+    """Where a layout has the `pages.jsonl` of the document in `folder`."""
+    return folder / ("" if layout == "tree" else HIDDEN) / STORE_NAME
+
+
 class PageWriter(Protocol):
     """Writes the pages of one document in any order, then what is made of all of them."""
 
     @property
+    def records(self) -> Path:
+        """Its `pages.jsonl`."""
+
+    @property
+    def made(self) -> tuple[Path, ...]:
+        """What `merge` writes besides, or takes away."""
+
+    @property
     def merged(self) -> bool:
-        """Whether what is made of all pages is there."""
+        """Whether that is there where it is wanted, and not where it is not."""
 
     def save_page(self, record: PageRecord, texts: PageTexts, drawn: DrawnPage | None) -> tuple[str, ...]:
         """Write a page and take away what an earlier attempt left of it; returns paths below the root.
@@ -79,6 +93,11 @@ class DocumentFolder:
         folders = {(self.path / name).parent for name in files}
         sync_folders(folder for folder in folders if folder.is_dir())
         return tuple(self.below_root(name) for name, data in files.items() if data is not None)
+
+    @property
+    def records(self) -> Path:
+        """Its `pages.jsonl`."""
+        return self.path / self._hidden / STORE_NAME
 
     def below_root(self, name: str) -> str:
         """The path of a file of this folder, below the root, with `/`."""

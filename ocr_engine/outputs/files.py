@@ -127,6 +127,22 @@ def _discard(path: Path) -> None:
         path.unlink()
 
 
+def is_file(path: Path) -> bool:
+    """Whether a file is there; False also for a path that no system takes."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
+def is_folder(path: Path) -> bool:
+    """Whether a folder is there; False also for a path that no system takes."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
+
+
 def sync_file(path: Path) -> None:
     """Wait until the file's bytes are on disk."""
     handle = os.open(path, os.O_RDONLY)

@@ -1,20 +1,66 @@
 """`journal.jsonl`: what is done, with which config. Append-only; a line comes after the files it names.
 
-Rows in, rows out: the journal decides nothing about what a page still needs.
+Rows in, rows out: the journal decides nothing about what a page still needs. A line ends in a checksum of
+itself, so that one which was changed is no row.
 """
 
+import re
 import sys
+import zlib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Annotated, Any
 
-from ocr_engine.outputs.jsonl import JsonLines, Position, decode
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from ocr_engine.log import logger, printable
+from ocr_engine.outputs.files import is_folder
+from ocr_engine.outputs.jsonl import JsonLines, Position, decode, encode
 from ocr_engine.records import JournalRow, PageStatus
 
 Key = tuple[str, int | None]
 """`document` as given, and the 1-based page or None."""
-_KEYS = ("document", "page", "status", "reason", "fingerprint", "outputs", "attempts", "seconds")
+RECORD = "record"
+"""The key of what a row keeps of its page's record, see `Journal.whole`."""
+_MAX_LINE_BYTES = 8 << 20
+_MAX_PATH_BYTES, _MAX_NAME_BYTES = 4095, 255
+_Count = Annotated[int, Meta(ge=0, le=10**12)]
+_Word = Annotated[str, Meta(max_length=256)]
+_Seconds = Annotated[float, Meta(ge=0, le=1e9)]
+
+
+class _Line(msgspec.Struct):
+    """A line with its bounds. What is not named here is passed over."""
+
+    document: Annotated[str, Meta(min_length=1, max_length=1 << 15)]
+    page: Annotated[int, Meta(ge=1, le=10**7)] | None
+    status: PageStatus
+    reason: Annotated[str, Meta(max_length=1 << 20)]
+    fingerprint: _Word
+    outputs: Annotated[tuple[str, ...], Meta(max_length=20_000)]
+    attempts: Annotated[int, Meta(ge=0, le=10**6)]
+    seconds: Annotated[dict[_Word, _Seconds], Meta(max_length=64)]
+    mode: _Word | UnsetType = UNSET
+    chars: _Count | UnsetType = UNSET
+    vision_tokens: _Count | UnsetType = UNSET
+    text_tokens: _Count | UnsetType = UNSET
+    recall: Annotated[float, Meta(ge=0, le=1)] | UnsetType = UNSET
+    suspect: bool | UnsetType = UNSET
+    from_text_layer: bool | UnsetType = UNSET
+    ended: Annotated[float, Meta(ge=0, le=1e11)] | UnsetType = UNSET
+    content_id: _Word | UnsetType = UNSET
+
+
+class _Kept(msgspec.Struct):
+    record: dict[str, Any] = {}
+
+
+_LINE, _KEPT = msgspec.json.Decoder(_Line), msgspec.json.Decoder(_Kept)
+_EXTRAS = _Line.__struct_fields__[8:]
+_CHECKSUM = re.compile(rb', "crc32": "([0-9a-f]{8})"\}\n?')
+_CHECKSUM_BYTES = 22
 
 
 class Journal:
@@ -22,7 +68,8 @@ class Journal:
 
     def __init__(self, path: Path) -> None:
         """Raises OutputError when something that is not a file stands there."""
-        self._lines = JsonLines(path)
+        self._lines = JsonLines(path, _MAX_LINE_BYTES)
+        self._looked_through = False
 
     def open(self) -> None:
         """Make the file, or mend its last line where a crash cut it. Raises OutputError."""
@@ -30,22 +77,19 @@ class Journal:
 
     def append(self, row: JournalRow) -> None:
         """Write one line; it is on disk when this returns. Raises OutputError."""
-        self._lines.append(_values(row))
+        body = encode(_values(row))[:-2]
+        self._lines.append_line(b'%s, "crc32": "%08x"}\n' % (body, zlib.crc32(body)))
 
     def rows(self) -> Iterator[JournalRow]:
         """Every row ever written, oldest first, one at a time; lines that are no rows are skipped."""
-        for _, values in self._lines.lines():
-            row = _row(values)
-            if row is not None:
-                yield row
+        for (offset, _), line in self._rows():
+            yield _whole(line, offset)
 
     def latest(self) -> dict[Key, JournalRow]:
         """The last row of each page, without its `seconds` and `extra`: about 0.6 kB a page."""
         found: dict[Key, JournalRow] = {}
-        for _, values in self._lines.lines():
-            row = _row(values, bare=True)
-            if row is not None:
-                found[row.document, row.page] = row
+        for (offset, _), line in self._rows():
+            found[line.document, line.page] = _bare(line, offset)
         return found
 
     def latest_rows(self) -> Iterator[JournalRow]:
@@ -55,41 +99,68 @@ class Journal:
         """
         last: dict[Key, tuple[Position, str]] = {}
         readings: dict[Key, Position] = {}
-        for position, values in self._lines.lines():
-            row = _row(values, bare=True)
-            if row is None:
-                continue
-            key, read = (row.document, row.page), row.fingerprint.partition(".")[0]
-            if values.get("seconds") or not read or read != last.get(key, (None, ""))[1]:
+        for position, line in self._rows():
+            key, read = (sys.intern(line.document), line.page), line.fingerprint.partition(".")[0]
+            if line.seconds or not read or read != last.get(key, (None, ""))[1]:
                 readings.pop(key, None)
             else:
                 readings.setdefault(key, last[key][0])
             last[key] = position, read
         current = {position: readings.get(key) for key, (position, _) in last.items()}
         del last, readings
-        for position, values in self._lines.lines():
-            if position in current and (row := _row(values)) is not None:
-                yield self._with_times(row, current[position])
+        for position, line in self._rows():
+            if position in current:
+                yield self._with_times(_whole(line, position[0]), current[position])
 
     def _with_times(self, row: JournalRow, reading: Position | None) -> JournalRow:
         """The row with the times of an earlier one; itself without one."""
-        if reading is None:
-            return row
-        earlier = _row(decode(next(self._lines.read([reading]))) or {})
+        earlier = self._line_at(reading[0]) if reading else None
         if earlier is None:
             return row
-        ended = {key: earlier.extra[key] for key in ("ended",) if key in earlier.extra}
+        ended = {} if earlier.ended is UNSET else {"ended": earlier.ended}
         return replace(row, seconds=earlier.seconds, extra=row.extra | ended)
 
+    def whole(self, row: JournalRow) -> JournalRow:
+        """A row of `latest` with its `seconds` and `extra`, and below RECORD what it keeps of the record."""
+        line = self._line_at(row.offset)
+        if line is None:
+            return row
+        kept = decode(self._lines.line_at(row.offset), _KEPT)
+        found = _whole(line, row.offset)
+        return replace(found, extra=found.extra | ({RECORD: kept.record} if kept and kept.record else {}))
+
     def claims(self) -> dict[str, str]:
-        """The folder of each document below the output root: folder -> document as given."""
+        """The folder of each document below the output root: folder -> document as given.
+
+        Folders that are not there are nobody's.
+        """
         folders: dict[str, str] = {}
-        for _, values in self._lines.lines():
-            row = _row(values, bare=True)
-            parts = PurePosixPath(row.outputs[0]).parts if row is not None and row.outputs else ()
-            if row is not None and len(parts) > 2 and not {"/", ".."} & set(parts):
-                folders.setdefault("/".join(parts[:-2]), row.document)
-        return folders
+        for _, line in self._rows():
+            parts = PurePosixPath(line.outputs[0]).parts if line.outputs else ()
+            if len(parts) > 2:
+                folders.setdefault("/".join(parts[:-2]), line.document)
+        root = self._lines.path.parent
+        return {folder: given for folder, given in folders.items() if is_folder(root / folder)}
+
+    def _rows(self) -> Iterator[tuple[Position, _Line]]:
+        """Every line that is a row. The first time, those that are none are counted and said."""
+        odd, first = 0, 0
+        for number, (position, line) in enumerate(self._lines.lines(), 1):
+            row = _row(line)
+            if row is not None:
+                yield position, row
+            elif line != b"\n":
+                odd, first = odd + 1, first or number
+        if odd and not self._looked_through:
+            logger.warning(
+                "%s: %s lines are no rows of a journal and are passed over, the first is line %s;"
+                " a page that is left without a row is read again",
+                printable(str(self._lines.path)), f"{odd:,}", f"{first:,}",
+            )  # fmt: skip
+        self._looked_through = True
+
+    def _line_at(self, offset: int) -> _Line | None:
+        return _row(self._lines.line_at(offset))
 
     def close(self) -> None:
         """Let go of the file."""
@@ -114,27 +185,42 @@ _NO_SECONDS: dict[str, float] = {}
 _NO_EXTRA: dict[str, Any] = {}
 
 
-def _row(values: dict[str, Any], bare: bool = False) -> JournalRow | None:
-    """The row of a line, None when it is not one of ours. `bare` rows hold no numbers."""
-    try:
-        document, page, outputs = values["document"], values["page"], values["outputs"]
-        if not isinstance(document, str) or not isinstance(page, int | None):
-            return None
-        return JournalRow(
-            document=sys.intern(document),
-            page=page,
-            status=PageStatus(values["status"]),
-            reason=sys.intern(str(values["reason"])),
-            fingerprint=str(values["fingerprint"]),
-            outputs=tuple(map(str, outputs)),
-            attempts=int(values["attempts"]),
-            seconds=_NO_SECONDS if bare else _numbers(values["seconds"]),
-            extra=_NO_EXTRA if bare else {key: value for key, value in values.items() if key not in _KEYS},
-        )
-    except (KeyError, TypeError, ValueError):
+def _row(line: bytes) -> _Line | None:
+    """What a line says, None when it is not one of ours. Lines of before there were checksums have none."""
+    checksum = _CHECKSUM.fullmatch(line, len(line) - _CHECKSUM_BYTES - line.endswith(b"\n"))
+    if checksum and zlib.crc32(line[: checksum.start()]) != int(checksum[1], 16):
         return None
+    row = decode(line, _LINE)
+    return row if row is not None and "\0" not in row.document and all(map(_is_inside, row.outputs)) else None
 
 
-def _numbers(seconds: object) -> dict[str, float]:
-    items = seconds.items() if isinstance(seconds, dict) else ()
-    return {str(stage): float(value) for stage, value in items}
+def _is_inside(path: str) -> bool:
+    """Whether a path is below the output root, and can be that of a file."""
+    if not path or path[0] == "/" or "\0" in path:
+        return False
+    if len(path) < _MAX_NAME_BYTES // 4 and ".." not in path:
+        return True
+    parts = [part.encode("utf-8", "surrogatepass") for part in path.split("/")]
+    lengths = [len(part) for part in parts]
+    return b".." not in parts and max(lengths) <= _MAX_NAME_BYTES and sum(lengths) < _MAX_PATH_BYTES
+
+
+def _bare(line: _Line, offset: int) -> JournalRow:
+    return JournalRow(
+        document=sys.intern(line.document),
+        page=line.page,
+        status=line.status,
+        reason=sys.intern(line.reason),
+        fingerprint=line.fingerprint,
+        outputs=line.outputs,
+        attempts=line.attempts,
+        seconds=_NO_SECONDS,
+        extra=_NO_EXTRA,
+        offset=offset,
+    )
+
+
+def _whole(line: _Line, offset: int) -> JournalRow:
+    values = ((key, getattr(line, key)) for key in _EXTRAS)
+    extra = {key: value for key, value in values if value is not UNSET}
+    return replace(_bare(line, offset), seconds=line.seconds, extra=extra)

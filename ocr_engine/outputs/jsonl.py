@@ -4,7 +4,9 @@ import json
 import os
 from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, TypeVar
+
+import msgspec
 
 from ocr_engine.errors import OutputError
 from ocr_engine.log import logger, printable
@@ -13,6 +15,10 @@ from ocr_engine.outputs.files import make_folder, output_errors, sync_folders
 Position = tuple[int, int]
 """Offset and length in bytes of one line."""
 MAX_LINE_BYTES = 64 << 20
+"""A line of more is no line of ours."""
+_MAX_ODD_BYTES = 32 << 20
+"""Python's own parser, which `decode` needs for odd lines, takes many times a line's bytes."""
+T = TypeVar("T")
 
 
 def encode(values: dict[str, Any]) -> bytes:
@@ -23,51 +29,77 @@ def encode(values: dict[str, Any]) -> bytes:
         return (json.dumps(values) + "\n").encode("ascii")
 
 
-def decode(line: bytes) -> dict[str, Any] | None:
-    """The object on a line, or None for anything else (torn, overwritten with zeros, not an object)."""
+def decode(line: bytes, decoder: msgspec.json.Decoder[T]) -> T | None:
+    """The line as the decoder's type, its bounds kept; None for anything else, whatever it holds."""
     try:
-        values = json.loads(line)
+        return decoder.decode(line)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        if b"\\u" not in line or len(line) > _MAX_ODD_BYTES:
+            return None
+    try:
+        # Half characters, which stand for bytes of names that are not UTF-8, are no JSON to msgspec.
+        return msgspec.convert(json.loads(line), decoder.type)
     except (ValueError, RecursionError):
         return None
-    return values if isinstance(values, dict) else None
+
+
+_ANYTHING: msgspec.json.Decoder[dict[str, Any]] = msgspec.json.Decoder(dict[str, Any])
 
 
 class JsonLines:
     """A file of JSON lines: appended to, read, mended. Not shared between processes."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, max_line_bytes: int = MAX_LINE_BYTES) -> None:
         """Raises OutputError when something that is not a file stands there. Touches nothing yet."""
         self.path = path
+        self._max_line_bytes = max_line_bytes
         self._handle: int | None = None
         if path.exists() and not path.is_file():
             raise OutputError(f"{printable(str(path))}: is not a file; move it away")
 
-    def append(self, values: dict[str, Any]) -> None:
-        """Write a line and wait until it is on disk. Raises OutputError; the file is then as before."""
-        line = encode(values)
+    def append(self, values: dict[str, Any], *, durable: bool = True) -> None:
+        """Write values as a line, see `append_line`."""
+        self.append_line(encode(values), durable=durable)
+
+    def append_line(self, line: bytes, *, durable: bool = True) -> None:
+        """Write a line, its end included; where `durable`, it is on disk when this returns.
+
+        Raises OutputError; the file is then as before.
+        """
         with output_errors(self.path):
             handle = self._opened()
             size = os.fstat(handle).st_size
             try:
                 _write_all(handle, line)
-                os.fsync(handle)
+                if durable:
+                    os.fsync(handle)
             except OSError:
                 os.ftruncate(handle, size)
                 raise
 
-    def lines(self) -> Iterator[tuple[Position, dict[str, Any]]]:
-        """Every readable line with its position, one at a time."""
+    def lines(self) -> Iterator[tuple[Position, bytes]]:
+        """Every line with its position, one at a time; one that is too long comes as an empty one."""
         try:
             file = self.path.open("rb")
         except FileNotFoundError:
             return
         with file:
             offset = 0
-            while line := file.readline(MAX_LINE_BYTES):
-                values = decode(line)
-                if values is not None:
-                    yield (offset, len(line)), values
-                offset += len(line)
+            while line := file.readline(self._max_line_bytes):
+                length = len(line)
+                if length == self._max_line_bytes and not line.endswith(b"\n"):
+                    length, line = length + _skip_line(file), b""
+                yield (offset, length), line
+                offset += length
+
+    def line_at(self, offset: int) -> bytes:
+        """The line that begins there; empty where the file ends before, or is not there."""
+        try:
+            with self.path.open("rb") as file:
+                file.seek(offset)
+                return file.readline(self._max_line_bytes)
+        except FileNotFoundError:
+            return b""
 
     def read(self, positions: Collection[Position]) -> Iterator[bytes]:
         """The raw lines at these positions, each ending in a line end."""
@@ -106,13 +138,23 @@ class JsonLines:
         if start == size:
             return
         tail = os.pread(handle, min(size - start, MAX_LINE_BYTES), start)
-        if decode(tail) is None:
+        if decode(tail, _ANYTHING) is None:
             logger.warning(
                 "%s: the last line was cut off by a crash and is removed", printable(str(self.path))
             )
             os.ftruncate(handle, start)
         else:
             _write_all(handle, b"\n")
+
+
+def _skip_line(file: BinaryIO) -> int:
+    """Read on to the end of a line; returns how many bytes that was."""
+    skipped = 0
+    while rest := file.readline(MAX_LINE_BYTES):
+        skipped += len(rest)
+        if rest.endswith(b"\n"):
+            break
+    return skipped
 
 
 def _last_line_start(handle: int, size: int) -> int:

@@ -54,9 +54,19 @@ class OfficialPageWriter:
         self._name = safe_name(PurePosixPath(document_name).stem)
 
     @property
+    def records(self) -> Path:
+        """The document's `pages.jsonl`."""
+        return self._files.records
+
+    @property
+    def made(self) -> tuple[Path, ...]:
+        """Nothing is made of all pages."""
+        return ()
+
+    @property
     def merged(self) -> bool:
-        """Nothing is made of all pages; whether the records are in order."""
-        return self._files.store.is_compact()
+        """Nothing is made of all pages."""
+        return True
 
     def save_page(self, record: PageRecord, texts: PageTexts, drawn: DrawnPage | None) -> tuple[str, ...]:
         """The page's files and figures, its raw text, then the record."""

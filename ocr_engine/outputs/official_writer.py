@@ -31,6 +31,16 @@ class OfficialWriter:
         self._name = safe_name(PurePosixPath(document_name).stem)
 
     @property
+    def records(self) -> Path:
+        """The document's `pages.jsonl`."""
+        return self._files.records
+
+    @property
+    def made(self) -> tuple[Path, ...]:
+        """The three merged files; the layouts are not there where no page has one."""
+        return tuple(self._files.path / name for name in self._merged_names())
+
+    @property
     def merged(self) -> bool:
         """Whether `NAME.mmd`, which is written last, is there."""
         return (self._files.path / f"{self._name}.mmd").is_file()

@@ -24,9 +24,14 @@ class PageFolderWriter(OfficialPageWriter):
         self._config = config
 
     @property
+    def made(self) -> tuple[Path, ...]:
+        """The merged file."""
+        return (self._files.path / MERGED_NAME,)
+
+    @property
     def merged(self) -> bool:
-        """Whether the merged file is as configured."""
-        return (self._files.path / MERGED_NAME).is_file() == self._config.merge and super().merged
+        """Whether the merged file is there just where it is wanted."""
+        return (self._files.path / MERGED_NAME).is_file() == self._config.merge
 
     def unmerge(self) -> None:
         """Take the merged file away."""

@@ -1,14 +1,12 @@
 """`pages.jsonl` of one document: its page records, as lines. Holds no times: equal runs give equal bytes."""
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from ocr_engine.outputs.files import atomic_file, output_errors
-from ocr_engine.outputs.jsonl import JsonLines, Position, decode
-from ocr_engine.records import Attempt, Block, Box, FigureText, PageGeometry, PageRecord, PageStatus
-from ocr_engine.spec import BOX_SCALE
+from ocr_engine.outputs.jsonl import JsonLines, Position
+from ocr_engine.outputs.record_lines import StoredRecord, digest, from_line, stored_record, to_values
+from ocr_engine.records import PageRecord
 
 NAME = "pages.jsonl"
 
@@ -31,17 +29,21 @@ class PageStore:
 
     def positions(self) -> dict[int, Position]:
         """Where each page's last record is, by page number in order: a light index of the file."""
-        found = {
-            values["page"]: position
-            for position, values in self._lines.lines()
-            if from_values(values) is not None
-        }
-        return dict(sorted(found.items()))
+        return dict(sorted((found.page, position) for position, found, _ in self._records()))
+
+    def digests(self) -> dict[int, tuple[str, str]]:
+        """The digest of each page's last line, and the fingerprint in it."""
+        return {found.page: (digest(line), found.fingerprint) for _, found, line in self._records()}
+
+    def _records(self) -> Iterator[tuple[Position, StoredRecord, bytes]]:
+        for position, line in self._lines.lines():
+            if (found := stored_record(line)) is not None:
+                yield position, found, line
 
     def iterate(self, positions: Mapping[int, Position]) -> Iterator[PageRecord]:
         """The records at these positions, one at a time."""
         for line in self._lines.read(positions.values()):
-            record = from_values(decode(line) or {})
+            record = from_line(line)
             if record is not None:
                 yield record
 
@@ -68,12 +70,8 @@ class PageStore:
 
     def of_other_content(self, content_id: str) -> tuple[int, ...]:
         """Pages whose last record was read from other bytes than these."""
-        last = {
-            values["page"]: values.get("content_id") for _, values in self._lines.lines() if "page" in values
-        }
-        return tuple(
-            sorted(page for page, read_from in last.items() if read_from not in (None, "", content_id))
-        )
+        last = {found.page: found.content_id for _, found, _ in self._records()}
+        return tuple(sorted(page for page, read_from in last.items() if read_from not in ("", content_id)))
 
     def drop(self, pages: Collection[int]) -> None:
         """Rewrite the file without these pages. Raises OutputError."""
@@ -90,128 +88,3 @@ class PageStore:
                 return False
             end = offset + length
         return end == (self._lines.path.stat().st_size if self._lines.path.exists() else 0)
-
-
-def to_values(record: PageRecord) -> dict[str, Any]:
-    """The record as plain values; boxes also in pixels and points where the page's size is known."""
-    geometry = record.geometry
-    return {
-        "page": record.page,
-        "status": record.status.value,
-        "reason": record.reason,
-        "fingerprint": record.fingerprint,
-        "mode": record.mode,
-        "prompt": record.prompt,
-        "finish_reason": str(record.finish_reason),
-        "vision_tokens": record.vision_tokens,
-        "text_tokens": record.text_tokens,
-        "compression_ratio": record.compression_ratio,
-        "repairs": record.repairs,
-        "attempts": record.attempts,
-        "tried": [_attempt_values(attempt) for attempt in record.tried],
-        "recall": record.recall,
-        "suspect": record.suspect,
-        "turned_deg": record.turned_deg,
-        "from_text_layer": record.from_text_layer,
-        "content_id": record.content_id,
-        "size": _size_values(geometry) if geometry else None,
-        "blocks": [_block_values(block, geometry) for block in record.blocks],
-        "figure_texts": [asdict(text) for text in record.figure_texts],
-    }
-
-
-def _size_values(geometry: PageGeometry) -> dict[str, Any]:
-    return {
-        "px": [geometry.width_px, geometry.height_px],
-        "pt": [geometry.width_pt, geometry.height_pt],
-        "dpi": geometry.dpi,
-    }
-
-
-def _block_values(block: Block, geometry: PageGeometry | None) -> dict[str, Any]:
-    return {
-        "label": block.label,
-        "boxes": [_box_values(box, geometry) for box in block.boxes],
-        "content": block.content,
-        "figures": list(block.figures),
-    }
-
-
-def _box_values(box: Box, geometry: PageGeometry | None) -> dict[str, Any]:
-    values: dict[str, Any] = {"norm": [box.x1, box.y1, box.x2, box.y2]}
-    if geometry is not None:
-        values["px"] = list(box.to_px(geometry.width_px, geometry.height_px))
-        sizes = (geometry.width_pt, geometry.height_pt) * 2
-        values["pt"] = [round(n / BOX_SCALE * size, 2) for n, size in zip(values["norm"], sizes, strict=True)]
-    return values
-
-
-def from_values(values: Mapping[str, Any]) -> PageRecord | None:
-    """The record of a line; None when the line is not one of ours."""
-    try:
-        return PageRecord(
-            page=_page_number(values["page"]),
-            status=PageStatus(values["status"]),
-            reason=values["reason"],
-            fingerprint=values["fingerprint"],
-            mode=values["mode"],
-            prompt=values["prompt"],
-            blocks=tuple(map(_block, values["blocks"])),
-            geometry=_geometry(values["size"]),
-            finish_reason=values["finish_reason"],
-            vision_tokens=values["vision_tokens"],
-            text_tokens=values["text_tokens"],
-            repairs=values["repairs"],
-            attempts=values["attempts"],
-            tried=tuple(map(_attempt, values.get("tried", ()))),
-            recall=values.get("recall"),
-            suspect=values.get("suspect", False),
-            turned_deg=values.get("turned_deg", 0),
-            from_text_layer=values.get("from_text_layer", False),
-            content_id=str(values.get("content_id", "")),
-            figure_texts=tuple(map(_figure_text, values.get("figure_texts", ()))),
-        )
-    except (KeyError, TypeError, ValueError):
-        return None
-
-
-def _attempt_values(attempt: Attempt) -> dict[str, Any]:
-    return {
-        "settings": attempt.settings,
-        "status": attempt.status.value,
-        "reason": attempt.reason,
-        "output_tokens": attempt.output_tokens,
-        "recall": attempt.recall,
-    }
-
-
-def _attempt(values: Mapping[str, Any]) -> Attempt:
-    return Attempt(
-        settings=dict(values["settings"]),
-        status=PageStatus(values["status"]),
-        reason=values["reason"],
-        output_tokens=values["output_tokens"],
-        recall=values["recall"],
-    )
-
-
-def _geometry(size: Mapping[str, Any] | None) -> PageGeometry | None:
-    if size is None:
-        return None
-    (width_px, height_px), (width_pt, height_pt) = size["px"], size["pt"]
-    return PageGeometry(width_px, height_px, width_pt, height_pt, size["dpi"])
-
-
-def _page_number(value: object) -> int:
-    if not isinstance(value, int) or value < 1:
-        raise ValueError(value)
-    return value
-
-
-def _figure_text(values: Mapping[str, Any]) -> FigureText:
-    return FigureText(**{**values, "status": PageStatus(values["status"])})
-
-
-def _block(values: Mapping[str, Any]) -> Block:
-    boxes = tuple(Box(*box["norm"]) for box in values["boxes"])
-    return Block(values["label"], boxes, values["content"], tuple(values["figures"]))

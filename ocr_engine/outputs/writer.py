@@ -66,11 +66,19 @@ class DocumentWriter:
         self._merged_name = f"{safe_name(PurePosixPath(document_name).stem)}.md"
 
     @property
+    def records(self) -> Path:
+        """The document's `pages.jsonl`."""
+        return self._files.records
+
+    @property
+    def made(self) -> tuple[Path, ...]:
+        """The merged file."""
+        return (self._files.path / self._merged_name,)
+
+    @property
     def merged(self) -> bool:
-        """Whether the merged file is as configured: there, or not there and the records in order."""
-        if self._config.merge:
-            return (self._files.path / self._merged_name).is_file()
-        return not (self._files.path / self._merged_name).exists() and self._files.store.is_compact()
+        """Whether the merged file is there just where it is wanted."""
+        return (self._files.path / self._merged_name).is_file() == self._config.merge
 
     def save_page(self, record: PageRecord, texts: PageTexts, drawn: DrawnPage | None) -> tuple[str, ...]:
         """Text, raw text, figures, overlay, then the record. A page that is not done starts with a marker."""

@@ -101,6 +101,8 @@ def _one_input(given: str, suffixes: dict[str, DocumentKind]) -> Iterator[Docume
             yield _file(given, path, Path(path).name, suffixes)
     except (ValueError, RuntimeError):  # a NUL in the name; `~someone` who does not exist
         yield Refused(given, "not a valid path")
+    except OSError as error:
+        yield Refused(given, f"cannot be looked at: {error.strerror}")
 
 
 def _below(

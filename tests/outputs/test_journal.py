@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -29,7 +30,8 @@ def test_a_line_has_exactly_the_promised_keys(tmp_path: Path, row: MakeRow) -> N
     path = tmp_path / "journal.jsonl"
     journal_at(path, row("ü.pdf", 3))
     (line,) = path.read_text(encoding="utf-8").splitlines()
-    assert json.loads(line) == {
+    assert re.fullmatch("[0-9a-f]{8}", (values := json.loads(line)).pop("crc32"))
+    assert values == {
         "document": "ü.pdf",
         "page": 3,
         "status": "done",
@@ -98,7 +100,10 @@ def test_claims_name_the_folder_of_each_document(tmp_path: Path, row: MakeRow) -
         row("b.pdf", 1, outputs=("b/.pages/0001.det",)),
         row("c.pdf", None, outputs=()),
         row("evil.pdf", 1, outputs=("../../etc/pages/0001.md",)),
+        row("gone.pdf", 1, outputs=("gone/pages/0001.md",)),
     )
+    for folder in ("x/a", "b"):
+        (tmp_path / folder).mkdir(parents=True)
     assert journal.claims() == {"x/a": "in/a.pdf", "b": "b.pdf"}
 
 
