@@ -9,6 +9,7 @@ from itertools import permutations
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 from ocr_engine import exporting
 from ocr_engine.engine.replay import ReplayEngine
 from ocr_engine.errors import ExitCode, InputError
+from ocr_engine.outputs.store import Store
 from ocr_engine.pages.pool import RenderPool
 from tests.test_pipeline import make_pdf, rows, run_pdf, tree
 
@@ -283,6 +285,29 @@ def test_a_record_of_a_page_that_is_none_is_taken_away(
         file.write(json.dumps(line | {"page": 7}) + "\n")
     assert convert(inputs, "--output", output) == ExitCode.OK
     assert tree(output) == tree(calm())
+
+
+@pytest.mark.usefixtures("no_model")
+def test_damage_in_a_store_is_mended_from_any_machine(
+    inputs: Path, tmp_path: Path, calm: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = fsspec.filesystem("memory")
+    for path in calm().rglob("*"):
+        if path.is_file() and path.name != ".lock":
+            store.pipe_file(f"/bucket/out/{path.relative_to(calm())}", path.read_bytes())
+    store.rm_file("/bucket/out/a/pages.jsonl")
+    store.pipe_file("/bucket/out/b/b.md", b"edited")
+    sent: list[str] = []
+    send = Store.send
+    monkeypatch.setattr(Store, "send", lambda self, path, name: (sent.append(name), send(self, path, name)))
+    for machine in ("one", "another"):
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / machine))
+        sent.clear()
+        assert convert(inputs, "--output", "memory://bucket/out") == ExitCode.OK
+        found = {name: store.cat_file(f"/bucket/out/{name}") for name in tree(calm())}
+        assert found == tree(calm())
+        of_documents = {name for name in sent if "/" in name}
+        assert of_documents == ({"a/pages.jsonl", "b/b.md"} if machine == "one" else set())
 
 
 DEEP = json.loads("[" * 200 + "]" * 200)

@@ -143,10 +143,15 @@ class Journal:
         return {folder: given for folder, given in folders.items() if is_folder(root / folder)}
 
     def _rows(self) -> Iterator[tuple[Position, _Line]]:
-        """Every line that is a row. The first time, those that are none are counted and said."""
-        odd, first = 0, 0
+        """Every line that is a row. The first time, those that are none are counted and said.
+
+        Lines without a checksum are of an older version: they come before all that have one.
+        """
+        odd, first, checked = 0, 0, False
         for number, (position, line) in enumerate(self._lines.lines(), 1):
-            row = _row(line)
+            is_right = _is_right(line)
+            checked = checked or is_right is not None
+            row = _row(line) if is_right is not False and (is_right or not checked) else None
             if row is not None:
                 yield position, row
             elif line != b"\n":
@@ -185,11 +190,16 @@ _NO_SECONDS: dict[str, float] = {}
 _NO_EXTRA: dict[str, Any] = {}
 
 
-def _row(line: bytes) -> _Line | None:
-    """What a line says, None when it is not one of ours. Lines of before there were checksums have none."""
+def _is_right(line: bytes) -> bool | None:
+    """Whether a line is what its checksum says; None for one without, of before there were any."""
     checksum = _CHECKSUM.fullmatch(line, len(line) - _CHECKSUM_BYTES - line.endswith(b"\n"))
-    if checksum and zlib.crc32(line[: checksum.start()]) != int(checksum[1], 16):
-        return None
+    if checksum is None:
+        return False if b'"crc32"' in line[-2 * _CHECKSUM_BYTES :] else None
+    return zlib.crc32(line[: checksum.start()]) == int(checksum[1], 16)
+
+
+def _row(line: bytes) -> _Line | None:
+    """What a line says, None when it cannot be one of ours."""
     row = decode(line, _LINE)
     return row if row is not None and "\0" not in row.document and all(map(_is_inside, row.outputs)) else None
 
@@ -202,7 +212,8 @@ def _is_inside(path: str) -> bool:
         return True
     parts = [part.encode("utf-8", "surrogatepass") for part in path.split("/")]
     lengths = [len(part) for part in parts]
-    return b".." not in parts and max(lengths) <= _MAX_NAME_BYTES and sum(lengths) < _MAX_PATH_BYTES
+    total = sum(lengths) + len(lengths) - 1
+    return b".." not in parts and max(lengths) <= _MAX_NAME_BYTES and total <= _MAX_PATH_BYTES
 
 
 def _bare(line: _Line, offset: int) -> JournalRow:

@@ -16,13 +16,16 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from ocr_engine.errors import OutputError
 from ocr_engine.log import logger
 from ocr_engine.outputs.files import LOCK_NAME, TEMPORARY_SUFFIX, write_atomic
+from ocr_engine.outputs.jsonl import decode
 from ocr_engine.outputs.store import Store, version
 from ocr_engine.outputs.store_lock import RUN_LOCK, StoreLock, is_lock
 
@@ -42,6 +45,9 @@ class _State:
     mtime_ns: int
     size: int
     version: str
+
+
+_STATES = msgspec.json.Decoder(dict[str, _State])
 
 
 class Mirror:
@@ -199,14 +205,13 @@ class Mirror:
         self._known.pop(name, None)
 
     def _read_index(self) -> dict[str, _State]:
-        with contextlib.suppress(OSError, ValueError, TypeError):
-            values = json.loads((self.root / _INDEX).read_bytes())
-            return {name: _State(*state) for name, state in values.items()}
+        with contextlib.suppress(OSError):
+            return decode((self.root / _INDEX).read_bytes(), _STATES) or {}
         return {}
 
     def _write_index(self) -> None:
         """What a later run on this machine need not fetch: files whose version in the store is known."""
-        states = {n: [s.mtime_ns, s.size, s.version] for n, s in self._known.items() if s.version}
+        states = {name: asdict(state) for name, state in self._known.items() if state.version}
         write_atomic(self.root / _INDEX, json.dumps(states))
 
 

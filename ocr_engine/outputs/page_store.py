@@ -77,10 +77,6 @@ class PageStore:
         """Rewrite the file without these pages. Raises OutputError."""
         self._rewrite({page: at for page, at in self.positions().items() if page not in pages})
 
-    def is_compact(self) -> bool:
-        """Whether there is nothing to compact."""
-        return self._is_compact(self.positions())
-
     def _is_compact(self, positions: Mapping[int, Position]) -> bool:
         end = 0
         for offset, length in positions.values():

@@ -2,6 +2,7 @@
 
 import errno
 import json
+import logging
 import os
 import re
 from collections.abc import Callable
@@ -192,3 +193,85 @@ def test_a_line_is_on_disk_before_append_returns(
     monkeypatch.setattr(os, "fsync", lambda handle: synced.append(os.fstat(handle).st_size))
     journal_at(path, row())
     assert synced[-1] == path.stat().st_size
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_an_edited_line_is_no_row(tmp_path: Path, row: MakeRow, data: st.DataObject) -> None:
+    """Of a journal with some bytes changed every row that is left is one that was written.
+
+    The first line stays: it shows that lines of this journal have checksums.
+    """
+    path = tmp_path / "journal.jsonl"
+    path.unlink(missing_ok=True)
+    written = [row("a.pdf", 1), row("b.pdf", 2, reason="1 of 2"), row("c.pdf", None, outputs=())]
+    journal_at(path, *written)
+    whole = path.read_bytes()
+    for _ in range(data.draw(st.integers(1, 3))):
+        at = data.draw(st.integers(whole.index(b"\n") + 1, len(whole) - 1))
+        whole = whole[:at] + data.draw(st.binary(max_size=3)) + whole[at + data.draw(st.integers(0, 3)) :]
+    path.write_bytes(whole)
+    assert all(found in written for found in Journal(path).rows())
+
+
+def test_lines_of_before_there_were_checksums_count_only_before_all_others(
+    tmp_path: Path, row: MakeRow
+) -> None:
+    path = tmp_path / "journal.jsonl"
+    journal_at(path, row("a.pdf", 1))
+    old = b"".join(re.sub(rb', "crc32": "\w+"', b"", line) for line in path.read_bytes().splitlines(True))
+    path.write_bytes(old)
+    journal_at(path, row("a.pdf", 2))
+    with path.open("ab") as file:
+        file.write(old.replace(b"a.pdf", b"b.pdf"))
+    assert [(found.document, found.page) for found in Journal(path).rows()] == [("a.pdf", 1), ("a.pdf", 2)]
+
+
+def test_odd_lines_are_said_once_with_the_first_place(
+    tmp_path: Path, row: MakeRow, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logging.getLogger("ocr_engine"), "propagate", True)
+    path = tmp_path / "journal.jsonl"
+    journal_at(path, row("a.pdf", 1))
+    with path.open("ab") as file:
+        file.write(b"\n[1]\n" + path.read_bytes().replace(b'"page": 1', b'"page": 4') + b"\0\0\n")
+    journal = journal_at(path, row("a.pdf", 2))
+    assert [found.page for found in journal.latest_rows()] == [1, 2] == [page for _, page in journal.latest()]
+    (said,) = caplog.messages
+    assert "3 lines are no rows of a journal and are passed over, the first is line 3" in said
+
+
+def test_a_line_of_any_length_is_passed_over_in_bounded_memory(
+    tmp_path: Path, row: MakeRow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ocr_engine.outputs.journal._MAX_LINE_BYTES", 2_000)
+    path = tmp_path / "journal.jsonl"
+    journal_at(path, row("a.pdf", 1))
+    line = path.read_bytes()
+    with path.open("ab") as file:
+        file.write(b" " * (4_000 - 1) + b"x" + line.replace(b"a.pdf", b"b.pdf"))  # its last piece is a row
+    journal = journal_at(path, row("a.pdf", 2))
+    assert [(found.document, found.page) for found in journal.rows()] == [("a.pdf", 1), ("a.pdf", 2)]
+
+
+def test_a_row_is_found_again_with_what_it_keeps(tmp_path: Path, row: MakeRow) -> None:
+    written = row("a.pdf", 2, extra={"chars": 5, "record": {"raw": "12", "size": None}})
+    journal = journal_at(tmp_path / "journal.jsonl", row("a.pdf", 1), written)
+    bare = journal.latest()["a.pdf", 2]
+    assert bare.extra == {} and journal.whole(bare) == written
+    (tmp_path / "journal.jsonl").unlink()
+    assert journal.whole(bare) == bare
+
+
+@pytest.mark.parametrize(
+    ("path", "taken"),
+    [
+        ("a/pages/0001.md", True), ("ü" * 90 + "/pages/0001.md", True), ("a..b/..c/pages/0001.md", True),
+        ("/etc/passwd", False), ("a/../../b", False), ("..", False), ("", False), ("a/\0", False),
+        ("x" * 256 + "/a", False), ("ü" * 128 + "/a", False), ("x/" * 2_048, False),
+        ("/".join("x" * 2_000), True),
+    ],
+)  # fmt: skip
+def test_outputs_are_paths_below_the_folder(tmp_path: Path, row: MakeRow, path: str, taken: bool) -> None:
+    journal = journal_at(tmp_path / "journal.jsonl", row(outputs=("a/pages/0001.md", path)))
+    assert bool(list(journal.rows())) is taken

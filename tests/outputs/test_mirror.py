@@ -396,3 +396,14 @@ def test_mirrored_sends_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 )
 def test_only_clean_names_below_the_folder_count(path: str, name: str | None) -> None:
     assert urls.below("store/out", path) == name
+
+
+@pytest.mark.parametrize(
+    "index", [b"[]", b"5", b"\xff", b"[" * 90_000, b'{"a.md": 5}', b'{"a.md": {"size": "x"}}', b""]
+)
+def test_an_odd_index_only_costs_fetching(tmp_path: Path, index: bytes) -> None:
+    fsspec.filesystem("memory").pipe_file("/store/out/a.md", b"text")
+    mirror = opened(tmp_path)
+    (mirror.root / ".mirror.json").write_bytes(index)
+    again = opened(tmp_path)
+    assert (again.root / "a.md").read_text() == "text"

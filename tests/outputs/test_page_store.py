@@ -5,9 +5,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from ocr_engine.errors import OutputError
+from ocr_engine.outputs.jsonl import encode
 from ocr_engine.outputs.page_store import NAME, PageStore
+from ocr_engine.outputs.record_lines import from_line, to_values
 from ocr_engine.records import Attempt, PageRecord, PageStatus
 
 MakeRecord = Callable[..., PageRecord]
@@ -51,10 +55,11 @@ def test_compacting_sorts_and_keeps_the_last_record_of_a_page(tmp_path: Path, re
     store = PageStore(tmp_path)
     for item in (record(3), record(1, reason="old"), record(2), record(1, reason="new")):
         store.append(item)
-    assert not store.is_compact()
     positions = store.compact()
     assert list(positions) == [1, 2, 3]
-    assert store.is_compact()
+    before = (tmp_path / NAME).stat().st_ino
+    assert store.compact() == positions
+    assert (tmp_path / NAME).stat().st_ino == before, "nothing to do, nothing written"
     assert [item.reason for item in store.iterate(positions)] == ["new", "", ""]
     lines = (tmp_path / NAME).read_text(encoding="utf-8").splitlines()
     assert [json.loads(line)["page"] for line in lines] == [1, 2, 3]
@@ -83,7 +88,6 @@ def test_a_torn_tail_and_junk_are_tolerated(tmp_path: Path, record: MakeRecord) 
 def test_nothing_stored(tmp_path: Path) -> None:
     store = PageStore(tmp_path / "new")
     assert store.load() == {}
-    assert store.is_compact()
     assert store.compact() == {}
     assert not (tmp_path / "new").exists()
 
@@ -108,3 +112,44 @@ def test_records_of_before_there_were_attempts_are_read(tmp_path: Path, record: 
         del values[key]
     (tmp_path / NAME).write_text(json.dumps(values) + "\n", encoding="utf-8")
     assert PageStore(tmp_path).load() == {1: record(1)}
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text()
+    | st.just(10**400)
+    | st.just("\ud800"),
+    lambda some: st.lists(some, max_size=3) | st.dictionaries(st.text(max_size=8), some, max_size=3),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_an_edited_line_is_a_record_or_none(record: MakeRecord, data: st.DataObject) -> None:
+    """What is one survives being written and read again; nothing raises."""
+    line = encode(to_values(record(1, attempts=2, tried=(Attempt({}, PageStatus.DONE, "", 7),))))
+    kind = data.draw(st.sampled_from(["bytes", "value"]))
+    if kind == "bytes":
+        at = data.draw(st.integers(0, len(line) - 1))
+        line = line[:at] + data.draw(st.binary(max_size=4)) + line[at + 1 :]
+    else:
+        values = json.loads(line)
+        edited = data.draw(st.sampled_from([values, values["size"], values["blocks"][0], values["tried"][0]]))
+        edited[data.draw(st.sampled_from(sorted(edited)))] = data.draw(JSON)
+        line = json.dumps(values).encode()
+    found = from_line(line)
+    if found is not None:
+        assert from_line(encode(to_values(found))) == found
+
+
+def test_pages_of_other_content_are_found_among_odd_lines(tmp_path: Path, record: MakeRecord) -> None:
+    store = PageStore(tmp_path)
+    for page, content in ((1, "now"), (2, "then"), (3, "")):
+        store.append(record(page, content_id=content))
+    with (tmp_path / NAME).open("ab") as file:
+        file.write(b'{"page": [4], "content_id": "then"}\n{"page": null}\n{"page": "5", "content_id": 5}\n')
+    assert store.of_other_content("now") == (2,)
