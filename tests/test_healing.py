@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from ocr_engine import exporting
 from ocr_engine.engine.replay import ReplayEngine
 from ocr_engine.errors import ExitCode, InputError
+from ocr_engine.outputs.journal import Journal
 from ocr_engine.outputs.store import Store
 from ocr_engine.pages.pool import RenderPool
 from tests.test_pipeline import make_pdf, rows, run_pdf, tree
@@ -333,6 +334,29 @@ def line_of(values: dict[str, Any], checksum: str) -> bytes:
     if checksum == "none":
         return body + b"}\n"
     return b'%s, "crc32": "%08x"}\n' % (body, zlib.crc32(body) ^ (checksum == "wrong"))
+
+
+@pytest.mark.parametrize("edit", ODD_ROWS)
+def test_an_odd_line_of_the_journal_is_no_row(
+    tmp_path: Path, calm: Callable[..., Path], edit: dict[str, Any]
+) -> None:
+    line = json.loads((calm() / "journal.jsonl").read_bytes().splitlines()[0]) | edit
+    journal = tmp_path / "journal.jsonl"
+    for checksum in ("none", "right", "wrong"):
+        journal.write_bytes(line_of(line, checksum))
+        assert list(Journal(journal).rows()) == []
+
+
+@pytest.mark.usefixtures("no_model")
+def test_all_odd_lines_at_once_change_nothing(
+    inputs: Path, tmp_path: Path, calm: Callable[..., Path]
+) -> None:
+    output = copied(calm(), tmp_path / "out")
+    first = json.loads((output / "journal.jsonl").read_bytes().splitlines()[0])
+    with (output / "journal.jsonl").open("ab") as file:
+        file.writelines(line_of(first | edit, "right") for edit in ODD_ROWS)
+    assert convert(inputs, "--output", output) == ExitCode.OK
+    assert tree(output) == tree(calm()) and {path.name for path in tmp_path.iterdir()} == {"out"}
 
 
 @st.composite

@@ -146,6 +146,29 @@ def test_an_edited_line_is_a_record_or_none(record: MakeRecord, data: st.DataObj
         assert from_line(encode(to_values(found))) == found
 
 
+@pytest.mark.parametrize(
+    "edit",
+    [
+        {"size": 5}, {"size": {"px": [1, 2]}}, {"size": {"px": ["a", 2], "pt": [1, 2], "dpi": 1}},
+        {"size": {"px": [10**400, 2], "pt": [1, 2], "dpi": 1}},
+        {"size": {"px": [1, 2], "pt": [1e308, 2], "dpi": 1}}, {"blocks": None},
+        {"size": {"px": [1, 2], "pt": [1, 2], "dpi": 0}},
+        {"fingerprint": None}, {"page": [1]}, {"page": 0}, {"page": 10**400}, {"page": "1"}, {"status": "?"},
+        {"reason": 5}, {"attempts": -1}, {"vision_tokens": 10**400}, {"text_tokens": "7"},
+        {"repairs": 1.5}, {"recall": 2}, {"turned_deg": 10**400}, {"suspect": 1}, {"mode": None},
+        {"tried": [{}]},
+        {"blocks": [{"label": "x", "boxes": [{"norm": [9, 9, 1, 1]}], "content": "", "figures": []}]},
+        {"blocks": [{"label": "x", "boxes": [{"norm": [0, 0, 1, 1000]}], "content": "", "figures": []}]},
+        {"blocks": [{"label": "image", "boxes": [], "content": "", "figures": ["../../../evil.jpg"]}]},
+        {"figure_texts": [{"name": "../x", "status": "done"}]}, {"content_id": 5},
+    ],
+)  # fmt: skip
+def test_an_odd_value_is_no_record(record: MakeRecord, edit: dict[str, object]) -> None:
+    values = to_values(record(1))
+    assert from_line(encode(values)) is not None
+    assert from_line(encode(values | edit)) is None
+
+
 def test_pages_of_other_content_are_found_among_odd_lines(tmp_path: Path, record: MakeRecord) -> None:
     store = PageStore(tmp_path)
     for page, content in ((1, "now"), (2, "then"), (3, "")):
