@@ -153,6 +153,7 @@ def test_what_yields_nothing_is_refused(tmp_path: Path) -> None:
     assert reasons("") == ["an empty name"]
     assert reasons("a\0.pdf") == ["not a valid path"]
     assert reasons("~nobody-of-that-name/x.pdf") == ["not a valid path"]
+    assert reasons("x" * 300 + ".pdf") == ["cannot be looked at: File name too long"]
 
 
 def test_unreadable_files_and_folders_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
