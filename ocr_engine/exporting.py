@@ -7,7 +7,6 @@ run in worker processes with a clock and a memory limit: their input is what str
 import hashlib
 import os
 import queue
-import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -23,7 +22,7 @@ from ocr_engine.outputs.checksums import Checksums
 from ocr_engine.outputs.exports import archive, html, jsonl, parquet, review, searchable_pdf
 from ocr_engine.outputs.exports.document import SourceDocument
 from ocr_engine.outputs.exports.stamps import Stamps
-from ocr_engine.outputs.files import output_errors
+from ocr_engine.outputs.files import find_link, output_errors
 from ocr_engine.outputs.journal import Journal
 from ocr_engine.pages.worker import Worker, WorkerDiedError, WorkerTimeoutError
 from ocr_engine.records import JournalRow
@@ -34,10 +33,11 @@ MAX_WORKERS = 4
 BASE_TIMEOUT_S, PAGE_TIMEOUT_S = 120.0, 2.0
 _KEY_BYTES = 16
 _JOBS_AT_ONCE = 64
+REVIEW = "review"
 Stopping = Callable[[], bool]
 Write = Callable[[SourceDocument, Path], None]
 PER_DOCUMENT: Mapping[str, tuple[str, Write]] = {
-    "review": ("review", review.write),
+    "review": (REVIEW, review.write),
     "html": ("{name}.html", html.write),
     "searchable_pdf": ("{name}.pdf", searchable_pdf.write),
 }
@@ -58,6 +58,7 @@ class _Found:
     folder: str
     content_id: str = ""
     pages: int = 0
+    last_page: int = 0
     hash: int = 0
 
     def add(self, row: JournalRow) -> None:
@@ -67,6 +68,7 @@ class _Found:
         digest = hashlib.blake2b(facts.encode("utf-8", "surrogateescape"), digest_size=_KEY_BYTES).digest()
         self.hash = (self.hash + int.from_bytes(digest)) % (1 << (8 * _KEY_BYTES))
         self.pages += 1
+        self.last_page = max(self.last_page, row.page or 0)
         self.content_id = str(row.extra.get("content_id", "")) or self.content_id
 
     @property
@@ -125,7 +127,7 @@ def export(root: Path, journal: Journal, config: Config, stopping: Stopping) -> 
     checksums = Checksums(root)
     stamps = Stamps(root, checksums)
     try:
-        claims = journal.claims()
+        claims = _without_links(root, journal.claims())
         if wanted(config):
             # Documents that this run was not given may lack records: no export loses a page for that.
             heal_all(root, journal, config.output.layout, claims, checksums)
@@ -154,10 +156,23 @@ def _found(journal: Journal, claims: Mapping[str, str]) -> list[_Found]:
     return sorted(found.values(), key=lambda item: item.folder)
 
 
+def _without_links(root: Path, claims: Mapping[str, str]) -> dict[str, str]:
+    """The folders that nothing is written through a link in."""
+    return {folder: given for folder, given in claims.items() if not _is_linked(root, folder, given)}
+
+
+def _is_linked(root: Path, folder: str, given: str) -> bool:
+    link = find_link(root, PurePosixPath(folder) / REVIEW)
+    if link is not None:
+        words = "%s: a symbolic link, which is not written through: %s is not exported"
+        logger.warning(words, printable(str(link)), printable(given))
+    return link is not None
+
+
 def _source(root: Path, config: Config, found: _Found) -> SourceDocument:
     texts = partial(stages.block_texts_of, config)
     folder, join = PurePosixPath(found.folder), stages.page_joiner(config)
-    return SourceDocument(root, folder, found.given, found.content_id, texts, join)
+    return SourceDocument(root, folder, found.given, found.content_id, texts, join, found.last_page)
 
 
 def _target(root: Path, folder: str, export_name: str) -> Path:
@@ -167,21 +182,21 @@ def _target(root: Path, folder: str, export_name: str) -> Path:
 
 def _remove_outdated(root: Path, config: Config, found: Sequence[_Found], stamps: Stamps, salt: str) -> None:
     """An export that is switched off and no longer true would pass for true."""
-    keys = {item.folder: item.key for item in found} | {"": _run_key(found)}
-    for folder, key in keys.items():
-        for name in PER_DOCUMENT if folder else (*PER_RUN, ZIP):
-            stamp = stamps.get(folder, name)
+    for item, key in [*((item, item.key) for item in found), (_Found("", ""), _run_key(found))]:
+        for name in PER_DOCUMENT if item.folder else (*PER_RUN, ZIP):
+            stamp = stamps.get(item.folder, name)
             if stamp and not getattr(config.output, name) and not stamp.startswith(f"{key}-{salt}"):
-                target = _target(root, folder, name)
-                _remove(target)
-                stamps.put(folder, name, "", target)
+                target = _target(root, item.folder, name)
+                _remove(target, item.last_page)
+                stamps.put(item.folder, name, "", target)
 
 
-def _remove(path: Path) -> None:
+def _remove(path: Path, last_page: int) -> None:
+    """Take away the files of an export, by their names: whatever else is there stays."""
     with output_errors(path):
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
+        if path.name == REVIEW and path.is_dir():
+            review.remove(path, last_page)
+        elif path.name != REVIEW and not path.is_dir():
             path.unlink(missing_ok=True)
 
 

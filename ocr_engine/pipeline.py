@@ -19,9 +19,9 @@ from ocr_engine.counts import Counts
 from ocr_engine.engine.base import Engine, EngineInfo
 from ocr_engine.errors import EngineError, InputError, OutputError, UsageError
 from ocr_engine.log import logger, printable
-from ocr_engine.outputs.document_folder import PageWriter
-from ocr_engine.outputs.files import OutputNames
+from ocr_engine.outputs.document_folder import PageWriter, link_in_the_way
 from ocr_engine.outputs.journal import Journal
+from ocr_engine.outputs.names import OutputNames
 from ocr_engine.pages.pool import RenderPool
 from ocr_engine.pages.sources import Refused, parse_page_ranges
 from ocr_engine.planning import Page, PagePlanner
@@ -144,6 +144,11 @@ class Conversion:
         self, document: Document, *, to_write: bool = True
     ) -> tuple[OpenedDocument, tuple[int, ...]]:
         """The document, and the 0-based indexes of the pages that are asked for; its records are in order."""
+        if link := link_in_the_way(self._tools.root, self._tools.names.folder_for(document)):
+            raise InputError(
+                f"not written: {printable(str(link))} is a symbolic link, and none below the output folder is"
+                " written through; move it away, or choose another folder with --output"
+            )
         opened = await asyncio.wrap_future(self._open_anywhere(document))
         indexes = parse_page_ranges(self._config.input.pages, opened.page_count)
         indexes = indexes[: self._config.input.max_pages or None]

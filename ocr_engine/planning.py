@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ocr_engine import stages
 from ocr_engine.config import Config
-from ocr_engine.outputs.files import OutputNames
+from ocr_engine.outputs.names import OutputNames
 from ocr_engine.records import JournalRow, OpenedDocument, PageRef
 from ocr_engine.resume import Plan, Redo, plan_page
 

@@ -16,11 +16,14 @@ from ocr_engine.cluster.streams import connected
 from ocr_engine.config import Config
 from ocr_engine.engine.base import Engine, EngineInfo
 from ocr_engine.engine.factory import create_engine
+from ocr_engine.engine.log_folder import logs_of_run
 from ocr_engine.errors import ExitCode, OcrError
 from ocr_engine.log import logger
 from ocr_engine.outputs import mirror
-from ocr_engine.outputs.files import OutputNames, lock_output
+from ocr_engine.outputs.files import lock_output
 from ocr_engine.outputs.journal import Journal
+from ocr_engine.outputs.names import OutputNames
+from ocr_engine.outputs.own_files import OwnFiles
 from ocr_engine.pages import sources
 from ocr_engine.pages.remote import FetchingPool
 from ocr_engine.pipeline import Conversion, Tools
@@ -47,7 +50,7 @@ def _run(entry: Entry, args: argparse.Namespace) -> ExitCode:
     redo = arguments.redo_of(args.retry, everything=args.force)
     exporting.check(config)
     given = arguments.inputs_of(config)
-    found = sources.find(given, {entry.kind})
+    found = sources.find(given, {entry.kind}, OwnFiles(config.output.path))
     with ExitStack() as stack:
         root = stack.enter_context(_output_root(config, to_write=not args.dry_run))
         journal = stack.enter_context(contextlib.closing(Journal(root / "journal.jsonl")))
@@ -59,6 +62,7 @@ def _run(entry: Entry, args: argparse.Namespace) -> ExitCode:
         if config.cluster.backend == "ray":
             kind = ClusterConversion
             config = stack.enter_context(connected(config))
+        stack.enter_context(logs_of_run())
         engine = create_engine(config)
         if stream := getattr(args, "stream", False):
             # One image after the other, each from its start: what is done already would show nothing.
@@ -95,7 +99,7 @@ def _tools(
 ) -> Tools:
     pool = stack.enter_context(FetchingPool(config.render, config.input))
     progress = stack.enter_context(Progress(quiet=quiet))
-    return Tools(root, engine, info, pool, journal, OutputNames(journal.claims()), progress)
+    return Tools(root, engine, info, pool, journal, OutputNames(journal.claims(), root), progress)
 
 
 def _survey(

@@ -20,8 +20,8 @@ from ocr_engine.log import logger, printable
 from ocr_engine.outputs.checksums import Checksums
 from ocr_engine.outputs.document_folder import PageWriter
 from ocr_engine.outputs.drawing import DrawnPage
-from ocr_engine.outputs.files import OutputNames
 from ocr_engine.outputs.journal import Journal
+from ocr_engine.outputs.names import OutputNames
 from ocr_engine.outputs.writer import open_writer
 from ocr_engine.pages.pool import RenderPool
 from ocr_engine.reading import ReadPage

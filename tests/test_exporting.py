@@ -101,6 +101,8 @@ def test_exports_come_later_without_reading_again(tmp_path: Path, monkeypatch: p
 def test_an_export_that_fails_is_one_line_and_the_rest_is_made(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    assert run_pdf(SAMPLES, "--output", tmp_path) == ExitCode.OK
+    capsys.readouterr()
     (tmp_path / "handbook/handbook.html").mkdir(parents=True)
     assert run_pdf(SAMPLES, "--output", tmp_path, *keys("html", "jsonl")) == ExitCode.USAGE
     error = capsys.readouterr().err
@@ -169,3 +171,57 @@ def test_a_search_finds_text_where_the_source_has_it(tmp_path: Path, rotation: i
     assert abs(found.x0 - there.x0) < 3 and abs(found.x1 - there.x1) < 3
     assert abs(found.y0 - there.y0) < 8 and abs(found.y1 - there.y1) < 8
     assert min(pixels) < 100  # what is marked is the drawn text, not paper
+
+
+def test_review_pages_switched_off_take_no_other_documents_results_along(tmp_path: Path) -> None:
+    make_pdf(tmp_path / "in/a.pdf", 2)
+    make_pdf(tmp_path / "in/a/review/b.pdf", 2)
+    command = (tmp_path / "in", "--output", tmp_path / "out")
+    assert run_pdf(*command, *keys("review")) == ExitCode.OK
+    (kept,) = (tmp_path / "out/a").glob("review~*/b/b.md")
+    (tmp_path / "out/a/review/notes.html").write_text("theirs")
+    (tmp_path / "out/a/review/2024.html").write_text("theirs")
+    before = {path: path.read_bytes() for path in kept.parent.rglob("pages/*.raw.md")}
+    assert run_pdf(*command, "--set", "text.tables=markdown") == ExitCode.OK
+    assert kept.is_file() and before and {path: path.read_bytes() for path in before} == before
+    assert sorted(path.name for path in (tmp_path / "out/a/review").iterdir()) == ["2024.html", "notes.html"]
+
+
+def test_review_pages_of_pages_that_are_gone_go_and_nothing_else(tmp_path: Path) -> None:
+    path = make_pdf(tmp_path / "in/a.pdf", 3)
+    command = (tmp_path / "in", "--output", tmp_path / "out", *keys("review"))
+    assert run_pdf(*command) == ExitCode.OK
+    for name in ("notes.html", "2024.html", "1.html"):
+        (tmp_path / "out/a/review" / name).write_text("theirs")
+    make_pdf(path, 1, "other")
+    assert run_pdf(*command) == ExitCode.OK
+    assert sorted(path.name for path in (tmp_path / "out/a/review").iterdir()) == [
+        "0001.html", "1.html", "2024.html", "index.html", "notes.html",
+    ]  # fmt: skip
+
+
+def test_results_of_an_earlier_version_in_a_review_folder_stay(tmp_path: Path) -> None:
+    make_pdf(tmp_path / "in/a.pdf", 1)
+    make_pdf(tmp_path / "in/a/review/b.pdf", 1)
+    command = (tmp_path / "in", "--output", tmp_path / "out")
+    assert run_pdf(*command, *keys("review")) == ExitCode.OK
+    (given,) = (tmp_path / "out/a").glob("review~*/b")
+    given.rename(tmp_path / "out/a/review/b")
+    for name in ("journal.jsonl", "exports.jsonl"):
+        path = tmp_path / "out" / name
+        path.write_text(path.read_text().replace(given.parent.name, "review"))
+    assert run_pdf(*command, "--set", "text.tables=markdown") == ExitCode.OK
+    assert sorted(path.name for path in (tmp_path / "out/a/review").iterdir()) == ["b"]
+    assert (tmp_path / "out/a/review/b/b.md").is_file() and not list((tmp_path / "out/a").glob("review~*/b"))
+
+
+def test_a_folder_in_place_of_an_export_is_not_removed(tmp_path: Path) -> None:
+    path = make_pdf(tmp_path / "in/a.pdf", 1)
+    command = (tmp_path / "in", "--output", tmp_path / "out")
+    assert run_pdf(*command, *keys("html")) == ExitCode.OK
+    (tmp_path / "out/a/a.html").unlink()
+    (tmp_path / "out/a/a.html").mkdir()
+    (tmp_path / "out/a/a.html/mine").write_text("theirs")
+    make_pdf(path, 1, "other")
+    assert run_pdf(*command) == ExitCode.OK
+    assert (tmp_path / "out/a/a.html/mine").read_text() == "theirs"

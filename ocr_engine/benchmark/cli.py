@@ -101,6 +101,7 @@ def _made_by_engine(args: argparse.Namespace, request: Request) -> tuple[list[Ru
     from ocr_engine.benchmark.inputs import find_inputs, report_problems
     from ocr_engine.benchmark.run import BenchmarkRun, load_configs
     from ocr_engine.engine.factory import create_engine
+    from ocr_engine.engine.log_folder import logs_of_run
     from ocr_engine.engine.shared import SharedEngine
     from ocr_engine.evaluation.wanted import wanted_pages
     from ocr_engine.pages.pool import RenderPool
@@ -119,7 +120,8 @@ def _made_by_engine(args: argparse.Namespace, request: Request) -> tuple[list[Ru
         run = BenchmarkRun(
             args.benchmark, root, engine, info, pool, arguments.redo_of(args.retry), args.quiet
         )
-        runs = asyncio.run(_make(run, configs, pages, inputs))
+        with logs_of_run():
+            runs = asyncio.run(_make(run, configs, pages, inputs))
     if request.official_dir is None:
         request = replace(request, official_dir=root / "official")
     if request.tokenizer is None:

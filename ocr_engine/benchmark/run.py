@@ -27,9 +27,10 @@ from ocr_engine.evaluation.request import Made, Run
 from ocr_engine.evaluation.wanted import WantedPage
 from ocr_engine.log import logger
 from ocr_engine.outputs import run_files
-from ocr_engine.outputs.files import OutputNames, lock_output, write_all_atomic
+from ocr_engine.outputs.files import lock_output, write_all_atomic
 from ocr_engine.outputs.journal import Journal
 from ocr_engine.outputs.jsonl import JsonLines, decode
+from ocr_engine.outputs.names import OutputNames
 from ocr_engine.outputs.writer import open_writer
 from ocr_engine.pages.pool import RenderPool
 from ocr_engine.pipeline import Conversion, Tools

@@ -20,6 +20,7 @@ from ocr_engine.capacity.sample import Sample, take
 from ocr_engine.capacity.simulation import Load, Rates, Site
 from ocr_engine.config import Config
 from ocr_engine.errors import ExitCode, OcrError, UsageError
+from ocr_engine.outputs.own_files import OwnFiles
 from ocr_engine.pages import sources
 from ocr_engine.pages.remote import FetchingPool
 from ocr_engine.records import DocumentKind
@@ -133,7 +134,7 @@ def _sample(config: Config, most: int) -> Sample:
     family = OCR2 if "ocr-2" in config.engine.model.lower() else OCR
     mode = resolve_mode(config.mode, config.max_tiles, family)
     with FetchingPool(config.render, config.input) as pool:
-        return take(sources.find(given, set(DocumentKind)), pool, mode, most)
+        return take(sources.find(given, set(DocumentKind), OwnFiles(config.output.path)), pool, mode, most)
 
 
 def predict(sample: Sample, costs: Costs, name: str, gpu: Gpu, site: Site) -> Plan:

@@ -5,7 +5,6 @@ import contextlib
 import gc
 import itertools
 import shutil
-import tempfile
 import time
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, replace
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ocr_engine.config import EngineConfig
-from ocr_engine.engine import self_test, vllm_process
+from ocr_engine.engine import log_folder, self_test, vllm_process
 from ocr_engine.engine.answer import TokenAnswer, answer_room
 from ocr_engine.engine.base import EngineInfo, OnText, vision_tokens
 from ocr_engine.engine.checkpoint import Checkpoint, cuda_gpu_visible, resolve
@@ -48,7 +47,7 @@ class VllmEngine:
         self._llm: Any = None
         self._folder: Path | None = None
         self._log = Path()
-        self._died = False
+        self._failed = False
         self._numbers = itertools.count()
         self._steps = vllm_process.StepCounter()
         self._start = vllm_process.Start()
@@ -94,13 +93,14 @@ class VllmEngine:
         if warning := slow_start_warning(plan.checkpoint, gpu=plan.gpu):
             logger.warning(warning)
         self._prompts = PromptEncoder(plan.checkpoint.folder, self._config.ngram.whitelist)
-        self._folder = Path(tempfile.mkdtemp(prefix="ocr-engine-"))
+        self._folder = log_folder.new_folder()
         self._log = vllm_process.set_environment(self._folder, plan.sizes.threads, gpu=plan.gpu)
         start = asyncio.create_task(asyncio.to_thread(self._start.run, partial(self._load, plan)))
         try:
             await asyncio.wait_for(asyncio.shield(start), self._config.start_timeout_s)
         except TimeoutError:
             self._start.abandon()
+            self._failed = True
             raise EngineError(
                 f"the engine did not start within {self._config.start_timeout_s:g} s;"
                 f" raise engine.start_timeout_s, or see the log: {self._log}"
@@ -109,6 +109,7 @@ class VllmEngine:
             self._start.abandon()
             raise
         except Exception as error:  # whatever vLLM raises ends in one line for the user; the log has the rest
+            self._failed = True
             cause = vllm_process.why_failed(error, self._log)
             raise EngineError(f"the engine did not start: {cause}") from error
         await self._check_itself(plan.checkpoint)
@@ -204,7 +205,7 @@ class VllmEngine:
                 async for output in outputs:
                     yield output
         except EngineDeadError as error:
-            self._died = True
+            self._failed = True
             raise EngineError(f"the engine died: {vllm_process.why_failed(error, self._log)}") from error
         except EngineGenerateError as error:
             cause = error.__cause__ or error
@@ -222,6 +223,7 @@ class VllmEngine:
         llm, self._llm = self._llm, None
         if llm is None:
             vllm_process.kill_engine_processes()
+            self._remove_log()
             return
         if llm.output_handler is not None:
             # Cancelled first: it would report the end of the engine as its death.
@@ -235,7 +237,10 @@ class VllmEngine:
         del llm
         # vLLM's object lives in reference cycles, and its finaliser fails in a dying interpreter.
         gc.collect()
-        if self._folder is not None and not self._died:
+        self._remove_log()
+
+    def _remove_log(self) -> None:
+        if self._folder is not None and not self._failed:
             vllm_process.clear_environment(self._log)
             shutil.rmtree(self._folder, ignore_errors=True)
 

@@ -1,22 +1,28 @@
 """What both layouts share: one document's folder, its page records, its stored raw texts, its stale files."""
 
 import contextlib
+import os
 import re
 from collections.abc import Collection, Iterable, Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 from typing import Protocol
 
 from ocr_engine.errors import OutputError
 from ocr_engine.log import printable
 from ocr_engine.outputs.drawing import DrawnPage
-from ocr_engine.outputs.files import output_errors, remove_temporaries, sync_folders, write_all_atomic
+from ocr_engine.outputs.files import (
+    find_link,
+    output_errors,
+    remove_temporaries,
+    sync_folders,
+    write_all_atomic,
+)
 from ocr_engine.outputs.jsonl import Position
+from ocr_engine.outputs.names import HIDDEN, is_subfolder
 from ocr_engine.outputs.page_store import NAME as STORE_NAME
 from ocr_engine.outputs.page_store import PageStore
 from ocr_engine.records import PageRecord, PageStatus, PageTexts
 
-HIDDEN = ".pages"
-"""Where layouts whose names are given by others keep records and raw texts."""
 _RAW_TEXTS = {"": "pages", HIDDEN: HIDDEN}
 """Where `pages.jsonl` may be -> where the raw texts are then."""
 _WITHOUT_TEXT = (PageStatus.FAILED, PageStatus.SKIPPED)
@@ -187,11 +193,44 @@ class DocumentFolder:
         return tuple(pages)
 
     def _sweep(self) -> None:
-        """Before the first write: remove what a killed run left half-written."""
+        """Before the first write: make the records' file, remove what a killed run left half-written.
+
+        A folder with records is ours: a run that is killed before its first journal line finds it again.
+        """
         if not self._swept:
+            self.store.open()
             for subfolder in ("", *self._subfolders):
                 remove_temporaries(self.path / subfolder)
             self._swept = True
+
+
+def link_in_the_way(root: Path, folder: PurePosixPath) -> Path | None:
+    """The first symbolic link that would be written through below `root`: to a document's folder or in it.
+
+    Links in place of single files are none: writing replaces them.
+    """
+    if link := find_link(root, folder):
+        return link
+    pending = [root / folder]
+    while pending:
+        here = pending.pop()
+        for entry in _entries(here):
+            inside = here != root / folder or is_subfolder(entry.name)
+            if entry.is_symlink() and (
+                entry.name == STORE_NAME or inside and not PurePath(entry.name).suffix
+            ):
+                return Path(entry.path)
+            if inside and entry.is_dir(follow_symlinks=False):
+                pending.append(Path(entry.path))
+    return None
+
+
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as listing:
+            return sorted(listing, key=lambda entry: entry.name)
+    except OSError:  # not there yet, or not to be read: writing will say so
+        return []
 
 
 def _reading(fingerprint: str) -> str:

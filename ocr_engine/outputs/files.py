@@ -4,8 +4,7 @@ import contextlib
 import errno
 import hashlib
 import os
-import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 
@@ -13,21 +12,16 @@ import filelock
 
 from ocr_engine.errors import OutputError
 from ocr_engine.log import logger, printable
-from ocr_engine.records import Document
 
-MAX_NAME_BYTES = 180
-"""Bytes of one name, so that a suffix of ours still fits the usual limit of 255."""
 TEMPORARY_SUFFIX = ".ocr-tmp"
 LOCK_NAME = ".lock"
+JOURNAL, EXPORTS = "journal.jsonl", "exports.jsonl"
+RUN_FILES = (
+    "run.json", "timings.csv", "failures.csv", "report.html", "documents.jsonl", "pages.parquet",
+    "outputs.zip", EXPORTS,
+)  # fmt: skip
+"""What runs write into the output folder itself, beside the journal."""
 _SYNC_THREADS = 8
-_FORBIDDEN = frozenset('<>:"/\\|?*')
-_WINDOWS_DEVICES = frozenset(
-    {"con", "prn", "aux", "nul", "conin$", "conout$"}
-    | {f"{port}{digit}" for port in ("com", "lpt") for digit in "0123456789¹²³"}
-)
-# Names of our own files and folders: a document of such a name must not take their place.
-_OWN_SUFFIXES = (".md", ".mmd", ".json", ".jsonl", ".csv", ".html", ".zip", ".parquet", ".pdf", ".jpg")
-_OWN_FOLDERS = frozenset({"pages", "figures", "layout", "images", "review", "tables"})
 _ADVICE = {
     errno.ENOSPC: "the disk is full; make room and run the same command again",
     errno.EDQUOT: "the disk quota is used up; make room and run the same command again",
@@ -76,6 +70,7 @@ def write_all_atomic(files: Sequence[tuple[Path, bytes | str]]) -> None:
         for (temporary, path), (_, data) in zip(temporaries, files, strict=True):
             with output_errors(path):
                 make_folder(path.parent)
+                _discard(temporary)  # a link there would be written through
                 temporary.write_bytes(data if isinstance(data, bytes) else data.encode("utf-8", "replace"))
         _sync_all(temporaries)
         for temporary, path in temporaries:
@@ -106,6 +101,7 @@ def atomic_file(path: Path) -> Iterator[Path]:
     """A temporary path beside `path`: renamed to it when the block ends well, removed when not."""
     temporary = _temporary(path)
     make_folder(path.parent)
+    _discard(temporary)
     try:
         yield temporary
         sync_file(temporary)
@@ -187,74 +183,30 @@ def remove_temporaries(folder: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-def safe_name(text: str) -> str:
-    """A file name for any document name, valid on Linux, macOS and Windows; at most 180 bytes, never empty.
-
-    What cannot stay becomes `_`; a shortened name ends in a hash of the whole. Idempotent, not injective.
-    """
-    name = unicodedata.normalize("NFC", "".join(map(_safe_character, text)))
-    name = name.rstrip(". ").lstrip(" ")
-    if name[:1] in (".", "-", "~"):
-        name = "_" + name[1:]
-    if name.partition(".")[0].rstrip().casefold() in _WINDOWS_DEVICES:
-        name = f"_{name}"
-    return _shortened(name, text) if name.strip("_") else f"document{_suffix(text) if text else ''}"
+def find_link(root: Path, below: PurePosixPath) -> Path | None:
+    """The first symbolic link on the way from `root`, which may be one itself, to `below` in it."""
+    path = root
+    for part in below.parts:
+        path /= part
+        if path.is_symlink():
+            return path
+    return None
 
 
-def _safe_character(character: str) -> str:
-    category = unicodedata.category(character)
-    if category == "Cf":
-        return ""  # invisible: bidi controls, joiners, soft hyphens
-    if category[0] == "C" or category in ("Zl", "Zp") or character in _FORBIDDEN:
-        return "_"
-    return " " if category == "Zs" else character
-
-
-def _shortened(name: str, text: str) -> str:
-    encoded = name.encode()
-    if len(encoded) <= MAX_NAME_BYTES:
-        return name
-    suffix = _suffix(text)
-    head = encoded[: MAX_NAME_BYTES - len(suffix)].decode("utf-8", "ignore").rstrip(". ")
-    return unicodedata.normalize("NFC", head) + suffix
-
-
-def _suffix(text: str) -> str:
-    return "~" + hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=4).hexdigest()
-
-
-class OutputNames:
-    """Gives each document a folder of its own below the output root, the same one in every run."""
-
-    def __init__(self, claims: Mapping[str, str]) -> None:
-        """`claims` are the folders of earlier runs: folder -> `document.given`."""
-        self._owners = {_key(folder): given for folder, given in claims.items()}
-        self._folders = {given: PurePosixPath(folder) for folder, given in claims.items()}
-
-    def folder_for(self, document: Document) -> PurePosixPath:
-        """`<relative parent>/<stem>`, with a suffix from the document's name where another one has that.
-
-        Distinct also where the file system ignores case.
-        """
-        known = self._folders.get(document.given)
-        if known is not None:
-            return known
-        parents = [safe_name(part) for part in document.relative.parent.parts if part not in ("/", "..")]
-        folder = PurePosixPath(*parents, safe_name(document.relative.stem))
-        if _key(str(folder)) in self._owners or _is_own_name(folder):
-            folder = folder.with_name(f"{folder.name}{_suffix(document.given)}")
-        self._owners[_key(str(folder))] = document.given
-        self._folders[document.given] = folder
-        return folder
-
-
-def _key(folder: str) -> str:
-    return unicodedata.normalize("NFC", folder.casefold())
-
-
-def _is_own_name(folder: PurePosixPath) -> bool:
-    name = folder.name.casefold()
-    return name.endswith(_OWN_SUFFIXES) or (len(folder.parts) > 1 and name in _OWN_FOLDERS)
+def _check_ours(root: Path) -> None:
+    """Before the first run writes here: nothing of other people's is in its way. Raises OutputError."""
+    for name in (LOCK_NAME, JOURNAL, EXPORTS):
+        if (root / name).is_symlink():
+            raise OutputError(
+                f"{printable(str(root / name))}: a symbolic link, which is not written through; move it away"
+            )
+    if (root / LOCK_NAME).exists() or (root / JOURNAL).exists():
+        return
+    if found := [name for name in RUN_FILES if (root / name).exists()]:
+        raise OutputError(
+            f"{printable(str(root))}: no run has written here, but there is {', '.join(found)}, which a run"
+            " would replace; move it away, or choose another folder with --output"
+        )
 
 
 @contextlib.contextmanager
@@ -262,10 +214,12 @@ def lock_output(root: Path) -> Iterator[None]:
     """Hold the output folder for this run; the lock goes with the process, however it ends.
 
     Raises:
-        OutputError: another run holds it, or the folder cannot be made or locked.
+        OutputError: another run holds it, the folder cannot be made or locked, or it holds files of others
+            that a run would replace.
     """
     with output_errors(root):
         make_folder(root)
+        _check_ours(root)
         lock = filelock.FileLock(root / LOCK_NAME, timeout=0)
         try:
             lock.acquire()

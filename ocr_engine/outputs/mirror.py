@@ -17,21 +17,23 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import msgspec
 
 from ocr_engine.errors import OutputError
-from ocr_engine.log import logger
+from ocr_engine.log import logger, printable
 from ocr_engine.outputs.files import LOCK_NAME, TEMPORARY_SUFFIX, write_atomic
 from ocr_engine.outputs.jsonl import decode
+from ocr_engine.outputs.page_store import NAME as RECORDS
 from ocr_engine.outputs.store import Store, version
 from ocr_engine.outputs.store_lock import RUN_LOCK, StoreLock, is_lock
 
 JOURNAL = "journal.jsonl"
 SEGMENTS = "journal"
 """Folder of the journal's segments in the store."""
+_SEGMENT = re.compile(rf"{SEGMENTS}/(\d+)-[0-9a-f]+-\d+\.jsonl", re.ASCII)
 _INDEX = ".mirror.json"
 _SCAN_SHARE = 20
 """A look over the mirror takes at most a twentieth of the time."""
@@ -94,6 +96,9 @@ class Mirror:
         """Send what changed: files first, then the journal's new lines as a segment. Raises OutputError."""
         with self._sync_lock, self._store.errors("written"):
             self._lock.keep()
+            if not (self.root / JOURNAL).exists():
+                # Whatever emptied the folder, the store must not become as empty.
+                raise OutputError(f"{printable(str(self.root))}: files of the run are gone; run it again")
             lines = self._new_lines()
             found = self._scan()
             self._store.all(self._remove_there, [name for name in self._known if name not in found])
@@ -102,7 +107,10 @@ class Mirror:
                 for name, (mtime_ns, size) in found.items()
                 if (was := self._known.get(name)) is None or (was.mtime_ns, was.size) != (mtime_ns, size)
             ]
-            self._store.all(lambda name: self._send(name, *found[name]), changed)
+            # A document's records first: a folder that has them is known for a run's own.
+            records = {name for name in changed if PurePosixPath(name).name == RECORDS}
+            for names in (records, set(changed) - records):
+                self._store.all(lambda name: self._send(name, *found[name]), names)
             if lines:
                 self._store.write(f"{SEGMENTS}/{self._run}-{self._segments:06d}.jsonl", lines)
                 self._segments += 1
@@ -115,10 +123,8 @@ class Mirror:
         self.sync()
         with self._store.errors("written"):
             listed = self._listed()
-            segments = [name for name in listed if name.startswith(f"{SEGMENTS}/")]
-            self._store.write(
-                JOURNAL, (self.root / JOURNAL).read_bytes() if (self.root / JOURNAL).exists() else b""
-            )
+            segments = [name for name in listed if _SEGMENT.fullmatch(name)]
+            self._store.write(JOURNAL, (self.root / JOURNAL).read_bytes())
             # Only now: until the whole journal is there, they are it.
             self._store.all(self._remove_there, segments)
             self._know_versions(listed)
@@ -161,10 +167,7 @@ class Mirror:
         self._sent_bytes = len(data)
 
     def _new_lines(self) -> bytes:
-        path = self.root / JOURNAL
-        if not path.exists():
-            return b""
-        with path.open("rb") as file:
+        with (self.root / JOURNAL).open("rb") as file:
             file.seek(self._sent_bytes)
             data = file.read()
         return data[: data.rfind(b"\n") + 1]
@@ -262,7 +265,7 @@ def _run_name(number: int) -> str:
 
 
 def _run_number(name: str) -> int:
-    found = re.match(rf"{SEGMENTS}/(\d+)-", name)
+    found = _SEGMENT.fullmatch(name)
     return int(found[1]) if found else 0
 
 
@@ -287,4 +290,4 @@ def _is_ours(name: str) -> bool:
 
 
 def _is_journal(name: str) -> bool:
-    return name == JOURNAL or name.startswith(f"{SEGMENTS}/")
+    return name == JOURNAL or bool(_SEGMENT.fullmatch(name))

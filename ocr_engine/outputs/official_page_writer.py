@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
 
 from ocr_engine.config import OutputConfig
-from ocr_engine.outputs.document_folder import HIDDEN, DocumentFolder, keeps_raw, stem
+from ocr_engine.outputs.document_folder import DocumentFolder, keeps_raw, stem
 from ocr_engine.outputs.drawing import DrawnPage
-from ocr_engine.outputs.files import safe_name
 from ocr_engine.outputs.geometry import geometry_figure
+from ocr_engine.outputs.names import HIDDEN, safe_name
 from ocr_engine.outputs.page_store import NAME as STORE_NAME
 from ocr_engine.records import PageRecord, PageTexts
 

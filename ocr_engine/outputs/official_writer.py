@@ -9,11 +9,12 @@ hold `pdf` get their three files; the layouts PDF has the source's page size and
 from pathlib import Path, PurePosixPath
 
 from ocr_engine.config import OutputConfig
-from ocr_engine.outputs.document_folder import HIDDEN, DocumentFolder, keeps_raw, stem
+from ocr_engine.outputs.document_folder import DocumentFolder, keeps_raw, stem
 from ocr_engine.outputs.drawing import DrawnPage
-from ocr_engine.outputs.files import atomic_file, output_errors, safe_name
+from ocr_engine.outputs.files import atomic_file, output_errors
 from ocr_engine.outputs.jpeg_pdf import JpegPdf
 from ocr_engine.outputs.jsonl import Position
+from ocr_engine.outputs.names import HIDDEN, safe_name
 from ocr_engine.records import PageGeometry, PageRecord, PageTexts
 from ocr_engine.spec import OFFICIAL_PAGE_SPLIT
 

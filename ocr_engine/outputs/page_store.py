@@ -18,6 +18,11 @@ class PageStore:
         """`folder` is the document's; raises OutputError when `pages.jsonl` is not a file there."""
         self._lines = JsonLines(folder / NAME)
 
+    def open(self) -> None:
+        """Make the file where there is none; on disk when this returns. Raises OutputError."""
+        self._lines.mend()
+        self._lines.close()
+
     def append(self, record: PageRecord) -> None:
         """Write a record; it is on disk when this returns. Raises OutputError."""
         self._lines.append(to_values(record))

@@ -13,8 +13,9 @@ from pathlib import Path, PurePosixPath
 from ocr_engine.config import OutputConfig
 from ocr_engine.outputs.document_folder import DocumentFolder, PageWriter, keeps_raw, marker, stem
 from ocr_engine.outputs.drawing import DrawnPage
-from ocr_engine.outputs.files import atomic_file, output_errors, safe_name
+from ocr_engine.outputs.files import atomic_file, output_errors
 from ocr_engine.outputs.geometry import geometry_figure
+from ocr_engine.outputs.names import safe_name
 from ocr_engine.outputs.official_page_writer import LAYOUTS, OfficialPageWriter
 from ocr_engine.outputs.official_writer import OfficialWriter
 from ocr_engine.outputs.page_folder_writer import PageFolderWriter

@@ -9,9 +9,11 @@ import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Protocol
 
 from ocr_engine import urls
 from ocr_engine.errors import InputError, UsageError
+from ocr_engine.log import logger, printable
 from ocr_engine.pages import remote
 from ocr_engine.pages.page_ranges import parse_page_ranges, validate_page_ranges
 from ocr_engine.pages.walk import EVERYTHING, Found, has_magic, split_glob, walk
@@ -47,27 +49,59 @@ class Refused:
     reason: str
 
 
-def find(inputs: Sequence[str], kinds: Collection[DocumentKind]) -> Iterator[Document | Refused]:
+class OwnFiles(Protocol):
+    """What runs have written, which is no input."""
+
+    def holds(self, given: str) -> bool:
+        """Whether a path or URL is the output folder, or a result in it."""
+
+
+class _LeaveOut:
+    """Says of each path whether it is left out, and of the first one also to the user."""
+
+    def __init__(self, own: OwnFiles | None) -> None:
+        self._own = own
+        self._said = False
+
+    def holds(self, given: str) -> bool:
+        """Whether it is left out, without a word."""
+        return self._own is not None and self._own.holds(given)
+
+    def __call__(self, path: str) -> bool:
+        if not self.holds(path):
+            return False
+        if not self._said:
+            words = "%s: left out: what runs have written to the output folder is no input"
+            logger.info(words, printable(path))
+        self._said = True
+        return True
+
+
+def find(
+    inputs: Sequence[str], kinds: Collection[DocumentKind], own: OwnFiles | None = None
+) -> Iterator[Document | Refused]:
     """The documents of the given kinds among `inputs`, each once, lazily and always in the same order.
 
     An input is a file, a folder (read recursively), a glob (`**` for any depth) or `-` for a list of them on
     stdin, one a line. Below folders and globs other kinds of files are passed over; given by name they are
-    refused. An input that yields nothing at all is refused. Raises nothing for a bad input.
+    refused. An input that yields nothing at all is refused. What is in `own` is left out wherever it is met,
+    with one line in the log. Raises nothing for a bad input.
     """
+    leave_out = _LeaveOut(own)
     suffixes = {suffix: kind for kind in kinds for suffix in SUFFIXES[kind]}
     seen: set[str] = set()
     for given in _expand_stdin(inputs):
         nothing = True
-        for found in _one_input(given, suffixes):
+        for found in _one_input(given, suffixes, leave_out):
             nothing = False
             if isinstance(found, Refused):
                 yield found
             elif (key := found.url or os.path.realpath(found.path)) not in seen:
                 seen.add(key)
                 yield found
-        if nothing:
+        if nothing and (urls.is_url(given) or not leave_out.holds(given)):
             yield Refused(
-                given, f"nothing to read there (looked for {_list(suffixes)}){_others(given, suffixes)}"
+                given, f"nothing to read there (looked for {_list(suffixes)}){_others(given, suffixes, own)}"
             )
 
 
@@ -81,10 +115,13 @@ def _expand_stdin(inputs: Iterable[str]) -> Iterator[str]:
                 yield os.fsdecode(name)
 
 
-def _one_input(given: str, suffixes: dict[str, DocumentKind]) -> Iterator[Document | Refused]:
+def _one_input(
+    given: str, suffixes: dict[str, DocumentKind], leave_out: _LeaveOut
+) -> Iterator[Document | Refused]:
     if urls.is_url(given):
         try:
-            yield from remote.find(given, suffixes)
+            inside = leave_out.holds(given)
+            yield from (found for found in remote.find(given, suffixes) if inside or not leave_out(found.url))
         except (InputError, UsageError) as error:
             yield Refused(given, str(error))
         return
@@ -94,10 +131,10 @@ def _one_input(given: str, suffixes: dict[str, DocumentKind]) -> Iterator[Docume
         if not given:
             yield Refused(given, "an empty name")
         elif Path(path).is_dir():
-            yield from _below(path, EVERYTHING, suffixes)
+            yield from _below(path, EVERYTHING, suffixes, leave_out)
         elif has_magic(path) and not os.path.lexists(path):
-            yield from _below(*split_glob(path), suffixes)
-        else:
+            yield from _below(*split_glob(path), suffixes, leave_out)
+        elif not leave_out(path):
             yield _file(given, path, Path(path).name, suffixes)
     except (ValueError, RuntimeError):  # a NUL in the name; `~someone` who does not exist
         yield Refused(given, "not a valid path")
@@ -106,10 +143,10 @@ def _one_input(given: str, suffixes: dict[str, DocumentKind]) -> Iterator[Docume
 
 
 def _below(
-    root: str, pattern: tuple[str, ...], suffixes: dict[str, DocumentKind]
+    root: str, pattern: tuple[str, ...], suffixes: dict[str, DocumentKind], leave_out: _LeaveOut
 ) -> Iterator[Document | Refused]:
-    for found in walk(root, pattern):
-        if _wanted(found, suffixes):
+    for found in walk(root, pattern, leave_out):
+        if _wanted(found, suffixes) and not leave_out(found.path):
             if found.problem:
                 yield Refused(found.path, found.problem)
             else:
@@ -144,12 +181,12 @@ def _refusal(path: str, mode: int, suffixes: dict[str, DocumentKind]) -> str:
     return ""
 
 
-def _others(given: str, suffixes: Collection[str]) -> str:
+def _others(given: str, suffixes: Collection[str], own: OwnFiles | None) -> str:
     """What else there is in a folder or glob without anything for this command."""
     elsewhere = {suffix: kind for kind in SUFFIXES for suffix in SUFFIXES[kind] if suffix not in suffixes}
     if urls.is_url(given):
         return ""
-    documents = (item for item in _one_input(given, elsewhere) if isinstance(item, Document))
+    documents = (item for item in _one_input(given, elsewhere, _LeaveOut(own)) if isinstance(item, Document))
     return next((_other_command(str(document.path)) for document in documents), "")
 
 

@@ -5,9 +5,8 @@ Symlinks are reported, never followed, so a loop or a link out of the tree canno
 
 import fnmatch
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 Pattern = tuple[str, ...]
 EVERYTHING: Pattern = ("**",)
@@ -50,40 +49,54 @@ def has_magic(text: str) -> bool:
     return _is_magic(text)
 
 
-def walk(root: str, pattern: Pattern = EVERYTHING) -> Iterator[Found]:
+def _nothing(_: str) -> bool:
+    return False
+
+
+def walk(
+    root: str, pattern: Pattern = EVERYTHING, leave_out: Callable[[str], bool] = _nothing
+) -> Iterator[Found]:
     """Regular files below `root` that match, depth first, sorted by name, and what cannot be read.
 
     `*` and `?` do not match a leading dot, `**` matches any number of folders. A folder that matches the
-    whole pattern is read completely. Raises nothing: a folder that cannot be listed is a `Found` with a
-    problem.
+    whole pattern is read completely. Folders, and links to folders, that `leave_out` names by their path are
+    passed over. Raises nothing: a folder that cannot be listed is a `Found` with a problem.
     """
     pending = [_Pending(root, "", _close({0}, pattern), None)]
     while pending:
         here = pending.pop()
         if here.entry is None or here.entry.is_dir(follow_symlinks=False):
             try:
-                pending += reversed(list(_children(here, pattern)))
+                pending += reversed(list(_children(here, pattern, leave_out)))
             except OSError as error:
                 yield Found(here.path, here.relative, f"folder cannot be read: {error.strerror}", True)
         elif (found := _judge(here, here.entry)).is_folder or len(pattern) in here.states:
             yield found
 
 
-def _children(folder: _Pending, pattern: Pattern) -> Iterator[_Pending]:
+def _children(folder: _Pending, pattern: Pattern, leave_out: Callable[[str], bool]) -> Iterator[_Pending]:
     with os.scandir(folder.path) as listing:
         entries = sorted(listing, key=lambda entry: entry.name)
     for entry in entries:
         states = _advance(folder.states, entry.name, pattern)
-        if states:
+        if states and not (_is_folder(entry) and leave_out(entry.path)):
             yield _Pending(entry.path, _join(folder.relative, entry.name), states, entry)
 
 
 def _judge(here: _Pending, entry: os.DirEntry[str]) -> Found:
     if entry.is_symlink():
         reason = "a symbolic link inside a folder is not followed; give its target as an input"
-        return Found(here.path, here.relative, reason, Path(here.path).is_dir())
+        return Found(here.path, here.relative, reason, _is_folder(entry))
     problem = "" if entry.is_file(follow_symlinks=False) else "not a regular file"
     return Found(here.path, here.relative, problem)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Whether it is a folder, or a link to one."""
+    try:
+        return entry.is_dir()
+    except OSError:  # a loop of links; a folder that may not be looked into
+        return False
 
 
 def _advance(states: _States, name: str, pattern: Pattern) -> _States:

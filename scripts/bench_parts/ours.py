@@ -17,8 +17,8 @@ from ocr_engine.engine import vllm_engine
 from ocr_engine.engine.base import Engine, EngineInfo, OnText
 from ocr_engine.engine.factory import create_engine
 from ocr_engine.engine.vllm_engine import VllmEngine
-from ocr_engine.outputs.files import OutputNames
 from ocr_engine.outputs.journal import Journal
+from ocr_engine.outputs.names import OutputNames
 from ocr_engine.pages import sources
 from ocr_engine.pages.pool import RenderPool
 from ocr_engine.pipeline import Conversion, Tools

@@ -14,8 +14,8 @@ from ocr_engine import config as config_module
 from ocr_engine import stages
 from ocr_engine.config import Config
 from ocr_engine.engine.replay import ReplayEngine
-from ocr_engine.outputs.files import OutputNames
 from ocr_engine.outputs.journal import Journal
+from ocr_engine.outputs.names import OutputNames
 from ocr_engine.pages import sources
 from ocr_engine.pages.pool import RenderPool
 from ocr_engine.pipeline import Conversion, Tools

@@ -4,24 +4,14 @@ import errno
 import os
 import subprocess
 import sys
-import unicodedata
 from collections.abc import Callable
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
 
 from ocr_engine.errors import OutputError
 from ocr_engine.outputs import files
-from ocr_engine.outputs.files import (
-    MAX_NAME_BYTES,
-    OutputNames,
-    lock_output,
-    remove_temporaries,
-    safe_name,
-    write_atomic,
-)
+from ocr_engine.outputs.files import lock_output, remove_temporaries, write_atomic
 from ocr_engine.records import Document
 
 Make = Callable[..., Document]
@@ -100,91 +90,6 @@ def test_a_file_where_a_folder_is_needed(tmp_path: Path) -> None:
         write_atomic(tmp_path / "page.md", "x")
 
 
-@pytest.mark.parametrize(
-    ("text", "name"),
-    [
-        ("report", "report"),
-        ("Jahresbericht für 2023 (v2) – 漢字", "Jahresbericht für 2023 (v2) – 漢字"),
-        ("a/b\\c:d*e?f", "a_b_c_d_e_f"),
-        ("two\nlines\ttab", "two_lines_tab"),
-        ("-rf", "_rf"),
-        (".hidden", "_hidden"),
-        ("..", None),
-        ("", "document"),
-        ("name. . ", "name"),
-        ("con", "_con"),
-        ("LPT1.tar", "_LPT1.tar"),
-        ("console", "console"),
-        ("gpj\u202eexe", "gpjexe"),
-        ("u\u0308ber", "über"),
-        ("bad\udcff", "bad_"),
-        ("a\u00a0b", "a b"),
-    ],
-)
-def test_safe_names(text: str, name: str | None) -> None:
-    assert safe_name(text) == name or (name is None and safe_name(text).startswith("document~"))
-
-
-@given(st.text(st.characters(), max_size=300))
-@example("\udcff" * 10)
-@example("漢" * 200)
-@example("." * 300)
-@example("con." + "x" * 300)
-@example("\u0344" * 120)
-def test_any_text_gives_a_portable_name(text: str) -> None:
-    name = safe_name(text)
-    assert 0 < len(name.encode("utf-8")) <= MAX_NAME_BYTES
-    assert safe_name(name) == name == unicodedata.normalize("NFC", name)
-    assert not set(name) & set('/\\\0\n<>:"|?*')
-    assert name[0] not in ".-~ "
-    assert name[-1] not in ". "
-
-
-def test_long_names_with_one_beginning_stay_distinct() -> None:
-    assert safe_name("x" * 300) != safe_name("x" * 301)
-
-
-def test_folders_follow_the_input_tree(document: Make) -> None:
-    names = OutputNames({})
-    assert names.folder_for(document("in/b/a.pdf", "b/a.pdf")) == PurePosixPath("b/a")
-    assert names.folder_for(document("in/a.tar.pdf", "a.tar.pdf")) == PurePosixPath("a.tar")
-    assert names.folder_for(document("/x/../y.pdf", "/../y.pdf")) == PurePosixPath("y")
-
-
-def test_colliding_documents_get_distinct_folders_the_same_in_every_run(document: Make) -> None:
-    given_names = [
-        "one/a.pdf",
-        "one/a.PDF",
-        "one/A.pdf",
-        "one/a.png",
-        "two/a.pdf",
-        "one/ä.pdf",
-        "one/a\u0308.pdf",
-    ]
-    documents = [document(name, PurePosixPath(name).name) for name in given_names]
-    names = OutputNames({})
-    folders = [names.folder_for(item) for item in documents]
-    assert len({unicodedata.normalize("NFC", str(folder).casefold()) for folder in folders}) == len(folders)
-    assert [names.folder_for(item) for item in documents] == folders
-    claims = {str(folder): item.given for folder, item in zip(folders, documents, strict=True)}
-    backwards = OutputNames(claims)
-    assert [backwards.folder_for(item) for item in reversed(documents)] == folders[::-1]
-
-
-def test_a_claim_holds_also_when_the_document_is_found_from_elsewhere(document: Make) -> None:
-    names = OutputNames({"b/a": "in/b/a.pdf"})
-    assert names.folder_for(document("in/b/a.pdf", "a.pdf")) == PurePosixPath("b/a")
-    assert names.folder_for(document("other/b/a.pdf", "b/a.pdf")) != PurePosixPath("b/a")
-
-
-@pytest.mark.parametrize(
-    "relative", ["journal.jsonl.pdf", "RUN.json.pdf", "a/pages.pdf", "a/a.md.pdf", "a/Layout.pdf"]
-)
-def test_no_document_takes_the_place_of_our_own_files(document: Make, relative: str) -> None:
-    folder = OutputNames({}).folder_for(document(relative, relative))
-    assert "~" in folder.name
-
-
 def test_a_second_run_is_refused_and_the_lock_goes_with_its_holder(tmp_path: Path) -> None:
     root = tmp_path / "out"
     with lock_output(root):
@@ -218,4 +123,51 @@ def test_without_locks_a_run_goes_on_with_a_warning(
 def test_an_output_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "out").write_text("")
     with pytest.raises(OutputError, match="choose another folder"), lock_output(tmp_path / "out"):
+        pass
+
+
+def test_a_link_in_place_of_a_file_is_replaced_and_its_target_stays(tmp_path: Path) -> None:
+    outside, target = tmp_path / "outside", tmp_path / "out/page.md"
+    outside.write_text("theirs")
+    target.parent.mkdir()
+    for link in (target, files._temporary(target)):
+        link.symlink_to(outside)
+    write_atomic(target, "ours")
+    assert target.read_text() == "ours" and not target.is_symlink()
+    files._temporary(target).symlink_to(outside)
+    with files.atomic_file(target) as temporary:
+        temporary.write_text("again")
+    assert target.read_text() == "again" and outside.read_text() == "theirs"
+
+
+@pytest.mark.parametrize("name", [".lock", "journal.jsonl", "exports.jsonl"])
+def test_a_link_that_a_run_would_write_through_stops_it(tmp_path: Path, name: str) -> None:
+    outside = tmp_path / "outside"
+    outside.write_text("theirs")
+    root = tmp_path / "link to the output"
+    (tmp_path / "out").mkdir()
+    root.symlink_to(tmp_path / "out")
+    with lock_output(root):
+        pass
+    (root / name).unlink(missing_ok=True)
+    (root / name).symlink_to(outside)
+    with pytest.raises(OutputError, match=f"{name}: a symbolic link"), lock_output(root):
+        pass
+    assert outside.read_text() == "theirs"
+
+
+@pytest.mark.parametrize("name", files.RUN_FILES)
+def test_a_folder_whose_files_a_first_run_would_replace_is_not_written_to(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("theirs")
+    (tmp_path / "notes.txt").write_text("theirs")
+    with (
+        pytest.raises(OutputError, match=f"there is {name}, which a run would replace"),
+        lock_output(tmp_path),
+    ):
+        pass
+    (tmp_path / name).unlink()
+    with lock_output(tmp_path):
+        pass
+    (tmp_path / name).write_text("ours")
+    with lock_output(tmp_path):
         pass

@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -407,3 +408,41 @@ def test_an_odd_index_only_costs_fetching(tmp_path: Path, index: bytes) -> None:
     (mirror.root / ".mirror.json").write_bytes(index)
     again = opened(tmp_path)
     assert (again.root / "a.md").read_text() == "text"
+
+
+def test_files_that_only_look_like_the_journals_stay(tmp_path: Path) -> None:
+    first = opened(tmp_path)
+    for name in ("journal/journal.md", "journal/pages/0001.md", "journal/000001-x-1.jsonl.md"):
+        put(first, name, "a document of an earlier version")
+    log(first, '{"page": 1}')
+    first.sync()
+    first.finish()
+    assert len([name for name in there() if name.startswith("journal/")]) == 3
+    again = opened(tmp_path, "elsewhere")
+    assert (again.root / "journal/journal.md").is_file()
+    assert (again.root / "journal.jsonl").read_text() == '{"page": 1}\n'
+
+
+def test_a_mirror_that_is_emptied_empties_no_store(tmp_path: Path) -> None:
+    mirror = opened(tmp_path)
+    put(mirror, "a/pages/0001.md", "one")
+    log(mirror, '{"page": 1}')
+    mirror.sync()
+    before = there()
+    shutil.rmtree(mirror.root)
+    for action in (mirror.sync, mirror.finish):
+        with pytest.raises(OutputError, match="files of the run are gone"):
+            action()
+    assert there() == before | {"run.lock": there()["run.lock"]}
+
+
+def test_a_documents_records_are_there_before_its_pages(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mirror = opened(tmp_path)
+    for name in ("a/a.md", "a/pages/0001.md", "a/pages.jsonl", "a/figures/0001-1.jpg"):
+        put(mirror, name, "x")
+    calls: list[list[str]] = []
+    monkeypatch.setattr(mirror._store, "all", lambda do, names: calls.append(sorted(names)))
+    mirror.sync()
+    assert calls[1] == ["a/pages.jsonl"] and len(calls[2]) == 3

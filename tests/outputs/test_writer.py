@@ -243,9 +243,22 @@ def test_what_a_killed_run_left_half_written_is_swept(tmp_path: Path, record: Ma
 
 @pytest.mark.usefixtures("full_disk")
 def test_a_full_disk_is_said_and_leaves_nothing(tmp_path: Path, record: MakeRecord) -> None:
-    with pytest.raises(OutputError, match=r"0001\.md: cannot be written: the disk is full"):
+    with pytest.raises(OutputError, match="cannot be written: the disk is full"):
         writer_at(tmp_path).save_page(record(1), texts(), None)
-    assert tree(tmp_path) == {}
+    assert tree(tmp_path) in ({}, {"in/report/pages.jsonl": b""})
+
+
+def test_a_documents_records_are_there_before_anything_else(
+    tmp_path: Path, record: MakeRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(_: object) -> None:
+        raise KeyboardInterrupt
+
+    for layout, records in (("tree", "pages.jsonl"), ("page-folders", ".pages/pages.jsonl")):
+        with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+            patched.setattr("ocr_engine.outputs.document_folder.write_all_atomic", stop)
+            writer_at(tmp_path / layout, layout=layout).save_page(record(1), texts(), None)
+        assert tree(tmp_path / layout) == {f"in/report/{records}": b""}
 
 
 def test_a_full_disk_while_merging_keeps_the_pages(

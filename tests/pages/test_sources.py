@@ -181,3 +181,58 @@ def test_finding_is_lazy(tmp_path: Path) -> None:
 def test_image_suffixes_are_known_to_pillow() -> None:
     Image.init()
     assert set(SUFFIXES[DocumentKind.IMAGE]) - set(Image.registered_extensions()) <= {".heic", ".heif"}
+
+
+class Own:
+    """The output folder of a run, as far as finding inputs asks for it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def holds(self, given: str) -> bool:
+        return Path(given).resolve() == self.folder or given.endswith("own.pdf")
+
+
+@pytest.mark.parametrize(
+    ("inputs", "read"),
+    [
+        (["."], ["./a.pdf", "./sub/b.pdf"]),
+        (["*/*.pdf", "a.pdf"], ["./sub/b.pdf", "a.pdf"]),
+        (["**/*.pdf"], ["./a.pdf", "./sub/b.pdf"]),
+        (["-"], ["a.pdf"]),
+        (["sub/own.pdf", "sub"], ["sub/b.pdf"]),
+        (["out", "a.pdf"], ["out/stray.pdf", "a.pdf"]),
+    ],
+)
+def test_what_runs_have_written_is_left_out_with_one_line(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    inputs: list[str],
+    read: list[str],
+) -> None:
+    caplog.set_level("INFO")
+    names = ("a.pdf", "out/own.pdf", "out/stray.pdf", "sub/b.pdf", "sub/own.pdf")
+    touch(*(tmp_path / name for name in names))
+    (tmp_path / "link").symlink_to(tmp_path / "out")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"a.pdf\nsub/own.pdf\n")))
+    assert [item.given for item in find(inputs, PDF, Own(tmp_path / "out"))] == read
+    assert len(caplog.records) == 1 and "left out" in caplog.text
+
+
+def test_a_folder_with_nothing_but_the_output_is_refused_the_output_itself_passed_over(
+    tmp_path: Path,
+) -> None:
+    touch(tmp_path / "in/out/own.pdf")
+    own = Own(tmp_path / "in/out")
+    (refused,) = find([str(tmp_path / "in")], PDF, own)
+    assert isinstance(refused, Refused) and refused.reason.startswith("nothing to read there")
+    assert not list(find([str(tmp_path / "in/out"), str(tmp_path / "in/out/own.pdf")], PDF, own))
+
+
+def test_a_loop_of_links_is_refused(tmp_path: Path) -> None:
+    touch(tmp_path / "a.pdf")
+    (tmp_path / "loop.pdf").symlink_to(tmp_path / "loop.pdf")
+    documents, refused = run(tmp_path)
+    assert len(documents) == 1 and "symbolic link" in refused[0].reason

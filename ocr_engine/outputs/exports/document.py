@@ -43,6 +43,8 @@ class SourceDocument:
     block_texts: BlockTexts
     join_pages: JoinPages | None = None
     """What puts together tables and paragraphs that page breaks cut, where that is asked for."""
+    last_page: int = 0
+    """The highest page number of any run, of pages included that are gone."""
 
     @property
     def path(self) -> Path:

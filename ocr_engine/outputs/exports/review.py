@@ -4,9 +4,10 @@ One file a page, so that a thousand pages open as fast as one. Works without scr
 and back); a script of ours, allowed by its hash alone, adds the keyboard and stepping by status.
 """
 
+import contextlib
 import html
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
@@ -47,7 +48,7 @@ class _Entry:
 
     @property
     def file(self) -> str:
-        return f"{stem(self.number)}.html"
+        return _file(self.number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +73,30 @@ def write(document: SourceDocument, folder: Path) -> None:
     for batch in _batches(files):
         write_all_atomic(batch)
     write_atomic(folder / INDEX, _index(document, entries))
-    kept = {entry.file for entry in entries} | {INDEX}
+    _remove_pages(folder, document.last_page, kept={entry.number for entry in entries})
+
+
+def remove(folder: Path, last_page: int) -> None:
+    """Take away what `write` has written of pages 1 to `last_page`; the folder too, if nothing else is in it.
+
+    Raises OSError.
+    """
+    _remove_pages(folder, last_page)
+    (folder / INDEX).unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        folder.rmdir()
+
+
+def _remove_pages(folder: Path, last_page: int, kept: Collection[int] = ()) -> None:
+    """Pages 1 to `last_page`: whatever else is there is not ours."""
     for path in folder.glob("*.html"):
-        if path.name not in kept:
+        page = int(path.stem) if path.stem.isascii() and path.stem.isdigit() else 0
+        if 1 <= page <= last_page and page not in kept and path.name == _file(page):
             path.unlink(missing_ok=True)
+
+
+def _file(page: int) -> str:
+    return f"{stem(page)}.html"
 
 
 def _entry(document: SourceDocument, page: SourcePage) -> _Entry:

@@ -3,6 +3,7 @@
 import json
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pymupdf
@@ -190,12 +191,12 @@ def test_review_has_a_file_a_page_and_takes_old_ones_away(
     document = finished(pages, pictures=(200, 300))
     folder = document.path / "review"
     folder.mkdir()
-    (folder / "0009.html").write_text("old")
-    review.write(document, folder)
-    assert sorted(path.name for path in folder.iterdir()) == [
-        *(f"000{n}.html" for n in range(1, 5)),
-        "index.html",
-    ]
+    theirs = ("0010.html", "9.html", "notes.html", "٣.html")
+    for name in ("0009.html", *theirs):
+        (folder / name).write_text("old")
+    review.write(replace(document, last_page=9), folder)
+    ours = [*(f"000{n}.html" for n in range(1, 5)), "index.html"]
+    assert sorted(path.name for path in folder.iterdir()) == sorted([*ours, *theirs])
     second = (folder / "0002.html").read_text()
     assert (
         'src="../pages/0002.jpg"' in second and 'href="0003.html"' in second and 'href="0001.html"' in second
@@ -204,6 +205,13 @@ def test_review_has_a_file_a_page_and_takes_old_ones_away(
     assert '<rect x="10" y="20" width="290" height="380"/>' in second
     index = (folder / "index.html").read_text()
     assert index.count("<li class=") == 4 and "looped 2" in index
+    review.remove(folder, 9)
+    assert sorted(path.name for path in folder.iterdir()) == sorted(theirs)
+    for name in theirs:
+        (folder / name).unlink()
+    review.write(document, folder)
+    review.remove(folder, 9)
+    assert not folder.exists()
 
 
 def test_a_document_is_read_back_in_order(finished: Finished, record: MakeRecord) -> None:
