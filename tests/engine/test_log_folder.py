@@ -1,14 +1,19 @@
 """What engines wrote to the temporary folder is gone with the run, unless its last words name it."""
 
+import asyncio
 import os
 import subprocess
 import sys
 import tempfile
+import threading
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
+from ocr_engine.config import EngineConfig
 from ocr_engine.engine.log_folder import VARIABLE, logs_of_run, new_folder
+from ocr_engine.engine.vllm_engine import VllmEngine
 from ocr_engine.errors import EngineError
 
 
@@ -62,3 +67,53 @@ def test_a_run_that_is_stopped_leaves_none(temporary: Path, end: type[BaseExcept
 
 def test_without_a_run_each_engine_has_a_folder_of_its_own(temporary: Path) -> None:
     assert {new_folder(), new_folder()} == set(left(temporary))
+
+
+@pytest.fixture
+def engine(temporary: Path, monkeypatch: pytest.MonkeyPatch) -> VllmEngine:
+    if find_spec("vllm") is None:
+        pytest.skip("needs vllm")
+    monkeypatch.setattr(os, "environ", dict(os.environ))
+    return VllmEngine(EngineConfig(model="nano"))
+
+
+def test_an_engine_that_did_not_start_names_its_log_which_stays(
+    temporary: Path, engine: VllmEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def run() -> None:
+        try:
+            await engine.start()
+        finally:
+            await engine.stop()
+
+    def fail(plan: object) -> None:
+        raise RuntimeError("no memory")
+
+    monkeypatch.setattr(engine, "_load", fail)
+    with pytest.raises(EngineError, match="did not start: RuntimeError: no memory") as caught, logs_of_run():
+        asyncio.run(run())
+    (log,) = temporary.rglob("engine.log")
+    assert f"(log: {log})" in str(caught.value)
+
+
+def test_a_start_that_is_stopped_leaves_no_log(
+    temporary: Path, engine: VllmEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, ended = threading.Event(), threading.Event()
+
+    def wait(plan: object) -> None:
+        begun.set()
+        ended.wait()
+
+    async def run() -> None:
+        start = asyncio.create_task(engine.start())
+        await asyncio.to_thread(begun.wait)
+        assert left(temporary)
+        start.cancel()
+        await asyncio.wait((start,))
+        ended.set()
+        await engine.stop()
+
+    monkeypatch.setattr(engine, "_load", wait)
+    asyncio.run(run())
+    assert left(temporary) == []
