@@ -1,7 +1,7 @@
 """What the model sees of a page: RGB image and mode in, global view and tiles out, uint8, not normalised.
 
-Bit-identical to the official `process/image_process.py` (`dynamic_preprocess`, `tokenize_with_images`).
-Knows no files and no tensors.
+Bit-identical to the official `process/image_process.py` (`dynamic_preprocess`, `tokenize_with_images`), but
+for images so thin that it would fail or take memory without bound. Knows no files and no tensors.
 """
 
 import numpy as np
@@ -13,6 +13,9 @@ from ocr_engine.records import PageViews
 from ocr_engine.spec import PAD_COLOR, Mode, resolve_mode
 
 Pixels = npt.NDArray[np.uint8]
+_BETWEEN_PX = 16_000_000
+_BETWEEN_RATIO = 4
+"""What a resize may hold between its two steps: so many pixels, or so many times the image's own."""
 
 
 def make_views(image: Image.Image, mode: Mode | str) -> PageViews:
@@ -30,23 +33,33 @@ def make_views(image: Image.Image, mode: Mode | str) -> PageViews:
 def _global_view(image: Image.Image, mode: Mode) -> Pixels:
     size = (mode.base_size_px, mode.base_size_px)
     if mode.stretch:
-        return np.array(image.resize(size, Image.Resampling.BICUBIC))
+        return np.array(_resized(image, size))
     return np.array(ImageOps.pad(_not_too_thin(image, mode.base_size_px), size, color=PAD_COLOR))
 
 
 def _not_too_thin(image: Image.Image, size_px: int) -> Image.Image:
-    """The image, widened where its short side would shrink to no pixel at all and the page would vanish."""
+    """The image; a line of one pixel where its short side would shrink to none and the page would vanish."""
     short, long = sorted(image.size)
     if round(short / long * size_px) > 0:
         return image
-    at_least = -(-long // size_px)
-    return image.resize((max(image.width, at_least), max(image.height, at_least)), Image.Resampling.BICUBIC)
+    return _resized(image, (size_px, 1) if image.width > image.height else (1, size_px))
+
+
+def _resized(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """`image.resize(size, BICUBIC)`, its height first where the usual order would take memory without need.
+
+    Pillow changes the width first and holds all rows at the new width: gigabytes for 1 x 1,000,000 pixels.
+    """
+    between_px = size[0] * image.height
+    if between_px > max(_BETWEEN_PX, _BETWEEN_RATIO * image.width * image.height):
+        image = image.resize((image.width, size[1]), Image.Resampling.BICUBIC)
+    return image.resize(size, Image.Resampling.BICUBIC)
 
 
 def _tiles(image: Image.Image, grid: Grid, size_px: int) -> Pixels:
     columns, rows = grid
     if grid == (1, 1):
         return np.empty((0, size_px, size_px, 3), dtype=np.uint8)
-    stretched = np.asarray(image.resize((columns * size_px, rows * size_px), Image.Resampling.BICUBIC))
+    stretched = np.asarray(_resized(image, (columns * size_px, rows * size_px)))
     cut = stretched.reshape(rows, size_px, columns, size_px, 3).swapaxes(1, 2)
     return cut.copy().reshape(-1, size_px, size_px, 3)

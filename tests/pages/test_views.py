@@ -1,11 +1,16 @@
 """Views against a slow re-statement of the official transformations: pad, stretch, crop one by one."""
 
+import subprocess
+import sys
+from typing import cast
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+import ocr_engine.pages.views as views_module
 from ocr_engine.pages.tiling import choose_grid, visual_tokens
 from ocr_engine.pages.views import make_views
 from ocr_engine.spec import MODES, Mode, resolve_mode
@@ -93,9 +98,70 @@ def test_arrays_are_writable_for_every_grid(size: tuple[int, int]) -> None:
     assert views.global_view.flags.writeable and views.tiles.flags.writeable
 
 
-def test_a_page_too_thin_for_one_pixel_keeps_its_ink() -> None:
-    views = make_views(Image.new("RGB", (1, 5000)), "base")
-    assert (views.global_view == 0).any(), "the black line vanished"
+@pytest.mark.parametrize("size", [(1, 5000), (5000, 1), (2, 5000), (1, 100_000)])
+def test_a_page_too_thin_for_one_pixel_keeps_its_ink(size: tuple[int, int]) -> None:
+    views = make_views(Image.new("RGB", size), "base")
+    assert (views.global_view == 0).all(axis=2).sum() == 1024, "a line of one pixel, as long as the view"
+
+
+class Counted:
+    """Stands in for an image of any size: notes what each resize would hold, and makes only small ones."""
+
+    mode = "RGB"
+
+    def __init__(self, size: tuple[int, int], costs: list[tuple[int, int]]) -> None:
+        self.size, self.costs = size, costs
+        self.width, self.height = size
+
+    def resize(self, size: tuple[int, int], *_: object, **__: object) -> "Counted | Image.Image":
+        """Pillow changes the width first: all rows at the new width are held between the two steps."""
+        assert min(size) > 0
+        between = size[0] * self.height if size[0] != self.width and size[1] != self.height else 0
+        self.costs.append((between, size[0] * size[1]))
+        return Image.new("RGB", size) if size[0] * size[1] <= LARGEST_PX else Counted(size, self.costs)
+
+
+SIDES = st.one_of(st.integers(1, 1_000_000), st.integers(1, 2_000), st.sampled_from([1, 2, 1_000_000]))
+LARGEST_PX = 9 * 1280**2
+
+
+@settings(max_examples=60, deadline=None)
+@given(SIDES, SIDES, st.sampled_from(sorted(MODES)))
+def test_no_resize_costs_more_than_a_few_times_the_image(width: int, height: int, name: str) -> None:
+    costs: list[tuple[int, int]] = []
+    views = make_views(cast(Image.Image, Counted((width, height), costs)), name)
+    assert views.global_view.shape == (MODES[name].base_size_px,) * 2 + (3,)
+    for between, made in costs:
+        assert between <= max(16_000_000, 4 * width * height)
+        assert made <= max(LARGEST_PX, width * height)
+
+
+@pytest.mark.parametrize("size", [(3, 3_000), (157, 2_600)])
+def test_the_other_order_of_a_resize_gives_nearly_the_same(
+    size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = picture(*size)
+    usual = np.asarray(image.resize((640, 1920), Image.Resampling.BICUBIC), dtype=int)
+    np.testing.assert_array_equal(np.asarray(views_module._resized(image, (640, 1920))), usual)
+    monkeypatch.setattr(views_module, "_BETWEEN_PX", 0)
+    monkeypatch.setattr(views_module, "_BETWEEN_RATIO", 0)
+    other = np.asarray(views_module._resized(image, (640, 1920)), dtype=int)
+    assert np.abs(other - usual).max() <= 4
+
+
+def test_an_image_of_1_by_1_000_000_pixels_takes_little_memory() -> None:
+    """In every mode, as a server gets it, in a process that may take 400 MB."""
+    code = (
+        "import resource; from PIL import Image\n"
+        "from ocr_engine.serving import views_of_image; from ocr_engine.spec import MODES, OCR\n"
+        "resource.setrlimit(resource.RLIMIT_DATA, (400 << 20, 400 << 20))\n"
+        "for size in (1, 1_000_000), (1_000_000, 1), (7, 400_000):\n"
+        "    for mode in MODES:\n"
+        "        views = views_of_image(Image.new('RGB', size), {'mode': mode}, OCR)\n"
+        "        assert (views.global_view == 0).any()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-500:]
 
 
 def test_other_modes_are_converted() -> None:
