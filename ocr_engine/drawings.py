@@ -25,4 +25,5 @@ def draw_task(config: Config, record: PageRecord) -> Callable[[PageImage], Drawn
 
 def not_drawn(record: PageRecord, error: InputError) -> PageRecord:
     """The record of a page that was read, but could not be rendered again."""
-    return replace(record, reason=f"text read, but its figures were not cropped: {error}")
+    words = f"text read, but its figures were not cropped: {error}"
+    return replace(record, reason=f"{record.reason}; {words}" if record.reason else words)

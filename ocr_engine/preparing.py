@@ -29,6 +29,9 @@ class PreparedPage:
     views_s: float
     ink: Ink | None = None
     text_layer: str = ""
+    renderer: str = ""
+    damage: str = ""
+    """What of the page is missing or doubtful, as `PageImage.damage`."""
 
 
 def prepare(
@@ -55,8 +58,10 @@ def prepare(
         geometry=page.geometry,
         render_s=page.seconds,
         views_s=time.perf_counter() - started,
-        ink=measure_ink(page.image) if ink else None,
+        ink=(page.ink or measure_ink(page.image)) if ink else None,
         text_layer=page.text_layer() if text_layer else "",
+        renderer=page.backend,
+        damage=page.damage,
     )
 
 

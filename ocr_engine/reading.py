@@ -19,7 +19,7 @@ from ocr_engine.outputs.drawing import DrawnPage
 from ocr_engine.pages.look import WHOLE, Look
 from ocr_engine.pages.pool import RenderPool
 from ocr_engine.preparing import PreparedPage, prepare
-from ocr_engine.records import FinishReason, Generation, PageGeometry, PageRecord, PageRef, PageStatus
+from ocr_engine.records import FinishReason, Generation, PageRecord, PageRef, PageStatus
 from ocr_engine.spec import Mode
 from ocr_engine.text.remap import joined, turned_back
 
@@ -131,7 +131,7 @@ class PageReader:
             if ladder.applies(step, ladder.best(attempts, page.facts), page.facts, quality):
                 attempts.append(await self._attempt(page, number, step))
         seconds["engine"] = sum(one.generation.seconds for one in attempts if one.generation)
-        record, raw = await aside(self._record, page, page_print, first.geometry, attempts)
+        record, raw = await aside(self._record, page, page_print, first, attempts)
         if chosen(self._config, record):
             texts, seconds["figures"] = await self._figures.read(ref, request_id, record, on_text)
             record = replace(record, figure_texts=texts)
@@ -193,7 +193,7 @@ class PageReader:
         return await self._engine.generate(request, on_text)
 
     def _record(
-        self, page: _Page, page_print: str, geometry: PageGeometry, attempts: list[ladder.Judged]
+        self, page: _Page, page_print: str, first: PreparedPage, attempts: list[ladder.Judged]
     ) -> tuple[PageRecord, str]:
         """The record and raw text of the best attempt, or of the text layer where it stands in."""
         best = ladder.best(attempts, page.facts)
@@ -203,22 +203,30 @@ class PageReader:
         stands_in = ladder.layer_stands_in(best, layer, self._config.quality)
         if stands_in:
             generation = replace(generation, text=layer)
-        record = stages.read_record(config, page.ref, geometry, generation, page_print)
+        record = stages.read_record(config, page.ref, first.geometry, generation, page_print)
         return replace(
             record,
             status=best.status,
-            reason=ladder.why_layer(best) if stands_in else best.reason,
+            reason=_with_damage(ladder.why_layer(best) if stands_in else best.reason, first),
             attempts=len(attempts),
             tried=tuple(one.summary for one in attempts) if len(attempts) > 1 else (),
             recall=None if stands_in else best.recall,
-            suspect=best.suspect and not stands_in,
+            suspect=(best.suspect and not stands_in) or bool(first.damage),
+            renderer=first.renderer,
             turned_deg=best.step.turn,
             from_text_layer=stands_in,
         ), generation.text
 
     def _blank(self, ref: PageRef, page_print: str, prepared: PreparedPage) -> PageRecord:
-        record = stages.failed_record(self._config, ref, "no ink on the page (quality.blank_ink)", page_print)
-        return replace(record, status=PageStatus.BLANK, geometry=prepared.geometry)
+        reason = _with_damage("no ink on the page (quality.blank_ink)", prepared)
+        record = stages.failed_record(self._config, ref, reason, page_print)
+        return replace(
+            record,
+            status=PageStatus.BLANK,
+            geometry=prepared.geometry,
+            suspect=bool(prepared.damage),
+            renderer=prepared.renderer,
+        )
 
     async def _engine_ready(self) -> None:
         """Start the engine when the first page needs it: a run with nothing to read never does."""
@@ -245,6 +253,10 @@ def _judged(
     """The answer, its boxes as on the page itself, and what it is worth."""
     generation = replace(generation, text=turned_back(generation.text, step.turn))
     return ladder.judged(config, step, generation, facts)
+
+
+def _with_damage(reason: str, prepared: PreparedPage) -> str:
+    return "; ".join(part for part in (reason, prepared.damage) if part)
 
 
 def _total(started: float) -> dict[str, float]:

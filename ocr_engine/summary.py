@@ -81,7 +81,7 @@ def _remarks(counts: Counts) -> Iterator[tuple[str, int]]:
     """What happened to pages besides their status; see docs/quality.md."""
     found = {
         "read more than once": counts.retried,
-        "suspect (unlike their PDF's own text)": counts.suspect,
+        "suspect (unlike their PDF's own text, or damaged)": counts.suspect,
         "taken from the PDF's own text": counts.from_text_layer,
     }
     yield from ((what, number) for what, number in found.items() if number)

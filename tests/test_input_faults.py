@@ -1,19 +1,27 @@
 """Inputs that vanish, change or lie while a run goes on: each is accounted for, contents are never mixed."""
 
+import json
 import os
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from ocr_engine import stages
+from ocr_engine.cli import batch_images
 from ocr_engine.config import RenderConfig
 from ocr_engine.errors import DocumentError, ExitCode
-from ocr_engine.pages import render
+from ocr_engine.pages import pool, render
 from ocr_engine.pages.render import open_document
-from tests.pages.documents import document
-from tests.test_pipeline import make_pdf, rows, run_pdf, tree
+from tests.pages.documents import document, raw_pdf
+from tests.test_pipeline import REPLAY, make_pdf, rows, run_pdf, tree
+
+
+def run_images(*args: str | Path) -> int:
+    return batch_images([*map(str, args), *REPLAY])
 
 
 def latest(output: Path) -> dict[int | None, tuple[str, str]]:
@@ -65,6 +73,63 @@ def test_an_input_that_is_lost_during_the_run(
         assert run_pdf(tmp_path / "in", "--output", tmp_path / "out") == ExitCode.OK
         assert run_pdf(tmp_path / "in", "--output", tmp_path / "calm") == ExitCode.OK
         assert tree(tmp_path / "out") == tree(tmp_path / "calm")
+
+
+def test_damaged_pages_are_not_quietly_blank(tmp_path: Path) -> None:
+    """Content gone, text that only PDFium draws, text that nobody draws, half a picture, and a blank page."""
+    inputs = tmp_path / "in"
+    inputs.mkdir()
+    font = "/Resources<</Font<</F<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>>>>>/MediaBox[0 0 300 200]"
+    words = "BT /F 20 Tf 20 40 Td (some words) Tj ET"
+    gone = raw_pdf(inputs / "gone.pdf", font, words)
+    gone.write_bytes(gone.read_bytes().replace(b"/Contents 4 0 R", b"/Contents 3 0 R"))
+    raw_pdf(inputs / "crop.pdf", f"{font}/CropBox[0 0 0 0]", words)
+    raw_pdf(inputs / "invisible.pdf", font, f"3 Tr {words}")
+    raw_pdf(inputs / "blank.pdf", font, "")
+    picture = Image.effect_noise((300, 200), 80).convert("RGB")
+    picture.save(inputs / "half.png")
+    data = (inputs / "half.png").read_bytes()
+    (inputs / "half.png").write_bytes(data[: len(data) // 2])
+    output = ("--output", tmp_path / "out")
+    assert run_pdf(inputs, *output) == ExitCode.PAGES_FAILED
+    assert run_images(inputs, *output) == ExitCode.OK
+    found = {Path(row["document"]).stem: row for row in rows(tmp_path / "out")}
+    assert {
+        name: (row["status"], row.get("suspect"), row.get("renderer")) for name, row in found.items()
+    } == {
+        "gone": ("failed", None, None),
+        "crop": ("done", True, "pdfium"),
+        "invisible": ("blank", True, "pymupdf"),
+        "half": ("done", True, "pillow"),
+        "blank": ("blank", None, "pymupdf"),
+    }
+    assert "content stream is not a stream" in found["gone"]["reason"]
+    assert found["blank"]["reason"] == "no ink on the page (quality.blank_ink)"
+    for name in ("crop", "invisible", "half"):
+        (record,) = map(json.loads, (tmp_path / "out" / name / "pages.jsonl").read_text().splitlines())
+        assert record["renderer"] == found[name]["renderer"] and record["suspect"] is True
+        assert record["reason"] == found[name]["reason"] != ""
+    assert "half.png" in (tmp_path / "out/report.html").read_text()
+
+
+def test_a_renderer_killed_while_it_opens_a_document_shows_in_its_pages(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the kernel does when memory runs out: PDFium takes over, and each page says so."""
+    whole = pool.Worker.call
+
+    def killed_in_pymupdf(self: pool.Worker, function: Any, timeout_s: float) -> Any:
+        opens_with_pymupdf = function.func is render.open_document and function.args[1].backend == "auto"
+        return whole(
+            self, partial(os.kill, self._process.pid, 9) if opens_with_pymupdf else function, timeout_s
+        )
+
+    monkeypatch.setattr(pool.Worker, "call", killed_in_pymupdf)
+    source = make_pdf(tmp_path / "in/a.pdf", 2)
+    assert run_pdf(source, "--output", tmp_path / "out") == ExitCode.OK
+    lines = (tmp_path / "out/a/pages.jsonl").read_text().splitlines()
+    assert [json.loads(line)["renderer"] for line in lines] == ["pdfium"] * 2
+    assert [row["renderer"] for row in rows(tmp_path / "out")] == ["pdfium"] * 2
 
 
 def test_a_file_rewritten_while_it_is_drawn_is_no_page(

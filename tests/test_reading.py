@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ocr_engine import ladder
+from ocr_engine import ladder, stages
 from ocr_engine.config import Config, EngineConfig, QualityConfig, RetryStep
 from ocr_engine.engine.base import Engine, EngineInfo, OnText
 from ocr_engine.errors import EngineError, RequestError, UsageError
@@ -48,9 +48,9 @@ def written() -> Image.Image:
 class Pool:
     """Runs a task in this process on a page that is already there."""
 
-    def __init__(self, image: Image.Image, layer: str) -> None:
+    def __init__(self, image: Image.Image, layer: str, damage: str = "") -> None:
         geometry = PageGeometry(image.width, image.height, 425, 550, 144)
-        self.page = PageImage(image, geometry, "pillow", 0.0, lambda: layer)
+        self.page = PageImage(image, geometry, "pillow", 0.0, lambda: layer, damage)
 
     def run(self, _ref: PageRef, task: Callable[[PageImage], Any]) -> "Future[Any]":
         future: Future[Any] = Future()
@@ -96,10 +96,11 @@ def read(
     image: Image.Image | None = None,
     layer: str = "",
     on_text: OnText | None = None,
+    damage: str = "",
     **quality: Any,
 ) -> tuple[ReadPage, Script]:
     config = Config(mode="base", engine=EngineConfig(), quality=QualityConfig(**quality))
-    script, pool = Script(answers), cast(RenderPool, Pool(image or written(), layer))
+    script, pool = Script(answers), cast(RenderPool, Pool(image or written(), layer, damage))
     reader = PageReader(config, pool, cast(Engine, script), OCR)
     return asyncio.run(reader.read(REF, "a/pages/0001", "r.w", on_text)), script
 
@@ -117,6 +118,30 @@ def test_a_page_without_ink_is_blank_and_starts_no_engine() -> None:
     assert not script.started and page.record.geometry is not None
     page, script = read([("text", STOP)], empty, blank_ink=0.0)
     assert page.record.status is PageStatus.DONE
+
+
+def test_a_damaged_page_is_read_once_and_says_what_it_lacks() -> None:
+    page, script = read([("text", STOP)], damage="half is missing", retry_suspect=True)
+    found = page.record
+    assert (found.status, found.reason, found.suspect) == (PageStatus.DONE, "half is missing", True)
+    assert found.renderer == "pillow" and found.attempts == len(script.asked) == 1
+    page, _ = read([("text", LENGTH)], damage="half is missing", retries=())
+    assert page.record.status is PageStatus.TRUNCATED and page.record.reason.endswith("; half is missing")
+    page, _ = read([("", STOP)], damage="half is missing")
+    assert page.record.status is PageStatus.BLANK and page.record.suspect
+    row = stages.journal_row(REF, found, (), {}, 4)
+    assert row.extra["renderer"] == "pillow" and row.extra["suspect"] is True and "recall" not in row.extra
+    whole, _ = read([("text", STOP)])
+    assert (
+        not whole.record.suspect and "suspect" not in stages.journal_row(REF, whole.record, (), {}, 4).extra
+    )
+
+
+def test_a_damaged_page_without_ink_is_never_quietly_blank() -> None:
+    page, script = read([], Image.new("RGB", (850, 1100), "white"), damage="half is missing")
+    assert page.record.status is PageStatus.BLANK and page.record.suspect and not script.asked
+    assert page.record.reason == "no ink on the page (quality.blank_ink); half is missing"
+    assert page.record.renderer == "pillow"
 
 
 @pytest.mark.parametrize("first", ["", "ab", BOX + "ab"])

@@ -49,6 +49,7 @@ class _Line(msgspec.Struct):
     recall: Annotated[float, Meta(ge=0, le=1)] | UnsetType = UNSET
     suspect: bool | UnsetType = UNSET
     from_text_layer: bool | UnsetType = UNSET
+    renderer: _Word | UnsetType = UNSET
     ended: Annotated[float, Meta(ge=0, le=1e11)] | UnsetType = UNSET
     content_id: _Word | UnsetType = UNSET
 

@@ -31,6 +31,10 @@ class OpenDocument(Protocol):
         ...
 
 
+class NotInstalledError(DocumentError):
+    """The renderer's library is not there, which says nothing of the document."""
+
+
 class EncryptedError(DocumentError):
     """The document needs a password, or another one."""
 

@@ -1,13 +1,15 @@
 """Image files as documents: one page a TIFF frame, else one page, through Pillow.
 
 Everything becomes upright RGB on white (light writing on a transparent ground: on black), with memory bounded
-before a pixel is decoded. Knows no PDF.
+before a pixel is decoded. Damaged images are read as far as they go. Knows no PDF.
 """
 
 import importlib
+import io
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,17 +20,22 @@ from ocr_engine.config import RenderConfig
 from ocr_engine.errors import DocumentError, PageError
 from ocr_engine.log import logger
 from ocr_engine.pages.backend import POINTS_PER_INCH, what_is
+from ocr_engine.pages.image_damage import Damage, load_what_is_there, one_line, paint, tail_for
+from ocr_engine.pages.image_limits import (
+    CLAIMED_PIXELS,
+    ORIENTATION_TAG,
+    large_images_allowed,
+    refuse_bomb,
+    shrink_factor,
+)
 from ocr_engine.records import PageGeometry, PageImage
 
 NAME = "pillow"
 FORMATS = ("PNG", "JPEG", "MPO", "TIFF", "BMP", "DIB", "WEBP", "GIF", "JPEG2000", "PPM", "AVIF", "HEIF")
 """Pillow goes by content, not suffix: without this list an EPS named .png would start Ghostscript."""
-MAX_DECODED_PIXELS = 178_956_970
-"""Pillow's own bound against decompression bombs."""
 _STRIP_PIXELS = 8_000_000
 _SANE_DPI = (30, 2400)
 _OPAQUE, _LIGHT = 128, 225
-_ORIENTATION_TAG = 0x0112
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -63,33 +70,58 @@ class ImageDocument:
     def render(self, index: int, config: RenderConfig) -> PageImage:
         """The frame at `index` (0-based), upright by EXIF, on white, with at most `max_pixels` pixels.
 
+        What a damaged image lacks is grey, and `damage` of the page says so.
+
         Raises:
-            PageError: the frame cannot be decoded, or is too large to decode.
+            PageError: nothing of the frame can be decoded, or it is too large to decode.
         """
         try:
-            with _opened(self._path) as image:
-                return _page(image, index, config.max_pixels)
+            return self._render(index, config)
         except (PageError, MemoryError):
             raise
         except Exception as error:  # noqa: BLE001 - hostile images make Pillow raise many types
             raise PageError(f"cannot be decoded: {_reason(error)}") from None
 
+    def _render(self, index: int, config: RenderConfig) -> PageImage:
+        tail = b""
+        try:
+            with _opened(self._path) as image:
+                tail = tail_for(image.format, self._path.stat().st_size)
+                return _page(image, index, config)
+        except OSError as error:
+            if not tail:
+                raise
+            return self._with_tail(tail, one_line(error), index, config)
+
+    def _with_tail(self, tail: bytes, reason: str, index: int, config: RenderConfig) -> PageImage:
+        """The page of a file that ends before anything of it could be decoded."""
+        with _opened(self._path, tail) as image:
+            page = _page(image, index, config)
+        if _is_flat(page.image):
+            raise PageError(f"cannot be decoded: {reason}")
+        return replace(page, damage=page.damage or f"the image is damaged, part of it is missing: {reason}")
+
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Image.Image]:
+def _opened(path: Path, tail: bytes = b"") -> Iterator[Image.Image]:
+    """The image of a file, with `tail` put after its bytes."""
     _register_plugins(path)
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), large_images_allowed():
         warnings.simplefilter("ignore")  # damaged metadata does not matter here, sizes are checked below
-        with _open(path) as image:
+        with _open(io.BytesIO(path.read_bytes() + tail) if tail else path) as image:
             yield image
 
 
-def _open(path: Path) -> Image.Image:
+def _open(source: Path | io.BytesIO) -> Image.Image:
     try:
         Image.init()
-        return Image.open(path, formats=[name for name in FORMATS if name in Image.OPEN])
+        return Image.open(source, formats=[name for name in FORMATS if name in Image.OPEN])
     except Image.DecompressionBombError:
-        raise DocumentError(f"too large to decode: over {MAX_DECODED_PIXELS} pixels") from None
+        raise DocumentError(f"too large to decode: over {CLAIMED_PIXELS:,} pixels") from None
+
+
+def _is_flat(image: Image.Image) -> bool:
+    return all(low == high for low, high in image.getextrema())  # type: ignore[misc]
 
 
 def _page_count(image: Image.Image, path: Path) -> int:
@@ -101,24 +133,31 @@ def _page_count(image: Image.Image, path: Path) -> int:
     return 1
 
 
-def _page(image: Image.Image, index: int, max_pixels: int) -> PageImage:
+def _page(image: Image.Image, index: int, config: RenderConfig) -> PageImage:
     if index:
         image.seek(index)
-    if image.width * image.height > MAX_DECODED_PIXELS:
-        raise PageError(f"too large to decode: {image.width} x {image.height} pixels")
     file_size = image.size
     dpi = _dpi(image)
-    shrink = _shrink_factor(file_size, max_pixels)
-    if shrink > 1:
-        image.draft("RGB", (image.width // shrink, image.height // shrink))
-        shrink = _shrink_factor(image.size, max_pixels)
-    image.load()
-    operation = _UPRIGHT.get(image.getexif().get(_ORIENTATION_TAG, 1))
-    pixels = _to_rgb(image, shrink)
+    pixels, damage = _decoded(image, config)
     scale = max(pixels.size) / max(file_size)
+    operation = _UPRIGHT.get(image.getexif().get(ORIENTATION_TAG, 1))
     if operation is not None:
         pixels = pixels.transpose(operation)
-    return PageImage(pixels, _geometry(pixels.size, dpi, scale), NAME)
+    return PageImage(pixels, _geometry(pixels.size, dpi, scale), NAME, damage=damage.words)
+
+
+def _decoded(image: Image.Image, config: RenderConfig) -> tuple[Image.Image, Damage]:
+    """The image as RGB within the limits, and what is missing of it."""
+    file_size = image.size
+    shrink = shrink_factor(file_size, config.max_pixels)
+    if shrink > 1:
+        image.draft("RGB", (max(1, image.width // shrink), max(1, image.height // shrink)))
+        shrink = shrink_factor(image.size, config.max_pixels)
+    refuse_bomb(image, file_size, config)
+    damage = load_what_is_there(image)
+    pixels = _to_rgb(image, shrink)
+    paint(pixels, damage)
+    return pixels, damage
 
 
 def _geometry(size: tuple[int, int], dpi: float, scale: float) -> PageGeometry:
@@ -137,26 +176,26 @@ def _dpi(image: Image.Image) -> float:
     return across if square else POINTS_PER_INCH
 
 
-def _shrink_factor(size: tuple[int, int], max_pixels: int) -> int:
-    """The smallest whole number to divide both sides by, so that at most `max_pixels` remain."""
-    factor = 1
-    while -(-size[0] // factor) * -(-size[1] // factor) > max_pixels:
-        factor += 1
-    return factor
-
-
 def _to_rgb(image: Image.Image, shrink: int) -> Image.Image:
-    """8-bit RGB on white, each side divided by `shrink`; in strips where shrinking, to bound memory."""
+    """8-bit RGB on white, each side divided by `shrink`; in pieces where shrinking, to bound memory."""
     white_level, paper = _white_level(image), _paper(image)
     if shrink == 1:
         return _flat(image, white_level, paper)
     width, height = image.size
     small = Image.new("RGB", (-(-width // shrink), -(-height // shrink)))
-    rows = max(1, _STRIP_PIXELS // (width * shrink)) * shrink
-    for top in range(0, height, rows):
-        strip = _flat(image.crop((0, top, width, min(top + rows, height))), white_level, paper)
-        small.paste(strip.reduce(shrink), (0, top // shrink))
+    for area in _pieces(width, height, shrink):
+        piece = _flat(image.crop(area), white_level, paper)
+        small.paste(piece.reduce(shrink), (area[0] // shrink, area[1] // shrink))
     return small
+
+
+def _pieces(width: int, height: int, step: int) -> Iterator[tuple[int, int, int, int]]:
+    """Areas that cover an image, their corners at multiples of `step`: strips, or parts of very long ones."""
+    rows = max(1, _STRIP_PIXELS // (width * step)) * step
+    columns = -(-_STRIP_PIXELS // (min(rows, height) * step)) * step
+    for top in range(0, height, rows):
+        for left in range(0, width, columns):
+            yield left, top, min(left + columns, width), min(top + rows, height)
 
 
 def _paper(image: Image.Image) -> str:
@@ -248,4 +287,4 @@ def _why_not_an_image(path: Path, error: Exception) -> str:
 def _reason(error: Exception) -> str:
     if isinstance(error, UnidentifiedImageError):
         return "not a format known here, or damaged"
-    return " ".join(str(error).split())[:200] or type(error).__name__
+    return one_line(error)

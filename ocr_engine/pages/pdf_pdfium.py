@@ -11,7 +11,13 @@ from PIL import Image
 
 from ocr_engine.config import RenderConfig
 from ocr_engine.errors import DocumentError, PageError
-from ocr_engine.pages.backend import MAX_TEXT_CHARS, POINTS_PER_INCH, encrypted, fit_zoom
+from ocr_engine.pages.backend import (
+    MAX_TEXT_CHARS,
+    POINTS_PER_INCH,
+    NotInstalledError,
+    encrypted,
+    fit_zoom,
+)
 from ocr_engine.records import PageGeometry, PageImage
 
 NAME = "pdfium"
@@ -86,7 +92,7 @@ def _open(path: Path, password: str) -> Any:
         import pypdfium2
         import pypdfium2.raw
     except ImportError:
-        raise DocumentError("pypdfium2 is not installed (pip install pypdfium2)") from None
+        raise NotInstalledError("pypdfium2 is not installed (pip install pypdfium2)") from None
     try:
         document = pypdfium2.PdfDocument(path, password=password or None)
         if document.get_formtype() != pypdfium2.raw.FORMTYPE_NONE:

@@ -1,6 +1,8 @@
 """PDF pages through PyMuPDF: the same pixels as the official PDF script (`get_pixmap`, no alpha)."""
 
 import os
+import re
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -8,12 +10,28 @@ from PIL import Image
 
 from ocr_engine.config import RenderConfig
 from ocr_engine.errors import DocumentError, PageError
-from ocr_engine.pages.backend import MAX_TEXT_CHARS, POINTS_PER_INCH, encrypted, fit_zoom
+from ocr_engine.pages.backend import (
+    MAX_TEXT_CHARS,
+    POINTS_PER_INCH,
+    NotInstalledError,
+    encrypted,
+    fit_zoom,
+)
 from ocr_engine.records import PageGeometry, PageImage
 
 NAME = "pymupdf"
 REOPEN_AFTER = 500
 """Pages after which a document is opened anew: MuPDF keeps every object it has met, 0.7 kB a simple page."""
+
+
+_DAMAGE = re.compile(
+    r"error|premature end|truncated|unexpected end|end of file|not a stream|corrupt|cannot (?!find CMap)",
+    re.I,
+)
+"""Messages of MuPDF that mean that something of a page is not drawn, or not all of it."""
+_WRITES = {"fill-text", "stroke-text"}
+_FREE_ALL = 100
+"""Per cent of MuPDF's store."""
 
 
 class PyMuPdfDocument:
@@ -28,7 +46,9 @@ class PyMuPdfDocument:
         self._path, self._password = path, password
         self._document = self._opened()
         self._rendered = 0
+        self._damaged = False
         self.page_count = _count(self._document)
+        self._doubt = _doubt_of_file(self._document)
 
     def _opened(self) -> Any:
         document = _open(self._path)
@@ -59,13 +79,58 @@ class PyMuPdfDocument:
     def _render(self, index: int, config: RenderConfig) -> PageImage:
         import pymupdf
 
+        if self._damaged:
+            # MuPDF complains of an image once and then draws it from its store: each page must say the same.
+            pymupdf.TOOLS.store_shrink(_FREE_ALL)
         page = self._document[index]
         width_pt, height_pt = page.rect.width, page.rect.height
         zoom = fit_zoom(width_pt, height_pt, config)
+        _messages()
         pixmap = page.get_pixmap(matrix=pymupdf.Matrix(zoom, zoom), alpha=False)
+        damage = _damage(_messages())
+        self._damaged = self._damaged or bool(damage)
         image = Image.frombytes("RGB", (pixmap.width, pixmap.height), pixmap.samples_mv)
         geometry = PageGeometry(image.width, image.height, width_pt, height_pt, zoom * POINTS_PER_INCH)
-        return PageImage(image, geometry, NAME, text_layer=lambda: _text_layer(page))
+        layer, doubt = partial(_text_layer, page), partial(_doubt, page, self._doubt)
+        return PageImage(image, geometry, NAME, text_layer=layer, damage=damage, doubt=doubt)
+
+
+def _messages() -> str:
+    """What MuPDF has said since it was last asked."""
+    import pymupdf
+
+    return str(pymupdf.TOOLS.mupdf_warnings())
+
+
+def _damage(messages: str) -> str:
+    """The first of MuPDF's messages that tells of something missing, "" without one."""
+    first = next((line for line in messages.splitlines() if _DAMAGE.search(line)), "")
+    return f"{NAME}: {' '.join(first.split())[:200]}" if first else ""
+
+
+def _doubt_of_file(document: Any) -> str:
+    """What is wrong with a document as a whole, or ""; MuPDF says it once, with the first page."""
+    try:
+        document.load_page(0)
+    except MemoryError:
+        raise
+    except Exception as error:  # noqa: BLE001 - hostile pages make MuPDF raise many types
+        return f"the file is damaged ({first_line(error)})"
+    damage = _damage(_messages()).removeprefix(f"{NAME}: ")
+    return f"the file is damaged ({damage or 'repaired'})" if damage or document.is_repaired else ""
+
+
+def _doubt(page: Any, of_file: str) -> str:
+    """Why a page that MuPDF draws empty, without a word, may hold something all the same."""
+    if of_file:
+        return of_file
+    try:
+        drawn = {kind for kind, *_ in page.get_bboxlog()}
+    except MemoryError:
+        raise
+    except Exception as error:  # noqa: BLE001 - hostile pages make MuPDF raise many types
+        return f"{NAME}: {first_line(error)}"
+    return "it writes text, none of it within the page" if drawn & _WRITES else ""
 
 
 def _text_layer(page: Any) -> str:
@@ -86,9 +151,10 @@ def _open(path: Path) -> Any:
     try:
         import pymupdf
     except ImportError:
-        raise DocumentError("PyMuPDF is not installed (pip install pymupdf)") from None
+        raise NotInstalledError("PyMuPDF is not installed (pip install pymupdf)") from None
     pymupdf.TOOLS.mupdf_display_errors(False)
     pymupdf.TOOLS.mupdf_display_warnings(False)
+    _messages()
     try:
         with path.open("rb") as file:
             # MuPDF takes names as UTF-8 only; the descriptor's name is always ASCII.

@@ -7,14 +7,15 @@ import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TypeVar
 
 from ocr_engine.config import RenderConfig
 from ocr_engine.errors import DocumentError, InputError, PageError
 from ocr_engine.pages import image_file, pdf_pdfium, pdf_pymupdf
-from ocr_engine.pages.backend import EncryptedError, OpenDocument, what_is
+from ocr_engine.pages.backend import EncryptedError, NotInstalledError, OpenDocument, what_is
+from ocr_engine.pages.second_look import draw_page
 from ocr_engine.records import Document, DocumentKind, OpenedDocument, PageImage, PageRef
 
 _T = TypeVar("_T")
@@ -50,20 +51,16 @@ def open_document(document: Document, config: RenderConfig, password: str, max_p
 def render_page(ref: PageRef, config: RenderConfig, password: str) -> PageImage:
     """One page as upright RGB, with at most `config.max_pixels` pixels.
 
-    The renderer that opened the document goes first; with backend `auto`, PDFium follows where PyMuPDF fails.
+    The renderer that opened the document goes first; with backend `auto`, the other follows where it fails,
+    and where what it drew may not be all: then the page is the drawing with more ink.
 
     Raises:
         PageError: no renderer could draw the page, or the file changed since it was opened.
     """
     started = time.perf_counter()
     _refuse_changed(ref.document)
-    backends = _backends(ref.document, config)
-    if ref.backend in backends:
-        backends = backends[backends.index(ref.backend) :]
     try:
-        page = _first_success(
-            backends, lambda name: _open(ref.document, name, password).render(ref.index, config)
-        )[1]
+        page = _drawn(ref, config, password)
         # A renderer reads a page when it draws it: what changed meanwhile may be half old, half new.
         _refuse_changed(ref.document)
         return replace(page, seconds=time.perf_counter() - started)
@@ -71,6 +68,34 @@ def render_page(ref: PageRef, config: RenderConfig, password: str) -> PageImage:
         raise PageError(str(error)) from None
     except OSError as error:
         raise PageError(f"cannot be read: {error.strerror or error}") from None
+
+
+def _drawn(ref: PageRef, config: RenderConfig, password: str) -> PageImage:
+    backends = _backends(ref.document, config)
+    if ref.document.kind is DocumentKind.IMAGE:
+        return _open(ref.document, backends[0], password).render(ref.index, config)
+    # What PyMuPDF opened is drawn by PDFium alone after a worker died over the page.
+    trouble = [] if ref.backend in backends else [f"{ref.backend}: hung, crashed or took too much memory"]
+    in_turn = sorted(backends, key=lambda name: name != ref.backend)
+    return draw_page([(name, partial(_draw, ref, config, password, name)) for name in in_turn], trouble)
+
+
+def _draw(ref: PageRef, config: RenderConfig, password: str, name: str) -> PageImage:
+    page = _open(ref.document, name, password).render(ref.index, config)
+    if config.backend == "auto" and ref.backend == name == pdf_pdfium.NAME:
+        return replace(page, doubt=partial(_not_opened, ref.document, password))
+    return page
+
+
+def _not_opened(document: Document, password: str) -> str:
+    """What PyMuPDF has against a document that PDFium opened; "" where it is not installed."""
+    try:
+        _open(document, pdf_pymupdf.NAME, password)
+    except NotInstalledError:
+        return ""
+    except InputError as error:
+        return str(error)
+    return f"{pdf_pymupdf.NAME} could not open the document at first"
 
 
 def _backends(document: Document, config: RenderConfig) -> tuple[str, ...]:

@@ -26,8 +26,8 @@ class PageGeometry:
 class PageImage:
     """A rendered page: RGB, upright, with the renderer that made it and the seconds it took.
 
-    `text_layer()` is the text the file itself holds of this page, "" where there is none; it stays in the
-    process that rendered the page.
+    `text_layer()` is the text the file itself holds of this page, `doubt()` why an empty drawing of it need
+    not be a blank page; both are "" where there is none, and stay in the process that rendered the page.
     """
 
     image: "Image"
@@ -35,6 +35,11 @@ class PageImage:
     backend: str
     seconds: float = 0.0
     text_layer: Callable[[], str] = str
+    damage: str = ""
+    """What of the page is missing or doubtful, one line; "" where nothing is known to be."""
+    doubt: Callable[[], str] = str
+    ink: "Ink | None" = None
+    """Of the whole page, where it was measured when it was drawn."""
 
 
 @dataclass(frozen=True, slots=True)

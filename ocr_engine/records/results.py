@@ -130,6 +130,8 @@ class PageRecord:
     turned_deg: int = 0
     """How far the page was turned clockwise to be read; boxes are those of the page as it is."""
     from_text_layer: bool = False
+    renderer: str = ""
+    """Who drew the page: `pymupdf`, `pdfium` or `pillow`; "" where nobody could, or where it is not known."""
 
     @property
     def compression_ratio(self) -> float | None:

@@ -33,6 +33,7 @@ def test_records_come_back_as_they_were(tmp_path: Path, record: MakeRecord) -> N
             suspect=True,
             turned_deg=90,
             from_text_layer=True,
+            renderer="pdfium",
         ),
     ]
     for item in records:
@@ -108,7 +109,7 @@ def test_a_full_disk_leaves_the_records_as_they_were(tmp_path: Path, record: Mak
 def test_records_of_before_there_were_attempts_are_read(tmp_path: Path, record: MakeRecord) -> None:
     PageStore(tmp_path).append(record(1))
     values = json.loads((tmp_path / NAME).read_text(encoding="utf-8"))
-    for key in ("tried", "recall", "suspect", "turned_deg", "from_text_layer"):
+    for key in ("tried", "recall", "suspect", "turned_deg", "from_text_layer", "renderer"):
         del values[key]
     (tmp_path / NAME).write_text(json.dumps(values) + "\n", encoding="utf-8")
     assert PageStore(tmp_path).load() == {1: record(1)}

@@ -12,6 +12,12 @@ def size(page: PageImage) -> tuple[int, int]:
     return page.image.size
 
 
+def darkness(page: PageImage) -> dict[str, float]:
+    """How many pixels a page has, and which share of them is dark."""
+    histogram = page.image.convert("L").histogram()
+    return {"pixels": sum(histogram), "ink": sum(histogram[:128]) / sum(histogram)}
+
+
 def backend(page: PageImage) -> str:
     return page.backend
 

@@ -1,15 +1,23 @@
+import struct
+import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
+import bad_tasks
 import numpy as np
 import pytest
 from documents import document, page
 from PIL import Image
 
 from ocr_engine.config import RenderConfig
-from ocr_engine.errors import DocumentError, PageError
-from ocr_engine.pages import image_file
+from ocr_engine.errors import DocumentError, InputError, PageError
+from ocr_engine.pages import image_file, image_limits
+from ocr_engine.pages.backend import MAX_SIDE_PX
+from ocr_engine.pages.image_limits import refuse_bomb
+from ocr_engine.pages.pool import RenderPool
 from ocr_engine.pages.render import open_document
+from ocr_engine.spec import PAD_COLOR
 
 BLACK, WHITE = (0, 0, 0), (255, 255, 255)
 
@@ -184,14 +192,117 @@ def test_points_follow_a_sane_resolution(tmp_path: Path, dpi: int, points: float
     assert (geometry.width_px, geometry.height_px) == (40, 20)
 
 
-def test_truncated_images_are_page_errors(tmp_path: Path) -> None:
-    noise = np.random.default_rng(2).integers(0, 256, (200, 200, 3), dtype=np.uint8)
-    for name in ("a.jpg", "a.png", "a.bmp"):
-        Image.fromarray(noise).save(tmp_path / name)
-        whole = (tmp_path / name).read_bytes()
-        (tmp_path / name).write_bytes(whole[: len(whole) // 2])
-        with pytest.raises(PageError, match="cannot be decoded"):
-            page(tmp_path / name)
+def scan(side: int = 400) -> Image.Image:
+    """Lines of dark noise on white down to the last row."""
+    levels = np.full((side, side, 3), 255, dtype=np.uint8)
+    noise = np.random.default_rng(2).integers(0, 100, (side, side, 3), dtype=np.uint8)
+    levels[::8], levels[1::8] = noise[::8], noise[1::8]
+    return Image.fromarray(levels)
+
+
+def cut(path: Path, share: float = 0.5) -> Path:
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(share * len(whole))])
+    return path
+
+
+HALVES: dict[str, tuple[dict[str, object], str]] = {
+    "a.png": ({}, "lower"),
+    "a.jpg": ({"quality": 95}, "lower"),
+    "a.bmp": ({}, "upper"),
+    "a.ppm": ({}, "lower"),
+    "raw.tif": ({}, "lower"),
+}
+
+
+@pytest.mark.parametrize("name", HALVES)
+def test_half_an_image_is_read_as_far_as_it_goes(tmp_path: Path, name: str) -> None:
+    keys, edge = HALVES[name]
+    scan().save(tmp_path / name, **keys)
+    whole = page(tmp_path / name)
+    assert whole.damage == ""
+    half = page(cut(tmp_path / name))
+    assert f"the image is damaged, the {edge} " in half.damage and "could not be decoded" in half.damage
+    share = int(half.damage.split("%")[0].split()[-1]) / 100
+    assert 0.3 < share < 0.7
+    there, missing = np.asarray(half.image), np.asarray(whole.image)
+    lost = int(share * 400) - 16  # the words round, and JPEG has rows of blocks
+    rows = slice(0, lost) if edge == "upper" else slice(400 - lost, 400)
+    kept = slice(400 - lost, 400) if edge == "upper" else slice(0, 400 - lost - 32)
+    assert (there[rows] == PAD_COLOR).all(), "what is missing is grey, neither paper nor ink"
+    np.testing.assert_array_equal(there[kept], missing[kept])
+
+
+def test_strips_of_a_damaged_tiff_are_read_up_to_the_broken_one(tmp_path: Path) -> None:
+    scan().save(tmp_path / "a.tif", compression="tiff_lzw", strip_size=20_000)
+    with Image.open(tmp_path / "a.tif") as image:
+        offsets = image.tag_v2[273]  # type: ignore[attr-defined]
+    data = bytearray((tmp_path / "a.tif").read_bytes())
+    middle = offsets[len(offsets) // 2]
+    data[middle : middle + 300] = bytes(300)
+    (tmp_path / "a.tif").write_bytes(data)
+    found = page(tmp_path / "a.tif")
+    assert "the image is damaged, the lower " in found.damage
+    np.testing.assert_array_equal(np.asarray(found.image)[:150], np.asarray(scan())[:150])
+
+
+def test_a_progressive_jpeg_that_ends_early_is_read_from_its_coarse_scans(tmp_path: Path) -> None:
+    smooth = scan().resize((800, 800), Image.Resampling.BICUBIC)
+    smooth.save(tmp_path / "a.jpg", progressive=True, quality=95)
+    found = page(cut(tmp_path / "a.jpg", 0.8))
+    assert "the image is damaged, part of it is missing: image file is truncated" in found.damage
+    grey = np.asarray(found.image.convert("L"))
+    assert grey.std() > 20 and grey[-100:].std() > 20
+
+
+def test_orientation_and_shrinking_apply_to_half_an_image_too(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # stored lying on its left side
+    scan().save(tmp_path / "a.jpg", exif=exif, quality=95)
+    found = page(cut(tmp_path / "a.jpg"), config=RenderConfig(max_pixels=40_000))
+    width, height = found.image.size
+    assert "the lower " in found.damage and width * height <= 40_000
+    assert found.image.getpixel((2, height // 2)) == PAD_COLOR, "the stored lower edge is the left one"
+    assert found.image.getpixel((width - 2, height // 2)) != PAD_COLOR
+
+
+@pytest.mark.parametrize(
+    ("name", "share", "keys"),
+    [
+        ("a.jpg", 0.005, {}),
+        ("a.png", 0.001, {}),
+        ("interlaced.png", 0.5, {}),
+        ("a.jp2", 0.3, {}),
+        ("one-strip.tif", 0.01, {"compression": "tiff_lzw", "strip_size": 1 << 30}),
+    ],
+)
+def test_images_of_which_nothing_is_left_are_page_errors(
+    tmp_path: Path, name: str, share: float, keys: dict[str, object]
+) -> None:
+    scan().save(tmp_path / name, **keys)
+    if name == "interlaced.png":
+        data = bytearray((tmp_path / name).read_bytes())
+        data[28] = 1  # IHDR's interlace method, then its checksum
+        data[29:33] = zlib.crc32(data[12:29]).to_bytes(4, "big")
+        (tmp_path / name).write_bytes(data)
+    with pytest.raises(InputError, match=r"cannot be (decoded|read)"):
+        page(cut(tmp_path / name, share))
+
+
+def test_a_tiff_that_ends_within_its_only_strip_is_read(tmp_path: Path) -> None:
+    """As fax scanners write them: the directory first, then one strip."""
+    scan().convert("1").save(tmp_path / "g4.tif", compression="group4", strip_size=1 << 30)
+    with Image.open(tmp_path / "g4.tif") as image:
+        (offset,), (count,) = image.tag_v2[273], image.tag_v2[279]  # type: ignore[attr-defined]
+        strip = (tmp_path / "g4.tif").read_bytes()[offset : offset + count]
+    entries = [(256, 400), (257, 400), (258, 1), (259, 4), (262, 0), (273, 122), (278, 400), (279, count)]
+    directory = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in entries)
+    head = struct.pack("<2sHIH", b"II", 42, 8, len(entries)) + directory + bytes(4)
+    (tmp_path / "whole.tif").write_bytes(head.ljust(122, b"\0") + strip)
+    (tmp_path / "half.tif").write_bytes(head.ljust(122, b"\0") + strip[: count // 2])
+    whole, half = page(tmp_path / "whole.tif"), page(tmp_path / "half.tif")
+    assert whole.damage == "" and "the image is damaged" in half.damage
+    np.testing.assert_array_equal(np.asarray(half.image)[:150], np.asarray(whole.image)[:150])
 
 
 @pytest.mark.parametrize(
@@ -215,13 +326,91 @@ def test_what_only_claims_to_be_an_image_is_refused(
 
 def test_bombs_are_refused_before_they_are_decoded(tmp_path: Path) -> None:
     (tmp_path / "a.pbm").write_bytes(b"P4 50000 50000 \0")
-    with pytest.raises(DocumentError, match="too large to decode"):
+    with pytest.raises(
+        PageError, match=r"50000 x 50000 pixels take 2,\d\d\d MB.*render.worker_memory_mb \(1500"
+    ):
         page(tmp_path / "a.pbm")
+    (tmp_path / "b.pbm").write_bytes(b"P4 500000 500000 \0")
+    with pytest.raises(DocumentError, match="too large to decode"):
+        page(tmp_path / "b.pbm")
+
+
+class Claims:
+    """What is known of an image before it is decoded."""
+
+    def __init__(self, kind: str, mode: str, size: tuple[int, int], **info: object) -> None:
+        self.format, self.mode, self.size, self.info = kind, mode, size, info
+        self.width, self.height = size
+        self.tag_v2 = {278: info["rows"]} if "rows" in info else {}
+        self.layer = [("\1", 2, 2, 0), ("\2", 1, 1, 1), ("\3", 1, 1, 1)]
+
+    def getexif(self) -> dict[int, int]:
+        return {0x0112: 6} if "turned" in self.info else {}
+
+    def getbands(self) -> tuple[str, ...]:
+        return tuple(self.mode)
+
+
+@pytest.mark.parametrize(
+    ("claims", "file_size", "allowed"),
+    [
+        (Claims("PNG", "RGB", (14_000, 14_000)), None, True),
+        (Claims("PNG", "RGB", (18_000, 18_000)), None, False),
+        (Claims("PNG", "1", (32_000, 32_000)), None, True),
+        (Claims("PNG", "1", (50_000, 50_000)), None, False),
+        (Claims("TIFF", "1", (30_000, 30_000), rows=100), None, True),
+        (Claims("TIFF", "1", (30_000, 30_000)), None, False),
+        (Claims("TIFF", "RGB", (14_000, 14_000), rows=1), None, True),
+        (Claims("TIFF", "RGB", (14_000, 14_000), rows=1 << 40), None, False),
+        (Claims("TIFF", "RGB", (14_000, 14_000), rows=("many",)), None, False),
+        (Claims("TIFF", "L", (15_000, 15_000)), None, True),
+        (Claims("TIFF", "L", (15_000, 15_000), turned=True), None, True),
+        (Claims("TIFF", "L", (20_000, 20_000), turned=True), None, False),
+        (Claims("JPEG", "RGB", (7_500, 7_500)), (60_000, 60_000), True),
+        (Claims("JPEG", "RGB", (7_500, 7_500), progressive=1), (60_000, 60_000), False),
+        (Claims("JPEG", "RGB", (3_500, 3_500), progressive=1), (14_000, 14_000), True),
+        (Claims("WEBP", "RGB", (14_000, 14_000)), None, False),
+        (Claims("WEBP", "RGB", (13_000, 13_000)), None, True),
+    ],
+)
+def test_large_scans_are_weighed_before_they_are_decoded(
+    claims: Claims, file_size: tuple[int, int] | None, allowed: bool
+) -> None:
+    image = cast(Image.Image, claims)
+    if allowed:
+        refuse_bomb(image, file_size or claims.size, RenderConfig())
+        return
+    with pytest.raises(PageError, match="too large to decode"):
+        refuse_bomb(image, file_size or claims.size, RenderConfig())
+
+
+def test_a_scan_over_179_megapixels_is_read_within_a_workers_memory(tmp_path: Path) -> None:
+    image = Image.new("1", (14_000, 13_000), 255)
+    image.paste(0, (1_000, 1_000, 4_000, 2_000))
+    image.save(tmp_path / "a.png", compress_level=1)
+    config = RenderConfig(workers=1, max_pixels=1_000_000, worker_memory_mb=600)
+    with RenderPool(config, "", 10) as pool:
+        opened = pool.open(document(tmp_path / "a.png")).result(120)
+        found = pool.run(opened.page(0), bad_tasks.darkness).result(120)
+    assert found["pixels"] <= 1_000_000 and found["ink"] == pytest.approx(3 / 182, rel=0.05)
+
+
+@pytest.mark.parametrize("size", [(1, 1_000_000), (1_000_000, 1), (3, 70_000), (70_000, 200)])
+def test_endless_strips_are_shrunk_to_sides_that_can_be_saved(tmp_path: Path, size: tuple[int, int]) -> None:
+    image = Image.new("L", size, 255)
+    image.paste(0, (0, 0, *(-(-side // 2) for side in size)))
+    image.save(tmp_path / "a.png")
+    found = page(tmp_path / "a.png").image
+    assert max(found.size) <= MAX_SIDE_PX and min(found.size) >= 1
+    assert found.getpixel((0, 0)) == BLACK
+    if min(size) == 1:
+        assert found.getpixel((found.width - 1, found.height - 1)) == WHITE
 
 
 def test_a_bomb_in_a_later_frame_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sheet().save(tmp_path / "a.tif", save_all=True, append_images=[sheet().resize((400, 200))])
-    monkeypatch.setattr(image_file, "MAX_DECODED_PIXELS", 10_000)
+    monkeypatch.setattr(image_limits, "FREE_PIXELS", 10_000)
+    monkeypatch.setattr(image_limits, "_MB", 1)
     assert is_sheet(page(tmp_path / "a.tif", 0).image)
     with pytest.raises(PageError, match="400 x 200"):
         page(tmp_path / "a.tif", 1)
