@@ -1,5 +1,6 @@
 """The guard's kernel against the plain rule, on random requests in random slots."""
 
+import functools
 import random
 
 import torch
@@ -17,6 +18,7 @@ def test_kernel_bans_what_the_rule_bans():
 def checks():
     for seed in range(4):
         check_batch(seed)
+    check_ids_that_are_none()
 
 
 def check_batch(seed):
@@ -41,3 +43,25 @@ def check_batch(seed):
         never = whitelist[slot, : allowed[slot]].tolist()
         expected = banned_tokens(output, int(sizes[slot]), int(windows[slot]), never)
         assert set(torch.isinf(logits[row]).nonzero()[:, 0].tolist()) == expected
+
+
+def check_ids_that_are_none():
+    """An id outside the vocabulary, a placeholder say, bans nothing and never writes into another row."""
+    from ocr_engine.engine import ngram_vllm_kernel as kernel
+
+    ints = functools.partial(torch.tensor, dtype=torch.int32)
+    tokens = ints([[0, 2, -1, 2, VOCABULARY, 2, 1 << 30, 2]] * 3)
+    around = torch.zeros(5, VOCABULARY)
+    kernel.ban_repeats(
+        logits=around[1:4],
+        slots=ints([0, 1, 2]),
+        tokens=tokens,
+        prompt_len=ints([1] * 3),
+        total_len=ints([8] * 3),
+        sizes=ints([2] * 3),
+        windows=ints([50] * 3),
+        whitelist=ints([[0]] * 3),
+        whitelist_len=ints([0] * 3),
+        recent=kernel.scratch(3, 8, torch.device("cpu")),
+    )
+    assert not torch.isinf(around).any()
