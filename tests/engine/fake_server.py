@@ -22,6 +22,7 @@ class FakeServer:
     queue: int = 0
     wait_s: float = 0.0
     text: str = "# read"
+    ends: str = "stop"
     vision_tokens: int = 73
     faults: list[Callable[[web.Request], Any]] = field(default_factory=list)
     bodies: list[dict[str, Any]] = field(default_factory=list)
@@ -96,7 +97,7 @@ class FakeServer:
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream; charset=utf-8"})
         await response.prepare(request)
         pieces = [{"delta": {"content": piece}, "token_ids": [ord(piece)]} for piece in text]
-        for choice in [*pieces, {"delta": {}, "finish_reason": "stop"}]:
+        for choice in [*pieces, {"delta": {}, "finish_reason": self.ends}]:
             await send(response, {"choices": [choice]})
         await send(response, {"choices": [], "usage": usage})
         await response.write(b"data: [DONE]\n\n")

@@ -94,6 +94,33 @@ async def test_a_loop_is_ended_and_its_text_kept_once() -> None:
     assert whole.loop is None and whole.text.count(line) == 200 and "return_token_ids" not in server.bodies[2]
 
 
+@pytest.mark.parametrize(
+    ("ends", "expected"),
+    [
+        ("length", FinishReason.LENGTH), ("repetition", FinishReason.LENGTH), ("error", FinishReason.ERROR),
+        ("abort", FinishReason.ABORT), ("tool_calls", FinishReason.ABORT),
+    ],
+)  # fmt: skip
+async def test_text_is_kept_however_an_answer_ends(ends: str, expected: FinishReason) -> None:
+    async with running(FakeServer(text="\n# read")) as (server,):
+        client = engine(server)
+        await client.start()
+        server.ends = ends
+        answer = await client.generate(replace(request(), abort_loops=True))
+        await client.stop()
+    assert (answer.text, answer.finish_reason, answer.loop) == ("\n# read", expected, None)
+
+
+async def test_a_failure_before_any_text_is_asked_again_elsewhere() -> None:
+    async with running(FakeServer(), FakeServer()) as servers:
+        client = engine(*servers)
+        await client.start()
+        servers[0].ends, servers[0].text = "error", ""
+        answers = await asyncio.gather(*(client.generate(request()) for _ in range(4)))
+        await client.stop()
+    assert {answer.text for answer in answers} == {"# read"}
+
+
 async def test_a_warm_answer_is_seeded() -> None:
     async with running(FakeServer()) as (server,):
         client = engine(server)

@@ -10,10 +10,11 @@ from collections.abc import Callable
 import numpy as np
 
 from ocr_engine.config import EngineConfig
+from ocr_engine.engine.answer import LoopWatch, answer_room, copy_ends
 from ocr_engine.engine.base import EngineInfo, OnText, vision_tokens
 from ocr_engine.engine.checkpoint import AUTO, Checkpoint, resolve
 from ocr_engine.engine.flights import TextOnce
-from ocr_engine.engine.loops import LoopDetector, before_loop
+from ocr_engine.engine.loops import before_loop
 from ocr_engine.engine.server import wire
 from ocr_engine.engine.server.clocks import Pulse
 from ocr_engine.engine.server.http import Http
@@ -22,7 +23,7 @@ from ocr_engine.engine.server.replies import MAX_TOKENS, Completion, Detokenized
 from ocr_engine.engine.server.servers import Servers
 from ocr_engine.errors import EngineError, RequestError
 from ocr_engine.log import printable
-from ocr_engine.records import Generation, GenerationRequest, Loop, PageViews
+from ocr_engine.records import FinishReason, Generation, GenerationRequest, Loop, PageViews
 from ocr_engine.spec import FAMILY_MODES, OCR, OCR2, PROMPTS, TOKENS
 
 _TRY_OUT_PX = 512
@@ -136,7 +137,9 @@ class ServerEngine:
         started_s = time.perf_counter()
         visual = vision_tokens(request.views, self._family)
         prompt_tokens = await self._text_length(request.prompt) + visual
-        max_tokens = _answer_room(served.max_model_len - prompt_tokens, request.max_tokens)
+        limit = "the server's --max-model-len"
+        room = answer_room(request.max_tokens, prompt_tokens, served.max_model_len, limit)
+        max_tokens = min(room, MAX_TOKENS)
         asked = wire.Asked(
             model=served.name,
             family=self._family,
@@ -148,7 +151,7 @@ class ServerEngine:
         loops = request.abort_loops
 
         def new() -> wire.Answer:
-            return wire.Answer(max_tokens, LoopDetector(self._whitelist) if loops else None)
+            return wire.Answer(max_tokens, LoopWatch(self._whitelist if loops else None))
 
         answer = await self._chat(body, TextOnce(on_text), new, prompt_tokens)
         text = answer.text.removesuffix(TOKENS.eos)
@@ -166,8 +169,8 @@ class ServerEngine:
 
     async def _before_loop(self, ids: list[int], loop: Loop) -> str:
         """The text up to a loop, with one copy of it, in the server's own decoding."""
-        one = loop.start_tok + loop.period_tok
-        return before_loop(await self._decode(ids[:one]), await self._decode(ids[: one + loop.period_tok]))
+        one, two = copy_ends(loop)
+        return before_loop(await self._decode(ids[:one]), await self._decode(ids[:two]))
 
     async def _decode(self, ids: list[int]) -> str:
         body = json.dumps({"model": self._served().name, "tokens": ids}).encode()
@@ -235,17 +238,13 @@ def _check_whole(answer: wire.Answer, prompt_tokens: int) -> None:
     """Raises ServerFailedError where an answer has no end, or is one to another prompt."""
     if not answer.finish_reason:
         raise ServerFailedError("the answer was cut off", down=False)
+    if answer.reason is FinishReason.ERROR and not answer.text:
+        raise ServerFailedError("failed on this page before any text", down=False)
     if answer.prompt_tokens != prompt_tokens:
         raise RubbishError(
             f"the server's prompt has {answer.prompt_tokens} tokens, expected {prompt_tokens}:"
             " it does not run this project's plug-in, or another version of it"
         )
-
-
-def _answer_room(room: int, max_tokens: int) -> int:
-    if room < 1:
-        raise RequestError("prompt: leaves no room for an answer in the server's --max-model-len")
-    return min(max_tokens or room, room, MAX_TOKENS)
 
 
 def _model_id(card: wire.Served) -> str:

@@ -13,8 +13,8 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from ocr_engine.engine.answer import LoopWatch, ending
 from ocr_engine.engine.guard_args import WHITELIST, WINDOW, guard_args
-from ocr_engine.engine.loops import LoopDetector
 from ocr_engine.engine.server.reader import RubbishError, ServerFailedError, said
 from ocr_engine.engine.server.replies import MAX_ANSWER_CHARS, Cards, Completion, Usage
 from ocr_engine.errors import EngineError, RequestError
@@ -54,8 +54,7 @@ class Answer:
     """
 
     max_tokens: int
-    loops: LoopDetector | None = None
-    loop: Loop | None = None
+    watch: LoopWatch = field(default_factory=lambda: LoopWatch(None))
     ids: list[int] = field(default_factory=list)
     pieces: list[str] = field(default_factory=list)
     chars: int = 0
@@ -106,10 +105,12 @@ class Answer:
 
     def _seek_loop(self, ids: list[int]) -> None:
         self.ids += ids
-        if self.loops is not None and self.finish_reason != FinishReason.STOP:
-            self.loop = self.loops.add(ids)
-            if self.loop is None and self.finish_reason == FinishReason.LENGTH:
-                self.loop = self.loops.end()
+        self.watch.add(ids, self.reason if self.finish_reason else None)
+
+    @property
+    def loop(self) -> Loop | None:
+        """The loop that the answer ends in, if one is sought."""
+        return self.watch.loop
 
     @property
     def text_tokens(self) -> int:
@@ -120,9 +121,8 @@ class Answer:
 
     @property
     def reason(self) -> FinishReason:
-        """Why generation ended; a reason that vLLM does not give counts as aborted."""
-        known = {FinishReason.STOP.value, FinishReason.LENGTH.value}
-        return FinishReason(self.finish_reason) if self.finish_reason in known else FinishReason.ABORT
+        """Why generation ended."""
+        return ending(self.finish_reason)
 
 
 def chat_body(request: GenerationRequest, asked: Asked) -> bytes:
