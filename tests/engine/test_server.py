@@ -7,14 +7,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from ocr_engine.config import EngineConfig, ServerConfig
 from ocr_engine.engine.server import endpoints
-from ocr_engine.engine.server.engine import ServerEngine
+from ocr_engine.engine.server.engine import ServerEngine, _blank_page
 from ocr_engine.engine.server.servers import MAX_TRIES
 from ocr_engine.errors import EngineError, RequestError, UsageError
+from ocr_engine.pages.views import make_views
 from ocr_engine.records import FinishReason, GenerationRequest, PageViews
-from ocr_engine.spec import OCR2, PROMPTS
+from ocr_engine.spec import FAMILY_MODES, OCR2, PROMPTS, resolve_mode
 from tests.engine.fake_server import FakeServer, hang_up, raw, running, status
 
 STREAMED = b'data: {"choices": [{"delta": {"content": "# r"}}]}\n\n'
@@ -253,6 +255,16 @@ async def test_other_token_counts_mean_other_views(monkeypatch: pytest.MonkeyPat
         with pytest.raises(EngineError, match="914 tokens, expected 84.*install this project"):
             await client.start()
         await client.stop()
+
+
+@pytest.mark.parametrize(
+    ("family", "mode"), [(f, mode) for f, modes in FAMILY_MODES.items() for mode in modes]
+)
+def test_the_first_page_is_cut_as_a_server_would(family: str, mode: str) -> None:
+    blank = _blank_page(mode, family)
+    cut = make_views(Image.open(io.BytesIO(blank.page_png)), resolve_mode(mode, None, family))
+    assert blank.global_view.shape == cut.global_view.shape and blank.grid == tuple(cut.grid) == (1, 1)
+    assert blank.tiles.shape == cut.tiles.shape
 
 
 async def test_a_server_of_another_model_gets_no_pages() -> None:

@@ -51,6 +51,7 @@ def replaced(**changes: bytes) -> bytes:
     return text.replace(b'"PROMPT"', values["prompt"]).replace(b'"IDS"', values["ids"])
 
 
+END = ({"choices": [{"delta": {}, "finish_reason": "stop"}]}, {"usage": {"prompt_tokens": 84}})
 RUBBISH: dict[str, Any] = {
     "usage-infinity": body(replaced(prompt=b"Infinity")),
     "usage-nan": body(replaced(prompt=b"NaN")),
@@ -65,7 +66,7 @@ RUBBISH: dict[str, Any] = {
     "ids-words": body(whole(token_ids=["five"])),
     "ids-object": body(whole(token_ids={})),
     "ids-too-many": body(whole(token_ids=[1] * 5000)),
-    "ids-without-text": stream(*[{"choices": [{"delta": {}, "token_ids": [1] * 1000}]}] * 5),
+    "ids-without-text": stream(*[{"choices": [{"delta": {}, "token_ids": [1] * 1000}]}] * 5, *END),
     "tokens-too-many": body(whole(usage={"prompt_tokens": 84, "completion_tokens": 1 << 20})),
     "finish-list": body(whole(finish_reason=["stop"])),
     "finish-dict": body(whole(finish_reason={"stop": 1})),
