@@ -1,6 +1,6 @@
 """Folders of PDFs to markdown. See config.yaml, or --help."""
 
-from ocr_engine.cli import batch_pdf
+from ocr_engine.cli.entries import batch_pdf
 
 if __name__ == "__main__":
     raise SystemExit(batch_pdf())

@@ -13,8 +13,8 @@ from ocr_engine.config import Config, EngineConfig
 from ocr_engine.engine.base import Engine
 from ocr_engine.engine.factory import create_engine
 from ocr_engine.engine.replicas import ReplicaSet
-from ocr_engine.engine.vllm_engine import VllmEngine
-from ocr_engine.pages.views import make_views
+from ocr_engine.engine.vllm.engine import VllmEngine
+from ocr_engine.families.views import make_views
 from ocr_engine.records import FinishReason, Generation, GenerationRequest
 
 

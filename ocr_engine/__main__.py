@@ -18,11 +18,13 @@ class Subcommand:
 
 
 SUBCOMMANDS = {
-    "pdf": Subcommand("ocr_engine.cli", "batch_pdf", "PDFs to markdown; the same as batch_pdf.py"),
-    "images": Subcommand("ocr_engine.cli", "batch_images", "images to markdown; the same as batch_images.py"),
+    "pdf": Subcommand("ocr_engine.cli.entries", "batch_pdf", "PDFs to markdown; the same as batch_pdf.py"),
+    "images": Subcommand(
+        "ocr_engine.cli.entries", "batch_images", "images to markdown; the same as batch_images.py"
+    ),
     "eval": Subcommand("ocr_engine.benchmark.cli", "main", "score the engine or predictions: eval_batch.py"),
     "plan": Subcommand("ocr_engine.capacity.plan", "main", "how long a corpus will take on which GPUs"),
-    "doctor": Subcommand("ocr_engine.doctor", "main", "check this machine and say what to fix"),
+    "doctor": Subcommand("ocr_engine.cli.doctor", "main", "check this machine and say what to fix"),
 }
 
 

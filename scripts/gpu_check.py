@@ -28,10 +28,10 @@ from PIL import Image
 from ocr_engine.config import EngineConfig
 from ocr_engine.engine.checkpoint import cuda_gpu_visible
 from ocr_engine.engine.ngram import banned_tokens
-from ocr_engine.engine.vllm_engine import VllmEngine
+from ocr_engine.engine.vllm.engine import VllmEngine
 from ocr_engine.errors import EngineError
-from ocr_engine.pages.tiling import visual_tokens
-from ocr_engine.pages.views import make_views
+from ocr_engine.families.tiling import visual_tokens
+from ocr_engine.families.views import make_views
 from ocr_engine.records import GenerationRequest, PageViews
 from ocr_engine.spec import FAMILIES, FAMILY_MODES, PROMPTS, Mode
 from scripts.bench_parts.gpu_watch import GpuWatch

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from ocr_engine.model.register import register
+from ocr_engine.engine.vllm.register import register
 from ocr_engine.records import PageViews
 
 

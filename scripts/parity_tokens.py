@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from ocr_engine.pages.views import make_views
+from ocr_engine.families.views import make_views
 from ocr_engine.spec import FAMILIES, OCR2, Mode, resolve_mode
 from scripts import in_process
 from scripts.official_code import Official

@@ -9,27 +9,16 @@ import pytest
 
 ROOT = Path(__file__).parent.parent / "ocr_engine"
 LAYERS = (
-    ("errors",),
-    ("spec", "records"),
-    ("log", "config"),
-    ("urls", "sheets", "marks"),
-    (
-        "aside",
-        "progress",
-        "signals",
-        "handover",
-    ),
-    ("pages", "engine", "model", "text", "outputs", "evaluation"),
-    ("stages", "preparing", "serving", "counts", "resume"),
-    ("figures", "streaming", "terminal", "ladder", "planning", "healing"),
-    ("reading", "drawings"),
-    ("exporting", "saving"),
-    ("pipeline", "finish", "arguments"),
-    ("cluster", "summary"),
-    ("session",),
-    ("run",),
-    ("cli", "benchmark", "capacity", "machine"),
-    ("doctor",),
+    ("errors", "log", "records", "processes", "sheets", "marks"),
+    ("spec", "urls"),
+    ("families", "config"),
+    ("pages", "model", "text", "outputs", "evaluation"),
+    ("engine",),
+    ("reading",),
+    ("conversion", "capacity"),
+    ("cluster",),
+    ("cli",),
+    ("benchmark",),
     ("__main__",),
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
@@ -42,7 +31,7 @@ def dotted(path: Path) -> str:
 
 
 def loads_gpu_stack_on_purpose(module: str) -> bool:
-    return module.startswith("model.") or (module.startswith("engine.") and "vllm" in module)
+    return module.startswith(("model.", "engine.vllm."))
 
 
 def imported(path: Path) -> set[str]:

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from tests.test_pipeline import ROOT
+from tests.conversion.test_pipeline import ROOT
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 NAMED = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", (ROOT / "docs/reliability.md").read_text())

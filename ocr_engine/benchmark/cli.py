@@ -8,8 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ocr_engine import arguments, log, signals
 from ocr_engine import config as config_module
+from ocr_engine import log
+from ocr_engine.cli import arguments, signals
 from ocr_engine.errors import ExitCode, OcrError, UsageError
 from ocr_engine.evaluation import cli as scoring
 from ocr_engine.evaluation.request import Request, Run

@@ -19,6 +19,9 @@ import msgspec
 from ocr_engine import config as config_module
 from ocr_engine.benchmark.inputs import Inputs
 from ocr_engine.config import READ_KEYS, Config, fingerprint
+from ocr_engine.conversion.pipeline import Conversion, Tools
+from ocr_engine.conversion.progress import Progress
+from ocr_engine.conversion.resume import Redo
 from ocr_engine.engine.base import EngineInfo
 from ocr_engine.engine.loops import ends_in_loop
 from ocr_engine.engine.shared import SharedEngine
@@ -33,10 +36,7 @@ from ocr_engine.outputs.jsonl import JsonLines, decode
 from ocr_engine.outputs.names import OutputNames
 from ocr_engine.outputs.writer import open_writer
 from ocr_engine.pages.pool import RenderPool
-from ocr_engine.pipeline import Conversion, Tools
-from ocr_engine.progress import Progress
 from ocr_engine.records import Document, JournalRow, PageStatus
-from ocr_engine.resume import Redo
 from ocr_engine.spec import MODES, OCR2, queries
 from ocr_engine.text.official import eval_md
 

@@ -12,7 +12,7 @@ from ocr_engine.capacity.costs import Work
 from ocr_engine.errors import InputError, UsageError
 from ocr_engine.pages.pool import RenderPool
 from ocr_engine.pages.sources import Refused
-from ocr_engine.preparing import prepare
+from ocr_engine.reading.prepare import prepare
 from ocr_engine.records import Document, PageImage
 from ocr_engine.spec import Mode, view_tokens
 

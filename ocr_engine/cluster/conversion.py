@@ -16,15 +16,15 @@ from typing import ParamSpec
 from ocr_engine.cluster.nodes import Opened, Result
 from ocr_engine.cluster.streams import ClusterLostError, open_all, read_all
 from ocr_engine.config import Config
+from ocr_engine.conversion.pipeline import Conversion, Tools
+from ocr_engine.conversion.planning import Page
+from ocr_engine.conversion.resume import Plan, Redo
 from ocr_engine.engine.base import OnText
 from ocr_engine.errors import EngineError, OcrError
 from ocr_engine.log import logger
 from ocr_engine.pages.sources import Refused
-from ocr_engine.pipeline import Conversion, Tools
-from ocr_engine.planning import Page
-from ocr_engine.reading import PageReader, ReadPage
+from ocr_engine.reading.reader import PageReader, ReadPage
 from ocr_engine.records import Document, OpenedDocument, PageRef
-from ocr_engine.resume import Plan, Redo
 
 P = ParamSpec("P")
 WAVE_DOCUMENTS, WAVE_PAGES = 20_000, 200_000

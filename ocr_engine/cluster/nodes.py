@@ -13,14 +13,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ocr_engine.config import Config
-from ocr_engine.drawings import draw_task, not_drawn
+from ocr_engine.conversion.planning import Page
 from ocr_engine.engine.factory import create_engine
 from ocr_engine.errors import InputError
 from ocr_engine.pages.pool import RenderPool
 from ocr_engine.pages.remote import FetchingPool
-from ocr_engine.planning import Page
-from ocr_engine.preparing import PreparedPage
-from ocr_engine.reading import PageReader, ReadPage, first_task
+from ocr_engine.reading.draw import draw_task, not_drawn
+from ocr_engine.reading.prepare import PreparedPage
+from ocr_engine.reading.reader import PageReader, ReadPage, first_task
 from ocr_engine.records import Document, OpenedDocument, PageImage, PageRef
 
 Row = dict[str, bytes]

@@ -18,10 +18,10 @@ from typing import Any
 from ocr_engine.cluster import nodes
 from ocr_engine.cluster.nodes import Opened, Result
 from ocr_engine.config import ClusterConfig, Config
+from ocr_engine.conversion.planning import Page
 from ocr_engine.engine.checkpoint import AUTO, AUTO_HUB_ID, NANO
 from ocr_engine.errors import EngineError, UsageError
 from ocr_engine.log import logger, printable
-from ocr_engine.planning import Page
 from ocr_engine.records import Document
 
 _RENDER_CPUS = 1.0

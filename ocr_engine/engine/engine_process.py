@@ -20,10 +20,10 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any
 
-from ocr_engine import handover
 from ocr_engine.engine.base import Engine, EngineInfo, OnText
 from ocr_engine.errors import EngineError, OcrError
 from ocr_engine.log import logger
+from ocr_engine.processes import shared_memory
 from ocr_engine.records import Generation, GenerationRequest
 
 _STOP_TIMEOUT_S = 30.0
@@ -113,7 +113,7 @@ class EngineProcess:
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits for an answer any more
             try:
                 while True:
-                    loop.call_soon_threadsafe(self._take, handover.receive(pipe))
+                    loop.call_soon_threadsafe(self._take, shared_memory.receive(pipe))
             except (EOFError, OSError, pickle.UnpicklingError):
                 loop.call_soon_threadsafe(self._died)
 
@@ -201,7 +201,7 @@ def _kill_session(process: BaseProcess) -> None:
 
 def send(pipe: Connection, message: object) -> None:
     """Write a message; pixels go through memory that both processes map. Blocks."""
-    handover.send(pipe, handover.pack(message))
+    shared_memory.send(pipe, shared_memory.pack(message))
 
 
 def _main(pipe: Connection, make: Callable[[], Engine], environment: Mapping[str, str]) -> None:
@@ -243,7 +243,7 @@ class _Child:
         with contextlib.suppress(RuntimeError):
             try:
                 while True:
-                    loop.call_soon_threadsafe(inbox.put_nowait, handover.receive(self._pipe))
+                    loop.call_soon_threadsafe(inbox.put_nowait, shared_memory.receive(self._pipe))
             except (EOFError, OSError):
                 loop.call_soon_threadsafe(inbox.put_nowait, None)
 

@@ -62,6 +62,6 @@ def _nano_set(config: EngineConfig, rules: Rules, count: int) -> ReplicaSet:
 
 
 def _vllm_engine(config: EngineConfig, threads: int = 0) -> WatchableEngine:
-    from ocr_engine.engine.vllm_engine import VllmEngine
+    from ocr_engine.engine.vllm.engine import VllmEngine
 
     return VllmEngine(config, threads)

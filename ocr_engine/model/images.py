@@ -1,4 +1,4 @@
-"""Where the processor finds what cuts a page image into views. `ocr_engine.serving` puts it here.
+"""Where the processor finds what cuts a page image into views. `engine.vllm.serve_plugin` puts it here.
 
 The model package knows no rendering; without a cutter it takes ready views alone.
 """

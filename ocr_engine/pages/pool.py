@@ -17,7 +17,7 @@ from typing import Any, Self, TypeVar
 from ocr_engine.config import RenderConfig
 from ocr_engine.errors import DocumentError, InputError, PageError
 from ocr_engine.pages import render
-from ocr_engine.pages.worker import Worker, WorkerDiedError, WorkerTimeoutError, keep_heap_small
+from ocr_engine.processes.worker import Worker, WorkerDiedError, WorkerTimeoutError, keep_heap_small
 from ocr_engine.records import Document, DocumentKind, OpenedDocument, PageImage, PageRef
 
 T = TypeVar("T")

@@ -19,9 +19,10 @@ import numpy as np
 import psutil
 
 from ocr_engine.config import EngineConfig, RenderConfig
-from ocr_engine.engine import self_test, vllm_engine
+from ocr_engine.engine import self_test
 from ocr_engine.engine.sizes import GROUP_KEY
-from ocr_engine.engine.vllm_engine import VllmEngine
+from ocr_engine.engine.vllm import engine as vllm_engine
+from ocr_engine.engine.vllm.engine import VllmEngine
 from ocr_engine.pages.pool import RenderPool
 from ocr_engine.records import GenerationRequest, PageViews
 from ocr_engine.spec import MODES, PROMPTS
@@ -32,7 +33,7 @@ MEAN_TOKENS = 440
 """Half of a page's, for the time it takes; a page's own cost is in the cost of a token, twice as much."""
 _ARGS = {
     "distributed_executor_backend": "scripts.bench_parts.instant_executor.InstantExecutor",
-    "scheduler_cls": "ocr_engine.engine.scheduler_vllm.GroupScheduler",
+    "scheduler_cls": "ocr_engine.engine.vllm.scheduler.GroupScheduler",
     "max_num_seqs": IN_FLIGHT,
     "max_num_batched_tokens": 16_384,
     "additional_config": {GROUP_KEY: GROUP},
@@ -110,7 +111,7 @@ async def _engine(model: Path, profile: Path | None) -> AsyncIterator[tuple[Vllm
     vllm_engine.engine_args = lambda *args, **kwargs: usual_args(*args, **kwargs) | _ARGS
     if profile:
         os.environ[instant_executor.PROFILE_VARIABLE] = str(profile.with_suffix(".core"))
-    usual_environment = vllm_engine.vllm_process.set_environment
+    usual_environment = vllm_engine.process.set_environment
 
     def environment(*args: Any, **kwargs: Any) -> Path:
         log = usual_environment(*args, **kwargs)
@@ -120,7 +121,7 @@ async def _engine(model: Path, profile: Path | None) -> AsyncIterator[tuple[Vllm
     async def no_check(*_: Any) -> None:
         """Random tokens answer no test."""
 
-    vllm_engine.vllm_process.set_environment = environment
+    vllm_engine.process.set_environment = environment
     self_test.check_engine = no_check
     engine = VllmEngine(EngineConfig(model=str(model), max_model_len=MAX_LEN))
     try:
@@ -130,7 +131,7 @@ async def _engine(model: Path, profile: Path | None) -> AsyncIterator[tuple[Vllm
     finally:
         await engine.stop()
         vllm_engine.engine_args, self_test.check_engine = usual_args, usual_check
-        vllm_engine.vllm_process.set_environment = usual_environment
+        vllm_engine.process.set_environment = usual_environment
 
 
 async def _ask_all(

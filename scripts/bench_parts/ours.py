@@ -13,18 +13,18 @@ from typing import Any
 
 from ocr_engine import config as config_module
 from ocr_engine.config import Config
-from ocr_engine.engine import vllm_engine
+from ocr_engine.conversion.pipeline import Conversion, Tools
+from ocr_engine.conversion.progress import Progress
+from ocr_engine.conversion.resume import Redo
 from ocr_engine.engine.base import Engine, EngineInfo, OnText
 from ocr_engine.engine.factory import create_engine
-from ocr_engine.engine.vllm_engine import VllmEngine
+from ocr_engine.engine.vllm import engine as vllm_engine
+from ocr_engine.engine.vllm.engine import VllmEngine
 from ocr_engine.outputs.journal import Journal
 from ocr_engine.outputs.names import OutputNames
 from ocr_engine.pages import sources
 from ocr_engine.pages.pool import RenderPool
-from ocr_engine.pipeline import Conversion, Tools
-from ocr_engine.progress import Progress
 from ocr_engine.records import DocumentKind, Generation, GenerationRequest
-from ocr_engine.resume import Redo
 from scripts.bench_parts.gpu_watch import GpuWatch
 from scripts.bench_parts.workload import Save, lengths
 

@@ -11,18 +11,18 @@ from pathlib import Path
 from typing import Any
 
 from ocr_engine import config as config_module
-from ocr_engine import stages
 from ocr_engine.config import Config
+from ocr_engine.conversion.pipeline import Conversion, Tools
+from ocr_engine.conversion.progress import Progress
+from ocr_engine.conversion.resume import Redo
 from ocr_engine.engine.replay import ReplayEngine
 from ocr_engine.outputs.journal import Journal
 from ocr_engine.outputs.names import OutputNames
 from ocr_engine.pages import sources
 from ocr_engine.pages.pool import RenderPool
-from ocr_engine.pipeline import Conversion, Tools
-from ocr_engine.preparing import prepare
-from ocr_engine.progress import Progress
+from ocr_engine.reading.prepare import prepare
+from ocr_engine.reading.request import mode_of
 from ocr_engine.records import Document, DocumentKind
-from ocr_engine.resume import Redo
 
 
 def run(corpus: Path, repeats: int, mode: str) -> dict[str, Any]:
@@ -59,7 +59,7 @@ def _found(corpus: Path) -> list[Document]:
 
 
 def _render(config: Config, corpus: Path) -> int:
-    mode = stages.mode_of(config, "deepseek-ocr")
+    mode = mode_of(config, "deepseek-ocr")
     with RenderPool(config.render, "", config.input.max_document_pages) as pool:
         opened = [pool.open(document).result() for document in _found(corpus)]
         refs = [one.page(index) for one in opened for index in range(one.page_count)]

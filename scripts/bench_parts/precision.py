@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from ocr_engine.pages.views import make_views
+from ocr_engine.families.views import make_views
 from ocr_engine.records import PageViews
 from ocr_engine.spec import FAMILY_MODES
 from scripts.bench_parts.encoder import new_tower

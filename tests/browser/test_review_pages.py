@@ -11,7 +11,7 @@ import pytest
 from ocr_engine.errors import ExitCode
 from tests import realistic
 from tests.browser.conftest import Sheet
-from tests.test_pipeline import REPLAY, ROOT
+from tests.conversion.test_pipeline import REPLAY, ROOT
 
 HOSTILE = realistic.PAGES.index(realistic.HOSTILE) + 1
 PAPER, TABLE, BROKEN = 1, 2, 4

@@ -12,7 +12,7 @@ from ocr_engine.capacity.costs import PageCosts, Work
 from ocr_engine.capacity.simulation import BATCH, Load, Rates, Site
 from ocr_engine.errors import ExitCode, UsageError
 from ocr_engine.spec import MODES, resolve_mode
-from tests.test_pipeline import ROOT, make_pdf
+from tests.conversion.test_pipeline import ROOT, make_pdf
 
 COSTS = cost_table.load()
 PAGE = PageCosts(cpu_s=0.06, encoder_s=0.01, prefill_s=0.002, decode_s=0.028, driver_s=0.005)

@@ -13,10 +13,10 @@ from ocr_engine.cluster.conversion import MAX_ROUNDS, ClusterReader
 from ocr_engine.cluster.nodes import Result
 from ocr_engine.cluster.streams import ClusterLostError
 from ocr_engine.config import Config
+from ocr_engine.conversion.planning import Page
 from ocr_engine.engine.base import EngineInfo
 from ocr_engine.errors import EngineError
-from ocr_engine.planning import Page
-from ocr_engine.reading import ReadPage
+from ocr_engine.reading.reader import ReadPage
 from ocr_engine.records import Document, DocumentKind, PageRef, PageStatus
 from ocr_engine.spec import OCR
 

@@ -9,7 +9,7 @@ from ocr_engine.config import EngineConfig
 from ocr_engine.engine.answer import LoopWatch, TokenAnswer, answer_room, ending, kept_of_loop
 from ocr_engine.engine.prompts import PromptEncoder
 from ocr_engine.engine.self_test import smallest_page
-from ocr_engine.engine.vllm_engine import VllmEngine
+from ocr_engine.engine.vllm.engine import VllmEngine
 from ocr_engine.errors import RequestError
 from ocr_engine.records import FinishReason, GenerationRequest, Loop
 from ocr_engine.spec import OCR, PROMPTS

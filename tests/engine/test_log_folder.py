@@ -13,7 +13,7 @@ import pytest
 
 from ocr_engine.config import EngineConfig
 from ocr_engine.engine.log_folder import VARIABLE, logs_of_run, new_folder
-from ocr_engine.engine.vllm_engine import VllmEngine
+from ocr_engine.engine.vllm.engine import VllmEngine
 from ocr_engine.errors import EngineError
 
 

@@ -14,7 +14,7 @@ from ocr_engine.engine.engine_process import EngineProcess
 from ocr_engine.engine.factory import create_engine
 from ocr_engine.engine.replicas import PAGES_AN_ENGINE, ReplicaSet, cpu_engines, environments, visible_gpus
 from ocr_engine.engine.supervisor import Rules, SupervisedEngine
-from ocr_engine.engine.vllm_engine import VllmEngine
+from ocr_engine.engine.vllm.engine import VllmEngine
 from ocr_engine.errors import EngineError, RequestError, UsageError
 from ocr_engine.records import FinishReason, Generation, GenerationRequest
 from tests.engine.child_engine import ChildEngine

@@ -14,7 +14,7 @@ from ocr_engine.engine.server import endpoints
 from ocr_engine.engine.server.engine import ServerEngine, _blank_page
 from ocr_engine.engine.server.servers import MAX_TRIES
 from ocr_engine.errors import EngineError, RequestError, UsageError
-from ocr_engine.pages.views import make_views
+from ocr_engine.families.views import make_views
 from ocr_engine.records import FinishReason, GenerationRequest, PageViews
 from ocr_engine.spec import FAMILY_MODES, OCR2, PROMPTS, resolve_mode
 from tests.engine.fake_server import FakeServer, hang_up, raw, running, status

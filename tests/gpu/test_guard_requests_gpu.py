@@ -29,7 +29,7 @@ REQUESTS = 200
 def test_no_settings_stop_the_sampler():
     """Slots are used again, so every batch follows another's settings."""
     pytest.importorskip("vllm", reason="needs vllm")
-    from ocr_engine.engine.ngram_vllm_v2 import DeviceNgramGuard
+    from ocr_engine.engine.vllm.guard_v2 import DeviceNgramGuard
 
     rng, device = random.Random(7), torch.device("cuda")
     tokens = torch.zeros(SLOTS, LENGTH, dtype=torch.int32, device=device)
@@ -70,7 +70,7 @@ def test_no_request_stops_the_engine():
 
 
 async def _ask_an_engine():
-    from ocr_engine.engine.vllm_engine import VllmEngine
+    from ocr_engine.engine.vllm.engine import VllmEngine
 
     engine = VllmEngine(EngineConfig(model="nano", max_num_seqs=32))
     await engine.start()
@@ -93,7 +93,7 @@ async def _ask_an_engine():
 def _is_wrong(args):
     from vllm import SamplingParams
 
-    from ocr_engine.engine.ngram_vllm_v2 import DeviceNgramGuard
+    from ocr_engine.engine.vllm.guard_v2 import DeviceNgramGuard
 
     try:
         DeviceNgramGuard.validate_params(SamplingParams(extra_args=args))

@@ -5,7 +5,7 @@ import copy
 import pytest
 import torch
 
-from ocr_engine.model.views import FIELDS
+from ocr_engine.engine.vllm.view_tensors import FIELDS
 from tests.model.conftest import page, tower
 
 pytestmark = [

@@ -9,11 +9,11 @@ from safetensors.torch import load_file
 from transformers import DeepseekOcr2Config, DeepseekOcr2Model
 from transformers.models.deepseek_ocr2.modeling_deepseek_ocr2 import DeepseekOcr2VisionModel
 
+from ocr_engine.engine.vllm.view_tensors import check_views, largest_page
 from ocr_engine.errors import RequestError
 from ocr_engine.model.encoder_config import QueryDeepEncoderConfig
 from ocr_engine.model.query_encoder import QUERIES
 from ocr_engine.model.query_tower import QueryVisionTower
-from ocr_engine.model.views import check_views, largest_page
 from ocr_engine.spec import MODES_OCR2, OCR2, queries, view_tokens
 
 DECODER_WIDTH = 24

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from ocr_engine.pages.tiling import visual_tokens
-from ocr_engine.pages.views import make_views
+from ocr_engine.families.tiling import visual_tokens
+from ocr_engine.families.views import make_views
 from tests.model import recipe
 from tests.model.recipe import CASES, Case
 

@@ -6,11 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors import safe_open
 
+from ocr_engine.engine.vllm.view_tensors import FIELDS, count_tokens
 from ocr_engine.model import deep_encoder
 from ocr_engine.model.deep_encoder import UNUSED_WEIGHTS
 from ocr_engine.model.encoder_config import DeepEncoderConfig
 from ocr_engine.model.fused import normalize
-from ocr_engine.model.views import FIELDS, count_tokens
 from ocr_engine.model.vision_tower import VisionTower
 from tests.model.conftest import NANO
 

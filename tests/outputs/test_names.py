@@ -11,8 +11,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from ocr_engine import exporting
 from ocr_engine.config import OutputConfig
+from ocr_engine.conversion import exports
 from ocr_engine.outputs import files, official_page_writer, report, store_lock, writer
 from ocr_engine.outputs import names as module
 from ocr_engine.outputs.document_folder import stem
@@ -130,7 +130,7 @@ def made(given_name: str) -> Document:
 @pytest.fixture(scope="module")
 def shapes(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """Every file that any layout or export writes of a document, below its folder; `NAME` is its name."""
-    found = {pattern.format(name="NAME") for pattern, _ in exporting.PER_DOCUMENT.values()} - {"review"}
+    found = {pattern.format(name="NAME") for pattern, _ in exports.PER_DOCUMENT.values()} - {"review"}
     found |= {f"review/{review.INDEX}", *(f"review/{stem(page)}.html" for page in (1, 12345))}
     for layout in LAYOUTS:
         root = tmp_path_factory.mktemp(layout)

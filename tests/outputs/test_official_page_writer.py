@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from ocr_engine import config, stages
-from ocr_engine.cli import batch_images, batch_pdf
+from ocr_engine import config
+from ocr_engine.cli.entries import batch_images, batch_pdf
 from ocr_engine.errors import ExitCode, UsageError
+from ocr_engine.reading.texts import texts_of
 from ocr_engine.records import PageRecord, PageStatus
 from ocr_engine.spec import PRESETS
 from tests.outputs.test_geometry import ANSWER
@@ -138,5 +139,5 @@ def test_an_unknown_preset_is_named(value: object) -> None:
 def test_the_official_layouts_write_text_of_their_own_alone() -> None:
     loaded = config.load(None, {"preset": "eval"})
     record = PageRecord(1, PageStatus.DONE, "", "", "base", "markdown")
-    texts = stages.texts_of(loaded, record, "a")
+    texts = texts_of(loaded, record, "a")
     assert (texts.det, texts.mmd, texts.markdown) == ("a", "a", "")

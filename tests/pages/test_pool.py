@@ -14,9 +14,9 @@ from documents import document, pdf
 
 from ocr_engine.config import RenderConfig
 from ocr_engine.errors import DocumentError, PageError
-from ocr_engine.pages import worker as worker_module
+from ocr_engine.families.views import make_views
 from ocr_engine.pages.pool import RenderPool
-from ocr_engine.pages.views import make_views
+from ocr_engine.processes import worker as worker_module
 from ocr_engine.records import PageImage, PageRef, PageViews
 
 LIMIT_S = 60

@@ -12,7 +12,7 @@ from ocr_engine.errors import DocumentError, InputError, PageError, UsageError
 from ocr_engine.pages.remote import FetchingPool, InputCache
 from ocr_engine.pages.sources import Refused, find
 from ocr_engine.records import Document, DocumentKind, PageRef
-from tests.test_pipeline import ROOT
+from tests.conversion.test_pipeline import ROOT
 
 PDF = (ROOT / "samples/handbook.pdf").read_bytes()
 

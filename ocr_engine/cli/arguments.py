@@ -1,0 +1,170 @@
+"""The command lines' arguments: options in, config out; what to do again; the command that repeats it."""
+
+import argparse
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ocr_engine import __version__
+from ocr_engine import config as config_module
+from ocr_engine.config import Config
+from ocr_engine.conversion.resume import Redo
+from ocr_engine.errors import UsageError
+from ocr_engine.outputs.retry import Command
+from ocr_engine.pages.page_ranges import validate_page_ranges
+from ocr_engine.records import DocumentKind, PageStatus
+from ocr_engine.spec import MODES, MODES_OCR2, PROMPTS
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One of the entry scripts: its name, what it reads, and its words for --help."""
+
+    script: str
+    kind: DocumentKind
+    description: str
+    example: str
+
+
+PDF = Entry(
+    "batch_pdf.py",
+    DocumentKind.PDF,
+    "Convert PDFs to markdown: one file a page, one merged file a document, figures, a journal.",
+    "python batch_pdf.py papers/ --output out --pages 1-3 --mode base",
+)
+IMAGES = Entry(
+    "batch_images.py",
+    DocumentKind.IMAGE,
+    "Convert images to markdown; a TIFF with several pages is one document, an animation its first frame.",
+    'python batch_images.py scans/ --prompt locate --find "Total"',
+)
+
+
+def parser(entry: Entry) -> argparse.ArgumentParser:
+    """All options of an entry script."""
+    made = argparse.ArgumentParser(
+        prog=entry.script,
+        usage="%(prog)s [INPUT ...] [OPTIONS]",
+        description=entry.description,
+        epilog=f"Example: {entry.example}\n"
+        "Keys of config.yaml are in brackets; running again does only what is missing.\n"
+        "Exit codes: 0 all done, 2 arguments or config, 3 no readable input, 4 the engine did not start or\n"
+        "kept dying, 5 finished with failed pages, 130 interrupted.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        add_help=False,
+    )
+    _add_files(made)
+    _add_reading(made, entry.kind)
+    _add_again(made)
+    _add_further(made)
+    return made
+
+
+def _add_files(made: argparse.ArgumentParser) -> None:
+    add = made.add_argument_group("files").add_argument
+    add(
+        "inputs",
+        nargs="*",
+        metavar="INPUT",
+        help="files, folders, globs, URLs, - for a list on stdin [input.path]",
+    )
+    add("--output", metavar="DIR", help="where results go, a folder or URL [output.path]")
+    add("--pages", metavar="RANGES", help="such as 1-3,7,-1 where -1 is the last page [input.pages]")
+    add("--max-pages", type=int, metavar="N", help="stop each document after N pages [input.max_pages]")
+
+
+def _add_reading(made: argparse.ArgumentParser, kind: DocumentKind) -> None:
+    add = made.add_argument_group("how pages are read").add_argument
+    add("--model", metavar="MODEL", help="auto, nano, a folder or a hub id [engine.model]")
+    add("--mode", metavar="MODE", help=f"{', '.join(MODES)}; OCR-2: {', '.join(MODES_OCR2)} [mode]")
+    add("--prompt", metavar="NAME", help=f"{', '.join(PROMPTS)} [prompt]")
+    add("--find", metavar="TEXT", help="find and draw where TEXT stands; implies --prompt locate [find]")
+    if kind is DocumentKind.IMAGE:
+        add("--stream", action="store_true", help="show the text of each image as it appears, read it anew")
+        add("--raw", action="store_true", help="with --stream: show the model's own text with its tags")
+
+
+def _add_again(made: argparse.ArgumentParser) -> None:
+    add = made.add_argument_group("running again").add_argument
+    endings = "failed, truncated, looped, blank"
+    add("--retry", metavar="STATUS,...", help=f"read pages again that ended so: {endings}")
+    add("--force", action="store_true", help="read everything again")
+    add("--dry-run", action="store_true", help="say what would be done, and do nothing")
+
+
+def _add_further(made: argparse.ArgumentParser) -> None:
+    group = made.add_argument_group("further")
+    add = group.add_argument
+    add("--config", type=Path, metavar="FILE", help="default: config.yaml here or beside the script")
+    add(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="any key of config.yaml, for this run; once for each",
+    )
+    loudness = group.add_mutually_exclusive_group()
+    loudness.add_argument("--quiet", action="store_true", help="errors only, no progress")
+    loudness.add_argument("--verbose", action="store_true", help="more about what is going on")
+    add("--version", action="version", version=__version__, help="show the version and exit")
+    add("-h", "--help", action="help", help="show this and exit")
+
+
+def load_config(args: argparse.Namespace) -> Config:
+    """The config of a conversion: the file's, then the options. Raises UsageError."""
+    options = {
+        "input.path": args.inputs or None,
+        "input.pages": args.pages,
+        "input.max_pages": args.max_pages,
+        "output.path": args.output,
+        "mode": args.mode,
+        "prompt": args.prompt or ("locate" if args.find is not None else None),
+        "find": args.find,
+        "engine.model": args.model,
+    }
+    config = config_module.load(config_module.find_file(args.config), overrides(args.set, options))
+    validate_page_ranges(config.input.pages)
+    return config
+
+
+def overrides(settings: Sequence[str], options: Mapping[str, Any]) -> dict[str, Any]:
+    """Dotted config keys of `--set KEY=VALUE`, then of the options that were given. Raises UsageError."""
+    given = {key: value for key, value in options.items() if value is not None}
+    return dict(config_module.parse_override(text) for text in settings) | given
+
+
+def inputs_of(config: Config) -> list[str]:
+    """What is to be read, as the user named it. Raises UsageError where nothing is."""
+    paths = config.input.path
+    given = [paths] if isinstance(paths, str) else list(paths)
+    if not any(given):
+        raise UsageError("nothing to read: give an INPUT or set input.path in config.yaml")
+    return given
+
+
+def redo_of(retry: str | None, *, everything: bool = False) -> Redo:
+    """What `--retry STATUS,...` and `--force` ask for. Raises UsageError for an unknown status."""
+    names = [name.strip() for name in (retry or "").split(",") if name.strip()]
+    known = [status.value for status in PageStatus]
+    for name in names:
+        if name not in known:
+            raise UsageError(f"--retry {name}: unknown status (one of: {', '.join(known)})")
+    return Redo(everything, frozenset(PageStatus(name) for name in names))
+
+
+def command_of(entry: Entry, args: argparse.Namespace, inputs: Sequence[str], output: str) -> Command:
+    """What a rerun has to be told to mean the same."""
+    names = ("config", "mode", "prompt", "find", "model")
+    options = [word for name in names for word in _option(args, name)]
+    for text in args.set:
+        # A report is shown around: whoever reruns knows the password.
+        options += ["--set", "input.password=PASSWORD" if "password" in text else text]
+    selection = [*_option(args, "pages"), *_option(args, "max_pages")]
+    return Command(entry.script, output, tuple(inputs), tuple(options), tuple(selection))
+
+
+def _option(args: argparse.Namespace, name: str) -> list[str]:
+    value = getattr(args, name)
+    # With `=`, so that a value such as -1 is not taken for an option.
+    return [] if value is None else [f"--{name.replace('_', '-')}={value}"]

@@ -1,0 +1,308 @@
+"""What is made of finished documents at the end of a run: review pages, HTML, PDF, JSON lines, Parquet, zip.
+
+Each export remembers what it was made of, so that a rerun makes only what changed. Exports of one document
+run in worker processes with a clock and a memory limit: their input is what strangers wrote.
+"""
+
+import hashlib
+import os
+import queue
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path, PurePosixPath
+
+from ocr_engine import __version__
+from ocr_engine.config import Config, fingerprint
+from ocr_engine.conversion.healing import heal_all
+from ocr_engine.errors import OutputError
+from ocr_engine.log import logger, printable
+from ocr_engine.outputs.checksums import Checksums
+from ocr_engine.outputs.exports import archive, html, jsonl, parquet, review, searchable_pdf
+from ocr_engine.outputs.exports.document import SourceDocument
+from ocr_engine.outputs.exports.stamps import Stamps
+from ocr_engine.outputs.files import find_link, output_errors
+from ocr_engine.outputs.journal import Journal
+from ocr_engine.processes.worker import Worker, WorkerDiedError, WorkerTimeoutError
+from ocr_engine.reading.texts import block_texts_of, page_joiner
+from ocr_engine.records import JournalRow
+
+VERSION = 1
+"""Counts up when an export of the same document becomes another file."""
+MAX_WORKERS = 4
+BASE_TIMEOUT_S, PAGE_TIMEOUT_S = 120.0, 2.0
+_KEY_BYTES = 16
+_JOBS_AT_ONCE = 64
+REVIEW = "review"
+Stopping = Callable[[], bool]
+Write = Callable[[SourceDocument, Path], None]
+PER_DOCUMENT: Mapping[str, tuple[str, Write]] = {
+    "review": (REVIEW, review.write),
+    "html": ("{name}.html", html.write),
+    "searchable_pdf": ("{name}.pdf", searchable_pdf.write),
+}
+"""Config key below `output` -> its name in the document's folder, and what writes it."""
+PER_RUN: Mapping[str, tuple[str, Callable[[Iterable[SourceDocument], Path], None]]] = {
+    "jsonl": (jsonl.NAME, jsonl.write),
+    "parquet": (parquet.NAME, parquet.write),
+}
+"""The same for what is made of all documents together."""
+ZIP = "zip"
+
+
+@dataclass(slots=True)
+class _Found:
+    """A document of the journal: where it is, and a hash of its pages' last rows in whatever order."""
+
+    given: str
+    folder: str
+    content_id: str = ""
+    pages: int = 0
+    last_page: int = 0
+    hash: int = 0
+
+    def add(self, row: JournalRow) -> None:
+        # What was read; how it is written is the salt's part, so that a key for pictures outdates no text.
+        read = row.fingerprint.partition(".")[0]
+        facts = "\0".join((str(row.page), row.status.value, row.reason, read, str(row.attempts)))
+        digest = hashlib.blake2b(facts.encode("utf-8", "surrogateescape"), digest_size=_KEY_BYTES).digest()
+        self.hash = (self.hash + int.from_bytes(digest)) % (1 << (8 * _KEY_BYTES))
+        self.pages += 1
+        self.last_page = max(self.last_page, row.page or 0)
+        self.content_id = str(row.extra.get("content_id", "")) or self.content_id
+
+    @property
+    def key(self) -> str:
+        """Equal exactly when an export of the document would be equal."""
+        return f"{VERSION}-{__version__}-{self.hash:x}-{self.pages}-{self.content_id}"
+
+
+@dataclass(slots=True)
+class Made:
+    """What a call of `export` did."""
+
+    written: int = 0
+    unchanged: int = 0
+    problems: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """One export of one document."""
+
+    found: _Found
+    name: str
+    source: SourceDocument
+    target: Path
+
+
+def wanted(config: Config) -> list[str]:
+    """The exports that are switched on."""
+    return [name for name in (*PER_DOCUMENT, *PER_RUN, ZIP) if getattr(config.output, name)]
+
+
+def check(config: Config) -> None:
+    """Say before a run what would stop its exports after it. Raises OutputError."""
+    if config.output.parquet:
+        parquet.require()
+
+
+def make(root: Path, journal: Journal, config: Config, stopping: Stopping) -> None:
+    """Make all exports that are wanted, and say so. Raises OutputError where one could not be made."""
+    made = export(root, journal, config, stopping)
+    if made.written or made.unchanged:
+        logger.info("exports: %s written, %s unchanged", f"{made.written:,}", f"{made.unchanged:,}")
+    if made.problems:
+        count, first = f"{len(made.problems):,}", made.problems[0]
+        raise OutputError(f"{count} exports could not be made, the first: {first}; run again")
+
+
+def export(root: Path, journal: Journal, config: Config, stopping: Stopping) -> Made:
+    """Make the exports that are switched on and not there yet; take away others that are out of date.
+
+    An export of one document that cannot be made is a line in the log and in the result.
+    Raises OutputError where one of the whole run cannot be written.
+    """
+    made = Made()
+    checksums = Checksums(root)
+    stamps = Stamps(root, checksums)
+    try:
+        claims = _without_links(root, journal.claims())
+        if wanted(config):
+            # Documents that this run was not given may lack records: no export loses a page for that.
+            heal_all(root, journal, config.output.layout, claims, checksums)
+        found = _found(journal, claims)
+        salt = fingerprint(config, ("output.figures", "output.layout", "text"))
+        _remove_outdated(root, config, found, stamps, salt)
+        if not wanted(config):
+            return made
+        _export_documents(root, config, found, stamps, salt, made, stopping)
+        if not stopping():
+            _export_run(root, config, found, stamps, salt, made)
+    finally:
+        stamps.close()
+        checksums.close()
+    return made
+
+
+def _found(journal: Journal, claims: Mapping[str, str]) -> list[_Found]:
+    """The documents whose folder is there, in the order of their folders."""
+    folders = {given: folder for folder, given in claims.items()}
+    found: dict[str, _Found] = {}
+    for row in journal.latest_rows():
+        folder = folders.get(row.document)
+        if row.page is not None and folder is not None:
+            found.setdefault(row.document, _Found(row.document, folder)).add(row)
+    return sorted(found.values(), key=lambda item: item.folder)
+
+
+def _without_links(root: Path, claims: Mapping[str, str]) -> dict[str, str]:
+    """The folders that nothing is written through a link in."""
+    return {folder: given for folder, given in claims.items() if not _is_linked(root, folder, given)}
+
+
+def _is_linked(root: Path, folder: str, given: str) -> bool:
+    link = find_link(root, PurePosixPath(folder) / REVIEW)
+    if link is not None:
+        words = "%s: a symbolic link, which is not written through: %s is not exported"
+        logger.warning(words, printable(str(link)), printable(given))
+    return link is not None
+
+
+def _source(root: Path, config: Config, found: _Found) -> SourceDocument:
+    texts = partial(block_texts_of, config)
+    folder, join = PurePosixPath(found.folder), page_joiner(config)
+    return SourceDocument(root, folder, found.given, found.content_id, texts, join, found.last_page)
+
+
+def _target(root: Path, folder: str, export_name: str) -> Path:
+    pattern = PER_DOCUMENT[export_name][0] if folder else PER_RUN.get(export_name, (archive.NAME,))[0]
+    return root / folder / pattern.format(name=PurePosixPath(folder).name)
+
+
+def _remove_outdated(root: Path, config: Config, found: Sequence[_Found], stamps: Stamps, salt: str) -> None:
+    """An export that is switched off and no longer true would pass for true."""
+    for item, key in [*((item, item.key) for item in found), (_Found("", ""), _run_key(found))]:
+        for name in PER_DOCUMENT if item.folder else (*PER_RUN, ZIP):
+            stamp = stamps.get(item.folder, name)
+            if stamp and not getattr(config.output, name) and not stamp.startswith(f"{key}-{salt}"):
+                target = _target(root, item.folder, name)
+                _remove(target, item.last_page)
+                stamps.put(item.folder, name, "", target)
+
+
+def _remove(path: Path, last_page: int) -> None:
+    """Take away the files of an export, by their names: whatever else is there stays."""
+    with output_errors(path):
+        if path.name == REVIEW and path.is_dir():
+            review.remove(path, last_page)
+        elif path.name != REVIEW and not path.is_dir():
+            path.unlink(missing_ok=True)
+
+
+def _export_documents(
+    root: Path,
+    config: Config,
+    found: Sequence[_Found],
+    stamps: Stamps,
+    salt: str,
+    made: Made,
+    stopping: Stopping,
+) -> None:
+    names = [name for name in PER_DOCUMENT if getattr(config.output, name)]
+    todo: list[_Job] = []
+    for item in found:
+        for name in names:
+            target = _target(root, item.folder, name)
+            if stamps.is_current(item.folder, name, f"{item.key}-{salt}", target):
+                made.unchanged += 1
+            else:
+                todo.append(_Job(item, name, _source(root, config, item), target))
+    if todo:
+        logger.info("exporting: %s files or folders", f"{len(todo):,}")
+    for job, problem in _Lanes(config, len(todo)).run(todo, stopping):
+        if problem:
+            made.problems.append(f"{printable(job.found.given)}: output.{job.name}: {problem}")
+            logger.warning(made.problems[-1])
+        else:
+            made.written += 1
+            stamps.put(job.found.folder, job.name, f"{job.found.key}-{salt}", job.target)
+
+
+def _export_run(
+    root: Path, config: Config, found: Sequence[_Found], stamps: Stamps, salt: str, made: Made
+) -> None:
+    key = f"{_run_key(found)}-{salt}"
+    for name, (file_name, write) in PER_RUN.items():
+        if getattr(config.output, name):
+            sources = (_source(root, config, item) for item in found)
+            _once(stamps, name, root / file_name, key, made, partial(write, sources, root / file_name))
+    if config.output.zip:
+        folders = [root / item.folder for item in found]
+        key = f"{key}-{','.join(wanted(config))}"
+        path = root / archive.NAME
+        _once(stamps, ZIP, path, key, made, partial(archive.write, root, folders, path))
+
+
+def _once(stamps: Stamps, name: str, path: Path, key: str, made: Made, write: Callable[[], None]) -> None:
+    if stamps.is_current("", name, key, path):
+        made.unchanged += 1
+        return
+    write()
+    made.written += 1
+    stamps.put("", name, key, path)
+
+
+def _run_key(found: Sequence[_Found]) -> str:
+    digest = hashlib.blake2b(digest_size=_KEY_BYTES)
+    for item in found:
+        digest.update(f"{item.folder}\0{item.given}\0{item.key}\n".encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()
+
+
+class _Lanes:
+    """A few worker processes that write exports, each killed when one takes too long."""
+
+    def __init__(self, config: Config, jobs: int) -> None:
+        self._count = max(
+            1, min(config.render.workers or MAX_WORKERS, MAX_WORKERS, os.cpu_count() or 1, jobs)
+        )
+        self._memory_mb = config.render.worker_memory_mb
+        self._idle: queue.SimpleQueue[Worker | None] = queue.SimpleQueue()
+
+    def run(self, jobs: Sequence[_Job], stopping: Stopping) -> Iterator[tuple[_Job, str]]:
+        """Each job with what went wrong with it, or the empty string. Begins no more once stopped."""
+        for _ in range(self._count):
+            self._idle.put(None)
+        try:
+            with ThreadPoolExecutor(self._count, thread_name_prefix="export") as threads:
+                for at in range(0, len(jobs), _JOBS_AT_ONCE):
+                    if stopping():
+                        return
+                    some = jobs[at : at + _JOBS_AT_ONCE]
+                    yield from zip(some, threads.map(self._do, some), strict=True)
+        finally:
+            for _ in range(self._count):
+                worker = self._idle.get()
+                if worker is not None:
+                    worker.close()
+
+    def _do(self, job: _Job) -> str:
+        worker = self._idle.get()
+        try:
+            if worker is None:
+                worker = Worker(self._memory_mb)
+            worker.call(partial(PER_DOCUMENT[job.name][1], job.source, job.target), _timeout_s(job.found))
+        except (WorkerTimeoutError, WorkerDiedError) as error:
+            worker = None
+            return f"the export {error}"
+        except (OutputError, MemoryError, ValueError, OSError) as error:
+            return " ".join(str(error).split()) or type(error).__name__
+        finally:
+            self._idle.put(worker)
+        return ""
+
+
+def _timeout_s(found: _Found) -> float:
+    return BASE_TIMEOUT_S + found.pages * PAGE_TIMEOUT_S

@@ -1,0 +1,193 @@
+"""Page records that were lost or changed: found, and made again from the journal and the stored raw text.
+
+A row of the journal keeps a hash of its page's line in `pages.jsonl`, and what of the record the raw text
+does not tell. Neither model nor document is needed; a page whose raw text is gone too is read again.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from ocr_engine.log import logger, printable
+from ocr_engine.outputs.checksums import Checksums
+from ocr_engine.outputs.document_folder import records_path, stem
+from ocr_engine.outputs.journal import RECORD, Journal, Key
+from ocr_engine.outputs.page_store import NAME, PageStore
+from ocr_engine.outputs.record_lines import digest_of_texts, rebuilt
+from ocr_engine.reading.record import parsed_again
+from ocr_engine.records import JournalRow, PageRecord
+
+_MAX_RAW_BYTES = 64 << 20
+Digests = Mapping[int, tuple[str, str]]
+"""Of each page's line: its hash, and the fingerprint in it."""
+
+
+@dataclass(slots=True)
+class Healed:
+    """What was done so far."""
+
+    documents: int = 0
+    made: int = 0
+    lost: int = 0
+    first: str = ""
+
+    def add(self, given: str, made: int, lost: int) -> None:
+        """Count what was done to one document."""
+        if made or lost:
+            self.first = self.first or given
+            self.documents, self.made, self.lost = self.documents + 1, self.made + made, self.lost + lost
+
+    def say(self) -> None:
+        """A line for the log, where anything was done."""
+        if self.documents:
+            logger.warning(
+                "%s: records of pages were gone or changed in %s documents, the first is %s;"
+                " %s made again from stored text, %s have to be read again",
+                NAME, f"{self.documents:,}", printable(self.first), f"{self.made:,}", f"{self.lost:,}",
+            )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Healer:
+    """Looks after the records of documents. Pages are numbered from 1."""
+
+    root: Path
+    journal: Journal
+    rows: Mapping[Key, JournalRow] = field(repr=False)
+    """The last row of each page, from before this run."""
+    healed: Healed = field(default_factory=Healed)
+
+    def lost(self, given: str, records: Path) -> set[int]:
+        """Pages of a document whose records are gone or changed and cannot be made again. Writes nothing.
+
+        `records` is the document's `pages.jsonl`, as it is to be in this run's layout.
+        """
+        found = set()
+        for path, rows in self._stores(given, records).items():
+            there = PageStore(path.parent).digests()
+            found |= {row.page for row, record in self._wrong(there, rows) if record is None and row.page}
+        return found
+
+    def heal(
+        self, given: str, records: Path, selected: Collection[int] = (), page_count: int | None = None
+    ) -> set[int]:
+        """Make records again that are gone or changed; returns the pages for which that cannot be done.
+
+        Of those the `selected` are the caller's to read; the others keep their slots, and the journal says
+        that they are to be read when they are asked for. Records of pages that the document, of `page_count`
+        pages, does not have are taken away. Raises OutputError.
+        """
+        made, lost = 0, set()
+        for path, rows in self._stores(given, records).items():
+            store = PageStore(path.parent)
+            there = store.digests()
+            for row, record in self._wrong(there, rows):
+                if record is not None:
+                    store.append(record)
+                    made += 1
+                elif row.page is not None:
+                    lost.add(row.page)
+                    if row.page not in selected:
+                        self._give_up(store, row, keep_slot=row.page not in there)
+            if strays := [page for page in there if self._is_stray(given, page, page_count)]:
+                store.drop(strays)
+            store.compact()
+        self.healed.add(given, made, len(lost))
+        return lost
+
+    def _stores(self, given: str, records: Path) -> dict[Path, list[JournalRow]]:
+        """The document's rows, by the `pages.jsonl` that each one's record is in."""
+        stores: dict[Path, list[JournalRow]] = defaultdict(list, {records: []})
+        for number in range(1, self._last_pages.get(given, 0) + 1):
+            row = self.rows.get((given, number))
+            if row is not None and row.outputs:
+                stores[_store_of(self.root, row)].append(row)
+        return stores
+
+    @cached_property
+    def _last_pages(self) -> dict[str, int]:
+        last: dict[str, int] = {}
+        for document, page in self.rows:
+            last[document] = max(page or 0, last.get(document, 0))
+        return last
+
+    def _wrong(
+        self, there: Digests, rows: Sequence[JournalRow]
+    ) -> Iterator[tuple[JournalRow, PageRecord | None]]:
+        """The whole rows whose records are not as they were written, each with its record made again."""
+        for bare in rows:
+            row = self.journal.whole(bare)
+            facts: dict[str, Any] = row.extra.get(RECORD, {})
+            if row.page is not None and not _is_right(there.get(row.page), row, facts):
+                yield row, self._made_again(row, facts)
+
+    def _made_again(self, row: JournalRow, facts: Mapping[str, Any]) -> PageRecord | None:
+        record = rebuilt(row, facts) if facts else None
+        if record is None or "raw" not in facts:
+            return record
+        raw = self._text(row, f"{stem(record.page)}.raw.md")
+        reads = tuple(
+            replace(read, text=self._text(row, f"{PurePosixPath(read.name).stem}.raw.md"))
+            for read in record.figure_texts
+        )
+        if digest_of_texts(raw, [read.text for read in reads]) != facts["raw"]:
+            return None
+        return parsed_again(replace(record, figure_texts=reads), raw, record.fingerprint)
+
+    def _text(self, row: JournalRow, name: str) -> str:
+        """A text that was written with the page; empty where there was none, or it is gone."""
+        found = next((self.root / path for path in row.outputs if path.endswith(f"/{name}")), None)
+        try:
+            if found is None or found.stat().st_size > _MAX_RAW_BYTES:
+                return ""
+            return found.read_bytes().decode("utf-8", "replace")
+        except OSError:
+            return ""
+
+    def _give_up(self, store: PageStore, row: JournalRow, *, keep_slot: bool) -> None:
+        """A page that nobody asked for now: it stays as it is, and counts as not read."""
+        facts = row.extra.get(RECORD, {})
+        extra = {key: value for key, value in row.extra.items() if key != RECORD}
+        row = replace(row, fingerprint="", extra=extra)
+        self.journal.append(row)
+        slot = rebuilt(row, facts) or rebuilt(row, {})
+        if keep_slot and slot is not None:
+            store.append(slot)
+
+    def _is_stray(self, given: str, page: int, page_count: int | None) -> bool:
+        row = self.rows.get((given, page))
+        return not row.outputs if row is not None else page_count is not None and page > page_count
+
+
+def heal_all(
+    root: Path, journal: Journal, layout: str, claims: Mapping[str, str], checksums: Checksums
+) -> None:
+    """Look after the records of all documents of a journal; `claims` are their folders.
+
+    Raises OutputError.
+    """
+    paths = {records_path(root / folder, layout): given for folder, given in claims.items()}
+    if odd := [path for path in paths if not checksums.hold(path)]:
+        healer = Healer(root, journal, journal.latest())
+        for path in odd:
+            healer.heal(paths[path], path)
+            checksums.put(path)
+        healer.healed.say()
+
+
+def _store_of(root: Path, row: JournalRow) -> Path:
+    """The first output of a page is in `pages/` beside its `pages.jsonl`, or in a hidden folder with it."""
+    folder = PurePosixPath(row.outputs[0]).parent
+    return root / (folder if folder.name.startswith(".") else folder.parent) / NAME
+
+
+def _is_right(there: tuple[str, str] | None, row: JournalRow, facts: Mapping[str, Any]) -> bool:
+    if there is None:
+        return False
+    line, fingerprint = there
+    if "line" in facts:
+        return bool(line == facts["line"])
+    return not row.fingerprint or fingerprint == row.fingerprint

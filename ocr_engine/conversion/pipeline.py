@@ -1,0 +1,228 @@
+"""The order of the stages and the window of pages in flight. The stages do the work; nothing flows back.
+
+found -> opened -> planned (`planning`) -> read (`reading`: rendered, cut into views, generated, parsed) ->
+drawn, written, journal line (`saving`). Pages of many documents share one window and end in any order; each
+carries its own index.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ocr_engine.config import Config
+from ocr_engine.conversion.counts import Counts
+from ocr_engine.conversion.planning import Page, PagePlanner
+from ocr_engine.conversion.progress import Progress
+from ocr_engine.conversion.resume import Plan, Redo
+from ocr_engine.conversion.saver import Saver
+from ocr_engine.engine.base import Engine, EngineInfo
+from ocr_engine.errors import EngineError, InputError, OutputError, UsageError
+from ocr_engine.log import logger, printable
+from ocr_engine.outputs.document_folder import PageWriter, link_in_the_way
+from ocr_engine.outputs.journal import Journal
+from ocr_engine.outputs.names import OutputNames
+from ocr_engine.pages.pool import RenderPool
+from ocr_engine.pages.sources import Refused, parse_page_ranges
+from ocr_engine.processes.aside import aside
+from ocr_engine.reading.reader import PageReader, ReadPage
+from ocr_engine.reading.record import located, parsed_again
+from ocr_engine.records import Document, OpenedDocument, PageStatus
+
+DOCUMENTS_AHEAD = 32
+"""Documents open at one time: enough one-page documents to keep the window full."""
+PAGES_AHEAD = 16
+"""Pages rendered beyond what the engine takes at once, so that it never waits for one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What a conversion works with; the caller opens and closes them."""
+
+    root: Path
+    engine: Engine
+    info: EngineInfo
+    pool: RenderPool
+    journal: Journal
+    names: OutputNames
+    progress: Progress
+
+
+@dataclass(frozen=True, slots=True)
+class Surveyed:
+    """What a run would do with one input: why it cannot be read, or how many pages need what."""
+
+    given: str
+    reason: str
+    plans: Counter[Plan] = field(default_factory=Counter)
+
+
+class Conversion:
+    """One run over some inputs."""
+
+    def __init__(self, config: Config, tools: Tools, redo: Redo) -> None:
+        self._config = config
+        self._tools = tools
+        self._reader = PageReader(config, tools.pool, tools.engine, tools.info.family)
+        self._saver = Saver(config, tools.root, tools.pool, tools.names, tools.journal)
+        self._planner = PagePlanner(
+            config, tools.root, tools.names, tools.info.model_id, redo, self._saver.earlier
+        )
+        self._documents = asyncio.Semaphore(DOCUMENTS_AHEAD)
+        self._window = asyncio.Semaphore(config.engine.in_flight or tools.info.capacity + PAGES_AHEAD)
+        self.stopping = False
+        """Whether `stop` was asked for."""
+        self.counts = Counts()
+        self.refused: set[str] = set()
+        """Documents, as given, of which this run could not read any page."""
+
+    @property
+    def starting(self) -> bool:
+        """Whether nothing can be lost yet: all pages on their way wait for the engine to start."""
+        return self._reader.starting
+
+    def stop(self) -> None:
+        """Take up nothing new; pages in flight end normally."""
+        self.stopping = True
+
+    async def run(self, found: Iterable[Document | Refused]) -> None:
+        """Convert everything found.
+
+        Raises:
+            EngineError: the engine did not start or died; what is done is in the journal.
+            OutputError: the output folder cannot be written.
+        """
+        try:
+            await self._convert_all(found)
+        finally:
+            self._reader.close()
+            self._saver.close()
+
+    async def survey(self, found: Iterable[Document | Refused]) -> AsyncIterator[Surveyed]:
+        """What `run` would do, document by document, doing none of it."""
+        for item in found:
+            if isinstance(item, Refused):
+                yield Surveyed(item.given, item.reason)
+                continue
+            try:
+                opened, indexes = await self._open(item, to_write=False)
+            except (InputError, UsageError) as error:
+                yield Surveyed(item.given, str(error))
+            else:
+                pages = self._planner.pages(opened, indexes)
+                yield Surveyed(item.given, "", Counter(map(self._planner.plan, pages)))
+
+    async def _convert_all(self, found: Iterable[Document | Refused]) -> None:
+        async with asyncio.TaskGroup() as group:
+            for item in found:
+                if self.stopping:
+                    break
+                if isinstance(item, Refused):
+                    await self._end_document(item.given, PageStatus.FAILED, item.reason)
+                    continue
+                await self._documents.acquire()
+                group.create_task(self._convert_document(item))
+
+    async def _convert_document(self, document: Document) -> None:
+        try:
+            opened, indexes = await self._open(document)
+        except InputError as error:
+            await self._end_document(document.given, PageStatus.FAILED, str(error))
+        except UsageError as error:
+            await self._end_document(document.given, PageStatus.SKIPPED, str(error))
+        else:
+            self.counts.documents += 1
+            await self._saver.account_for_cap(opened)
+            self._tools.progress.add_total(len(indexes))
+            await self._convert_pages(opened, indexes)
+        finally:
+            self._documents.release()
+
+    async def _open(
+        self, document: Document, *, to_write: bool = True
+    ) -> tuple[OpenedDocument, tuple[int, ...]]:
+        """The document, and the 0-based indexes of the pages that are asked for; its records are in order."""
+        if link := link_in_the_way(self._tools.root, self._tools.names.folder_for(document)):
+            raise InputError(
+                f"not written: {printable(str(link))} is a symbolic link, and none below the output folder is"
+                " written through; move it away, or choose another folder with --output"
+            )
+        opened = await asyncio.wrap_future(self._open_anywhere(document))
+        indexes = parse_page_ranges(self._config.input.pages, opened.page_count)
+        indexes = indexes[: self._config.input.max_pages or None]
+        self._planner.lost.update(await self._saver.lost_records(opened, indexes, write=to_write))
+        return opened, indexes
+
+    def _open_anywhere(self, document: Document) -> "Future[OpenedDocument]":
+        return self._tools.pool.open(document)
+
+    async def _convert_pages(self, opened: OpenedDocument, indexes: tuple[int, ...]) -> None:
+        writer = self._saver.writer_for(opened.document)
+        changed = False
+        cancelled = False
+
+        def note(task: "asyncio.Task[None]") -> None:
+            nonlocal cancelled
+            cancelled = cancelled or task.cancelled()
+
+        async with asyncio.TaskGroup() as group:
+            for page in self._planner.pages(opened, indexes):
+                plan = self._planner.plan(page)
+                if plan is Plan.NOTHING:
+                    self._count_unchanged(page)
+                    continue
+                await self._window.acquire()
+                if self.stopping:
+                    self._window.release()
+                    return
+                if not changed:
+                    await self._saver.make_room(opened, writer, indexes)
+                    changed = True
+                group.create_task(self._convert_page(page, writer, plan)).add_done_callback(note)
+        if cancelled:
+            return
+        await self._saver.finish_document(writer, changed=changed)
+
+    async def _convert_page(self, page: Page, writer: PageWriter, plan: Plan) -> None:
+        try:
+            await self._save(page, writer, await self._obtain(page, writer, plan))
+        except (EngineError, OutputError):
+            raise
+        except Exception as error:  # noqa: BLE001 - a bug of ours that one page meets must not end the night
+            logger.debug("%s: internal error", printable(str(page.ref)), exc_info=error)
+            failed = self._reader.failed(page.ref, page.fingerprint, f"internal error: {error!r}")
+            await self._save(page, writer, failed)
+        finally:
+            self._window.release()
+
+    async def _obtain(self, page: Page, writer: PageWriter, plan: Plan) -> ReadPage:
+        """The page's record and raw text: from disk where only the writing changed, else from the model."""
+        stored = None
+        if plan is Plan.WRITE:
+            stored = await self._saver.call(writer.stored, page.ref.number, page.fingerprint)
+        if stored is not None:
+            record, raw = stored
+            return ReadPage(await aside(parsed_again, record, raw, page.fingerprint), raw, {})
+        return await self._reader.read(page.ref, page.request_id, page.fingerprint)
+
+    async def _save(self, page: Page, writer: PageWriter, read: ReadPage) -> None:
+        record = await self._saver.save_page(page.ref, writer, read)
+        self.counts.add(record)
+        self._tools.progress.page_ended(record.status, record.text_tokens)
+        if record.status is PageStatus.FAILED:
+            logger.warning("%s: %s", printable(str(page.ref)), record.reason)
+        if places := located(self._config, record):
+            logger.info("%s: %s", printable(str(page.ref)), places)
+
+    def _count_unchanged(self, page: Page) -> None:
+        row = self._planner.row(page)
+        assert row is not None, "only a page with a row needs nothing"
+        self.counts.add_unchanged(row.status)
+        self._tools.progress.page_unchanged()
+
+    async def _end_document(self, given: str, status: PageStatus, reason: str) -> None:
+        self.refused.add(given)
+        self.counts.unreadable += status is PageStatus.FAILED
+        await self._saver.end_document(given, status, reason)

@@ -1,0 +1,67 @@
+"""A run's pages on their way: their names, their fingerprints, and what each still needs."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ocr_engine.config import READ_KEYS, WRITE_KEYS, Config, fingerprint
+from ocr_engine.conversion.resume import Plan, Redo, plan_page
+from ocr_engine.outputs.names import OutputNames
+from ocr_engine.records import (
+    JournalRow,
+    OpenedDocument,
+    PageRef,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page on its way: what it is, its name below the output folder, the fingerprint it will carry."""
+
+    ref: PageRef
+    request_id: str
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class PagePlanner:
+    """Names a run's pages, and says what each still needs."""
+
+    config: Config
+    root: Path
+    """The output folder."""
+    names: OutputNames
+    model_id: str
+    redo: Redo
+    rows: Mapping[tuple[str, int | None], JournalRow] = field(repr=False)
+    """The last journal row of every document (page None) and page, from before this run."""
+    lost: set[tuple[str, int | None]] = field(default_factory=set, repr=False)
+    """Documents and pages whose records were found to be gone."""
+
+    def pages(self, opened: OpenedDocument, indexes: Iterable[int]) -> Iterator[Page]:
+        """These pages of a document, 0-based, in order."""
+        folder = self.names.folder_for(opened.document)
+        for index in indexes:
+            ref = opened.page(index)
+            page_print = page_fingerprint(self.config, ref, self.model_id)
+            yield Page(ref, f"{folder}/pages/{ref.number:04d}", page_print)
+
+    def row(self, page: Page) -> JournalRow | None:
+        """What earlier runs say of a page."""
+        return self.rows.get((page.ref.document.given, page.ref.number))
+
+    def plan(self, page: Page) -> Plan:
+        """What a page needs."""
+        if (page.ref.document.given, page.ref.number) in self.lost:
+            return Plan.READ
+        return plan_page(self.row(page), page.fingerprint, self.root, self.redo)
+
+
+def page_fingerprint(config: Config, ref: PageRef, model_id: str) -> str:
+    """`READ.WRITE`: the first half names what was read, the second how it was written.
+
+    Two runs agree on a half exactly when nothing it depends on changed: file content, page, model and
+    the keys of `READ_KEYS`, or the keys of `WRITE_KEYS`.
+    """
+    read = fingerprint(config, READ_KEYS, ref.content_id, str(ref.index), model_id)
+    return f"{read}.{fingerprint(config, WRITE_KEYS)}"

@@ -1,0 +1,76 @@
+"""What is made of a run once its pages are written: the files about it, and its report."""
+
+import concurrent.futures
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from ocr_engine.config import Config
+from ocr_engine.conversion.planning import page_fingerprint
+from ocr_engine.errors import InputError
+from ocr_engine.outputs import report
+from ocr_engine.outputs.journal import Journal
+from ocr_engine.outputs.retry import Command
+from ocr_engine.outputs.run_numbers import PageLine
+from ocr_engine.outputs.thumbnail import thumbnail
+from ocr_engine.pages import sources
+from ocr_engine.pages.pool import RenderPool
+from ocr_engine.records import Document, DocumentKind
+
+T = TypeVar("T")
+THUMBNAILS_TIMEOUT_S = 60.0
+"""After this long a report goes without the pictures that are still missing."""
+
+
+def write_report(
+    root: Path,
+    journal: Journal,
+    config: Config,
+    command: Command,
+    pool: RenderPool | None,
+    model_id: str = "",
+) -> None:
+    """Write `report.html`; without a pool, without pictures. Raises OutputError."""
+    numbers = report.read_numbers(journal)
+    wanted = report.wanted_thumbnails(numbers) if pool is not None else []
+    pictures = _thumbnails(pool, config, model_id, wanted) if pool is not None else {}
+    folders = {given: f"{folder}/review" for folder, given in journal.claims().items()}
+    report.write(root, numbers, command, pictures, folders if config.output.review else report.NOWHERE)
+
+
+def _thumbnails(
+    pool: RenderPool, config: Config, model_id: str, wanted: Sequence[PageLine]
+) -> report.Thumbnails:
+    """Pictures of the pages that still are what was read; the others, and what takes too long, go without."""
+    deadline_s = time.monotonic() + THUMBNAILS_TIMEOUT_S
+    documents = {line.document: _document(line.document) for line in wanted}
+    opening = {name: pool.open(found) for name, found in documents.items() if found is not None}
+    rendering: dict[tuple[str, int], Future[bytes]] = {}
+    for line in wanted:
+        opened = _result(opening.get(line.document), deadline_s)
+        if opened is None or line.page > opened.page_count:
+            continue
+        ref = opened.page(line.page - 1)
+        if page_fingerprint(config, ref, model_id).partition(".")[0] == line.fingerprint.partition(".")[0]:
+            task: Callable[..., bytes] = partial(thumbnail, side_px=report.THUMBNAIL_PX)
+            rendering[line.document, line.page] = pool.run(ref, task)
+    pictures = {key: _result(future, deadline_s) for key, future in rendering.items()}
+    return {key: picture for key, picture in pictures.items() if picture is not None}
+
+
+def _document(given: str) -> Document | None:
+    found = next(iter(sources.find([given], set(DocumentKind))), None)
+    return found if isinstance(found, Document) and found.given == given else None
+
+
+def _result(future: "Future[T] | None", deadline_s: float) -> T | None:
+    if future is None:
+        return None
+    try:
+        return future.result(max(0.0, deadline_s - time.monotonic()))
+    except (InputError, concurrent.futures.TimeoutError, concurrent.futures.CancelledError):
+        future.cancel()
+        return None

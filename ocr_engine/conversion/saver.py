@@ -1,0 +1,192 @@
+"""What a run puts on disk, by one thread: a page's files, then its journal line, never interleaved.
+
+Knows nothing of engines; renders a page a second time only to draw from it.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+from ocr_engine.config import Config
+from ocr_engine.conversion.healing import Healer
+from ocr_engine.errors import InputError
+from ocr_engine.log import logger, printable
+from ocr_engine.outputs.checksums import Checksums
+from ocr_engine.outputs.document_folder import PageWriter, keeps_raw
+from ocr_engine.outputs.drawing import DrawnPage
+from ocr_engine.outputs.journal import RECORD, Journal
+from ocr_engine.outputs.names import OutputNames
+from ocr_engine.outputs.record_lines import facts_of
+from ocr_engine.outputs.writer import open_writer
+from ocr_engine.pages.pool import RenderPool
+from ocr_engine.processes.aside import aside
+from ocr_engine.reading.draw import draw_task, not_drawn
+from ocr_engine.reading.reader import ReadPage
+from ocr_engine.reading.texts import chars_of, page_joiner, texts_of
+from ocr_engine.records import (
+    Document,
+    JournalRow,
+    OpenedDocument,
+    PageRecord,
+    PageRef,
+    PageStatus,
+    PageTexts,
+)
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Saver:
+    """Writes what became of pages and documents. Every method may raise OutputError."""
+
+    def __init__(
+        self, config: Config, root: Path, pool: RenderPool, names: OutputNames, journal: Journal
+    ) -> None:
+        """`journal` is open; the caller closes it after `close`."""
+        self._config = config
+        self._root = root
+        self._pool = pool
+        self._names = names
+        self._journal = journal
+        self.earlier: Mapping[tuple[str, int | None], JournalRow] = journal.latest()
+        """The last row of every document (page None) and page, from before this run."""
+        self._checksums = Checksums(root)
+        self._healer = Healer(root, journal, self.earlier)
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="writer")
+
+    def close(self) -> None:
+        """Wait for what is being written, and say what had to be mended. Raises OutputError."""
+        self._thread.shutdown()
+        self._healer.healed.say()
+        self._checksums.close()
+
+    def writer_for(self, document: Document) -> PageWriter:
+        """What writes a document's pages; use it through `call`."""
+        folder = self._names.folder_for(document)
+        join_pages = page_joiner(self._config)
+        return open_writer(self._root, folder, self._config.output, document.relative.name, join_pages)
+
+    async def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run `function` in the thread that writes, after all that was given to it before."""
+        call = partial(function, *args, **kwargs)
+        return await asyncio.get_running_loop().run_in_executor(self._thread, call)
+
+    async def save_page(self, ref: PageRef, writer: PageWriter, read: ReadPage) -> PageRecord:
+        """Write a page's files and journal line; returns the record as it was written."""
+        drawn, record = read.drawn, read.record
+        if not read.drawing_done:
+            drawn, record = await self._draw(ref, record)
+        texts = await aside(texts_of, self._config, record, read.raw)
+        outputs = await self.call(writer.save_page, record, texts, drawn)
+        row = await self.call(journal_row, ref, record, texts, outputs, read.seconds)
+        await self.call(self._journal.append, row)
+        return record
+
+    async def _draw(self, ref: PageRef, record: PageRecord) -> tuple[DrawnPage | None, PageRecord]:
+        """What is drawn from a page, and its record, which says so where it could not be."""
+        task = await aside(draw_task, self._config, record)
+        if task is None:
+            return None, record
+        try:
+            return await asyncio.wrap_future(self._pool.run(ref, task)), record
+        except InputError as error:
+            return None, not_drawn(record, error)
+
+    async def lost_records(
+        self, opened: OpenedDocument, indexes: Iterable[int], *, write: bool
+    ) -> set[tuple[str, int | None]]:
+        """Pages whose records are gone or changed, and have to be read again.
+
+        Where it may `write`, other such records are made again from stored text; `indexes` are the pages,
+        0-based, that this run reads where it must.
+        """
+        given, records = opened.document.given, self.writer_for(opened.document).records
+        if self._checksums.seem_right(records):
+            return set()
+        if not write:
+            lost = self._healer.lost(given, records)
+        elif await self.call(self._checksums.hold, records):
+            return set()
+        else:
+            selected = {index + 1 for index in indexes}
+            lost = await self.call(self._healer.heal, given, records, selected, opened.page_count)
+        return {(given, page) for page in lost}
+
+    async def finish_document(self, writer: PageWriter, *, changed: bool) -> None:
+        """Make what is made of all pages, where a page changed, or it is not as it was left."""
+        made = (writer.records, *writer.made)
+        if changed or not writer.merged or not await self._are_right(made):
+            await self.call(writer.merge)
+            await self.call(self._checksums.put, *made)
+
+    async def _are_right(self, paths: Sequence[Path]) -> bool:
+        return self._checksums.seem_right(*paths) or await self.call(self._checksums.hold, *paths)
+
+    async def make_room(self, opened: OpenedDocument, writer: PageWriter, indexes: Iterable[int]) -> None:
+        """Take away what must not stand beside the pages to come: the merged file, pages of older content."""
+        # Out of date from here on; gone, it cannot pass for done.
+        await self.call(writer.unmerge)
+        stale = await self.call(writer.drop_other_content, opened.content_id)
+        for number in set(stale) - {index + 1 for index in indexes}:
+            gone = number > opened.page_count
+            words = "it has no such page any more" if gone else "this page was not asked for again"
+            reason = f"the file changed; {words}"
+            row = JournalRow(opened.document.given, number, PageStatus.SKIPPED, reason, "")
+            await self.call(self._journal.append, row)
+
+    async def account_for_cap(self, opened: OpenedDocument) -> None:
+        """Record pages claimed beyond the cap; take back what an earlier run said of the document."""
+        given, cap = opened.document.given, opened.page_count
+        if opened.claimed_pages > cap:
+            reason = (
+                f"it claims {opened.claimed_pages:,} pages; those after page {cap:,} are not read"
+                " (input.max_document_pages)"
+            )
+            logger.warning("%s: %s", printable(given), reason)
+            await self._note_document(JournalRow(given, None, PageStatus.SKIPPED, reason, ""))
+        elif (given, None) in self.earlier:
+            await self._note_document(JournalRow(given, None, PageStatus.DONE, "", ""))
+
+    async def end_document(self, given: str, status: PageStatus, reason: str) -> None:
+        """Record a document of which no page is read."""
+        logger.warning("%s: %s", printable(given), reason)
+        await self._note_document(JournalRow(given, None, status, reason, ""))
+
+    async def _note_document(self, row: JournalRow) -> None:
+        """Once: a rerun adds no equal line."""
+        if self.earlier.get((row.document, None)) != row:
+            await self.call(self._journal.append, row)
+
+
+def journal_row(
+    ref: PageRef, record: PageRecord, texts: PageTexts, outputs: tuple[str, ...], seconds: dict[str, float]
+) -> JournalRow:
+    """The line that says a page is done, written after its files."""
+    return JournalRow(
+        document=ref.document.given,
+        page=record.page,
+        status=record.status,
+        reason=record.reason,
+        fingerprint=record.fingerprint,
+        outputs=outputs,
+        attempts=record.attempts,
+        seconds={stage: round(value, 4) for stage, value in seconds.items()},
+        extra={
+            "mode": record.mode,
+            "chars": chars_of(texts),
+            "vision_tokens": record.vision_tokens,
+            "text_tokens": record.text_tokens,
+            **({} if record.recall is None else {"recall": record.recall}),
+            **({"suspect": record.suspect} if record.suspect or record.recall is not None else {}),
+            **({"renderer": record.renderer} if record.renderer else {}),
+            **({"from_text_layer": True} if record.from_text_layer else {}),
+            "ended": round(time.time(), 1),
+            "content_id": ref.content_id,
+            RECORD: facts_of(record, texts.raw if keeps_raw(record, texts) else None),
+        },
+    )

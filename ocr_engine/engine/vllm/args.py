@@ -1,0 +1,78 @@
+"""What vLLM is started with, from the config, the checkpoint and this machine. vLLM is not imported."""
+
+from pathlib import Path
+from typing import Any
+
+from ocr_engine.config import EngineConfig
+from ocr_engine.engine.sizes import GROUP_KEY, EngineSizes
+from ocr_engine.errors import UsageError
+from ocr_engine.spec import ENCODER_PX_KEY
+
+_GUARDS = {
+    "gpu": "ocr_engine.engine.vllm.guard_v2:DeviceNgramGuard",
+    "cpu": "ocr_engine.engine.vllm.guard_v1:NgramGuard",
+}
+"""The n-gram guard for the runner vLLM has for each: the V2 runner on a GPU, the V1 runner on a CPU."""
+_QUANTIZATIONS = {
+    "fp8": "fp8_per_channel",
+    "int8": "int8_per_channel_weight_only",
+    "mxfp4": "mxfp4",
+}
+"""vLLM's name for each: made from bfloat16 weights as they are loaded, without calibration.
+
+They take in vLLM's own layers, which are the decoder's; the vision tower has none and stays as it is.
+"""
+
+
+def check_platform(config: EngineConfig, *, gpu: bool) -> None:
+    """Refuse what this machine cannot do, before anything is downloaded or started.
+
+    Raises:
+        UsageError: a key that needs a CUDA GPU is set, and there is none.
+    """
+    if gpu:
+        return
+    values: dict[str, str] = {
+        "quantization": config.quantization,
+        "attention_backend": config.attention_backend,
+    }
+    if config.kv_cache_dtype != "auto":
+        values["kv_cache_dtype"] = config.kv_cache_dtype
+    for name, value in values.items():
+        if value:
+            raise UsageError(f"engine.{name}: {value}: needs a CUDA GPU, and none is visible; leave it out")
+
+
+def engine_args(config: EngineConfig, folder: Path, sizes: EngineSizes, *, gpu: bool) -> dict[str, Any]:
+    """Keyword arguments of vLLM's `AsyncEngineArgs`."""
+    args = {
+        "model": str(folder),
+        "dtype": sizes.dtype,
+        "max_model_len": sizes.max_model_len,
+        "max_num_seqs": sizes.max_num_seqs,
+        "max_num_batched_tokens": sizes.max_num_batched_tokens,
+        "kv_cache_memory_bytes": sizes.kv_cache_bytes,
+        "enforce_eager": config.enforce_eager or not gpu,
+        "limit_mm_per_prompt": {"image": 1},
+        "enable_mm_embeds": True,
+        "logits_processors": [_GUARDS["gpu" if gpu else "cpu"]],
+        "generation_config": "vllm",
+        "seed": 0,
+        "disable_log_stats": True,
+        # Pages do not repeat, so both caches would only cost time.
+        "enable_prefix_caching": False,
+        "mm_processor_cache_gb": 0,
+    }
+    if not gpu:
+        return args | {"distributed_executor_backend": "uni"}
+    args |= {
+        "gpu_memory_utilization": config.gpu_memory_utilization,
+        "kv_cache_dtype": config.kv_cache_dtype,
+        "scheduler_cls": "ocr_engine.engine.vllm.scheduler.GroupScheduler",
+        "additional_config": {GROUP_KEY: sizes.group, ENCODER_PX_KEY: sizes.encoder_px},
+    }
+    if config.quantization:
+        args["quantization"] = _QUANTIZATIONS[config.quantization]
+    if config.attention_backend:
+        args["attention_backend"] = config.attention_backend
+    return args

@@ -1,0 +1,77 @@
+"""The n-gram guard as a logits processor of vLLM's V2 runner, which keeps the token history on the device.
+
+Settings come with each request in `SamplingParams.extra_args` (`guard_args`). Light to import: vLLM's
+front end loads the class too, to check requests.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from vllm.v1.worker.gpu.sample.logits_processor import LogitsProcessor
+
+from ocr_engine.engine.guard_args import read_guard_args, settings_in_engine
+from ocr_engine.spec import NGRAM_MAX_WHITELIST
+
+if TYPE_CHECKING:
+    import torch
+    from vllm import SamplingParams
+    from vllm.v1.worker.gpu.sample.logits_processor import LogitsContext, LogitsProcRequestState
+
+
+class DeviceNgramGuard(LogitsProcessor):
+    """Bans before sampling, greedy sampling included; settings live in vLLM's request slots."""
+
+    def __init__(self, vllm_config: Any, req_states: LogitsProcRequestState) -> None:
+        import torch
+        from vllm.v1.worker.gpu.buffer_utils import StagedWriteTensor, UvaBackedTensor
+
+        from ocr_engine.engine.vllm.guard_kernel import scratch
+
+        count, device = req_states.max_num_reqs, req_states.device
+        self._history = req_states
+        self._sizes = UvaBackedTensor(count, dtype=torch.int32)
+        self._windows = UvaBackedTensor(count, dtype=torch.int32)
+        self._whitelist_len = UvaBackedTensor(count, dtype=torch.int32)
+        self._whitelist = StagedWriteTensor((count, NGRAM_MAX_WHITELIST), dtype=torch.int32, device=device)
+        self._recent = scratch(count, vllm_config.model_config.max_model_len, device)
+
+    @classmethod
+    def validate_params(cls, sampling_params: SamplingParams) -> None:
+        """Raises ValueError for settings that are none, before the request enters the batch."""
+        read_guard_args(sampling_params.extra_args)
+
+    def add_request(self, req_idx: int, sampling_params: SamplingParams) -> bool:
+        """Put a request's settings into its slot; whether there are any."""
+        found = settings_in_engine(sampling_params.extra_args)
+        self._sizes.np[req_idx] = found.size if found else 0
+        self._windows.np[req_idx] = found.window if found else 0
+        self._whitelist_len.np[req_idx] = len(found.whitelist) if found else 0
+        if found:
+            self._whitelist.stage_write(req_idx, 0, found.whitelist)
+        return found is not None
+
+    def apply_staged_writes(self) -> None:
+        """Send the settings of new requests to the device."""
+        for tensor in (self._sizes, self._windows, self._whitelist_len):
+            tensor.copy_to_uva()
+        self._whitelist.apply_write()
+
+    def apply(self, logits: torch.Tensor, ctx: LogitsContext) -> torch.Tensor:
+        """Ban in place; logits are (rows, vocabulary), a row a request (there is no speculative decoding)."""
+        from ocr_engine.engine.vllm.guard_kernel import ban_repeats
+
+        if self._sizes.np[ctx.idx_mapping_np].any():
+            ban_repeats(
+                logits,
+                ctx.expanded_idx_mapping,
+                self._history.all_token_ids.gpu,
+                self._history.prompt_len.gpu,
+                self._history.total_len.gpu,
+                self._sizes.gpu,
+                self._windows.gpu,
+                self._whitelist.gpu,
+                self._whitelist_len.gpu,
+                self._recent,
+            )
+        return logits

@@ -1,0 +1,1 @@
+"""The model families: modes, tiles and views of a page, prompts and special tokens."""

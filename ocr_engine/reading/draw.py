@@ -1,0 +1,48 @@
+"""What is drawn from a page after it was read, by a second rendering: figures, overlays, pictures, cards."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+from ocr_engine.config import Config
+from ocr_engine.errors import InputError
+from ocr_engine.outputs.drawing import DrawnPage, draw_outputs
+from ocr_engine.reading.figures import cards as figure_cards
+from ocr_engine.records import (
+    PageImage,
+    PageRecord,
+    PageStatus,
+)
+
+
+def draw_task(config: Config, record: PageRecord) -> Callable[[PageImage], DrawnPage] | None:
+    """What a render worker does with the page again; None where nothing is to be drawn."""
+    figures, overlay, image = drawings_wanted(config, record)
+    cards = figure_cards(config, record)
+    if not (figures or overlay or image or cards):
+        return None
+    return partial(
+        draw_outputs, blocks=record.blocks, figures=figures, overlay=overlay, image=image, cards=cards
+    )
+
+
+def not_drawn(record: PageRecord, error: InputError) -> PageRecord:
+    """The record of a page that was read, but could not be rendered again."""
+    words = f"text read, but its figures were not cropped: {error}"
+    return replace(record, reason=f"{record.reason}; {words}" if record.reason else words)
+
+
+def drawings_wanted(config: Config, record: PageRecord) -> tuple[bool, bool, bool]:
+    """Whether figures have to be cropped, the page drawn with its boxes, and its picture kept."""
+    if record.status is PageStatus.FAILED:
+        return False, False, False
+    layout = config.output.layout
+    figures = config.output.figures and any(block.figures for block in record.blocks)
+    # Who looks for something wants to see where it is.
+    overlay = (config.output.overlays or config.prompt == "locate") and any(
+        block.boxes for block in record.blocks
+    )
+    # NAME_layouts.pdf and result_with_boxes.jpg of the official scripts show every page, boxes or not.
+    overlay = overlay or layout in ("official", "official-image", "page-folders")
+    drawn = layout not in ("official-eval", "official-eval2")
+    return figures and drawn, overlay and drawn, config.output.review or config.output.searchable_pdf

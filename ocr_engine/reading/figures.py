@@ -1,0 +1,100 @@
+"""The second look at a page's figures ("deep parsing"): each crop is asked about with "Parse the figure.".
+
+Figures of a page are read one after the other, so that a page never has more than one request in the engine
+and one figure's pixels in memory, whatever is on it.
+"""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from functools import partial
+
+from ocr_engine.config import Config
+from ocr_engine.engine.base import Engine, OnText
+from ocr_engine.errors import InputError, RequestError
+from ocr_engine.outputs.cards import Card
+from ocr_engine.pages.pool import RenderPool
+from ocr_engine.reading.prepare import prepare_figure
+from ocr_engine.reading.record import status_of
+from ocr_engine.reading.request import figure_request, sends_png
+from ocr_engine.records import Box, FigureText, PageRecord, PageRef, PageStatus
+from ocr_engine.spec import Mode
+from ocr_engine.text.figure_text import card_text
+
+
+class FigureReader:
+    """Reads the figures of pages that were read, with the same engine and mode."""
+
+    def __init__(self, config: Config, pool: RenderPool, engine: Engine, mode: Mode) -> None:
+        self._config = config
+        self._pool = pool
+        self._engine = engine
+        self._mode = mode
+
+    async def read(
+        self, ref: PageRef, request_id: str, record: PageRecord, on_text: OnText | None = None
+    ) -> tuple[tuple[FigureText, ...], float]:
+        """What the figures of a page say, in the order of the page, and the seconds it took.
+
+        A figure that cannot be read has a status and a reason, as a page has. Raises EngineError.
+        """
+        started_s = time.perf_counter()
+        folder = request_id.rpartition("/pages/")[0]
+        texts = [
+            await self._read_one(ref, f"{folder}/figures/{name.removesuffix('.jpg')}", name, box, on_text)
+            for name, box in chosen(self._config, record)
+        ]
+        return tuple(texts), time.perf_counter() - started_s
+
+    async def _read_one(
+        self, ref: PageRef, request_id: str, name: str, box: Box, on_text: OnText | None
+    ) -> FigureText:
+        task = partial(prepare_figure, box=box, mode=self._mode, png=sends_png(self._config))
+        try:
+            views = await asyncio.wrap_future(self._pool.run(ref, task))
+            request = figure_request(self._config, views, request_id)
+            generation = await self._engine.generate(request, on_text)
+        except (InputError, RequestError) as error:
+            return FigureText(name, PageStatus.FAILED, str(error))
+        status, reason = status_of(generation)
+        return FigureText(
+            name, status, reason, generation.text, generation.vision_tokens, generation.output_tokens
+        )
+
+
+def chosen(config: Config, record: PageRecord) -> list[tuple[str, Box]]:
+    """The figures to read, by name: the largest ones where there are more than `figures.max_per_page`."""
+    size = record.geometry
+    if not config.figures.parse or size is None or config.prompt == "figure":
+        return []
+    large = [
+        (name, box)
+        for name, box in _figures(record)
+        if min(_sides(box.to_px(size.width_px, size.height_px))) >= config.figures.min_side_px
+    ]
+    largest = sorted(large, key=lambda figure: _area(figure[1]), reverse=True)[: config.figures.max_per_page]
+    return [figure for figure in large if figure in largest]
+
+
+def cards(config: Config, record: PageRecord) -> tuple[Card, ...]:
+    """What the cards of a page show: one for each figure that was read."""
+    if not config.figures.cards or not record.figure_texts or config.output.layout != "tree":
+        return ()
+    boxes = dict(_figures(record))
+    return tuple(
+        Card(text.name, boxes[text.name], card_text(text.text) or text.reason)
+        for text in record.figure_texts
+        if text.name in boxes
+    )
+
+
+def _figures(record: PageRecord) -> list[tuple[str, Box]]:
+    return [pair for block in record.blocks for pair in zip(block.figures, block.boxes, strict=False)]
+
+
+def _sides(area: Sequence[int]) -> tuple[int, int]:
+    return area[2] - area[0], area[3] - area[1]
+
+
+def _area(box: Box) -> int:
+    return (box.x2 - box.x1) * (box.y2 - box.y1)

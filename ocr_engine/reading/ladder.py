@@ -1,0 +1,144 @@
+"""Which attempts a page gets, and which of them is kept. Decides; renders nothing and asks no engine.
+
+Kept is the best by this order: some text before none; `done`, then `truncated` and a `done` that the text
+layer contradicts, then `looped`; the higher recall of the text layer; on a page whose lines run down it, an
+attempt that turned it; the more letters read. The earlier of equals.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ocr_engine.config import Config, QualityConfig, RetryStep, step_ngram
+from ocr_engine.reading.record import status_of
+from ocr_engine.records import Attempt, FinishReason, Generation, Ink, PageStatus
+from ocr_engine.text.grounding import parse
+from ocr_engine.text.recall import letters, mostly_cjk, text_of, word_recall
+
+FIRST = RetryStep()
+SHARED_STRIP = (0.53, 0.47)
+_READING_PROMPTS = ("markdown", "ocr", "free")
+_RANK = {PageStatus.DONE: 3, PageStatus.TRUNCATED: 2, PageStatus.LOOPED: 1}
+
+
+@dataclass(frozen=True, slots=True)
+class PageFacts:
+    """What is known of a page besides its answers."""
+
+    ink: Ink | None = None
+    text_layer: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """An attempt with its judgement. `generation` None: the engine refused it, `reason` says why."""
+
+    step: RetryStep
+    generation: Generation | None
+    status: PageStatus
+    reason: str
+    text: str = ""
+    recall: float | None = None
+    suspect: bool = False
+
+    @property
+    def summary(self) -> Attempt:
+        """For the page's record."""
+        tokens = self.generation.output_tokens if self.generation else 0
+        return Attempt(settings_of(self.step), self.status, self.reason, tokens, self.recall)
+
+
+def settings_of(step: RetryStep) -> dict[str, object]:
+    """What a step changes."""
+    default = dataclasses.asdict(FIRST)
+    return {key: value for key, value in dataclasses.asdict(step).items() if value != default[key]}
+
+
+def config_of(config: Config, step: RetryStep) -> Config:
+    """The config of an attempt."""
+    engine = dataclasses.replace(config.engine, ngram=step_ngram(config.engine.ngram, step))
+    mode, prompt = step.mode or config.mode, step.prompt or config.prompt
+    return dataclasses.replace(config, mode=mode, prompt=prompt, engine=engine)
+
+
+def judged(config: Config, step: RetryStep, generation: Generation, facts: PageFacts) -> Judged:
+    """An answer's status and, where there is a text layer to compare with, its recall."""
+    status, reason = status_of(generation)
+    text = text_of(parse(generation.text).blocks)
+    recall = None
+    if facts.text_layer and config.prompt in _READING_PROMPTS:
+        recall = word_recall(text, facts.text_layer)
+    suspect = recall is not None and recall < config.quality.suspect_recall
+    return Judged(step, generation, status, reason, text, recall, suspect)
+
+
+def refused(step: RetryStep, reason: str) -> Judged:
+    """An attempt that the engine refused."""
+    return Judged(step, None, PageStatus.FAILED, reason)
+
+
+def applies(step: RetryStep, best: Judged, facts: PageFacts, quality: QualityConfig) -> bool:
+    """Whether a page whose best attempt is `best` gets this step."""
+    if _stopped(best):
+        return False
+    poor = best.status in (PageStatus.TRUNCATED, PageStatus.LOOPED, PageStatus.FAILED)
+    poor = poor or (quality.retry_suspect and best.suspect) or len(best.text) < quality.retry_below_chars
+    if step.turn in (90, 270):
+        read_well = best.recall is not None and not best.suspect and not poor
+        return sideways(facts) and not read_well and not mostly_cjk(best.text)
+    return poor
+
+
+def _stopped(best: Judged) -> bool:
+    """Whether the user ended the answer: what was read of it is kept as it is."""
+    generation = best.generation
+    return generation is not None and generation.finish_reason is FinishReason.ABORT and not generation.loop
+
+
+def cut(step: RetryStep, facts: PageFacts) -> tuple[float, float]:
+    """Where the top half ends and the bottom half begins, as shares of the height.
+
+    In a gap between lines near the middle; without one the halves share a strip, so that the line at the cut
+    is whole in one of them.
+    """
+    gap = facts.ink.gap if facts.ink is not None and not step.turn else None
+    return (gap, gap) if gap is not None else SHARED_STRIP
+
+
+def layer_stands_in(best: Judged, layer: str, quality: QualityConfig) -> bool:
+    """Whether a page that failed every attempt gets the text of its layer instead."""
+    ended_badly = best.status in (PageStatus.TRUNCATED, PageStatus.LOOPED)
+    ended_badly = ended_badly or (quality.retry_suspect and best.suspect)
+    wanted = quality.text_layer_fallback and ended_badly and not _stopped(best)
+    return wanted and word_recall("", layer) is not None
+
+
+def why_layer(best: Judged) -> str:
+    """The reason of a page whose text is its layer's."""
+    reason = best.reason or f"only {best.recall or 0.0:.0%} of the text layer's words were read"
+    return f"{reason}; its text is the PDF's own text layer"
+
+
+def sideways(facts: PageFacts) -> bool:
+    """Whether the page's lines of ink run down it."""
+    return facts.ink is not None and facts.ink.lines_down
+
+
+def best(attempts: Sequence[Judged], facts: PageFacts) -> Judged:
+    """The attempt to keep; see the order above."""
+    return max(attempts, key=lambda attempt: _worth(attempt, facts))
+
+
+def _worth(attempt: Judged, facts: PageFacts) -> tuple[bool, bool, int, float, bool, int]:
+    rank = _RANK.get(attempt.status, 0)
+    if attempt.status is PageStatus.DONE and attempt.suspect:
+        rank = _RANK[PageStatus.TRUNCATED]
+    turned = sideways(facts) and attempt.step.turn in (90, 270)
+    return (
+        attempt.generation is not None,
+        bool(attempt.text.strip()),
+        rank,
+        attempt.recall or 0.0,
+        turned,
+        letters(attempt.text),
+    )

@@ -1,0 +1,265 @@
+"""How one page is read: rendered and cut in a worker, asked of the engine, judged, asked again.
+
+Shared by every kind of run: the local pipeline, a cluster, an evaluation.
+"""
+
+import asyncio
+import time
+from dataclasses import dataclass, replace
+from functools import partial
+
+from ocr_engine.config import Config, RetryStep
+from ocr_engine.engine.base import Engine, OnText
+from ocr_engine.errors import EngineError, InputError, OcrError, RequestError
+from ocr_engine.log import logger
+from ocr_engine.outputs.drawing import DrawnPage
+from ocr_engine.pages.look import WHOLE, Look
+from ocr_engine.pages.pool import RenderPool
+from ocr_engine.processes.aside import aside
+from ocr_engine.reading import ladder
+from ocr_engine.reading.figures import FigureReader, chosen
+from ocr_engine.reading.prepare import PreparedPage, prepare
+from ocr_engine.reading.record import failed_record, read_record
+from ocr_engine.reading.request import mode_of, request_for, sends_png
+from ocr_engine.records import FinishReason, Generation, PageRecord, PageRef, PageStatus
+from ocr_engine.spec import Mode
+from ocr_engine.text.remap import joined, turned_back
+
+NOTE_START_S = 2.0
+"""An engine that has not started after this long is worth a line."""
+_BADNESS = (FinishReason.STOP, FinishReason.LENGTH, FinishReason.ERROR, FinishReason.ABORT)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadPage:
+    """What reading a page gave: its record, its raw text, and the seconds each stage took."""
+
+    record: PageRecord
+    raw: str
+    seconds: dict[str, float]
+    drawn: DrawnPage | None = None
+    """Its figures and overlay, where they were drawn on the machine that read it."""
+    drawing_done: bool = False
+    """Whether that was tried there."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    ref: PageRef
+    request_id: str
+    facts: ladder.PageFacts
+
+
+def first_task(config: Config, family: str) -> "partial[PreparedPage]":
+    """What a render worker does first with every page: another machine may have done it before `read`."""
+    mode = mode_of(ladder.config_of(config, ladder.FIRST), family)
+    return _prepare_task(config, mode, WHOLE, facts=True)
+
+
+def _prepare_task(config: Config, mode: Mode, look: Look, *, facts: bool) -> "partial[PreparedPage]":
+    quality = config.quality
+    return partial(
+        prepare,
+        mode=mode,
+        png=sends_png(config),
+        look=look,
+        ink=facts,
+        text_layer=facts and (quality.compare_text_layer or quality.text_layer_fallback),
+    )
+
+
+class PageReader:
+    """Reads pages with one config, one pool of renderers and one engine, any number at a time."""
+
+    def __init__(self, config: Config, pool: RenderPool, engine: Engine, family: str) -> None:
+        """`family` is the engine's model family. The first page starts the engine; the caller stops it.
+
+        Raises UsageError where the family has no such mode.
+        """
+        self._config = config
+        self._pool = pool
+        self._engine = engine
+        steps = (ladder.FIRST, *config.quality.retries)
+        self._modes = {step.mode: mode_of(ladder.config_of(config, step), family) for step in steps}
+        self._figures = FigureReader(config, pool, engine, self._modes[None])
+        self._engine_start: asyncio.Task[None] | None = None
+
+    async def read(
+        self, ref: PageRef, request_id: str, page_print: str, on_text: OnText | None = None
+    ) -> ReadPage:
+        """The page's record and raw text; a page that cannot be read has a record that says why.
+
+        `request_id` is the page's place below the output folder, `page_print` the fingerprint its record
+        carries. `on_text` gets the pieces of the answer as they appear.
+
+        Raises:
+            EngineError: the engine did not start, or died.
+        """
+        started = time.perf_counter()
+        try:
+            return await self._read(ref, request_id, page_print, on_text, started)
+        except (InputError, RequestError) as error:
+            return self.failed(ref, page_print, str(error), time.perf_counter() - started)
+
+    def failed(self, ref: PageRef, page_print: str, reason: str, seconds: float = 0.0) -> ReadPage:
+        """What stands for a page that could not be read."""
+        record = failed_record(self._config, ref, reason, page_print)
+        return ReadPage(record, "", {"total": seconds} if seconds else {})
+
+    @property
+    def starting(self) -> bool:
+        """Whether pages wait for an engine that has not started."""
+        return self._engine_start is not None and not self._engine_start.done()
+
+    def close(self) -> None:
+        """Give up starting the engine, if it is still starting."""
+        if self._engine_start is not None:
+            self._engine_start.cancel()
+
+    async def _read(
+        self, ref: PageRef, request_id: str, page_print: str, on_text: OnText | None, started: float
+    ) -> ReadPage:
+        quality = self._config.quality
+        first = await self._prepare(ref, ladder.FIRST, WHOLE, facts=True)
+        seconds = {"render": first.render_s, "views": first.views_s}
+        if first.ink is not None and first.ink.share < quality.blank_ink:
+            return ReadPage(self._blank(ref, page_print, first), "", seconds | _total(started))
+        waiting = time.perf_counter()
+        await self._engine_ready()
+        started += time.perf_counter() - waiting  # the engine's start is no part of the first pages' time
+        page = _Page(ref, request_id, ladder.PageFacts(first.ink, first.text_layer))
+        attempts = [await self._attempt(page, 0, ladder.FIRST, first, on_text)]
+        for number, step in enumerate(quality.retries, 1):
+            if ladder.applies(step, ladder.best(attempts, page.facts), page.facts, quality):
+                attempts.append(await self._attempt(page, number, step))
+        seconds["engine"] = sum(one.generation.seconds for one in attempts if one.generation)
+        record, raw = await aside(self._record, page, page_print, first, attempts)
+        if chosen(self._config, record):
+            texts, seconds["figures"] = await self._figures.read(ref, request_id, record, on_text)
+            record = replace(record, figure_texts=texts)
+        return ReadPage(record, raw, seconds | _total(started))
+
+    async def _prepare(self, ref: PageRef, step: RetryStep, look: Look, *, facts: bool) -> PreparedPage:
+        task = _prepare_task(self._config, self._modes[step.mode], look, facts=facts)
+        return await asyncio.wrap_future(self._pool.run(ref, task))
+
+    async def _attempt(
+        self,
+        page: _Page,
+        number: int,
+        step: RetryStep,
+        prepared: PreparedPage | None = None,
+        on_text: OnText | None = None,
+    ) -> ladder.Judged:
+        name = f"{page.request_id}+{number}" if number else page.request_id
+        try:
+            if step.halves:
+                generation = await self._halves(page, name, step)
+            else:
+                prepared = prepared or await self._prepare(page.ref, step, Look(step.turn), facts=False)
+                generation = await self._ask(prepared, name, step, on_text)
+        except Exception as error:  # a retry that fails, however it does, keeps what was read before it
+            dead = isinstance(error, EngineError) and not isinstance(error, RequestError)
+            if not number or dead:
+                raise
+            logger.debug("%s: attempt %d", name, number + 1, exc_info=error)
+            reason = str(error) if isinstance(error, OcrError) else f"internal error: {error!r}"
+            return ladder.refused(step, reason)
+        return await aside(_judged, ladder.config_of(self._config, step), step, generation, page.facts)
+
+    async def _halves(self, page: _Page, name: str, step: RetryStep) -> Generation:
+        """The page's two halves as one answer."""
+        end, start = ladder.cut(step, page.facts)
+        looks = Look(step.turn, 0.0, end), Look(step.turn, start, 1.0)
+        top, bottom = [
+            await self._ask(
+                await self._prepare(page.ref, step, look, facts=False), f"{name}{part}", step, None
+            )
+            for part, look in zip(("top", "bottom"), looks, strict=True)
+        ]
+        worse = max(top, bottom, key=lambda half: _BADNESS.index(half.finish_reason))
+        return replace(
+            worse,
+            text=await aside(joined, top.text, bottom.text, end, start),
+            prompt_tokens=top.prompt_tokens + bottom.prompt_tokens,
+            vision_tokens=top.vision_tokens + bottom.vision_tokens,
+            output_tokens=top.output_tokens + bottom.output_tokens,
+            seconds=top.seconds + bottom.seconds,
+        )
+
+    async def _ask(
+        self, prepared: PreparedPage, name: str, step: RetryStep, on_text: OnText | None
+    ) -> Generation:
+        config = ladder.config_of(self._config, step)
+        request = request_for(config, prepared.views, name, step.temperature or 0.0)
+        return await self._engine.generate(request, on_text)
+
+    def _record(
+        self, page: _Page, page_print: str, first: PreparedPage, attempts: list[ladder.Judged]
+    ) -> tuple[PageRecord, str]:
+        """The record and raw text of the best attempt, or of the text layer where it stands in."""
+        best = ladder.best(attempts, page.facts)
+        assert best.generation is not None, "the first attempt has an answer, and an answer is never worse"
+        config = ladder.config_of(self._config, best.step)
+        generation, layer = best.generation, page.facts.text_layer.strip()
+        stands_in = ladder.layer_stands_in(best, layer, self._config.quality)
+        if stands_in:
+            generation = replace(generation, text=layer)
+        record = read_record(config, page.ref, first.geometry, generation, page_print)
+        return replace(
+            record,
+            status=best.status,
+            reason=_with_damage(ladder.why_layer(best) if stands_in else best.reason, first),
+            attempts=len(attempts),
+            tried=tuple(one.summary for one in attempts) if len(attempts) > 1 else (),
+            recall=None if stands_in else best.recall,
+            suspect=(best.suspect and not stands_in) or bool(first.damage),
+            renderer=first.renderer,
+            turned_deg=best.step.turn,
+            from_text_layer=stands_in,
+        ), generation.text
+
+    def _blank(self, ref: PageRef, page_print: str, prepared: PreparedPage) -> PageRecord:
+        reason = _with_damage("no ink on the page (quality.blank_ink)", prepared)
+        record = failed_record(self._config, ref, reason, page_print)
+        return replace(
+            record,
+            status=PageStatus.BLANK,
+            geometry=prepared.geometry,
+            suspect=bool(prepared.damage),
+            renderer=prepared.renderer,
+        )
+
+    async def _engine_ready(self) -> None:
+        """Start the engine when the first page needs it: a run with nothing to read never does."""
+        if self._engine_start is None:
+            self._engine_start = asyncio.create_task(self._start())
+        await asyncio.shield(self._engine_start)
+
+    async def _start(self) -> None:
+        """Start the engine; one that takes its time says so, lest the run seem to hang."""
+        started = time.perf_counter()
+        words = "the engine is starting: it loads the weights and tests itself; a first start takes minutes"
+        note = asyncio.get_running_loop().call_later(NOTE_START_S, logger.info, words)
+        try:
+            await self._engine.start()
+        finally:
+            note.cancel()
+        if (took := time.perf_counter() - started) > NOTE_START_S:
+            logger.info("the engine is ready after %.0f s", took)
+
+
+def _judged(
+    config: Config, step: RetryStep, generation: Generation, facts: ladder.PageFacts
+) -> ladder.Judged:
+    """The answer, its boxes as on the page itself, and what it is worth."""
+    generation = replace(generation, text=turned_back(generation.text, step.turn))
+    return ladder.judged(config, step, generation, facts)
+
+
+def _with_damage(reason: str, prepared: PreparedPage) -> str:
+    return "; ".join(part for part in (reason, prepared.damage) if part)
+
+
+def _total(started: float) -> dict[str, float]:
+    return {"total": time.perf_counter() - started}

@@ -1,0 +1,52 @@
+"""What the engine is asked for a page or a figure: mode, prompt, limits."""
+
+from dataclasses import replace
+
+from ocr_engine.config import Config
+from ocr_engine.records import (
+    GenerationRequest,
+    PageViews,
+)
+from ocr_engine.spec import LOCATE_SLOT, PROMPTS, Mode, resolve_mode
+
+
+def sends_png(config: Config) -> bool:
+    """Whether pages go to a server as images, which needs them beside their views."""
+    return config.engine.backend == "server" and config.engine.server.images == "png"
+
+
+def figure_request(config: Config, views: PageViews, request_id: str) -> GenerationRequest:
+    """What the engine is asked for a cropped figure."""
+    return replace(request_for(config, views, request_id), prompt=PROMPTS["figure"])
+
+
+def mode_of(config: Config, family: str) -> Mode:
+    """The configured mode with its tile limit.
+
+    Raises:
+        UsageError: the model family has no such mode.
+    """
+    return resolve_mode(config.mode, config.max_tiles, family)
+
+
+def prompt_of(config: Config) -> str:
+    """The exact prompt text: an official one by name, the text to find filled in, or a custom one."""
+    prompt = PROMPTS.get(config.prompt, config.prompt)
+    return prompt.replace(LOCATE_SLOT, config.find) if config.prompt == "locate" else prompt
+
+
+def request_for(
+    config: Config, views: PageViews, request_id: str, temperature: float = 0.0
+) -> GenerationRequest:
+    """What the engine is asked for these views."""
+    engine = config.engine
+    return GenerationRequest(
+        request_id=request_id,
+        views=views,
+        prompt=prompt_of(config),
+        max_tokens=engine.max_tokens,
+        ngram_size=engine.ngram.size,
+        ngram_window=engine.ngram.window,
+        abort_loops=config.quality.loop_abort,
+        temperature=temperature,
+    )

@@ -1,0 +1,62 @@
+"""Every text that a layout writes for a page, made from its record and raw answer."""
+
+from collections.abc import Iterator
+from functools import partial
+
+import ocr_engine.text.official as official
+from ocr_engine.config import Config
+from ocr_engine.outputs.writer import JoinPages
+from ocr_engine.records import (
+    PageRecord,
+    PageTexts,
+    ParsedText,
+)
+from ocr_engine.spec import OFFICIAL_PAGE_SPLIT
+from ocr_engine.text.cross_page import join_pages
+from ocr_engine.text.figure_text import texts_by_name
+from ocr_engine.text.markdown import block_texts, to_markdown
+from ocr_engine.text.table_csv import tables_as_csv
+
+
+def texts_of(config: Config, record: PageRecord, raw: str) -> PageTexts:
+    """Every text the chosen layout writes for a page."""
+    if config.output.layout == "official":
+        return PageTexts(raw, det=official.page_det(raw), mmd=official.page_mmd(raw, record.page - 1))
+    if config.output.layout in ("official-image", "page-folders"):
+        return PageTexts(raw, det=raw, mmd=official.image_mmd(raw))
+    if config.output.layout in ("official-eval", "official-eval2"):
+        return PageTexts(raw, det=raw, mmd=official.eval_md(raw, config.output.layout == "official-eval"))
+    tables = tables_as_csv(record.blocks) if config.output.tables_csv else ()
+    return PageTexts(raw, markdown=markdown_of(config, record), tables=tables)
+
+
+def chars_of(texts: PageTexts) -> int:
+    """How many characters the page's text has, as its layout writes it."""
+    return len(texts.markdown or texts.mmd.removesuffix(OFFICIAL_PAGE_SPLIT))
+
+
+def markdown_of(config: Config, record: PageRecord) -> str:
+    """The page's markdown as `text:` asks for, figures linked as seen from the page's own file."""
+    link_prefix = "../figures/" if config.output.figures else None
+    figure_texts = texts_by_name(record.figure_texts, config.text)
+    return to_markdown(ParsedText(record.blocks), link_prefix, config.text, figure_texts)
+
+
+def block_texts_of(config: Config, record: PageRecord) -> tuple[str, ...]:
+    """The markdown of each of the page's blocks, written like `markdown_of`."""
+    link_prefix = "../figures/" if config.output.figures else None
+    figure_texts = texts_by_name(record.figure_texts, config.text)
+    return block_texts(ParsedText(record.blocks), link_prefix, config.text, figure_texts)
+
+
+def page_joiner(config: Config) -> JoinPages | None:
+    """What puts together tables and paragraphs cut by page breaks; None where neither is asked for."""
+    if not (config.text.merge_tables or config.text.join_paragraphs):
+        return None
+
+    return partial(_joined, config)
+
+
+def _joined(config: Config, records: Iterator[PageRecord]) -> Iterator[tuple[PageRecord, str | None]]:
+    for record, changed in join_pages(records, config.text):
+        yield record, markdown_of(config, record) if changed else None

@@ -1,0 +1,69 @@
+"""Keys that vLLM carries out: passed on where it can, refused by name where it cannot."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import get_args, get_type_hints
+
+import pytest
+
+from ocr_engine import config
+from ocr_engine.cli.entries import batch_pdf
+from ocr_engine.config import EngineConfig
+from ocr_engine.engine.sizes import EngineSizes
+from ocr_engine.engine.vllm.args import check_platform, engine_args
+from ocr_engine.errors import ExitCode, UsageError
+from ocr_engine.spec import ENCODER_PX_KEY
+
+SIZES = EngineSizes("bfloat16", 8192, 8, 4096, None, 1)
+KEYS = {"quantization": "fp8", "kv_cache_dtype": "fp8", "attention_backend": "FLASHINFER"}
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_a_key_that_needs_a_gpu_is_refused_by_name_without_one(key, tmp_path, monkeypatch, capsys):
+    asked = EngineConfig(**{key: KEYS[key]})
+    with pytest.raises(UsageError, match=f"engine.{key}: {KEYS[key]}: needs a CUDA GPU"):
+        check_platform(asked, gpu=False)
+    check_platform(asked, gpu=True)
+    check_platform(EngineConfig(), gpu=False)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    options = ["--set", f"engine.{key}={KEYS[key]}", "--output", str(tmp_path), "--quiet"]
+    assert batch_pdf([str(Path(__file__).parents[3] / "samples"), *options]) == ExitCode.USAGE
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_an_unknown_value_is_refused_with_the_known_ones(key):
+    with pytest.raises(UsageError, match=f"engine.{key}"):
+        config.load(None, {f"engine.{key}": "int3"})
+
+
+def test_a_gpu_gets_all_three_and_a_cpu_none():
+    found = engine_args(EngineConfig(**KEYS), Path("m"), SIZES, gpu=True)
+    assert found["quantization"] == "fp8_per_channel"
+    assert (found["kv_cache_dtype"], found["attention_backend"]) == ("fp8", "FLASHINFER")
+    plain = engine_args(EngineConfig(), Path("m"), SIZES, gpu=True)
+    assert plain["kv_cache_dtype"] == "auto" and not {"quantization", "attention_backend"} & plain.keys()
+    assert not KEYS.keys() & engine_args(EngineConfig(), Path("m"), SIZES, gpu=False).keys()
+
+
+def test_a_gpu_is_told_how_many_pixels_to_encode_at_once():
+    found = engine_args(EngineConfig(), Path("m"), replace(SIZES, encoder_px=2 << 20), gpu=True)
+    assert found["additional_config"][ENCODER_PX_KEY] == 2 << 20
+
+
+def test_vllm_knows_every_value():
+    cache = pytest.importorskip("vllm.config.cache", reason="needs vllm")
+    from vllm.model_executor.layers.quantization import QUANTIZATION_METHODS
+    from vllm.v1.attention.backends.registry import AttentionBackendEnum
+
+    hints = get_type_hints(EngineConfig)
+    for value in get_args(hints["quantization"])[1:]:
+        found = engine_args(EngineConfig(quantization=value), Path("m"), SIZES, gpu=True)
+        assert found["quantization"] in QUANTIZATION_METHODS
+    assert set(get_args(hints["attention_backend"])[1:]) <= set(AttentionBackendEnum.__members__)
+    assert set(get_args(hints["kv_cache_dtype"])) <= set(get_args(cache.CacheDType))
+
+
+def test_quantization_and_cache_type_mean_reading_again():
+    assert {"engine.quantization", "engine.kv_cache_dtype"} <= set(config.READ_KEYS)
+    assert "engine.attention_backend" not in config.READ_KEYS

@@ -1,0 +1,54 @@
+"""What a server cuts from an image equals what the local pipeline cuts; wrong options are named."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ocr_engine.engine.vllm.serve_plugin import views_of_image
+from ocr_engine.errors import RequestError
+from ocr_engine.families.views import make_views
+from ocr_engine.model import images
+from ocr_engine.spec import MODES, OCR, OCR2, resolve_mode
+
+
+def page(width: int = 900, height: int = 1300) -> Image.Image:
+    pixels = np.random.default_rng(5).integers(0, 256, (height, width, 3), np.uint8)
+    return Image.fromarray(pixels)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_views_are_those_of_the_pipeline(mode: str) -> None:
+    views = views_of_image(page(), {"mode": mode, "max_tiles": 4}, OCR)
+    expected = make_views(page(), resolve_mode(mode, 4))
+    assert views.grid == expected.grid
+    assert np.array_equal(views.global_view, expected.global_view)
+    assert np.array_equal(views.tiles, expected.tiles)
+
+
+def test_without_options_a_page_is_cut_as_the_scripts_do() -> None:
+    expected = make_views(page(), resolve_mode("gundam", 6))
+    assert np.array_equal(views_of_image(page(), {}, OCR).tiles, expected.tiles)
+
+
+@pytest.mark.parametrize(
+    ("options", "family", "words"),
+    [
+        ({"mode": "huge"}, OCR, "huge"),
+        ({"mode": 5}, OCR, "expected a name"),
+        ({"mode": "tiny"}, OCR2, "tiny"),
+        ({"max_tiles": 10}, OCR, "2 to 9"),
+        ({"max_tiles": 7}, OCR2, "2 to 6"),
+        ({"max_tiles": "6"}, OCR, "2 to 9"),
+        ({"max_tiles": 1}, OCR, "2 to 9"),
+        ({"size": 1}, OCR, "size: unknown"),
+    ],
+)
+def test_wrong_options_are_refused_by_name(options: dict[str, object], family: str, words: str) -> None:
+    with pytest.raises(RequestError, match=words):
+        views_of_image(page(), options, family)
+
+
+def test_an_engine_without_the_cutter_says_what_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(images, "_cutters", [])
+    with pytest.raises(RequestError, match="takes the views"):
+        images.cut(page(), {}, OCR)
