@@ -26,7 +26,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from ocr_engine.config import parse_override  # noqa: E402 - after the project is on the path
-from ocr_engine.spec import OCR, OCR2  # noqa: E402
+from ocr_engine.families import OCR, OCR2  # noqa: E402
 
 PARTS = ("floor", "encoder", "recipe", "ours")
 OTHERS = ("moe", "attention", "pipeline", "host", "agreement")

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from ocr_engine.engine.weights import expected_tensors
-from ocr_engine.spec import FAMILIES, OCR, OCR2, TOKENS
+from ocr_engine.families import FAMILIES, OCR, OCR2, TOKENS
 
 NANO = Path(__file__).parents[1] / "ocr_engine/model/nano"
 STD = 0.02
@@ -154,7 +154,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--family", choices=FAMILIES, default=FAMILIES[0])
+    parser.add_argument("--family", choices=FAMILIES, default=OCR)
     arguments = parser.parse_args()
     write_full_size(arguments.folder, arguments.family)
 

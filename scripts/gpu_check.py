@@ -30,10 +30,10 @@ from ocr_engine.engine.checkpoint import cuda_gpu_visible
 from ocr_engine.engine.ngram import banned_tokens
 from ocr_engine.engine.vllm.engine import VllmEngine
 from ocr_engine.errors import EngineError
+from ocr_engine.families import FAMILIES, PROMPTS, Mode
 from ocr_engine.families.tiling import visual_tokens
 from ocr_engine.families.views import make_views
 from ocr_engine.records import GenerationRequest, PageViews
-from ocr_engine.spec import FAMILIES, FAMILY_MODES, PROMPTS, Mode
 from scripts.bench_parts.gpu_watch import GpuWatch
 from scripts.bench_parts.precision import precision
 from scripts.bench_parts.small_card import SmallCard
@@ -99,7 +99,7 @@ async def with_engine(folder: Path, label: str, work: Work, **options: Any) -> N
 
 async def check_modes(engine: VllmEngine, family: str, pages: list[Image.Image]) -> None:
     """Every sample page in every mode, all in one batch."""
-    work = [(mode, page) for mode in FAMILY_MODES[family].values() for page in pages]
+    work = [(mode, page) for mode in FAMILIES[family].modes.values() for page in pages]
     started_s = time.perf_counter()
     asked = (
         engine.generate(request(f"page{i}", make_views(page, mode), TOKENS))
@@ -107,7 +107,7 @@ async def check_modes(engine: VllmEngine, family: str, pages: list[Image.Image])
     )
     answers = await asyncio.gather(*asked, return_exceptions=True)
     seconds = time.perf_counter() - started_s
-    for mode in FAMILY_MODES[family].values():
+    for mode in FAMILIES[family].modes.values():
         of_mode = [(page, answers[i]) for i, (other, page) in enumerate(work) if other is mode]
         wrong = [text for page, answer in of_mode if (text := mismatch(page, mode, answer))]
         counts = sorted({visual_tokens(*page.size, mode) for page in pages})
@@ -128,7 +128,7 @@ def mismatch(page: Image.Image, mode: Mode, answer: Any) -> str:
 
 async def check_guard(engine: VllmEngine, family: str, page: Image.Image) -> None:
     """No banned token in guarded answers of one batch, which without the guard repeat."""
-    views = make_views(page, FAMILY_MODES[family]["small"])
+    views = make_views(page, FAMILIES[family].modes["small"])
     # A preferred token makes repeats likely whatever the weights.
     bias = {engine._prompts.encode(PROMPTS["markdown"])[-1]: 2.0}
     guards = ((0, 0), (2, 400), (3, 90))
@@ -150,7 +150,7 @@ def banned_in(ids: list[int], guard: tuple[int, int], engine: VllmEngine) -> int
 async def ids_of_pages(engine: VllmEngine, family: str, count: int) -> tuple[list[list[int]], float]:
     """Greedy ids of many gundam pages without the guard, and pages a second."""
     sizes = [(600 + 37 * i % 900, 700 + 53 * i % 1100) for i in range(count)]
-    mode = FAMILY_MODES[family]["gundam"]
+    mode = FAMILIES[family].modes["gundam"]
     views = [make_views(picture(*size), mode) for size in sizes]
     started_s = time.perf_counter()
     replies = await asyncio.gather(

@@ -20,8 +20,8 @@ from PIL import Image, ImageDraw, ImageFont
 from ocr_engine.engine.checkpoint import resolve
 from ocr_engine.engine.prompts import PromptEncoder
 from ocr_engine.engine.self_test import GOLDEN_FILE, GOLDEN_PAGE
+from ocr_engine.families import FAMILIES, PROMPTS
 from ocr_engine.records import PageViews
-from ocr_engine.spec import FAMILY_MODES, PROMPTS
 from scripts import in_process
 
 NANO = Path(__file__).parents[1] / "ocr_engine/model/nano"
@@ -72,7 +72,7 @@ def main() -> None:
     parser.add_argument("--lines", nargs="+", default=LINES, help="what stands on the page")
     arguments = parser.parse_args()
     checkpoint = resolve("nano" if arguments.model == NANO else str(arguments.model))
-    side_px = min(mode.base_size_px for mode in FAMILY_MODES[checkpoint.family].values())
+    side_px = min(mode.base_size_px for mode in FAMILIES[checkpoint.family].modes.values())
     image = page(side_px, arguments.lines)
     pixels = np.array(image.convert("RGB"))
     answers = {dtype: read(checkpoint.folder, pixels, dtype) for dtype in ("float32", "bfloat16")}

@@ -17,8 +17,8 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from ocr_engine.engine.prompts import PromptEncoder
+from ocr_engine.families import PROMPTS, resolve_mode
 from ocr_engine.families.views import make_views
-from ocr_engine.spec import PROMPTS, resolve_mode
 from scripts import in_process
 from tests.model.recipe import picture
 

@@ -33,8 +33,8 @@ from nano.questions import draw_questions, overlap, rightness
 from nano.reader import Meter, Reader, ended, peak_bytes
 from nano.real import RealPage, choose, find_pages, normal
 from ocr_engine.config import EngineConfig
+from ocr_engine.families import PROMPTS
 from ocr_engine.records import Generation
-from ocr_engine.spec import PROMPTS
 
 WORST = 3
 HALF = 0.5

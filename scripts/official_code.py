@@ -21,8 +21,8 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from ocr_engine.families import OCR2, Mode
 from ocr_engine.model.deep_encoder import UNUSED_WEIGHTS
-from ocr_engine.spec import OCR2, Mode
 
 ABSENT = ("vllm", "torchvision", "easydict", "addict", "flash_attn")
 

@@ -19,13 +19,13 @@ from torch import Tensor, nn
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from ocr_engine.engine.prompts import PromptEncoder
+from ocr_engine.families import NGRAM_WHITELIST, OCR2, PROMPTS
 from ocr_engine.families.tiling import visual_tokens
 from ocr_engine.families.views import make_views
 from ocr_engine.model.deep_encoder import normalize
 from ocr_engine.model.query_tower import QueryVisionTower
 from ocr_engine.model.vision_tower import VisionTower
 from ocr_engine.records import PageViews
-from ocr_engine.spec import NGRAM_WHITELIST, OCR2, PROMPTS
 from scripts.official_code import Official
 from tests.model import recipe
 from tests.model.recipe import Case

@@ -29,8 +29,8 @@ from nano.pages import A4, Brief, make_page
 from nano.tokenizer import BOS, EOS, token_id
 from nano.views import view
 from ocr_engine.engine.prompts import PromptEncoder
+from ocr_engine.families import PROMPTS
 from ocr_engine.families.views import make_views
-from ocr_engine.spec import PROMPTS
 from scripts import in_process
 
 FOLDER = Path(__file__).parents[1] / "ocr_engine/model/nano"

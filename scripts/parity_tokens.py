@@ -19,8 +19,8 @@ from torch import Tensor, nn
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from ocr_engine.families import FAMILIES, OCR, OCR2, Mode, resolve_mode
 from ocr_engine.families.views import make_views
-from ocr_engine.spec import FAMILIES, OCR2, Mode, resolve_mode
 from scripts import in_process
 from scripts.official_code import Official
 from scripts.parity import PROMPT, tokenizer
@@ -129,7 +129,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--official", type=Path, required=True, help="checkout of the family's repository")
-    parser.add_argument("--family", choices=FAMILIES, default=FAMILIES[0])
+    parser.add_argument("--family", choices=FAMILIES, default=OCR)
     parser.add_argument("--pages", type=int, default=200)
     parser.add_argument("--tokens", type=int, default=8, help="greedy tokens a page")
     parser.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32")

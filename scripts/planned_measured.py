@@ -22,8 +22,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from ocr_engine.capacity import costs as cost_table
 from ocr_engine.capacity.costs import Costs, Work
+from ocr_engine.families import resolve_mode
 from ocr_engine.families.tiling import choose_grid, visual_tokens
-from ocr_engine.spec import resolve_mode
 from scripts.bench_parts import ramp
 from scripts.bench_parts.ramp import Times
 from scripts.bench_parts.workload import MEAN_TOKENS, lengths

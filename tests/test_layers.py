@@ -10,8 +10,8 @@ import pytest
 ROOT = Path(__file__).parent.parent / "ocr_engine"
 LAYERS = (
     ("errors", "log", "records", "processes", "sheets", "marks"),
-    ("spec", "urls"),
-    ("families", "config"),
+    ("families", "urls"),
+    ("config",),
     ("pages", "model", "text", "outputs", "evaluation"),
     ("engine",),
     ("reading",),

@@ -14,9 +14,9 @@ from ocr_engine.cli import arguments, signals
 from ocr_engine.errors import ExitCode, OcrError, UsageError
 from ocr_engine.evaluation import cli as scoring
 from ocr_engine.evaluation.request import Request, Run
+from ocr_engine.families import MODES, PROMPTS
 from ocr_engine.log import logger
 from ocr_engine.records import DocumentKind, PageStatus
-from ocr_engine.spec import MODES, PROMPTS
 
 if TYPE_CHECKING:
     from ocr_engine.benchmark.run import BenchmarkRun

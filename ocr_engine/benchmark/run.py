@@ -28,6 +28,7 @@ from ocr_engine.engine.shared import SharedEngine
 from ocr_engine.evaluation import made_file
 from ocr_engine.evaluation.request import Made, Run
 from ocr_engine.evaluation.wanted import WantedPage
+from ocr_engine.families import FAMILIES, MODES, queries
 from ocr_engine.log import logger
 from ocr_engine.outputs import run_files
 from ocr_engine.outputs.files import lock_output, write_all_atomic
@@ -37,7 +38,6 @@ from ocr_engine.outputs.names import OutputNames
 from ocr_engine.outputs.writer import open_writer
 from ocr_engine.pages.pool import RenderPool
 from ocr_engine.records import Document, JournalRow, PageStatus
-from ocr_engine.spec import MODES, OCR2, queries
 from ocr_engine.text.official import eval_md
 
 BENCHMARK_PROMPTS = {"omnidocbench": "markdown", "fox": "free", "olmocr-bench": "markdown"}
@@ -192,7 +192,9 @@ class BenchmarkRun:
                 writer = open_writer(root, place, config.output, document.relative.name)
                 stored = writer.stored(row.page, row.fingerprint)
                 if stored is not None:
-                    texts[page] = eval_md(stored[1], remove_center=self.info.family != OCR2)
+                    texts[page] = eval_md(
+                        stored[1], remove_center=not FAMILIES[self.info.family].eval_keeps_center
+                    )
         return texts
 
     def _made(

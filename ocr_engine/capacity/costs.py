@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 
 from ocr_engine.errors import UsageError
-from ocr_engine.spec import Mode
+from ocr_engine.families import Mode
 
 TABLE = Path(__file__).with_name("costs.json")
 MEMORY_SHARE = 0.85

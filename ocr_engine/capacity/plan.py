@@ -20,11 +20,11 @@ from ocr_engine.capacity.sample import Sample, take
 from ocr_engine.capacity.simulation import Load, Rates, Site
 from ocr_engine.config import Config
 from ocr_engine.errors import ExitCode, OcrError, UsageError
+from ocr_engine.families import guessed_family, resolve_mode
 from ocr_engine.outputs.own_files import OwnFiles
 from ocr_engine.pages import sources
 from ocr_engine.pages.remote import FetchingPool
 from ocr_engine.records import DocumentKind
-from ocr_engine.spec import OCR, OCR2, resolve_mode
 
 SCALES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1000)
 _BATCHES = 5
@@ -131,7 +131,7 @@ def _config(args: argparse.Namespace) -> Config:
 
 def _sample(config: Config, most: int) -> Sample:
     given = [config.input.path] if isinstance(config.input.path, str) else list(config.input.path)
-    family = OCR2 if "ocr-2" in config.engine.model.lower() else OCR
+    family = guessed_family(config.engine.model)
     mode = resolve_mode(config.mode, config.max_tiles, family)
     with FetchingPool(config.render, config.input) as pool:
         return take(sources.find(given, set(DocumentKind), OwnFiles(config.output.path)), pool, mode, most)

@@ -10,11 +10,11 @@ from typing import TypeVar
 
 from ocr_engine.capacity.costs import Work
 from ocr_engine.errors import InputError, UsageError
+from ocr_engine.families import Mode, view_tokens
 from ocr_engine.pages.pool import RenderPool
 from ocr_engine.pages.sources import Refused
 from ocr_engine.reading.prepare import prepare
 from ocr_engine.records import Document, PageImage
-from ocr_engine.spec import Mode, view_tokens
 
 T = TypeVar("T")
 CHARS_PER_TOK = 3.6
@@ -101,7 +101,7 @@ def _facts(page: PageImage, mode: Mode) -> PageFacts:
     prepared = prepare(page, mode, text_layer=True)
     views = prepared.views
     columns, rows = views.grid
-    visual = view_tokens(mode.base_size_px, mode.tile_size_px, columns, rows, mode.family)
+    visual = view_tokens(mode.base_size_px, mode.tile_size_px, columns, rows, row_newline=mode.row_newline)
     return PageFacts(len(views.tiles), visual, len(prepared.text_layer.strip()))
 
 

@@ -11,10 +11,10 @@ from ocr_engine import config as config_module
 from ocr_engine.config import Config
 from ocr_engine.conversion.resume import Redo
 from ocr_engine.errors import UsageError
+from ocr_engine.families import FAMILIES, MODES, OCR2, PROMPTS
 from ocr_engine.outputs.retry import Command
 from ocr_engine.pages.page_ranges import validate_page_ranges
 from ocr_engine.records import DocumentKind, PageStatus
-from ocr_engine.spec import MODES, MODES_OCR2, PROMPTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ def _add_files(made: argparse.ArgumentParser) -> None:
 def _add_reading(made: argparse.ArgumentParser, kind: DocumentKind) -> None:
     add = made.add_argument_group("how pages are read").add_argument
     add("--model", metavar="MODEL", help="auto, nano, a folder or a hub id [engine.model]")
-    add("--mode", metavar="MODE", help=f"{', '.join(MODES)}; OCR-2: {', '.join(MODES_OCR2)} [mode]")
+    add("--mode", metavar="MODE", help=f"{', '.join(MODES)}; OCR-2: {', '.join(FAMILIES[OCR2].modes)} [mode]")
     add("--prompt", metavar="NAME", help=f"{', '.join(PROMPTS)} [prompt]")
     add("--find", metavar="TEXT", help="find and draw where TEXT stands; implies --prompt locate [find]")
     if kind is DocumentKind.IMAGE:

@@ -10,9 +10,9 @@ from ocr_engine.conversion.progress import Progress
 from ocr_engine.conversion.resume import Plan
 from ocr_engine.engine import checkpoint
 from ocr_engine.engine.base import Engine, EngineInfo
+from ocr_engine.families import guessed_family
 from ocr_engine.log import logger
 from ocr_engine.records import PageStatus
-from ocr_engine.spec import OCR, OCR2
 
 _COLOUR = {
     PageStatus.DONE: "green",
@@ -32,7 +32,7 @@ def planned_engine(config: Config, engine: Engine) -> EngineInfo:
             checkpoint.resolve(config.engine.model, config.engine.revision, download=False)
         except checkpoint.NotDownloadedError as error:
             reason = f"model: {error.hub_id}, to be downloaded first"
-            family = OCR2 if "ocr-2" in error.hub_id.lower() else OCR
+            family = guessed_family(error.hub_id)
             return EngineInfo(error.hub_id, reason, "", 0, 1, "", family)
     return engine.identify()
 

@@ -14,7 +14,7 @@ from ocr_engine.config.addresses import refuse_credentials
 from ocr_engine.config.keys import all_keys
 from ocr_engine.config.schema import Config, OutputConfig, RetryStep, step_ngram
 from ocr_engine.errors import UsageError
-from ocr_engine.spec import MODES, PROMPTS, TOKENS
+from ocr_engine.families import PROMPTS, TOKENS, mode_names
 
 Where = Callable[[str], str]
 """Where the value of a dotted key was given: the config file's path, or `command line`."""
@@ -79,7 +79,7 @@ def _suggestion(key: str, path: tuple[str, ...], here: Iterable[str]) -> str:
 def check_meaning(config: Config, where: Where) -> None:
     """Raises UsageError for values that are well-formed, but name nothing or contradict each other."""
     refuse_credentials(config, where)
-    _one_of(where, "mode", config.mode, MODES)
+    _one_of(where, "mode", config.mode, mode_names())
     if config.prompt not in PROMPTS and not config.allow_custom_prompt:
         _one_of(where, "prompt", config.prompt, PROMPTS, " or set allow_custom_prompt: true")
     if config.prompt not in PROMPTS and config.prompt.count("<image>") != 1:
@@ -130,7 +130,7 @@ def _check_endpoints(config: Config, where: Where) -> None:
 def _check_steps(config: Config, where: Where) -> None:
     for step in config.quality.retries:
         if step.mode is not None:
-            _one_of(where, "quality.retries", step.mode, MODES)
+            _one_of(where, "quality.retries", step.mode, mode_names())
         if step.prompt is not None:
             _one_of(where, "quality.retries", step.prompt, [name for name in PROMPTS if name != "locate"])
         ngram = step_ngram(config.engine.ngram, step)

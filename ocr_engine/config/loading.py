@@ -9,12 +9,12 @@ import yaml
 
 from ocr_engine.config.addresses import without_credentials
 from ocr_engine.config.checks import check_meaning, refuse_unknown_keys
+from ocr_engine.config.presets import PRESETS
 from ocr_engine.config.prompts import understood
 from ocr_engine.config.schema import Config
 from ocr_engine.config.type_words import in_words, takes_text
 from ocr_engine.config.yaml_file import read_yaml
 from ocr_engine.errors import UsageError
-from ocr_engine.spec import PRESETS
 
 
 def load(path: Path | None, overrides: Mapping[str, Any] | None = None) -> Config:

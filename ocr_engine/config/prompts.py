@@ -3,7 +3,7 @@
 import re
 from typing import NamedTuple
 
-from ocr_engine.spec import LOCATE_SLOT, PROMPTS, TOKENS
+from ocr_engine.families import LOCATE_SLOT, PROMPTS, TOKENS
 
 _LOCATE = re.compile(re.escape(PROMPTS["locate"]).replace(LOCATE_SLOT, r"(?P<find>.+)"), re.DOTALL)
 _BY_TEXT = {text: name for name, text in PROMPTS.items() if name != "locate"}
@@ -15,7 +15,7 @@ _BY_WORDS = {
 
 
 class Prompt(NamedTuple):
-    """A name of `spec.PROMPTS` or a custom text, and the text to locate where the prompt itself holds it."""
+    """An official prompt's name or a custom text, and the text to locate where the prompt itself holds it."""
 
     prompt: str
     find: str | None = None

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from ocr_engine.spec import NGRAM_MAX_SIZE, NGRAM_MAX_WHITELIST, NGRAM_MAX_WINDOW, NGRAM_WHITELIST
+from ocr_engine.families import NGRAM_MAX_SIZE, NGRAM_MAX_WHITELIST, NGRAM_MAX_WINDOW, NGRAM_WHITELIST
 
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 Seconds = Annotated[float, msgspec.Meta(gt=0)]

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+from ocr_engine.families import FAMILIES, OCR
 from ocr_engine.records import Generation, GenerationRequest, PageViews
-from ocr_engine.spec import OCR, view_tokens
 
 OnText = Callable[[str], None]
 """Takes the new pieces of an answer's text, in order, as they appear."""
@@ -27,7 +27,7 @@ class EngineInfo:
     model_id: str
     """Hash of weights and config, for page fingerprints."""
     family: str = OCR
-    """The model family, which decides the modes there are: one of `spec.FAMILIES`."""
+    """The model family, which decides the modes there are: one of `families.FAMILIES`."""
     revision: str = ""
     """The commit of the weights' repository on the hub; "" where they are not from there."""
 
@@ -35,7 +35,7 @@ class EngineInfo:
 def vision_tokens(views: PageViews, family: str) -> int:
     """Visual tokens that stand for these views in a prompt."""
     tile_size_px = views.tiles.shape[1] if len(views.tiles) else 0
-    return view_tokens(views.global_view.shape[0], tile_size_px, *views.grid, family)
+    return FAMILIES[family].view_tokens(views.global_view.shape[0], tile_size_px, *views.grid)
 
 
 @runtime_checkable

@@ -16,12 +16,11 @@ from ocr_engine.engine import hub
 from ocr_engine.engine.weight_files import read_json, read_shards
 from ocr_engine.engine.weights import differences
 from ocr_engine.errors import EngineError, UsageError
+from ocr_engine.families import FAMILIES, OCR, family_of_architecture
 from ocr_engine.log import logger, printable
-from ocr_engine.spec import OCR, OCR2
 
 AUTO, NANO = "auto", "nano"
-AUTO_HUB_ID = "deepseek-ai/DeepSeek-OCR"
-ARCHITECTURES = {"DeepseekOCRForCausalLM": OCR, "DeepseekOCR2ForCausalLM": OCR2}
+AUTO_HUB_ID = FAMILIES[OCR].hub_id
 """Architectures of official checkpoints, and their model family."""
 MAX_MODEL_LEN = 8192
 """Longest prompt plus output of the official scripts; longer positions were never trained."""
@@ -61,8 +60,10 @@ class Checkpoint:
 
     @property
     def family(self) -> str:
-        """The model family, one of `spec.FAMILIES`."""
-        return ARCHITECTURES[self.architecture]
+        """The model family, one of `families.FAMILIES`."""
+        family = family_of_architecture(self.architecture)
+        assert family is not None, "checked when it was resolved"
+        return family.name
 
 
 def resolve(model: str, revision: str = "", *, download: bool = True) -> Checkpoint:
@@ -142,7 +143,9 @@ def _inspect(folder: Path, name: str, reason: str) -> Checkpoint:
     shards, shapes = read_shards(folder)
     max_model_len = min(_number(folder, config, "max_position_embeddings"), MAX_MODEL_LEN)
     kv_values_per_token = _kv_values_per_token(folder, config)
-    _check_weights(folder, config, shapes, ARCHITECTURES[architecture])
+    family = family_of_architecture(architecture)
+    assert family is not None, "`_architecture` found it"
+    _check_weights(folder, config, shapes, family.name)
     digest = hashlib.sha256()
     for path in (folder / "config.json", folder / "tokenizer.json", *shards):
         _add_to_digest(digest, path)
@@ -190,11 +193,12 @@ def _architecture(folder: Path, config: dict[str, Any]) -> str:
     found = config.get("architectures")
     names = [str(name) for name in found] if isinstance(found, list) else []
     for name in names:
-        if name in ARCHITECTURES:
+        if family_of_architecture(name) is not None:
             return name
+    known = " or ".join(family.architecture for family in FAMILIES.values())
     raise UsageError(
         f"{folder}: architecture {printable(', '.join(names)) or 'unknown'}, expected"
-        f" {' or '.join(ARCHITECTURES)}; set engine.model to a DeepSeek-OCR checkpoint"
+        f" {known}; set engine.model to a DeepSeek-OCR checkpoint"
     )
 
 

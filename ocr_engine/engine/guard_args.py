@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ocr_engine.errors import RequestError
+from ocr_engine.families import NGRAM_MAX_SIZE, NGRAM_MAX_WHITELIST, NGRAM_MAX_WINDOW
 from ocr_engine.log import logger, printable
-from ocr_engine.spec import NGRAM_MAX_SIZE, NGRAM_MAX_WHITELIST, NGRAM_MAX_WINDOW
 
 SIZE, WINDOW, WHITELIST = KEYS = "ngram_size", "ngram_window", "ngram_whitelist"
 MAX_TOKEN_ID = (1 << 31) - 1

@@ -9,7 +9,7 @@ from pathlib import Path
 from ocr_engine.engine.loops import TABLE_MARKS
 from ocr_engine.engine.text_stream import TextStream
 from ocr_engine.errors import EngineError, RequestError
-from ocr_engine.spec import TOKENS, token_ids
+from ocr_engine.families import TOKENS, token_ids
 
 
 class PromptEncoder:

@@ -16,9 +16,9 @@ from pathlib import Path, PurePosixPath
 from ocr_engine.engine.answer import LoopWatch, kept_of_loop
 from ocr_engine.engine.base import EngineInfo, OnText, vision_tokens
 from ocr_engine.errors import EngineError, RequestError
+from ocr_engine.families import FAMILIES, OCR
 from ocr_engine.log import printable
 from ocr_engine.records import FinishReason, Generation, GenerationRequest, Loop
-from ocr_engine.spec import FAMILIES, OCR
 
 BUILT_IN_PAGE = """\
 <|ref|>title<|/ref|><|det|>[[90, 60, 910, 110]]<|/det|>

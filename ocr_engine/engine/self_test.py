@@ -15,9 +15,9 @@ import numpy as np
 from ocr_engine.engine.base import vision_tokens
 from ocr_engine.engine.prompts import PromptEncoder
 from ocr_engine.errors import EngineError
+from ocr_engine.families import FAMILIES, PROMPTS
 from ocr_engine.log import printable
 from ocr_engine.records import GenerationRequest, PageViews
-from ocr_engine.spec import FAMILY_MODES, PROMPTS, Mode
 
 GOLDEN_FILE, GOLDEN_PAGE = "self_test.json", "self_test.png"
 _GUARD = (2, 8)
@@ -114,8 +114,8 @@ def _guarded_request(family: str) -> GenerationRequest:
 
 def smallest_page(family: str) -> PageViews:
     """A grey page in the family's mode with the fewest visual tokens."""
-    mode = min(FAMILY_MODES[family].values(), key=_side)
-    return _untiled(np.full((_side(mode), _side(mode), 3), 127, np.uint8))
+    side_px = FAMILIES[family].smallest_mode.base_size_px
+    return _untiled(np.full((side_px, side_px, 3), 127, np.uint8))
 
 
 def expanded_prompt(prompts: PromptEncoder, request: GenerationRequest, family: str) -> list[int]:
@@ -126,10 +126,6 @@ def expanded_prompt(prompts: PromptEncoder, request: GenerationRequest, family: 
         for written in prompts.encode(request.prompt)
         for token in [written] * (count if written == prompts.image_id else 1)
     ]
-
-
-def _side(mode: Mode) -> int:
-    return mode.base_size_px
 
 
 def _untiled(pixels: "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]") -> PageViews:

@@ -11,6 +11,8 @@ from ocr_engine.engine.checkpoint import NANO, Checkpoint
 from ocr_engine.errors import EngineError, UsageError
 
 _GIB = 1 << 30
+ENCODER_PX_KEY = "ocr_engine_pixels_encoded_at_once"
+"""Where the model in vLLM's process finds, in `additional_config`, how many pixels it may encode at once."""
 GROUP_KEY = "ocr_engine_pages_admitted_together"
 """Where the scheduler in vLLM's process finds how many pages make a group."""
 _CPU_MAX_NUM_SEQS, _CPU_BATCHED_TOKENS = 8, 4096

@@ -7,7 +7,7 @@ wrong checkpoint is refused by name in a moment instead of after vLLM's start.
 from collections.abc import Mapping
 from typing import Any
 
-from ocr_engine.spec import OCR2
+from ocr_engine.families import FAMILIES
 
 Shape = tuple[int, ...]
 Shapes = dict[str, Shape]
@@ -46,10 +46,10 @@ def expected_tensors(config: Mapping[str, Any], family: str) -> Shapes:
         language = config["language_config"]
         vision = config["vision_config"]["width"]
         tensors = _language(language)
-        tower = _query_tower(vision) if family == OCR2 else _clip_tower(vision)
+        tower = _TOWERS[FAMILIES[family].tower](vision)
         tower |= _linear("projector.layers", language["hidden_size"], config["projector_config"]["input_dim"])
         tower["view_seperator"] = (language["hidden_size"],)  # sic: name in the checkpoint
-        if family != OCR2:
+        if FAMILIES[family].row_newline:
             tower["image_newline"] = (language["hidden_size"],)
     except (KeyError, TypeError, ValueError, ZeroDivisionError, AttributeError) as error:
         raise ValueError(f"config.json lacks or misstates a size: {error}") from None
@@ -146,6 +146,10 @@ def _sam_block(at: str, width: int, channels: int, distances: int) -> Shapes:
     tensors |= _norm(f"{at}.norm1", width) | _norm(f"{at}.norm2", width)
     tensors |= _linear(f"{at}.attn.qkv", 3 * width, width) | _linear(f"{at}.attn.proj", width, width)
     return tensors | _linear(f"{at}.mlp.lin1", 4 * width, width) | _linear(f"{at}.mlp.lin2", width, 4 * width)
+
+
+_TOWERS = {"clip": _clip_tower, "query": _query_tower}
+"""The encoder's tensors but for the projector's, by `Family.tower`."""
 
 
 def _norm(at: str, width: int) -> Shapes:

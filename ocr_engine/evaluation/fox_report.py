@@ -11,7 +11,7 @@ from ocr_engine.evaluation.meteor import available_mode
 from ocr_engine.evaluation.metrics import mean
 from ocr_engine.evaluation.plots import Axes, Series, draw
 from ocr_engine.evaluation.report import Cell, Report, Table
-from ocr_engine.spec import MODES, queries
+from ocr_engine.families import MODES, queries
 
 NOTES = (
     "Fox's script hands the model's output over as the reference: its precision is the share of the "

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from ocr_engine.errors import UsageError
-from ocr_engine.spec import Mode, resolve_mode, view_tokens
+from ocr_engine.families import Mode, resolve_mode, view_tokens
 
 Grid = tuple[int, int]
 
@@ -66,7 +66,7 @@ def visual_tokens(width: int, height: int, mode: Mode | str) -> int:
     """
     mode = resolve_mode(mode)
     columns, rows = choose_grid(width, height, mode)
-    return view_tokens(mode.base_size_px, mode.tile_size_px, columns, rows, mode.family)
+    return view_tokens(mode.base_size_px, mode.tile_size_px, columns, rows, row_newline=mode.row_newline)
 
 
 def _candidates(mode: Mode) -> tuple[Grid, ...]:

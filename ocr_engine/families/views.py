@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps
 
+from ocr_engine.families import PAD_COLOR, Mode, resolve_mode
 from ocr_engine.families.tiling import Grid, choose_grid
 from ocr_engine.records import PageViews
-from ocr_engine.spec import PAD_COLOR, Mode, resolve_mode
 
 Pixels = npt.NDArray[np.uint8]
 _BETWEEN_PX = 16_000_000

@@ -9,6 +9,7 @@ hold `pdf` get their three files; the layouts PDF has the source's page size and
 from pathlib import Path, PurePosixPath
 
 from ocr_engine.config import OutputConfig
+from ocr_engine.config.presets import OFFICIAL_PAGE_SPLIT
 from ocr_engine.outputs.document_folder import DocumentFolder, keeps_raw, stem
 from ocr_engine.outputs.drawing import DrawnPage
 from ocr_engine.outputs.files import atomic_file, output_errors
@@ -16,7 +17,6 @@ from ocr_engine.outputs.jpeg_pdf import JpegPdf
 from ocr_engine.outputs.jsonl import Position
 from ocr_engine.outputs.names import HIDDEN, safe_name
 from ocr_engine.records import PageGeometry, PageRecord, PageTexts
-from ocr_engine.spec import OFFICIAL_PAGE_SPLIT
 
 _PAGES = HIDDEN
 _A4 = PageGeometry(width_px=1190, height_px=1684, width_pt=595.0, height_pt=842.0, dpi=144.0)

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from ocr_engine.families import BOX_SCALE
 from ocr_engine.outputs.jsonl import decode, encode
 from ocr_engine.records import (
     Attempt,
@@ -22,7 +23,6 @@ from ocr_engine.records import (
     PageRecord,
     PageStatus,
 )
-from ocr_engine.spec import BOX_SCALE
 
 _FACTS = ("prompt", "finish_reason", "turned_deg", "tried", "size")
 """Values of a record that neither the journal's row nor the raw text tells."""

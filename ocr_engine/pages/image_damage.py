@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from ocr_engine.spec import PAD_COLOR
+from ocr_engine.families import PAD_COLOR
 
 _EDGES = ("left", "upper", "right", "lower")
 _MAX_TIFF_TAIL = 64_000_000

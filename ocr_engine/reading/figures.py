@@ -12,13 +12,13 @@ from functools import partial
 from ocr_engine.config import Config
 from ocr_engine.engine.base import Engine, OnText
 from ocr_engine.errors import InputError, RequestError
+from ocr_engine.families import Mode
 from ocr_engine.outputs.cards import Card
 from ocr_engine.pages.pool import RenderPool
 from ocr_engine.reading.prepare import prepare_figure
 from ocr_engine.reading.record import status_of
 from ocr_engine.reading.request import figure_request, sends_png
 from ocr_engine.records import Box, FigureText, PageRecord, PageRef, PageStatus
-from ocr_engine.spec import Mode
 from ocr_engine.text.figure_text import card_text
 
 

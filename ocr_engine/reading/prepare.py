@@ -8,12 +8,12 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from ocr_engine.families import Mode
 from ocr_engine.families.views import make_views
 from ocr_engine.outputs.drawing import crop_box
 from ocr_engine.pages.ink import measure_ink
 from ocr_engine.pages.look import WHOLE, Look, apply_look
 from ocr_engine.records import Box, Ink, PageGeometry, PageImage, PageViews
-from ocr_engine.spec import Mode
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -11,6 +11,7 @@ from functools import partial
 from ocr_engine.config import Config, RetryStep
 from ocr_engine.engine.base import Engine, OnText
 from ocr_engine.errors import EngineError, InputError, OcrError, RequestError
+from ocr_engine.families import Mode
 from ocr_engine.log import logger
 from ocr_engine.outputs.drawing import DrawnPage
 from ocr_engine.pages.look import WHOLE, Look
@@ -22,7 +23,6 @@ from ocr_engine.reading.prepare import PreparedPage, prepare
 from ocr_engine.reading.record import failed_record, read_record
 from ocr_engine.reading.request import mode_of, request_for, sends_png
 from ocr_engine.records import FinishReason, Generation, PageRecord, PageRef, PageStatus
-from ocr_engine.spec import Mode
 from ocr_engine.text.remap import joined, turned_back
 
 NOTE_START_S = 2.0

@@ -3,11 +3,11 @@
 from dataclasses import replace
 
 from ocr_engine.config import Config
+from ocr_engine.families import LOCATE_SLOT, PROMPTS, Mode, resolve_mode
 from ocr_engine.records import (
     GenerationRequest,
     PageViews,
 )
-from ocr_engine.spec import LOCATE_SLOT, PROMPTS, Mode, resolve_mode
 
 
 def sends_png(config: Config) -> bool:

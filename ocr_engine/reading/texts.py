@@ -5,13 +5,13 @@ from functools import partial
 
 import ocr_engine.text.official as official
 from ocr_engine.config import Config
+from ocr_engine.config.presets import OFFICIAL_PAGE_SPLIT
 from ocr_engine.outputs.writer import JoinPages
 from ocr_engine.records import (
     PageRecord,
     PageTexts,
     ParsedText,
 )
-from ocr_engine.spec import OFFICIAL_PAGE_SPLIT
 from ocr_engine.text.cross_page import join_pages
 from ocr_engine.text.figure_text import texts_by_name
 from ocr_engine.text.markdown import block_texts, to_markdown

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from ocr_engine.spec import TOKENS
+from ocr_engine.families import TOKENS
 from ocr_engine.text.sanitize import sanitize
 from ocr_engine.text.tables import sanitize_table, table_end
 

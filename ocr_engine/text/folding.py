@@ -6,7 +6,7 @@ of the page. Linear time.
 
 import re
 
-from ocr_engine.spec import TOKENS
+from ocr_engine.families import TOKENS
 from ocr_engine.text.grounding import MAX_LABEL_CHARS
 from ocr_engine.text.markdown import LAYOUT_LABELS
 

@@ -7,8 +7,8 @@ its content. Malformed tags are repaired and counted; text that is no part of on
 import re
 from dataclasses import dataclass, field
 
+from ocr_engine.families import BOX_SCALE, TOKENS
 from ocr_engine.records import Block, Box, ParsedText
-from ocr_engine.spec import BOX_SCALE, TOKENS
 
 FIGURE_LABEL = "image"
 """The label whose boxes the official scripts crop and link."""

@@ -10,7 +10,8 @@ sequence, which the PDF script drops with its page split, is kept, so page index
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from ocr_engine.spec import OFFICIAL_PAGE_SPLIT, TOKENS
+from ocr_engine.config.presets import OFFICIAL_PAGE_SPLIT
+from ocr_engine.families import TOKENS
 
 _IMAGE_TAG = f"{TOKENS.ref_open}image{TOKENS.ref_close}"
 _BETWEEN = TOKENS.ref_close + TOKENS.det_open

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 
-from ocr_engine.spec import BOX_SCALE, TOKENS
+from ocr_engine.families import BOX_SCALE, TOKENS
 
 Corners = tuple[int, int, int, int]
 _DET = re.compile(

@@ -8,9 +8,9 @@ from typing import Any
 
 from ocr_engine import config as config_module
 from ocr_engine.engine.vllm.engine import VllmEngine
+from ocr_engine.families import PROMPTS
 from ocr_engine.families.views import make_views
 from ocr_engine.records import GenerationRequest
-from ocr_engine.spec import PROMPTS
 from scripts.bench_parts.recipe import rendered
 
 TOKENS = 256

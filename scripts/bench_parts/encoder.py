@@ -3,9 +3,9 @@
 from functools import partial
 from typing import Any
 
+from ocr_engine.families import OCR, OCR2
 from ocr_engine.model.encoder_config import DeepEncoderConfig, QueryDeepEncoderConfig
 from ocr_engine.model.fused import normalize
-from ocr_engine.spec import OCR, OCR2
 from scripts.full_size import full_config
 
 VIEWS = {

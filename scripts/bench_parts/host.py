@@ -23,9 +23,9 @@ from ocr_engine.engine import self_test
 from ocr_engine.engine.sizes import GROUP_KEY
 from ocr_engine.engine.vllm import engine as vllm_engine
 from ocr_engine.engine.vllm.engine import VllmEngine
+from ocr_engine.families import MODES, PROMPTS
 from ocr_engine.pages.pool import RenderPool
 from ocr_engine.records import GenerationRequest, PageViews
-from ocr_engine.spec import MODES, PROMPTS
 from scripts.bench_parts.workload import lengths
 
 IN_FLIGHT, GROUP, MAX_LEN = 768, 16, 4096

@@ -9,9 +9,9 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from ocr_engine.families import FAMILIES
 from ocr_engine.families.views import make_views
 from ocr_engine.records import PageViews
-from ocr_engine.spec import FAMILY_MODES
 from scripts.bench_parts.encoder import new_tower
 from scripts.parity import error, our_stages
 from tests.model.recipe import picture
@@ -34,7 +34,7 @@ def tower_of(folder: Path, family: str, device: str) -> nn.Module:
 def precision(folder: Path, family: str, device: str) -> Iterator[tuple[str, str, list[float]]]:
     """Per mode: its name, float32 against the CPU (at base), bfloat16 against float32 after every stage."""
     wide, narrow = tower_of(folder, family, device), tower_of(folder, family, device).bfloat16()
-    for mode in FAMILY_MODES[family].values():
+    for mode in FAMILIES[family].modes.values():
         views = make_views(picture(1190, 1684), mode)
         one = torch.from_numpy(views.global_view)[None].to(device)
         exact, rounded = our_stages(wide, one, torch.float32), our_stages(narrow, one, torch.bfloat16)

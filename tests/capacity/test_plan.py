@@ -11,7 +11,7 @@ from ocr_engine.capacity import plan, simulation
 from ocr_engine.capacity.costs import PageCosts, Work
 from ocr_engine.capacity.simulation import BATCH, Load, Rates, Site
 from ocr_engine.errors import ExitCode, UsageError
-from ocr_engine.spec import MODES, resolve_mode
+from ocr_engine.families import MODES, resolve_mode
 from tests.conversion.test_pipeline import ROOT, make_pdf
 
 COSTS = cost_table.load()

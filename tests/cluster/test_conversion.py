@@ -16,9 +16,9 @@ from ocr_engine.config import Config
 from ocr_engine.conversion.planning import Page
 from ocr_engine.engine.base import EngineInfo
 from ocr_engine.errors import EngineError
+from ocr_engine.families import OCR
 from ocr_engine.reading.reader import ReadPage
 from ocr_engine.records import Document, DocumentKind, PageRef, PageStatus
-from ocr_engine.spec import OCR
 
 Stream = Callable[[list[Page]], Iterator[Result]]
 

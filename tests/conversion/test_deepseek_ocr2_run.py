@@ -9,7 +9,7 @@ import pytest
 
 from ocr_engine.cli.entries import batch_images, batch_pdf
 from ocr_engine.errors import ExitCode
-from ocr_engine.spec import OCR2
+from ocr_engine.families import OCR2
 from tests.model.checkpoints import write_checkpoint
 
 pytest.importorskip("vllm", reason="needs vllm")

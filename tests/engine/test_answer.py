@@ -11,8 +11,8 @@ from ocr_engine.engine.prompts import PromptEncoder
 from ocr_engine.engine.self_test import smallest_page
 from ocr_engine.engine.vllm.engine import VllmEngine
 from ocr_engine.errors import RequestError
+from ocr_engine.families import OCR, PROMPTS
 from ocr_engine.records import FinishReason, GenerationRequest, Loop
-from ocr_engine.spec import OCR, PROMPTS
 
 NANO = Path(__file__).parents[2] / "ocr_engine/model/nano"
 STOP, LENGTH, ABORT, ERROR = FinishReason.STOP, FinishReason.LENGTH, FinishReason.ABORT, FinishReason.ERROR

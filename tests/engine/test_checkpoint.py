@@ -15,7 +15,7 @@ from ocr_engine.engine.checkpoint import resolve
 from ocr_engine.engine.hub import PINNED
 from ocr_engine.engine.weights import expected_tensors
 from ocr_engine.errors import EngineError, UsageError
-from ocr_engine.spec import FAMILIES, OCR, OCR2
+from ocr_engine.families import FAMILIES, OCR, OCR2
 from tests.engine.fake_hub import COMMIT, fake_hub
 from tests.model.checkpoints import official_config
 

@@ -16,7 +16,7 @@ from ocr_engine.engine.guard_args import (
     set_vocabulary,
     settings_in_engine,
 )
-from ocr_engine.spec import NGRAM_MAX_SIZE, NGRAM_MAX_WINDOW
+from ocr_engine.families import NGRAM_MAX_SIZE, NGRAM_MAX_WINDOW
 
 GOOD = {"ngram_size": 20, "ngram_window": 50, "ngram_whitelist": [5, 7]}
 numbers = st.integers() | st.integers(-2, 300) | st.floats() | st.booleans()

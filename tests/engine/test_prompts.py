@@ -3,7 +3,7 @@ import pytest
 from ocr_engine.engine.checkpoint import resolve
 from ocr_engine.engine.prompts import PromptEncoder
 from ocr_engine.errors import EngineError, RequestError, UsageError
-from ocr_engine.spec import NGRAM_WHITELIST, PROMPTS
+from ocr_engine.families import NGRAM_WHITELIST, PROMPTS
 
 
 @pytest.fixture(scope="module")

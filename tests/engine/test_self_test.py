@@ -11,7 +11,7 @@ from ocr_engine.engine.ngram import banned_tokens
 from ocr_engine.engine.prompts import PromptEncoder
 from ocr_engine.engine.self_test import Reply, check_engine, expanded_prompt, read_golden, smallest_page
 from ocr_engine.errors import EngineError
-from ocr_engine.spec import FAMILIES, NGRAM_WHITELIST, OCR, OCR2
+from ocr_engine.families import FAMILIES, NGRAM_WHITELIST, OCR, OCR2
 
 
 @pytest.fixture(scope="module")

@@ -14,9 +14,9 @@ from ocr_engine.engine.server import endpoints
 from ocr_engine.engine.server.engine import ServerEngine, _blank_page
 from ocr_engine.engine.server.servers import MAX_TRIES
 from ocr_engine.errors import EngineError, RequestError, UsageError
+from ocr_engine.families import FAMILIES, OCR2, PROMPTS, resolve_mode
 from ocr_engine.families.views import make_views
 from ocr_engine.records import FinishReason, GenerationRequest, PageViews
-from ocr_engine.spec import FAMILY_MODES, OCR2, PROMPTS, resolve_mode
 from tests.engine.fake_server import FakeServer, hang_up, raw, running, status
 
 STREAMED = b'data: {"choices": [{"delta": {"content": "# r"}}]}\n\n'
@@ -258,7 +258,7 @@ async def test_other_token_counts_mean_other_views(monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize(
-    ("family", "mode"), [(f, mode) for f, modes in FAMILY_MODES.items() for mode in modes]
+    ("family", "mode"), [(f, mode) for f, family in FAMILIES.items() for mode in family.modes]
 )
 def test_the_first_page_is_cut_as_a_server_would(family: str, mode: str) -> None:
     blank = _blank_page(mode, family)

@@ -9,7 +9,7 @@ from tokenizers import Tokenizer
 
 from ocr_engine.engine.checkpoint import resolve
 from ocr_engine.engine.text_stream import TextStream
-from ocr_engine.spec import TOKENS
+from ocr_engine.families import TOKENS
 
 TEXTS = st.lists(
     st.text(max_size=8)

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
 from ocr_engine.errors import UsageError
+from ocr_engine.families import FAMILIES, MODES, OCR2, resolve_mode
 from ocr_engine.families.tiling import choose_grid, visual_tokens
 from ocr_engine.families.views import make_views
-from ocr_engine.spec import MODES, MODES_OCR2, OCR2, resolve_mode
 
 GUNDAM = resolve_mode("gundam", family=OCR2)
 
@@ -51,7 +51,9 @@ def test_views_pad_and_stretch_as_the_official_code_does() -> None:
     page = Image.fromarray(noise)
     padded = np.asarray(ImageOps.pad(page, (1024, 1024), color=(127, 127, 127)))
     stretched = page.resize((2 * 768, 3 * 768))
-    gundam, small, base = (make_views(page, MODES_OCR2[name]) for name in ("gundam", "small", "base"))
+    gundam, small, base = (
+        make_views(page, FAMILIES[OCR2].modes[name]) for name in ("gundam", "small", "base")
+    )
     assert gundam.grid == (2, 3)
     np.testing.assert_array_equal(gundam.global_view, padded)
     np.testing.assert_array_equal(base.global_view, padded)
@@ -61,7 +63,7 @@ def test_views_pad_and_stretch_as_the_official_code_does() -> None:
         np.testing.assert_array_equal(tile, np.asarray(stretched.crop((left, top, left + 768, top + 768))))
 
 
-@pytest.mark.parametrize("name", sorted(MODES.keys() - MODES_OCR2.keys()))
+@pytest.mark.parametrize("name", sorted(MODES.keys() - FAMILIES[OCR2].modes.keys()))
 def test_sizes_without_learned_queries_are_refused_by_name(name: str) -> None:
     with pytest.raises(UsageError, match=f"{name}.*deepseek-ocr-2 knows views of 768 and 1024 px alone"):
         resolve_mode(name, family=OCR2)

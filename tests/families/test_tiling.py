@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ocr_engine.errors import UsageError
+from ocr_engine.families import MODES, resolve_mode
 from ocr_engine.families.tiling import CANDIDATES, choose_grid, visual_tokens
-from ocr_engine.spec import MODES, resolve_mode
 
 sides = st.integers(1, 5000)
 

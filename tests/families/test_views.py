@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import ocr_engine.families.views as views_module
+from ocr_engine.families import MODES, Mode, resolve_mode
 from ocr_engine.families.tiling import choose_grid, visual_tokens
 from ocr_engine.families.views import make_views
-from ocr_engine.spec import MODES, Mode, resolve_mode
 
 SIZES = [
     (1190, 1684), (1684, 1190), (640, 640), (641, 300), (300, 200), (1280, 1024), (1000, 800), (2000, 2000),

@@ -14,8 +14,8 @@ from ocr_engine.engine.guard_args import settings_in_engine
 from ocr_engine.engine.ngram import banned_tokens
 from ocr_engine.engine.self_test import smallest_page
 from ocr_engine.errors import RequestError
+from ocr_engine.families import OCR, PROMPTS
 from ocr_engine.records import GenerationRequest
-from ocr_engine.spec import OCR, PROMPTS
 from tests.xargs import random_xargs
 
 pytestmark = [

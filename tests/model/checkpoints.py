@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 
 import ocr_engine.model
+from ocr_engine.families import OCR2
 from ocr_engine.model.query_tower import QueryVisionTower
 from ocr_engine.model.vision_tower import VisionTower
-from ocr_engine.spec import OCR2
 from tests.model import recipe
 
 NANO = Path(ocr_engine.model.__file__).parent / "nano"

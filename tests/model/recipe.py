@@ -11,9 +11,9 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from ocr_engine.families import OCR, OCR2, Mode, resolve_mode
 from ocr_engine.model.encoder_config import DeepEncoderConfig, QueryDeepEncoderConfig
 from ocr_engine.model.vision_tower import VisionTower
-from ocr_engine.spec import OCR, OCR2, Mode, resolve_mode
 
 DECODER_WIDTH = 8
 # The official code fixes the channels of the compressor and the width of what follows it.

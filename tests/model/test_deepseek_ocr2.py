@@ -11,10 +11,10 @@ from transformers.models.deepseek_ocr2.modeling_deepseek_ocr2 import DeepseekOcr
 
 from ocr_engine.engine.vllm.view_tensors import check_views, largest_page
 from ocr_engine.errors import RequestError
+from ocr_engine.families import FAMILIES, OCR2, queries, view_tokens
 from ocr_engine.model.encoder_config import QueryDeepEncoderConfig
 from ocr_engine.model.query_encoder import QUERIES
 from ocr_engine.model.query_tower import QueryVisionTower
-from ocr_engine.spec import MODES_OCR2, OCR2, queries, view_tokens
 
 DECODER_WIDTH = 24
 SAM = {"width": 16, "layers": 2, "heads": 1, "global_attn_indexes": [1], "downsample_channels": [48, 1024]}
@@ -182,7 +182,7 @@ def test_a_size_without_queries_is_refused(tower):
         features(tower, (*page(1024)[:1], views(2, 640), torch.tensor([2, 1])))
 
 
-@pytest.mark.parametrize("mode", MODES_OCR2.values(), ids=str)
+@pytest.mark.parametrize("mode", FAMILIES[OCR2].modes.values(), ids=str)
 def test_every_mode_has_learned_queries(mode):
     for side in {mode.base_size_px, mode.tile_size_px}:
         assert queries(side) ** 2 == QUERIES[f"query_{side}"]

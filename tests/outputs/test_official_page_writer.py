@@ -8,10 +8,10 @@ from PIL import Image
 
 from ocr_engine import config
 from ocr_engine.cli.entries import batch_images, batch_pdf
+from ocr_engine.config.presets import PRESETS
 from ocr_engine.errors import ExitCode, UsageError
 from ocr_engine.reading.texts import texts_of
 from ocr_engine.records import PageRecord, PageStatus
-from ocr_engine.spec import PRESETS
 from tests.outputs.test_geometry import ANSWER
 
 ROOT = Path(__file__).parents[2]

@@ -12,12 +12,12 @@ from PIL import Image
 
 from ocr_engine.config import RenderConfig
 from ocr_engine.errors import DocumentError, InputError, PageError
+from ocr_engine.families import PAD_COLOR
 from ocr_engine.pages import image_file, image_limits
 from ocr_engine.pages.backend import MAX_SIDE_PX
 from ocr_engine.pages.image_limits import refuse_bomb
 from ocr_engine.pages.pool import RenderPool
 from ocr_engine.pages.render import open_document
-from ocr_engine.spec import PAD_COLOR
 
 BLACK, WHITE = (0, 0, 0), (255, 255, 255)
 

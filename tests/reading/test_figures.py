@@ -12,6 +12,7 @@ from ocr_engine import config as config_module
 from ocr_engine.cli.entries import batch_pdf
 from ocr_engine.config import Config
 from ocr_engine.errors import ExitCode
+from ocr_engine.families import resolve_mode
 from ocr_engine.reading.figures import cards, chosen
 from ocr_engine.reading.prepare import prepare_figure
 from ocr_engine.records import (
@@ -23,7 +24,6 @@ from ocr_engine.records import (
     PageRecord,
     PageStatus,
 )
-from ocr_engine.spec import resolve_mode
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 GEOMETRY = PageGeometry(1000, 1000, 500.0, 500.0, 144.0)

@@ -15,6 +15,7 @@ from ocr_engine.config import Config, EngineConfig, QualityConfig, RetryStep
 from ocr_engine.conversion.saver import journal_row
 from ocr_engine.engine.base import Engine, EngineInfo, OnText
 from ocr_engine.errors import EngineError, RequestError, UsageError
+from ocr_engine.families import OCR, OCR2
 from ocr_engine.families.views import make_views
 from ocr_engine.pages.pool import RenderPool
 from ocr_engine.reading import ladder
@@ -31,7 +32,6 @@ from ocr_engine.records import (
     PageRef,
     PageStatus,
 )
-from ocr_engine.spec import OCR, OCR2
 from tests.pages.test_ink import written as _written
 
 WORDS = [f"word{k}" for k in range(60)]

@@ -7,7 +7,7 @@ import pytest
 from ocr_engine.engine.checkpoint import resolve
 from ocr_engine.engine.prompts import PromptEncoder
 from ocr_engine.engine.weights import expected_tensors
-from ocr_engine.spec import FAMILIES, NGRAM_WHITELIST, OCR2
+from ocr_engine.families import FAMILIES, NGRAM_WHITELIST, OCR2
 from scripts import full_size
 
 SMALL = {

@@ -22,9 +22,9 @@ from ocr_engine.engine.server.reader import RubbishError, ServerFailedError, dec
 from ocr_engine.engine.server.replies import MAX_TOKENS, Completion, Detokenized, Tokenized
 from ocr_engine.engine.server.servers import Servers
 from ocr_engine.errors import EngineError, RequestError
+from ocr_engine.families import FAMILIES, OCR, PROMPTS, TOKENS, guessed_family
 from ocr_engine.log import printable
 from ocr_engine.records import FinishReason, Generation, GenerationRequest, Loop, PageViews
-from ocr_engine.spec import FAMILY_MODES, OCR, OCR2, PROMPTS, TOKENS
 
 _TRY_OUT_PX = 512
 _REMEDY = {
@@ -225,7 +225,7 @@ def _blank_page(mode_name: str, family: str) -> PageViews:
     """A small white page in a mode of the family, as views and as PNG."""
     from PIL import Image
 
-    modes = FAMILY_MODES[family]
+    modes = FAMILIES[family].modes
     mode = modes.get(mode_name) or next(iter(modes.values()))
     view = np.full((mode.base_size_px, mode.base_size_px, 3), 255, np.uint8)
     png = io.BytesIO()
@@ -256,5 +256,4 @@ def _family(card: wire.Served, checkpoint: Checkpoint | None) -> str:
     """As `engine.model` says; else by the served name, the only thing a server tells."""
     if checkpoint is not None:
         return checkpoint.family
-    names = f"{card.name} {card.root}".lower()
-    return OCR2 if "ocr-2" in names or "ocr2" in names else OCR
+    return guessed_family(f"{card.name} {card.root}")

@@ -18,8 +18,8 @@ from ocr_engine.engine.guard_args import WHITELIST, WINDOW, guard_args
 from ocr_engine.engine.server.reader import RubbishError, ServerFailedError, said
 from ocr_engine.engine.server.replies import MAX_ANSWER_CHARS, Cards, Completion, Usage
 from ocr_engine.errors import EngineError, RequestError
+from ocr_engine.families import FAMILIES
 from ocr_engine.records import FinishReason, GenerationRequest, Loop, PageViews
-from ocr_engine.spec import FAMILY_MODES
 
 _QUEUE = re.compile(
     r"^vllm:num_requests_(?:running|waiting)(?:\{[^}\n]*\})? ([0-9.eE+]{1,40})$", re.MULTILINE
@@ -169,7 +169,7 @@ def _image(views: PageViews, asked: Asked) -> dict[str, Any]:
 def mode_of_views(views: PageViews, family: str) -> str:
     """The mode that these views were cut in, by their sizes. Raises RequestError where no mode has them."""
     sizes_px = views.global_view.shape[0], views.tiles.shape[1]
-    for mode in FAMILY_MODES[family].values():
+    for mode in FAMILIES[family].modes.values():
         if (mode.base_size_px, mode.tile_size_px) == sizes_px:
             return mode.name
     raise RequestError(f"views of {sizes_px[0]} and {sizes_px[1]} px: no mode of {family} has them")

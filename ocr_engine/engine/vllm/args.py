@@ -4,9 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from ocr_engine.config import EngineConfig
-from ocr_engine.engine.sizes import GROUP_KEY, EngineSizes
+from ocr_engine.engine.sizes import ENCODER_PX_KEY, GROUP_KEY, EngineSizes
 from ocr_engine.errors import UsageError
-from ocr_engine.spec import ENCODER_PX_KEY
 
 _GUARDS = {
     "gpu": "ocr_engine.engine.vllm.guard_v2:DeviceNgramGuard",

@@ -18,13 +18,14 @@ from vllm.model_executor.models.utils import (
 from vllm.multimodal import MULTIMODAL_REGISTRY
 from vllm.sequence import IntermediateTensors
 
+from ocr_engine.engine.sizes import ENCODER_PX_KEY
 from ocr_engine.engine.vllm import cpu_decoder
 from ocr_engine.engine.vllm.cpu_decoder import CpuDecoder
 from ocr_engine.engine.vllm.processor import PageDummyInputs, PageInfo, PageProcessor
+from ocr_engine.families import TOKENS
 from ocr_engine.model.deep_encoder import UNUSED_WEIGHTS
 from ocr_engine.model.encoder_config import DeepEncoderConfig, QueryDeepEncoderConfig
 from ocr_engine.model.vision_tower import VisionTower
-from ocr_engine.spec import ENCODER_PX_KEY, TOKENS
 
 
 @MULTIMODAL_REGISTRY.register_processor(PageProcessor, info=PageInfo, dummy_inputs=PageDummyInputs)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from vllm.v1.worker.gpu.sample.logits_processor import LogitsProcessor
 
 from ocr_engine.engine.guard_args import read_guard_args, settings_in_engine
-from ocr_engine.spec import NGRAM_MAX_WHITELIST
+from ocr_engine.families import NGRAM_MAX_WHITELIST
 
 if TYPE_CHECKING:
     import torch

@@ -31,11 +31,11 @@ from vllm.multimodal.processing import (
 )
 
 from ocr_engine.engine.vllm import received
+from ocr_engine.engine.vllm.page_images import views_of_image
 from ocr_engine.engine.vllm.received import RefusedPageError
 from ocr_engine.engine.vllm.view_tensors import FIELDS, check_views, count_tokens, largest_page
 from ocr_engine.errors import RequestError
-from ocr_engine.model.images import cut
-from ocr_engine.spec import OCR, OCR2, TOKENS
+from ocr_engine.families import OCR, OCR2, TOKENS
 
 
 def _fields(_: Mapping[str, Tensor]) -> Mapping[str, MultiModalFieldConfig]:
@@ -151,7 +151,7 @@ class PageProcessor(BaseMultiModalProcessor[PageInfo]):
         images = hf_data["images"]
         assert isinstance(images, list)
         with _refusals():
-            views = cut(images[0], hf_kwargs, self.info.family)
+            views = views_of_image(images[0], hf_kwargs, self.info.family)
         return BatchFeature(
             {
                 "global_views": torch.from_numpy(views.global_view).unsqueeze(0),

@@ -19,9 +19,9 @@ from vllm import envs
 from vllm.exceptions import VLLMValidationError
 from vllm.multimodal.media import MEDIA_CONNECTOR_REGISTRY
 
-from ocr_engine.engine.vllm.view_tensors import MAX_TILES, global_sizes_px, tile_sizes_px
+from ocr_engine.engine.vllm.view_tensors import global_sizes_px, tile_sizes_px
 from ocr_engine.errors import RequestError
-from ocr_engine.spec import FAMILIES
+from ocr_engine.families import FAMILIES
 
 npy: Any = numpy_format  # it has no types
 _DTYPES = (np.dtype(np.uint8), np.dtype(np.int64))
@@ -34,7 +34,7 @@ class RefusedPageError(RequestError, VLLMValidationError):
 
 
 def _largest_array_bytes() -> int:
-    tiles = (MAX_TILES[family] * px**2 for family in FAMILIES for _, px in tile_sizes_px(family))
+    tiles = (FAMILIES[family].max_tiles * px**2 for family in FAMILIES for _, px in tile_sizes_px(family))
     views = (px**2 for family in FAMILIES for px in global_sizes_px(family))
     return _CHANNELS * max(*tiles, *views)
 

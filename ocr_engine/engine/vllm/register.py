@@ -8,13 +8,8 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+from ocr_engine.families import FAMILIES
 from ocr_engine.log import ENGINE_LOG_VARIABLE
-
-CLASSES = {
-    "DeepseekOCRForCausalLM": "ocr_engine.engine.vllm.deepseek_ocr",
-    "DeepseekOCR2ForCausalLM": "ocr_engine.engine.vllm.deepseek_ocr2",
-}
-"""Architecture, which is also the class name, and its module."""
 
 
 def register() -> None:
@@ -50,8 +45,8 @@ def _register_classes() -> None:
         def inspect_model_cls(self) -> Any:
             return _ModelInfo.from_model_cls(self.load_model_cls())
 
-    for name, module in CLASSES.items():
-        ModelRegistry.models[name] = ImportedWhenAsked(module, name)
+    for family in FAMILIES.values():
+        ModelRegistry.models[family.architecture] = ImportedWhenAsked(family.vllm_module, family.architecture)
 
 
 def _redirect_output(log: str) -> None:

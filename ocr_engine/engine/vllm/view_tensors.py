@@ -7,20 +7,19 @@ import torch
 from torch import Tensor
 
 from ocr_engine.errors import RequestError
-from ocr_engine.spec import FAMILY_MODES, MAX_TILES_LIMIT, MAX_TILES_OCR2, OCR, OCR2, view_tokens
+from ocr_engine.families import FAMILIES, OCR
 
 FIELDS = ("global_views", "tiles", "grids")
-MAX_TILES = {OCR: MAX_TILES_LIMIT, OCR2: MAX_TILES_OCR2}
 
 
 def global_sizes_px(family: str) -> frozenset[int]:
     """Sizes of a global view that a mode of the family has."""
-    return frozenset(mode.base_size_px for mode in FAMILY_MODES[family].values())
+    return frozenset(mode.base_size_px for mode in FAMILIES[family].modes.values())
 
 
 def tile_sizes_px(family: str) -> frozenset[tuple[int, int]]:
     """Pairs of global view and tile sizes that a mode of the family has."""
-    modes = FAMILY_MODES[family].values()
+    modes = FAMILIES[family].modes.values()
     return frozenset((mode.base_size_px, mode.tile_size_px) for mode in modes if mode.crop)
 
 
@@ -67,9 +66,10 @@ def _check_sizes(family: str, base_px: int, count: int, tile_px: int, columns: i
         raise RequestError(f"grid: {columns} x {rows}, but the page has no tiles")
     if count == 0:
         return
-    if columns * rows != count or not 2 <= count <= MAX_TILES[family]:
+    most = FAMILIES[family].max_tiles
+    if columns * rows != count or not 2 <= count <= most:
         raise RequestError(
-            f"tiles: {count} for a grid of {columns} x {rows}; expected 2 to {MAX_TILES[family]}, one a cell"
+            f"tiles: {count} for a grid of {columns} x {rows}; expected 2 to {most}, one a cell"
         )
     if (base_px, tile_px) not in tile_sizes_px(family):
         raise RequestError(f"tiles: {tile_px} px beside a global view of {base_px} px, which no mode has")
@@ -78,16 +78,16 @@ def _check_sizes(family: str, base_px: int, count: int, tile_px: int, columns: i
 def count_tokens(global_view: Tensor, tiles: Tensor, grid: Tensor, family: str = OCR) -> int:
     """Visual tokens of one checked page: (S, S, 3), (n, T, T, 3) and (2,)."""
     columns, rows = grid.tolist()
-    return view_tokens(global_view.shape[0], tiles.shape[1], columns, rows, family)
+    return FAMILIES[family].view_tokens(global_view.shape[0], tiles.shape[1], columns, rows)
 
 
 def largest_page(family: str = OCR) -> tuple[dict[str, Tensor], int]:
     """Blank views of the page with the most visual tokens any mode of the family allows, and that number."""
     base_px, tile_px = max(tile_sizes_px(family))
-    columns, rows = 1, MAX_TILES[family]
+    columns, rows = 1, FAMILIES[family].max_tiles
     views = {
         "global_views": torch.zeros(1, base_px, base_px, 3, dtype=torch.uint8),
         "tiles": torch.zeros(1, columns * rows, tile_px, tile_px, 3, dtype=torch.uint8),
         "grids": torch.tensor([[columns, rows]]),
     }
-    return views, view_tokens(base_px, tile_px, columns, rows, family)
+    return views, FAMILIES[family].view_tokens(base_px, tile_px, columns, rows)

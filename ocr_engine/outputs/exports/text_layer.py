@@ -9,12 +9,12 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from ocr_engine.families import BOX_SCALE
 from ocr_engine.outputs.exports.invisible_font import GLYPH_WIDTH, InvisibleFont
 from ocr_engine.outputs.exports.page_html import MAX_PAGE_CHARS, rendered
 from ocr_engine.outputs.exports.plain_rows import Row, plain_rows
 from ocr_engine.outputs.exports.visual_order import is_right_to_left, visual_order
 from ocr_engine.records import Box, PageGeometry
-from ocr_engine.spec import BOX_SCALE
 
 _LEADING = 1.2
 """Line distance of usual type, in ems."""

@@ -9,10 +9,9 @@ import pytest
 from ocr_engine import config
 from ocr_engine.cli.entries import batch_pdf
 from ocr_engine.config import EngineConfig
-from ocr_engine.engine.sizes import EngineSizes
+from ocr_engine.engine.sizes import ENCODER_PX_KEY, EngineSizes
 from ocr_engine.engine.vllm.args import check_platform, engine_args
 from ocr_engine.errors import ExitCode, UsageError
-from ocr_engine.spec import ENCODER_PX_KEY
 
 SIZES = EngineSizes("bfloat16", 8192, 8, 4096, None, 1)
 KEYS = {"quantization": "fp8", "kv_cache_dtype": "fp8", "attention_backend": "FLASHINFER"}

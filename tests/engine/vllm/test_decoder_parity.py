@@ -11,9 +11,9 @@ from ocr_engine.config import EngineConfig
 from ocr_engine.engine.prompts import PromptEncoder
 from ocr_engine.engine.self_test import expanded_prompt
 from ocr_engine.engine.vllm.engine import VllmEngine
+from ocr_engine.families import FAMILIES, OCR, OCR2, PROMPTS, resolve_mode
 from ocr_engine.families.views import make_views
 from ocr_engine.records import GenerationRequest
-from ocr_engine.spec import FAMILIES, OCR, OCR2, PROMPTS, resolve_mode
 from tests.model import recipe
 from tests.model.checkpoints import decoder, encoder, write_checkpoint
 

@@ -10,10 +10,11 @@ pytest.importorskip("vllm", reason="needs vllm")
 
 from torch import nn
 
+from ocr_engine.engine.sizes import ENCODER_PX_KEY
 from ocr_engine.engine.vllm import cpu_decoder, deepseek_ocr
 from ocr_engine.engine.vllm.deepseek_ocr import DeepseekOCRForCausalLM
 from ocr_engine.engine.vllm.deepseek_ocr2 import DeepseekOCR2ForCausalLM
-from ocr_engine.spec import ENCODER_PX_KEY, OCR, OCR2
+from ocr_engine.families import OCR, OCR2
 from tests.model.checkpoints import encoder
 
 

@@ -25,8 +25,8 @@ from ocr_engine.engine.ngram import banned_tokens
 from ocr_engine.engine.vllm import engine as vllm_engine
 from ocr_engine.engine.vllm.engine import VllmEngine
 from ocr_engine.errors import EngineError, RequestError
+from ocr_engine.families import MODES, PROMPTS
 from ocr_engine.records import FinishReason, GenerationRequest, PageViews
-from ocr_engine.spec import MODES, PROMPTS
 
 pytest.importorskip("vllm", reason="needs vllm")
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -16,7 +16,7 @@ import torch
 
 from ocr_engine.engine.vllm.processor import PageViewsParser
 from ocr_engine.engine.vllm.received import MAX_BYTES, RefusedPageError, array_of
-from ocr_engine.spec import OCR
+from ocr_engine.families import OCR
 
 
 def encoded(data):

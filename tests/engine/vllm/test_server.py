@@ -23,9 +23,9 @@ from ocr_engine.config import EngineConfig, ServerConfig
 from ocr_engine.engine.server import wire
 from ocr_engine.engine.server.engine import ServerEngine
 from ocr_engine.errors import RequestError
+from ocr_engine.families import PROMPTS, resolve_mode
 from ocr_engine.reading.prepare import prepare
 from ocr_engine.records import FinishReason, Generation, GenerationRequest, PageGeometry, PageImage
-from ocr_engine.spec import PROMPTS, resolve_mode
 
 torch = pytest.importorskip("torch", reason="needs vllm")
 pytest.importorskip("vllm", reason="needs vllm")

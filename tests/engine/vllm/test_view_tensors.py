@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from ocr_engine.engine.vllm.view_tensors import FIELDS, check_views, count_tokens, largest_page
 from ocr_engine.errors import RequestError
-from ocr_engine.spec import MODES
+from ocr_engine.families import MODES
 
 
 def fields(base_px, tile_px=0, grid=(1, 1), count=None):

@@ -4,11 +4,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ocr_engine.engine.vllm.serve_plugin import views_of_image
+from ocr_engine.engine.vllm.page_images import views_of_image
 from ocr_engine.errors import RequestError
+from ocr_engine.families import MODES, OCR, OCR2, resolve_mode
 from ocr_engine.families.views import make_views
-from ocr_engine.model import images
-from ocr_engine.spec import MODES, OCR, OCR2, resolve_mode
 
 
 def page(width: int = 900, height: int = 1300) -> Image.Image:
@@ -46,9 +45,3 @@ def test_without_options_a_page_is_cut_as_the_scripts_do() -> None:
 def test_wrong_options_are_refused_by_name(options: dict[str, object], family: str, words: str) -> None:
     with pytest.raises(RequestError, match=words):
         views_of_image(page(), options, family)
-
-
-def test_an_engine_without_the_cutter_says_what_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(images, "_cutters", [])
-    with pytest.raises(RequestError, match="takes the views"):
-        images.cut(page(), {}, OCR)

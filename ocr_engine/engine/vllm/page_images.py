@@ -1,0 +1,43 @@
+"""A page sent to a server as an image: cut into views as `batch_images.py` does."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from ocr_engine.errors import RequestError, UsageError
+from ocr_engine.families import FAMILIES, resolve_mode
+from ocr_engine.families.views import make_views
+from ocr_engine.records import PageViews
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+DEFAULT_MODE = "gundam"
+DEFAULT_TILES = 6
+_OPTIONS = {"mode", "max_tiles"}
+
+
+def views_of_image(image: "Image", options: Mapping[str, object], family: str) -> PageViews:
+    """The views of an image sent to a server, cut as `batch_images.py` does.
+
+    Args:
+        image: any mode; transparency is put on white by vLLM's image loader.
+        options: the request's `mm_processor_kwargs`: `mode` (gundam) and `max_tiles` (6), nothing else.
+
+    Raises:
+        RequestError: an unknown option, mode or number of tiles.
+    """
+    unknown = sorted(options.keys() - _OPTIONS)
+    mode, tiles = options.get("mode", DEFAULT_MODE), options.get("max_tiles", DEFAULT_TILES)
+    if unknown:
+        raise RequestError(
+            f"mm_processor_kwargs: {unknown[0]}: unknown (one of: {', '.join(sorted(_OPTIONS))})"
+        )
+    if not isinstance(mode, str):
+        raise RequestError(f"mm_processor_kwargs: mode: expected a name, got {mode!r}")
+    most = FAMILIES[family].max_tiles
+    if not isinstance(tiles, int) or not 2 <= tiles <= most:
+        raise RequestError(f"mm_processor_kwargs: max_tiles: expected 2 to {most}, got {tiles!r}")
+    try:
+        return make_views(image, resolve_mode(mode, tiles, family))
+    except UsageError as error:
+        raise RequestError(f"mm_processor_kwargs: {error}") from None

@@ -1,0 +1,45 @@
+"""What a model family is: one record of everything that differs from one to the next."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from ocr_engine.families.modes import Mode, view_tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """A family of checkpoints that share an architecture.
+
+    To add one: its record beside `ocr.py`, its row in `FAMILIES`, and its model class for vLLM.
+    """
+
+    name: str
+    architecture: str
+    """The class that a checkpoint's config.json names, and the name of our class for vLLM."""
+    vllm_module: str
+    """The module that holds our class; imported in vLLM's processes alone."""
+    modes: Mapping[str, Mode] = field(repr=False)
+    max_tiles: int
+    """The most tiles that its official code cuts; more was never trained."""
+    prompts: Mapping[str, str] = field(repr=False)
+    """The prompts it was trained with, by name."""
+    tower: Literal["clip", "query"]
+    """The second stage of its encoder; `engine.weights` knows the tensors of each."""
+    row_newline: bool
+    """Whether each row of visual tokens ends with a newline feature."""
+    eval_keeps_center: bool
+    """Whether its official evaluation script leaves `<center>` tags in the text."""
+    hub_id: str
+    """The official checkpoint."""
+    hints: tuple[str, ...] = ()
+    """Lower-case pieces of a name that tell its checkpoints where there is nothing else to go by."""
+
+    def view_tokens(self, base_size_px: int, tile_size_px: int, columns: int, rows: int) -> int:
+        """Visual tokens of a page with views of these sizes; see `modes.view_tokens`."""
+        return view_tokens(base_size_px, tile_size_px, columns, rows, row_newline=self.row_newline)
+
+    @property
+    def smallest_mode(self) -> Mode:
+        """The mode with the smallest views: what a try-out costs least in."""
+        return min(self.modes.values(), key=lambda mode: mode.base_size_px)
