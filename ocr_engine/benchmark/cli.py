@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ocr_engine.config import Config
 
 SCRIPT = "eval_batch.py"
-_UNREAD = (PageStatus.FAILED.value, PageStatus.SKIPPED.value, "no input")
+_UNREAD = (*(status.value for status in PageStatus if not status.has_text), "no input")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -67,7 +67,7 @@ def _add_engine_arguments(made: argparse.ArgumentParser) -> None:
     add(
         "--retry",
         metavar="STATUS,...",
-        help="read pages again that ended so: failed, truncated, looped, blank",
+        help=f"read pages again that ended so: {', '.join(PageStatus.to_retry())}",
     )
     add("--config", type=Path, metavar="FILE", help="default: config.yaml here or beside the script")
     add(

@@ -70,7 +70,6 @@ PRESET: Mapping[str, Any] = {
 and only what scoring needs on disk."""
 NO_INPUT = "no input"
 Rows = Mapping[WantedPage, JournalRow | None]
-_WITHOUT_TEXT = (PageStatus.FAILED, PageStatus.SKIPPED)
 
 
 def load_configs(
@@ -155,7 +154,7 @@ class BenchmarkRun:
             await self._conversion.run(documents)
             counts = self._conversion.counts
             refused |= {(given, number) for given in self._conversion.refused}
-            without = sum(counts.pages[status] for status in _WITHOUT_TEXT)
+            without = sum(number for status, number in counts.pages.items() if not status.has_text)
             read += max(0, sum(counts.pages.values()) - counts.unchanged - without)
         seconds = time.perf_counter() - began_s - (self.engine.start_s - waited_s)
         if read:
@@ -186,7 +185,7 @@ class BenchmarkRun:
             if page.problem:
                 continue
             texts[page] = None
-            if row is not None and row.page is not None and row.status not in _WITHOUT_TEXT:
+            if row is not None and row.page is not None and row.status.has_text:
                 document = inputs.documents[page.source]
                 place = names.folder_for(document)
                 writer = open_writer(root, place, config.output, document.relative.name)

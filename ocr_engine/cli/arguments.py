@@ -87,7 +87,7 @@ def _add_reading(made: argparse.ArgumentParser, kind: DocumentKind) -> None:
 
 def _add_again(made: argparse.ArgumentParser) -> None:
     add = made.add_argument_group("running again").add_argument
-    endings = "failed, truncated, looped, blank"
+    endings = ", ".join(PageStatus.to_retry())
     add("--retry", metavar="STATUS,...", help=f"read pages again that ended so: {endings}")
     add("--force", action="store_true", help="read everything again")
     add("--dry-run", action="store_true", help="say what would be done, and do nothing")

@@ -14,13 +14,6 @@ from ocr_engine.families import guessed_family
 from ocr_engine.log import logger
 from ocr_engine.records import PageStatus
 
-_COLOUR = {
-    PageStatus.DONE: "green",
-    PageStatus.FAILED: "red",
-    PageStatus.SKIPPED: "dim",
-    PageStatus.BLANK: "dim",
-}
-
 
 def planned_engine(config: Config, engine: Engine) -> EngineInfo:
     """What would run. Unlike `Engine.identify` it downloads nothing: weights that are not here are named.
@@ -60,8 +53,9 @@ def say(counts: Counts, progress: Progress, root: Path, quiet: bool) -> None:
         logger.info("%s", _line(counts, progress))
     if not counts.all_well:
         logger.warning(
-            "not everything was read: see %s; to try again: --retry failed,truncated,looped",
+            "not everything was read: see %s; to try again: --retry %s",
             root / "failures.csv",
+            ",".join(PageStatus.poor()),
         )
     logger.info("markdown is in %s", root)
 
@@ -108,7 +102,7 @@ def _rows(counts: Counts, progress: Progress) -> Iterator[tuple[str, str, str]]:
         yield "documents that could not be read", f"{counts.unreadable:,}", "red"
     for status, number in counts.pages.items():
         if number:
-            yield f"pages {status}", f"{number:,}", _COLOUR.get(status, "yellow")
+            yield f"pages {status}", f"{number:,}", status.facts.terminal
     if counts.unchanged:
         yield "of them unchanged", f"{counts.unchanged:,}", "dim"
     for what, number in _remarks(counts):

@@ -4,8 +4,6 @@ from dataclasses import dataclass, field
 
 from ocr_engine.records import PageRecord, PageStatus
 
-_POOR = (PageStatus.FAILED, PageStatus.TRUNCATED, PageStatus.LOOPED)
-
 
 @dataclass(slots=True)
 class Counts:
@@ -34,7 +32,7 @@ class Counts:
     @property
     def all_well(self) -> bool:
         """Whether no page or document needs a second look."""
-        return not self.unreadable and not any(self.pages[status] for status in _POOR)
+        return not self.unreadable and not any(self.pages[status] for status in PageStatus.poor())
 
     def as_dict(self) -> dict[str, int]:
         """As `run.json` has them."""

@@ -73,7 +73,7 @@ class Progress:
 
     def _details(self) -> str:
         text = f"{self.tokens_per_s:,.0f} tok/s"
-        for status in (PageStatus.FAILED, PageStatus.TRUNCATED, PageStatus.LOOPED):
+        for status in PageStatus.poor():
             if self.counts[status]:
                 text += f"  {status} {self.counts[status]:,}"
         return text

@@ -7,8 +7,9 @@ from typing import Any
 from ocr_engine.evaluation.plots import Axes, Series, draw
 from ocr_engine.evaluation.report import Cell, Report, Table
 from ocr_engine.evaluation.request import Made, Run
+from ocr_engine.records import PageStatus
 
-RATES = ("blank", "truncated", "looped", "failed", "skipped", "no input")
+RATES = (*(status.value for status in PageStatus if status is not PageStatus.DONE), "no input")
 _HEAD = ("vision tokens", "text tokens", "pages/s", "pages", "done")
 _SPEED = (
     "Pages a second are of this machine and model, over all sessions of a run, without the engine's start."

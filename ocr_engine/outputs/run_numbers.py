@@ -24,7 +24,6 @@ _MAX_STAGES = 32
 _SESSION_GAP_S = 1_800.0
 _TOTAL = "total"
 _NUMBER = re.compile(r"\d[\d,.]*")
-TO_RETRY = (PageStatus.FAILED, PageStatus.LOOPED, PageStatus.TRUNCATED)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -116,7 +115,7 @@ def collect(rows: Iterable[JournalRow]) -> RunNumbers:
         if row.document in unopened and unopened[row.document].status is PageStatus.FAILED:
             del unopened[row.document]  # opened after all
         _add_page(numbers, row, row.page)
-        if row.status in TO_RETRY:
+        if row.status.is_poor:
             _add_to_group(numbers, row)
     for row in unopened.values():
         numbers.unreadable += row.status is PageStatus.FAILED
@@ -126,14 +125,14 @@ def collect(rows: Iterable[JournalRow]) -> RunNumbers:
 
 def _trouble(item: tuple[str, Counter[PageStatus]]) -> tuple[int, int]:
     counts = item[1]
-    return sum(counts[status] for status in TO_RETRY), counts.total()
+    return sum(counts[status] for status in PageStatus.poor()), counts.total()
 
 
 def _add_page(numbers: RunNumbers, row: JournalRow, page: int) -> None:
     numbers.statuses[row.status] += 1
     numbers.documents[row.document][row.status] += 1
     numbers.again += row.attempts > 1
-    numbers.suspect += row.status not in TO_RETRY and row.extra.get("suspect") is True
+    numbers.suspect += not row.status.is_poor and row.extra.get("suspect") is True
     line = page_line(row, page)
     if line.mode:
         numbers.modes[line.mode] += 1
@@ -172,7 +171,7 @@ def _add_tokens(numbers: RunNumbers, line: PageLine) -> None:
 
 def _kinds(line: PageLine, row: JournalRow) -> Iterator[tuple[str, float]]:
     """Under which headings a page is worth a look, and how much."""
-    if line.status in TO_RETRY:
+    if line.status.is_poor:
         yield line.status.value, 0.0
     elif row.extra.get("suspect") is True:
         yield "suspect", 1e7 * (2 - _number(row.extra.get("recall")))

@@ -18,7 +18,6 @@ from ocr_engine.text.recall import letters, mostly_cjk, text_of, word_recall
 FIRST = RetryStep()
 SHARED_STRIP = (0.53, 0.47)
 _READING_PROMPTS = ("markdown", "ocr", "free")
-_RANK = {PageStatus.DONE: 3, PageStatus.TRUNCATED: 2, PageStatus.LOOPED: 1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +80,7 @@ def applies(step: RetryStep, best: Judged, facts: PageFacts, quality: QualityCon
     """Whether a page whose best attempt is `best` gets this step."""
     if _stopped(best):
         return False
-    poor = best.status in (PageStatus.TRUNCATED, PageStatus.LOOPED, PageStatus.FAILED)
+    poor = best.status.is_poor
     poor = poor or (quality.retry_suspect and best.suspect) or len(best.text) < quality.retry_below_chars
     if step.turn in (90, 270):
         read_well = best.recall is not None and not best.suspect and not poor
@@ -107,7 +106,7 @@ def cut(step: RetryStep, facts: PageFacts) -> tuple[float, float]:
 
 def layer_stands_in(best: Judged, layer: str, quality: QualityConfig) -> bool:
     """Whether a page that failed every attempt gets the text of its layer instead."""
-    ended_badly = best.status in (PageStatus.TRUNCATED, PageStatus.LOOPED)
+    ended_badly = best.status.is_poor and best.status.has_text
     ended_badly = ended_badly or (quality.retry_suspect and best.suspect)
     wanted = quality.text_layer_fallback and ended_badly and not _stopped(best)
     return wanted and word_recall("", layer) is not None
@@ -130,9 +129,9 @@ def best(attempts: Sequence[Judged], facts: PageFacts) -> Judged:
 
 
 def _worth(attempt: Judged, facts: PageFacts) -> tuple[bool, bool, int, float, bool, int]:
-    rank = _RANK.get(attempt.status, 0)
+    rank = attempt.status.facts.worth
     if attempt.status is PageStatus.DONE and attempt.suspect:
-        rank = _RANK[PageStatus.TRUNCATED]
+        rank = PageStatus.TRUNCATED.facts.worth
     turned = sideways(facts) and attempt.step.turn in (90, 270)
     return (
         attempt.generation is not None,

@@ -15,10 +15,10 @@ from ocr_engine.records.results import (
     FigureText,
     JournalRow,
     PageRecord,
-    PageStatus,
     PageTexts,
     ParsedText,
 )
+from ocr_engine.records.status import PageStatus
 
 __all__ = [
     "Attempt",

@@ -4,21 +4,10 @@ Boxes are in model units; page numbers are 1-based here, as in the files these a
 """
 
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any
 
 from ocr_engine.records.pixels import PageGeometry
-
-
-class PageStatus(StrEnum):
-    """What became of a page. There is no status for "no record"."""
-
-    DONE = "done"
-    BLANK = "blank"
-    TRUNCATED = "truncated"
-    LOOPED = "looped"
-    FAILED = "failed"
-    SKIPPED = "skipped"
+from ocr_engine.records.status import PageStatus
 
 
 @dataclass(frozen=True, slots=True)

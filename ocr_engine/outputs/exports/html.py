@@ -7,7 +7,7 @@ from ocr_engine.outputs.document_folder import marker
 from ocr_engine.outputs.exports.document import SourceDocument, SourcePage
 from ocr_engine.outputs.exports.page_html import to_html
 from ocr_engine.outputs.files import atomic_file, output_errors
-from ocr_engine.outputs.templates import policy, read
+from ocr_engine.outputs.templates import policy, styles
 
 _HEAD = """<!doctype html>
 <html lang="und">
@@ -25,7 +25,7 @@ _HEAD = """<!doctype html>
 
 def write(document: SourceDocument, path: Path) -> None:
     """Write the file page by page. Raises OutputError."""
-    style = read("page.css") + read("document.css")
+    style = styles("page.css", "document.css")
     head = _HEAD.format(policy=policy(style), title=html.escape(document.name), style=style)
     with output_errors(path), atomic_file(path) as temporary, temporary.open("wb") as file:
         file.write(head.encode("utf-8", "replace"))

@@ -22,7 +22,7 @@ from ocr_engine.outputs.exports.page_html import rendered, to_html
 from ocr_engine.outputs.exports.plain_rows import plain_rows
 from ocr_engine.outputs.exports.table_bounds import Room
 from ocr_engine.outputs.files import write_all_atomic, write_atomic
-from ocr_engine.outputs.templates import environment, policy, read
+from ocr_engine.outputs.templates import environment, policy, read, styles
 from ocr_engine.records import Box, PageStatus
 
 INDEX = "index.html"
@@ -189,7 +189,7 @@ def _render(template: str, values: Mapping[str, Any]) -> str:
 @lru_cache(maxsize=1)
 def _style() -> str:
     hidden = (f".index:has(#only-{status}:checked) .list li:not(.{status})" for status in _STATUSES)
-    return read("page.css") + read("review.css") + ", ".join(hidden) + " { display: none; }\n"
+    return styles("page.css", "review.css") + ", ".join(hidden) + " { display: none; }\n"
 
 
 def _batches(files: Iterable[tuple[Path, str]]) -> Iterator[list[tuple[Path, str]]]:

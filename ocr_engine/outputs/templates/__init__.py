@@ -2,15 +2,34 @@
 
 import base64
 import hashlib
+import re
 from functools import lru_cache
 from importlib import resources
 from typing import Any
+
+from ocr_engine.records import PageStatus
+
+_STATUSES = re.compile(r"/\* statuses: (.+?) \*/")
 
 
 @lru_cache(maxsize=16)
 def read(name: str) -> str:
     """A file of this folder, which is part of the package."""
     return resources.files(__name__).joinpath(name).read_text(encoding="utf-8")
+
+
+def styles(*names: str) -> str:
+    """Style sheets of this folder one after the other, with what each status looks like filled in."""
+    return _STATUSES.sub(_looks, "".join(map(read, names)))
+
+
+def _looks(mark: re.Match[str]) -> str:
+    """CSS for every status: its colour as a variable, or a rule that uses it, two rules a line."""
+    selector, _, rule = mark[1].rpartition(" ")
+    if not selector:
+        return " ".join(f"--{status}: {getattr(status.facts, rule)};" for status in PageStatus)
+    rules = [f"{selector.replace('*', status)} {{ {rule}: var(--{status}); }}" for status in PageStatus]
+    return "\n".join(" ".join(rules[at : at + 2]) for at in range(0, len(rules), 2))
 
 
 @lru_cache(maxsize=1)
