@@ -1,4 +1,4 @@
-"""`python -m ocr_engine NAME`: the table of subcommands, each imported only when asked for."""
+"""`deepseek-ocr NAME`, or `python -m ocr_engine NAME`: the subcommands, each imported only when asked for."""
 
 import importlib
 import sys
@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ocr_engine.errors import ExitCode
+
+PROGRAM = "deepseek-ocr"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,9 @@ SUBCOMMANDS = {
     "eval": Subcommand("ocr_engine.benchmark.cli", "main", "score the engine or predictions: eval_batch.py"),
     "plan": Subcommand("ocr_engine.capacity.plan", "main", "how long a corpus will take on which GPUs"),
     "doctor": Subcommand("ocr_engine.cli.doctor", "main", "check this machine and say what to fix"),
+    "config": Subcommand(
+        "ocr_engine.cli.entries", "print_config", "print config.yaml with every key explained"
+    ),
 }
 
 
@@ -35,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.write(usage())
         return int(ExitCode.OK)
     if name not in SUBCOMMANDS:
-        sys.stderr.write(f"ocr_engine: {name!r}: unknown (one of: {', '.join(SUBCOMMANDS)})\n")
+        sys.stderr.write(f"{PROGRAM}: {name!r}: unknown (one of: {', '.join(SUBCOMMANDS)})\n")
         return int(ExitCode.USAGE)
     command = SUBCOMMANDS[name]
     return int(getattr(importlib.import_module(command.module), command.function)(rest))
@@ -45,8 +50,8 @@ def usage() -> str:
     """The table of subcommands."""
     width = max(map(len, SUBCOMMANDS))
     lines = [f"  {name:<{width}}  {command.words}" for name, command in SUBCOMMANDS.items()]
-    head = "usage: python -m ocr_engine NAME [OPTIONS]"
-    return "\n".join([head, "", *lines, "", "python -m ocr_engine NAME --help says more.", ""])
+    head = f"usage: {PROGRAM} NAME [OPTIONS]"
+    return "\n".join([head, "", *lines, "", f"{PROGRAM} NAME --help says more.", ""])
 
 
 if __name__ == "__main__":

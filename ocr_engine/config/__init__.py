@@ -2,7 +2,7 @@
 
 from ocr_engine.config.addresses import without_credentials
 from ocr_engine.config.keys import all_keys, as_dict, fingerprint
-from ocr_engine.config.loading import find_file, load, parse_override
+from ocr_engine.config.loading import default_file, find_file, load, parse_override
 from ocr_engine.config.schema import (
     READ_KEYS,
     WRITE_KEYS,
@@ -38,6 +38,7 @@ __all__ = [
     "WRITE_KEYS",
     "all_keys",
     "as_dict",
+    "default_file",
     "find_file",
     "fingerprint",
     "load",

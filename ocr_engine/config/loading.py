@@ -48,12 +48,19 @@ def load(path: Path | None, overrides: Mapping[str, Any] | None = None) -> Confi
     return config
 
 
+_CHECKOUT = Path(__file__).parents[2] / "config.yaml"
+
+
 def find_file(given: Path | None) -> Path | None:
-    """The config file: as given, else `config.yaml` here or in the project's root, where there is one."""
+    """The config file: as given, else `config.yaml` here or in the checkout, where there is one."""
     if given is not None:
         return given
-    candidates = (Path("config.yaml"), Path(__file__).parents[2] / "config.yaml")
-    return next((path for path in candidates if path.is_file()), None)
+    return next((path for path in (Path("config.yaml"), _CHECKOUT) if path.is_file()), None)
+
+
+def default_file() -> Path:
+    """The file that holds every key with its default: the checkout's, or the installed package's copy."""
+    return _CHECKOUT if _CHECKOUT.is_file() else Path(__file__).with_name("config.yaml")
 
 
 def parse_override(text: str) -> tuple[str, Any]:
