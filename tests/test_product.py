@@ -25,7 +25,7 @@ EXTRAS_OF_ROOMS = {
     "outputs": {"parquet"},
 }
 """Rooms that import what an extra brings, each only when it is asked for."""
-BROUGHT_BY_VLLM = {"torch", "triton", "transformers", "nvidia-ml-py", "pynvml", "safetensors"}
+BROUGHT_BY_VLLM = {"torch", "triton", "transformers", "nvidia-ml-py", "pybase64", "pynvml", "safetensors"}
 TESTS_ALONE = {"playwright"}
 """Formulas are drawn in a browser where one is; docs/benchmarks.md says how to get it."""
 

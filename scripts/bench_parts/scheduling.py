@@ -1,6 +1,7 @@
 """vLLM's scheduler alone, without an engine: pages go in, every step gives each a token."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -17,13 +18,14 @@ from vllm.v1.request import Request
 from vllm.v1.structured_output import StructuredOutputManager
 
 from ocr_engine.engine.sizes import GROUP_KEY
+from ocr_engine.engine.vllm.contract import SHORTCUTS, SHORTCUTS_KEY
 
 BLOCK = 16
 NANO = Path(__file__).parents[2] / "ocr_engine/model/nano"
 
 
 @cache
-def _config(seqs: int, tokens: int, group: int, max_len: int) -> Any:
+def _config(seqs: int, tokens: int, group: int, max_len: int, shortcuts: tuple[str, ...]) -> Any:
     args = EngineArgs(
         model=str(NANO),
         max_num_seqs=seqs,
@@ -31,7 +33,7 @@ def _config(seqs: int, tokens: int, group: int, max_len: int) -> Any:
         max_model_len=max_len,
         enable_prefix_caching=False,
         mm_processor_cache_gb=0,
-        additional_config={GROUP_KEY: group},
+        additional_config={GROUP_KEY: group, SHORTCUTS_KEY: list(shortcuts)},
     )
     config = args.create_engine_config()
     config.scheduler_config.async_scheduling = True
@@ -115,9 +117,10 @@ def make(
     batched: int = 16_384,
     max_len: int = 4096,
     watermark: float = 0.0,
+    shortcuts: Sequence[str] = tuple(SHORTCUTS),
 ) -> Run:
     """A scheduler of that class with a KV cache for so many tokens."""
-    config = _config(seqs, batched, group, max_len)
+    config = _config(seqs, batched, group, max_len, tuple(shortcuts))
     config.scheduler_config.watermark = watermark
     blocks = kv_tokens // BLOCK
     config.cache_config.num_gpu_blocks = blocks

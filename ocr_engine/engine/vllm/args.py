@@ -1,10 +1,12 @@
 """What vLLM is started with, from the config, the checkpoint and this machine. vLLM is not imported."""
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 from ocr_engine.config import EngineConfig
 from ocr_engine.engine.sizes import ENCODER_PX_KEY, GROUP_KEY, EngineSizes
+from ocr_engine.engine.vllm.contract import SHORTCUTS, SHORTCUTS_KEY
 from ocr_engine.errors import UsageError
 
 _GUARDS = {
@@ -42,8 +44,15 @@ def check_platform(config: EngineConfig, *, gpu: bool) -> None:
             raise UsageError(f"engine.{name}: {value}: needs a CUDA GPU, and none is visible; leave it out")
 
 
-def engine_args(config: EngineConfig, folder: Path, sizes: EngineSizes, *, gpu: bool) -> dict[str, Any]:
-    """Keyword arguments of vLLM's `AsyncEngineArgs`."""
+def engine_args(
+    config: EngineConfig,
+    folder: Path,
+    sizes: EngineSizes,
+    *,
+    gpu: bool,
+    shortcuts: Collection[str] = tuple(SHORTCUTS),
+) -> dict[str, Any]:
+    """Keyword arguments of vLLM's `AsyncEngineArgs`. `shortcuts` are those that our scheduler may take."""
     args = {
         "model": str(folder),
         "dtype": sizes.dtype,
@@ -67,9 +76,14 @@ def engine_args(config: EngineConfig, folder: Path, sizes: EngineSizes, *, gpu: 
     args |= {
         "gpu_memory_utilization": config.gpu_memory_utilization,
         "kv_cache_dtype": config.kv_cache_dtype,
-        "scheduler_cls": "ocr_engine.engine.vllm.scheduler.GroupScheduler",
-        "additional_config": {GROUP_KEY: sizes.group, ENCODER_PX_KEY: sizes.encoder_px},
+        "additional_config": {
+            GROUP_KEY: sizes.group,
+            ENCODER_PX_KEY: sizes.encoder_px,
+            SHORTCUTS_KEY: list(shortcuts),
+        },
     }
+    if shortcuts:
+        args["scheduler_cls"] = "ocr_engine.engine.vllm.scheduler.GroupScheduler"
     if config.quantization:
         args["quantization"] = _QUANTIZATIONS[config.quantization]
     if config.attention_backend:

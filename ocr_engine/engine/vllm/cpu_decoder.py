@@ -11,9 +11,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from vllm.config import VllmConfig
-from vllm.forward_context import get_forward_context
-from vllm.model_executor.models.deepseek_v2 import DeepseekV2MLP
+
+from ocr_engine.engine.vllm.internals import DeepseekV2MLP, VllmConfig, get_forward_context
+from ocr_engine.log import logger
 
 Step = Callable[[Tensor], Tensor]
 
@@ -65,7 +65,7 @@ def _mlp(mlp: Any) -> Step:
 def _experts(layer: Any) -> Step:
     """Softmax over all experts, the best `top_k` by their share, and the shared ones."""
     # Here, because a GPU's vLLM has no use for it.
-    from vllm.model_executor.layers.fused_moe.experts.cpu_moe import CPUUnquantizedExperts
+    from ocr_engine.engine.vllm.internals import CPUUnquantizedExperts
 
     runner = layer.experts
     routed, top_k = runner.routed_experts, runner.router.top_k
@@ -106,6 +106,17 @@ class _Attention:
         attn.impl.do_kv_cache_update(attn, key, value, attn.kv_cache, slots)
         attn.impl.forward(attn, query, key, value, attn.kv_cache, metadata, out)
         return self._out(out.flatten(1))
+
+
+def decoder_of(model: nn.Module) -> "CpuDecoder | None":
+    """The decoder over a loaded model's weights; None, with a line, where vLLM's layers are not as known."""
+    try:
+        return CpuDecoder(model)
+    except (AttributeError, AssertionError, ImportError) as error:
+        logger.warning(
+            "CPU decoder: vLLM's layers differ (%s); vLLM's own way is taken, which is slower", error
+        )
+        return None
 
 
 @dataclass(slots=True)

@@ -6,21 +6,23 @@ Takes the checked uint8 views of a step's pages and loads official checkpoints b
 from collections.abc import Iterable, Sequence
 
 from torch import Tensor, nn
-from vllm.config import VllmConfig
-from vllm.model_executor.models.interfaces import MultiModalEmbeddings, SupportsMultiModal, SupportsPP
-from vllm.model_executor.models.module_mapping import MultiModelKeys
-from vllm.model_executor.models.utils import (
-    AutoWeightsLoader,
-    WeightsMapper,
-    init_vllm_registered_model,
-    maybe_prefix,
-)
-from vllm.multimodal import MULTIMODAL_REGISTRY
-from vllm.sequence import IntermediateTensors
 
 from ocr_engine.engine.sizes import ENCODER_PX_KEY
 from ocr_engine.engine.vllm import cpu_decoder
 from ocr_engine.engine.vllm.cpu_decoder import CpuDecoder
+from ocr_engine.engine.vllm.internals import (
+    MULTIMODAL_REGISTRY,
+    AutoWeightsLoader,
+    IntermediateTensors,
+    MultiModalEmbeddings,
+    MultiModelKeys,
+    SupportsMultiModal,
+    SupportsPP,
+    VllmConfig,
+    WeightsMapper,
+    init_vllm_registered_model,
+    maybe_prefix,
+)
 from ocr_engine.engine.vllm.processor import PageDummyInputs, PageInfo, PageProcessor
 from ocr_engine.families import TOKENS
 from ocr_engine.model.deep_encoder import UNUSED_WEIGHTS
@@ -109,8 +111,9 @@ class DeepseekOCRForCausalLM(nn.Module, SupportsMultiModal, SupportsPP):
             inputs_embeds = None
         if self._on_cpu and inputs_embeds is not None:
             if self._cpu_decoder is None:
-                self._cpu_decoder = CpuDecoder(self.language_model.model)
-            if (states := self._cpu_decoder(inputs_embeds, positions)) is not None:
+                self._cpu_decoder = cpu_decoder.decoder_of(self.language_model.model)
+                self._on_cpu = self._cpu_decoder is not None
+            if self._cpu_decoder and (states := self._cpu_decoder(inputs_embeds, positions)) is not None:
                 return states
         return self.language_model(input_ids, positions, intermediate_tensors, inputs_embeds=inputs_embeds)
 

@@ -20,7 +20,7 @@ from ocr_engine.engine.checkpoint import Checkpoint, cuda_gpu_visible, resolve
 from ocr_engine.engine.guard_args import guard_args
 from ocr_engine.engine.prompts import PromptEncoder
 from ocr_engine.engine.sizes import EngineSizes, choose_sizes, slow_start_warning
-from ocr_engine.engine.vllm import process
+from ocr_engine.engine.vllm import contract, process
 from ocr_engine.engine.vllm.args import check_platform, engine_args
 from ocr_engine.errors import EngineError, RequestError
 from ocr_engine.log import logger
@@ -134,11 +134,14 @@ class VllmEngine:
         return self_test.Reply(list(output.prompt_token_ids), list(output.outputs[0].token_ids))
 
     def _load(self, plan: _Plan) -> None:
-        from vllm.engine.arg_utils import AsyncEngineArgs
-        from vllm.v1.engine.async_llm import AsyncLLM
+        from ocr_engine.engine.vllm.internals import AsyncEngineArgs, AsyncLLM
 
         # Not returned: an idle pool thread would keep a returned object alive.
-        args = engine_args(self._config, plan.checkpoint.folder, plan.sizes, gpu=plan.gpu)
+        contract.warn_of_version()
+        shortcuts = contract.safe_shortcuts() if plan.gpu else ()
+        args = engine_args(
+            self._config, plan.checkpoint.folder, plan.sizes, gpu=plan.gpu, shortcuts=shortcuts
+        )
         if self._start.abandoned:
             return
         self._llm = AsyncLLM.from_engine_args(AsyncEngineArgs(**args))
@@ -177,8 +180,7 @@ class VllmEngine:
         return {"prompt_token_ids": ids, "multi_modal_data": {"image": _tensors(request.views)}}, tokens
 
     def _sampling(self, request: GenerationRequest, prompt_tokens: int, *, streamed: bool) -> Any:
-        from vllm import SamplingParams
-        from vllm.sampling_params import RequestOutputKind
+        from ocr_engine.engine.vllm.internals import RequestOutputKind, SamplingParams
 
         assert self._prompts is not None
         longest = self._planned().sizes.max_model_len
@@ -197,8 +199,12 @@ class VllmEngine:
         self, prompt: dict[str, Any], sampling: Any, request_id: str
     ) -> AsyncGenerator[Any, None]:
         """vLLM's outputs, its errors as ours. Closed early, it aborts the request."""
-        from vllm.exceptions import VLLMClientError, VLLMError
-        from vllm.v1.engine.exceptions import EngineDeadError, EngineGenerateError
+        from ocr_engine.engine.vllm.internals import (
+            EngineDeadError,
+            EngineGenerateError,
+            VLLMClientError,
+            VLLMError,
+        )
 
         unique_id = f"{next(self._numbers)}-{request_id}"
         try:

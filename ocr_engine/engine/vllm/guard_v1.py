@@ -7,11 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from vllm import SamplingParams
-from vllm.v1.sample.logits_processor import BatchUpdate, LogitsProcessor, MoveDirectionality
 
 from ocr_engine.engine.guard_args import read_guard_args, settings_in_engine
 from ocr_engine.engine.ngram import NgramIndex
+from ocr_engine.engine.vllm.internals import BatchUpdate, LogitsProcessor, MoveDirectionality, SamplingParams
 
 
 @dataclass(slots=True)

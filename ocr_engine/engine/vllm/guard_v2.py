@@ -8,25 +8,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from vllm.v1.worker.gpu.sample.logits_processor import LogitsProcessor
-
 from ocr_engine.engine.guard_args import read_guard_args, settings_in_engine
+from ocr_engine.engine.vllm.internals import DeviceLogitsProcessor
 from ocr_engine.families import NGRAM_MAX_WHITELIST
 
 if TYPE_CHECKING:
     import torch
-    from vllm import SamplingParams
-    from vllm.v1.worker.gpu.sample.logits_processor import LogitsContext, LogitsProcRequestState
+
+    from ocr_engine.engine.vllm.internals import LogitsContext, LogitsProcRequestState, SamplingParams
 
 
-class DeviceNgramGuard(LogitsProcessor):
+class DeviceNgramGuard(DeviceLogitsProcessor):
     """Bans before sampling, greedy sampling included; settings live in vLLM's request slots."""
 
     def __init__(self, vllm_config: Any, req_states: LogitsProcRequestState) -> None:
         import torch
-        from vllm.v1.worker.gpu.buffer_utils import StagedWriteTensor, UvaBackedTensor
 
         from ocr_engine.engine.vllm.guard_kernel import scratch
+        from ocr_engine.engine.vllm.internals import StagedWriteTensor, UvaBackedTensor
 
         count, device = req_states.max_num_reqs, req_states.device
         self._history = req_states

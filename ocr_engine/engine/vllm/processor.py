@@ -13,24 +13,23 @@ import torch
 from PIL.Image import Image
 from torch import Tensor
 from transformers.feature_extraction_utils import BatchFeature
-from vllm.config.multimodal import MultiModalDummyOptions
-from vllm.multimodal.inputs import MultiModalFieldConfig, MultiModalKwargsItems
-from vllm.multimodal.media import MediaWithBytes
-from vllm.multimodal.parse import (
-    DictEmbeddingItems,
-    ImageProcessorItems,
-    MultiModalDataItems,
-    MultiModalDataParser,
-)
-from vllm.multimodal.processing import (
+
+from ocr_engine.engine.vllm import received
+from ocr_engine.engine.vllm.internals import (
     BaseDummyInputsBuilder,
     BaseMultiModalProcessor,
     BaseProcessingInfo,
+    DictEmbeddingItems,
+    ImageProcessorItems,
+    MediaWithBytes,
+    MultiModalDataItems,
+    MultiModalDataParser,
+    MultiModalDummyOptions,
+    MultiModalFieldConfig,
+    MultiModalKwargsItems,
     PromptReplacement,
     PromptUpdate,
 )
-
-from ocr_engine.engine.vllm import received
 from ocr_engine.engine.vllm.page_images import views_of_image
 from ocr_engine.engine.vllm.received import RefusedPageError
 from ocr_engine.engine.vllm.view_tensors import FIELDS, check_views, count_tokens, largest_page

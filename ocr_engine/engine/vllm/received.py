@@ -15,10 +15,8 @@ import pybase64
 import torch
 from numpy.lib import format as numpy_format
 from torch import Tensor
-from vllm import envs
-from vllm.exceptions import VLLMValidationError
-from vllm.multimodal.media import MEDIA_CONNECTOR_REGISTRY
 
+from ocr_engine.engine.vllm.internals import MEDIA_CONNECTOR_REGISTRY, VLLMValidationError, envs
 from ocr_engine.engine.vllm.view_tensors import global_sizes_px, tile_sizes_px
 from ocr_engine.errors import RequestError
 from ocr_engine.families import FAMILIES
@@ -103,7 +101,7 @@ def install() -> None:
 
 def _refuse_what_is_no_array() -> None:
     """vLLM takes the values of `image_embeds` for tensors, and answers a number with status 500."""
-    from vllm.renderers import chat_utils
+    from ocr_engine.engine.vllm.internals import chat_utils
 
     merge = getattr(chat_utils, "_merge_embeds", None)
     if merge is None:

@@ -30,7 +30,7 @@ def register() -> None:
 
 def _register_classes() -> None:
     # vLLM's own lazy registration would inspect the class in a process of its own, which costs seconds.
-    from vllm.model_executor.models.registry import ModelRegistry, _BaseRegisteredModel, _ModelInfo
+    from ocr_engine.engine.vllm.internals import ModelRegistry, _BaseRegisteredModel, _ModelInfo
 
     @dataclass(frozen=True)
     class ImportedWhenAsked(_BaseRegisteredModel):

@@ -6,10 +6,9 @@ page's encoder pass, which costs a third more a page than in a batch. `scripts/b
 
 from typing import Any
 
-from vllm.v1.core.sched.interface import PauseState
-from vllm.v1.core.sched.output import SchedulerOutput
-
 from ocr_engine.engine.sizes import GROUP_KEY
+from ocr_engine.engine.vllm.contract import GROUPS, SHORTCUTS, SHORTCUTS_KEY
+from ocr_engine.engine.vllm.internals import PauseState, SchedulerOutput
 from ocr_engine.engine.vllm.scheduler_decode import DecodeScheduler
 from ocr_engine.engine.vllm.scheduler_tokens import TokenScheduler
 
@@ -22,7 +21,8 @@ class GroupScheduler(DecodeScheduler, TokenScheduler):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._group: int = self.vllm_config.additional_config.get(GROUP_KEY, 1)
+        config = self.vllm_config.additional_config
+        self._group: int = config.get(GROUP_KEY, 1) if GROUPS in config.get(SHORTCUTS_KEY, SHORTCUTS) else 1
         self._held_steps = 0
 
     def schedule(self, throttle_prefills: bool = False) -> SchedulerOutput:

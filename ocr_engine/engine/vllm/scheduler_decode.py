@@ -9,12 +9,16 @@ decide. Here these are made in a few passes over the requests; whatever else a s
 from collections.abc import Sequence
 from typing import Any
 
-from vllm.v1.core.kv_cache_manager import KVCacheManager
-from vllm.v1.core.sched.async_scheduler import AsyncScheduler
-from vllm.v1.core.sched.interface import PauseState
-from vllm.v1.core.sched.output import CachedRequestData, SchedulerOutput
-from vllm.v1.core.single_type_kv_cache_manager import FullAttentionManager
-from vllm.v1.request import Request
+from ocr_engine.engine.vllm.contract import DECODE_STEPS, SHORTCUTS, SHORTCUTS_KEY
+from ocr_engine.engine.vllm.internals import (
+    AsyncScheduler,
+    CachedRequestData,
+    FullAttentionManager,
+    KVCacheManager,
+    PauseState,
+    Request,
+    SchedulerOutput,
+)
 
 NewBlocks = tuple[list[int], ...] | None
 
@@ -27,7 +31,12 @@ class DecodeScheduler(AsyncScheduler):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._has_short_way = self._nothing_else_asks() and _is_full_attention(self.kv_cache_manager)
+        allowed = self.vllm_config.additional_config.get(SHORTCUTS_KEY, SHORTCUTS)
+        self._has_short_way = (
+            DECODE_STEPS in allowed
+            and self._nothing_else_asks()
+            and _is_full_attention(self.kv_cache_manager)
+        )
 
     def _nothing_else_asks(self) -> bool:
         """Whether no other part of vLLM has a say in a step, or must be told what is in it."""
@@ -43,6 +52,8 @@ class DecodeScheduler(AsyncScheduler):
             and not self.need_mamba_block_aligned_split
             and not self.is_encoder_decoder
             and not self.is_mm_encoder_only
+            # From vLLM 0.33 on a scheduler may hold prefills back by counting its own steps.
+            and getattr(self, "local_prefill_interval", 1) == 1
         )
 
     def decode_step(self) -> SchedulerOutput | None:
@@ -63,8 +74,18 @@ class DecodeScheduler(AsyncScheduler):
         step.num_scheduled_tokens = dict.fromkeys(names, 1)
         step.total_num_scheduled_tokens = len(names)
         step.scheduled_cached_reqs = _cached(decoding, names, new_blocks)
+        self._release_pixels(step)
         self._count_on(decoding, names)
         return step
+
+    def _release_pixels(self, step: SchedulerOutput) -> None:
+        """From vLLM 0.33 on: say whose pixels the worker may forget, as vLLM says in its own steps."""
+        pending = getattr(self, "_pending_encoder_input_ids", None)
+        if not pending:
+            return
+        waiting = {name: 1 for name in step.num_scheduled_tokens if pending.get(name)}
+        if waiting:
+            step.encoder_input_updates = self._get_encoder_input_updates(waiting, [], {})
 
     def _all_decoding(self) -> list[Request] | None:
         """The running requests, less those whose last token is on its way; None where one does not decode."""

@@ -9,11 +9,15 @@ import copy
 from dataclasses import dataclass, field
 from typing import Any
 
-from vllm.v1.core.sched.async_scheduler import AsyncScheduler
-from vllm.v1.core.sched.output import SchedulerOutput
-from vllm.v1.engine import EngineCoreOutput, EngineCoreOutputs
-from vllm.v1.outputs import ModelRunnerOutput
-from vllm.v1.request import Request
+from ocr_engine.engine.vllm.contract import HELD_TOKENS, SHORTCUTS, SHORTCUTS_KEY
+from ocr_engine.engine.vllm.internals import (
+    AsyncScheduler,
+    EngineCoreOutput,
+    EngineCoreOutputs,
+    ModelRunnerOutput,
+    Request,
+    SchedulerOutput,
+)
 
 
 @dataclass(slots=True)
@@ -33,7 +37,8 @@ class TokenScheduler(AsyncScheduler):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._held: dict[str, Held] = {}
-        self._may_take_in = self._nobody_else_looks()
+        self._may_hold = HELD_TOKENS in self.vllm_config.additional_config.get(SHORTCUTS_KEY, SHORTCUTS)
+        self._may_take_in = self._may_hold and self._nobody_else_looks()
 
     def _nobody_else_looks(self) -> bool:
         """Whether a token is of no interest to any other part of vLLM."""
@@ -53,6 +58,8 @@ class TokenScheduler(AsyncScheduler):
 
         A client that had requests in the step hears of it also where no output is left: its watchdog counts.
         """
+        if not self._may_hold:
+            return super().update_from_output(scheduler_output, model_runner_output)
         left, clients = self._take_in(scheduler_output, model_runner_output)
         by_client = super().update_from_output(left, model_runner_output)
         for client in by_client.values():

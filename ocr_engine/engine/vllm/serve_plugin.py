@@ -20,7 +20,7 @@ VIEWS_KEY = "ocr_engine_views"
 
 def register() -> None:
     """Teach vLLM to take page images for our architectures, and to guard and configure them by default."""
-    from vllm.model_executor.models.config import MODELS_CONFIG_MAP
+    from ocr_engine.engine.vllm.internals import MODELS_CONFIG_MAP
 
     MODELS_CONFIG_MAP.update({family.architecture: ServedDefaults for family in FAMILIES.values()})
 
