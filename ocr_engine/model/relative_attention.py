@@ -32,7 +32,7 @@ SHAPES = {
     64: Blocks(rows=1, queries=64, warps=4, stages=3),
     80: Blocks(rows=1, queries=64, warps=4, stages=3),
 }
-"""Measured best by side, on an H200 (`scripts/bench.py --parts attention`)."""
+"""Measured best by side, on an H200 (`bench/run.py --parts attention`)."""
 
 
 @triton.jit

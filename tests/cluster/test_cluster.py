@@ -13,7 +13,7 @@ import pytest
 
 from ocr_engine.cli.entries import batch_pdf
 from ocr_engine.errors import ExitCode
-from scripts.prove_cluster import ENGINE, RENDERS, kill_one
+from proofs.cluster import ENGINE, RENDERS, kill_one
 from tests.conversion.test_pipeline import REPLAY, ROOT, make_pdf, rows, run_pdf, tree
 
 ray = pytest.importorskip("ray", reason="needs ray[data]")

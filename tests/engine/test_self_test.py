@@ -88,7 +88,7 @@ async def test_without_whitelist_and_golden_page_the_guard_is_still_tested(nano,
 
 
 def test_nano_ships_the_golden_page_of_its_weights(golden):
-    assert golden is not None, "new weights: run scripts/make_self_test.py"
+    assert golden is not None, "new weights: run research/make_self_test.py"
     assert golden.views.global_view.shape == (512, 512, 3) and len(golden.token_ids) >= 8
 
 

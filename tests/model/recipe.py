@@ -1,6 +1,6 @@
 """A small DeepSeek-OCR with weights and pages made from numbers alone, the same on every machine.
 
-Shared by the tests and by `scripts/parity.py`, which runs the official code on it.
+Shared by the tests and by `parity/stages.py`, which runs the official code on it.
 """
 
 import zlib

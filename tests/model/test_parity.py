@@ -1,4 +1,4 @@
-"""Views and features against the official code's on the same weights, stored by `scripts/parity.py`."""
+"""Views and features against the official code's on the same weights, stored by `parity/stages.py`."""
 
 from pathlib import Path
 

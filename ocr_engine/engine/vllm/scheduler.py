@@ -1,7 +1,7 @@
 """The vLLM scheduler of a conversion: pages enter in groups; decode steps and their tokens go a short way.
 
 Left alone, vLLM admits a page whenever one ends: at hundreds of pages in flight every step then carries one
-page's encoder pass, which costs a third more a page than in a batch. `scripts/bench_log.md` has the numbers.
+page's encoder pass, which costs a third more a page than in a batch. `bench/log.md` has the numbers.
 """
 
 from typing import Any

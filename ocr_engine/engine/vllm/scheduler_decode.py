@@ -3,7 +3,7 @@
 vLLM decides anew for each request of each step what may be done with it. At hundreds of pages in flight that
 is a third of the time in which the GPU computes the step, and most steps of a conversion have nothing to
 decide. Here these are made in a few passes over the requests; whatever else a step may hold is left to vLLM.
-`scripts/bench_log.md` has the numbers.
+`bench/log.md` has the numbers.
 """
 
 from collections.abc import Sequence

@@ -2,7 +2,7 @@
 
 vLLM sends every token on its own to the main process, which at 26,000 tokens a second is most of what that
 process does; and what it does for the message of a token takes longer than what it does for the token.
-`scripts/bench_log.md` has the numbers.
+`bench/log.md` has the numbers.
 """
 
 import copy

@@ -98,7 +98,7 @@ def test_without_shortcuts_the_scheduler_is_vllms() -> None:
 
 @pytest.mark.parametrize("left_out", contract.SHORTCUTS)
 def test_each_shortcut_can_be_left_out_and_every_answer_has_its_length(left_out: str) -> None:
-    from scripts.bench_parts.scheduling import make
+    from bench.parts.scheduling import make
 
     runs = []
     for allowed in (list(contract.SHORTCUTS), [one for one in contract.SHORTCUTS if one != left_out]):

@@ -1,7 +1,7 @@
 """Whole pages through vLLM against transformers' decoder on equal small random weights: equal greedy tokens.
 
 The features come from our towers, which are compared with the official code's elsewhere.
-`scripts/parity_tokens.py` does the same over hundreds of pages with the official encoder in front.
+`parity/tokens.py` does the same over hundreds of pages with the official encoder in front.
 """
 
 import pytest

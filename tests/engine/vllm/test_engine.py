@@ -13,10 +13,6 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 from tokenizers import Tokenizer
 
-from nano.answers import PROMPTS as NANO_PROMPTS
-from nano.batches import to_pixels
-from nano.export import load_official, read_weights
-from nano.model import NanoOcr
 from ocr_engine.config import EngineConfig
 from ocr_engine.engine import self_test
 from ocr_engine.engine.checkpoint import resolve
@@ -27,6 +23,10 @@ from ocr_engine.engine.vllm.engine import VllmEngine
 from ocr_engine.errors import EngineError, RequestError
 from ocr_engine.families import MODES, PROMPTS
 from ocr_engine.records import FinishReason, GenerationRequest, PageViews
+from research.nano.model.model import NanoOcr
+from research.nano.pages.answers import PROMPTS as NANO_PROMPTS
+from research.nano.training.batches import to_pixels
+from research.nano.training.export import load_official, read_weights
 
 pytest.importorskip("vllm", reason="needs vllm")
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -13,8 +13,8 @@ from vllm.v1.core.sched.async_scheduler import AsyncScheduler
 from vllm.v1.core.single_type_kv_cache_manager import SlidingWindowManager
 from vllm.v1.request import RequestStatus
 
+from bench.parts.scheduling import make
 from ocr_engine.engine.vllm.scheduler import GroupScheduler
-from scripts.bench_parts.scheduling import make
 
 PROMPT = 100
 

@@ -1,0 +1,184 @@
+"""This project end to end, from PDF paths to files on disk, with answers of fixed lengths."""
+
+import asyncio
+import itertools
+import json
+import shutil
+import statistics
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from bench.parts.gpu_watch import GpuWatch
+from bench.parts.workload import Save, lengths
+from ocr_engine import config as config_module
+from ocr_engine.config import Config
+from ocr_engine.conversion.pipeline import Conversion, Tools
+from ocr_engine.conversion.progress import Progress
+from ocr_engine.conversion.resume import Redo
+from ocr_engine.engine.base import Engine, EngineInfo, OnText
+from ocr_engine.engine.factory import create_engine
+from ocr_engine.engine.vllm import engine as vllm_engine
+from ocr_engine.engine.vllm.engine import VllmEngine
+from ocr_engine.outputs.journal import Journal
+from ocr_engine.outputs.names import OutputNames
+from ocr_engine.pages import sources
+from ocr_engine.pages.pool import RenderPool
+from ocr_engine.records import DocumentKind, Generation, GenerationRequest
+
+_PROFILE_AFTER_S, _PROFILE_S = 15, 3
+
+
+class FixedLengths:
+    """An engine that stays up between conversions and cuts every answer at a length drawn before."""
+
+    def __init__(self, engine: Engine, pages: int) -> None:
+        self._engine = engine
+        self._pages = pages
+        self._lengths = itertools.cycle(lengths(pages))
+        self.rewind()
+
+    def rewind(self) -> None:
+        """Draw the same lengths again."""
+        self._lengths = itertools.cycle(lengths(self._pages))
+        self.answers: list[Generation] = []
+        self.ended_s: list[float] = []
+
+    def identify(self) -> EngineInfo:
+        return self._engine.identify()
+
+    async def start(self) -> None:
+        """It was started before the clock."""
+
+    async def generate(self, request: GenerationRequest, on_text: OnText | None = None) -> Generation:
+        request = replace(request, max_tokens=next(self._lengths))
+        answer = await self._engine.generate(request, on_text)
+        self.answers.append(answer)
+        self.ended_s.append(time.perf_counter())
+        return answer
+
+    @property
+    def steady_pages_per_s(self) -> float:
+        """Rate from a quarter to three quarters of the pages: without ramp and tail."""
+        first, last = len(self.ended_s) // 4, 3 * len(self.ended_s) // 4
+        return (last - first) / (self.ended_s[last] - self.ended_s[first]) if last > first else 0.0
+
+    async def stop(self) -> None:
+        """It serves the next conversion."""
+
+
+def _try(extra: dict[str, Any]) -> None:
+    """Give vLLM further arguments, for experiments."""
+    usual = vllm_engine.engine_args
+    vllm_engine.engine_args = lambda *args, **kwargs: usual(*args, **kwargs) | extra
+
+
+def run(
+    model: Path,
+    corpus: Path,
+    pages: int,
+    repeats: int,
+    mode: str,
+    settings: dict[str, Any],
+    extra: dict[str, Any],
+    save: Save,
+) -> dict[str, Any]:
+    """Pages a second of each repetition, with rendering and writing, without the start of the processes."""
+    values = {
+        "mode": mode,
+        "engine.model": str(model),
+        "input.path": str(corpus),
+        # Answers of random weights repeat themselves and end where they are cut.
+        "quality.loop_abort": False,
+        "quality.retries": [],
+        **settings,
+    }
+    _try(extra)
+    config = config_module.load(None, values)
+    return asyncio.run(_run(config, corpus, pages, repeats, save, profiled="profiler_config" in extra))
+
+
+async def _run(
+    config: Config, corpus: Path, pages: int, repeats: int, save: Save, *, profiled: bool
+) -> dict[str, Any]:
+    several = config.engine.replicas not in ("auto", 1)
+    engine: Engine = create_engine(config) if several else VllmEngine(config.engine)
+    fixed = FixedLengths(engine, pages)
+    started = time.perf_counter()
+    await engine.start()
+    result: dict[str, Any] = {"start_s": time.perf_counter() - started, "runs": []}
+    pool = RenderPool(config.render, "", config.input.max_document_pages)
+    try:
+        for repeat in range(repeats + 1):
+            found = sorted(corpus.glob("*.pdf"))[: 2 if repeat == 0 else None]
+            watch = asyncio.create_task(_profile(engine)) if profiled and repeat else None
+            one = await _convert(config, fixed, pool, found)
+            if watch is not None:
+                await watch
+            print("ours", mode_words(config), "warm-up" if repeat == 0 else "", one, flush=True)
+            if repeat:
+                result["runs"].append(one)
+                save(result)
+    finally:
+        pool.__exit__(None, None, None)
+        await engine.stop()
+    return result
+
+
+async def _profile(engine: Any) -> None:
+    """Trace some seconds in the middle of a conversion."""
+    await asyncio.sleep(_PROFILE_AFTER_S)
+    await engine._llm.start_profile()
+    await asyncio.sleep(_PROFILE_S)
+    await engine._llm.stop_profile()
+
+
+def mode_words(config: Config) -> str:
+    """The settings that matter, in a word or two."""
+    return f"{config.mode} {config.engine.max_num_seqs} seqs"
+
+
+async def _convert(
+    config: Config, fixed: FixedLengths, pool: RenderPool, paths: list[Path]
+) -> dict[str, Any]:
+    root = Path(tempfile.mkdtemp(prefix="bench-out-"))
+    fixed.rewind()
+    journal = Journal(root / "journal.jsonl")
+    journal.open()
+    with Progress(quiet=True) as progress, GpuWatch() as watch:
+        names = OutputNames(journal.claims())
+        tools = Tools(root, fixed, fixed.identify(), pool, journal, names, progress)
+        conversion = Conversion(config, tools, Redo())
+        started, cpu = time.perf_counter(), time.process_time()
+        await conversion.run(sources.find([str(path) for path in paths], {DocumentKind.PDF}))
+        seconds, cpu = time.perf_counter() - started, time.process_time() - cpu
+    journal.close()
+    lines = (root / "journal.jsonl").read_text().splitlines()
+    rows = [row for row in map(json.loads, lines) if row.get("page")]
+    shutil.rmtree(root)
+    return _figures(fixed.answers, rows, seconds, cpu) | {
+        "steady_pages_per_s": fixed.steady_pages_per_s,
+        "gpu_busy": watch.busy_share,
+        "gpu_gb": watch.peak_gb,
+    }
+
+
+def _figures(answers: list[Generation], rows: list[Any], seconds: float, cpu: float) -> dict[str, Any]:
+    pages = len(rows)
+    tokens = sum(answer.output_tokens for answer in answers)
+    stages = {
+        stage: 1000 * statistics.median(row["seconds"].get(stage, 0.0) for row in rows)
+        for stage in ("render", "views", "engine", "total")
+    }
+    return {
+        "pages": pages,
+        "statuses": sorted({row["status"] for row in rows}),
+        "pages_per_s": pages / seconds,
+        "tokens_per_s": tokens / seconds,
+        "output_tokens": tokens / pages,
+        "prompt_tokens": answers[0].prompt_tokens,
+        "main_process_cpu_ms_a_page": 1000 * cpu / pages,
+        "median_ms": stages,
+    }

@@ -1,0 +1,1 @@
+"""Whole runs that are killed, cut off and moved, each compared with an undisturbed one."""

@@ -1,0 +1,1 @@
+"""What is not the product: how nano is made, and the samples."""

@@ -1,0 +1,1 @@
+"""The model in plain PyTorch, its sizes, its tokenizer, its views."""

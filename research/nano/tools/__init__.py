@@ -1,0 +1,1 @@
+"""Weights averaged and widened; what a trained nano reads, measured."""

@@ -1,0 +1,1 @@
+"""A training run: batches, curriculum, schedule, loop, weights in and out."""

@@ -1,1 +1,0 @@
-"""The parts of `scripts/bench.py`, each run in a process of its own."""
