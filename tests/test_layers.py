@@ -10,8 +10,9 @@ import pytest
 ROOT = Path(__file__).parent.parent / "ocr_engine"
 LAYERS = (
     ("errors", "log", "records", "processes", "sheets", "marks"),
-    ("families", "urls"),
+    ("families",),
     ("config",),
+    ("urls",),
     ("pages", "model", "text", "outputs", "evaluation"),
     ("engine",),
     ("reading",),
