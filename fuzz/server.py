@@ -4,13 +4,13 @@ from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ocr_engine.engine.loops import LoopDetector
+from ocr_engine.engine.answer import LoopWatch
 from ocr_engine.engine.server import reader, wire
 from ocr_engine.engine.server.replies import MAX_ANSWER_CHARS, Cards, Completion, Detokenized, Tokenized
 from ocr_engine.errors import EngineError, RequestError
 from ocr_engine.records import FinishReason
 
-_MAX_TOKENS = 64
+_MAX_TOKENS = 2048
 _REFUSALS = (reader.ServerFailedError, EngineError, RequestError)
 
 
@@ -44,7 +44,7 @@ def check(data: bytes) -> None:
 
 
 async def _stream(data: bytes) -> None:
-    answer = wire.Answer(_MAX_TOKENS, LoopDetector([1]))
+    answer = wire.Answer(_MAX_TOKENS, LoopWatch([1]))
     async for event in reader.events(_Content(data)):  # type: ignore[arg-type]
         answer.add(reader.decoded(event, Completion))
         _check_answer(answer)
