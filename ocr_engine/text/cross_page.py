@@ -22,6 +22,8 @@ from ocr_engine.text.table_rows import continued
 
 MAX_HELD_PAGES = 64
 """Pages that one table or paragraph may go over; what goes on after that starts anew."""
+MAX_JOINED_CHARS = 500_000
+"""Two longer blocks are not joined: they would be cleaned again with each page that they go on over."""
 _ASIDE = RUNNING_LABELS | {"footnote", "page_footnote"}
 _BLANK_LINE = re.compile(r"\n[ \t]*\n")
 _SENTENCE_END = re.compile(r"[.!?:;…。！？：；][\"'”’»)\]]*$")
@@ -54,6 +56,8 @@ def _join(first: PageRecord, second: PageRecord, options: TextConfig) -> tuple[P
     if not above or not below:
         return None
     end, start = first.blocks[above[-1]], second.blocks[below[0]]
+    if len(end.content) + len(start.content) > MAX_JOINED_CHARS:
+        return None
     moved = _move_table(end, start) if options.merge_tables else None
     if moved is None and options.join_paragraphs:
         moved = _move_paragraph(end, start)

@@ -106,6 +106,13 @@ def test_tables_with_other_columns_or_text_between_stay_apart() -> None:
     assert [record for record, _ in join_pages(pages, BOTH)] == pages
 
 
+def test_what_is_too_long_for_a_page_is_not_joined(monkeypatch: pytest.MonkeyPatch) -> None:
+    pages = [page(1, "text:one line"), page(2, "text:and its end")]
+    assert shown(pages)[0] == "one line and its end\n"
+    monkeypatch.setattr(cross_page, "MAX_JOINED_CHARS", 20)
+    assert shown(pages) == ["one line\n", "and its end\n"]
+
+
 def test_each_rule_is_an_option_of_its_own() -> None:
     tables = [page(1, f"table:{table('a', '1')}"), page(2, f"table:{table('2')}")]
     words = [page(1, "text:the maps"), page(2, "text:were few")]

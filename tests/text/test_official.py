@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ocr_engine.text import official
 from ocr_engine.text.official import eval_md, image_mmd, page_det, page_mmd
 
 EOS = "<｜end▁of▁sentence｜>"
@@ -113,6 +114,27 @@ def test_all_variants_equal_the_restated_scripts(raw: str) -> None:
     for center in (True, False):
         expected = restated(cleaned, images=False, collapse=True, symbols=False, center=center, prefix="")
         assert eval_md(raw, remove_center=center) == expected
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["text", "image", "title"]), st.integers(0, 30), st.text("\nx(", max_size=6)
+        ),
+        max_size=30,
+    )
+)
+def test_tags_that_go_in_one_pass_leave_the_text_that_the_scripts_leave(
+    parts: list[tuple[str, int, str]],
+) -> None:
+    """On pages of more work than the scripts' way is given; the last tags let the line ends settle."""
+    rest = [("text", 100 + number, "\n") for number in range(40)]
+    raw = "".join(f"<|ref|>{label}<|/ref|><|det|>[[{x}]]<|/det|>{text}" for label, x, text in [*parts, *rest])
+    exact = page_mmd(raw, 0), image_mmd(raw), eval_md(raw), eval_md(raw, remove_center=False)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(official, "_MAX_WORK", -1)
+        assert (page_mmd(raw, 0), image_mmd(raw), eval_md(raw), eval_md(raw, remove_center=False)) == exact
 
 
 @pytest.mark.parametrize("unit", ["<|ref|>", "<|/ref|><|det|>", "\\[", "\\quad(", "\\[ \\quad ("])
