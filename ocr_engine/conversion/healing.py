@@ -15,6 +15,7 @@ from ocr_engine.log import logger, printable
 from ocr_engine.outputs.checksums import Checksums
 from ocr_engine.outputs.document_folder import records_path, stem
 from ocr_engine.outputs.journal import RECORD, Journal, Key
+from ocr_engine.outputs.names import HIDDEN
 from ocr_engine.outputs.page_store import NAME, PageStore
 from ocr_engine.outputs.record_lines import digest_of_texts, rebuilt
 from ocr_engine.reading.record import parsed_again
@@ -99,12 +100,13 @@ class Healer:
         return lost
 
     def _stores(self, given: str, records: Path) -> dict[Path, list[JournalRow]]:
-        """The document's rows, by the `pages.jsonl` that each one's record is in."""
+        """The document's rows, by the `pages.jsonl` in its folder that each one's record is in."""
         stores: dict[Path, list[JournalRow]] = defaultdict(list, {records: []})
+        folder = records.parent.parent if records.parent.name == HIDDEN else records.parent
         for number in range(1, self._last_pages.get(given, 0) + 1):
             row = self.rows.get((given, number))
             if row is not None and row.outputs:
-                stores[_store_of(self.root, row)].append(row)
+                stores[_store_of(folder, row)].append(row)
         return stores
 
     @cached_property
@@ -178,10 +180,10 @@ def heal_all(
         healer.healed.say()
 
 
-def _store_of(root: Path, row: JournalRow) -> Path:
+def _store_of(folder: Path, row: JournalRow) -> Path:
     """The first output of a page is in `pages/` beside its `pages.jsonl`, or in a hidden folder with it."""
-    folder = PurePosixPath(row.outputs[0]).parent
-    return root / (folder if folder.name.startswith(".") else folder.parent) / NAME
+    hidden = PurePosixPath(row.outputs[0]).parent.name == HIDDEN
+    return folder / (HIDDEN if hidden else "") / NAME
 
 
 def _is_right(there: tuple[str, str] | None, row: JournalRow, facts: Mapping[str, Any]) -> bool:

@@ -14,10 +14,9 @@ from typing import Annotated
 
 import msgspec
 
-from ocr_engine.outputs.files import atomic_file, output_errors
+from ocr_engine.outputs.files import CHECKSUMS, atomic_file, output_errors
 from ocr_engine.outputs.jsonl import JsonLines, decode, encode
 
-NAME = "checksums.jsonl"
 _BYTES = 8
 _MAX_LINE_BYTES = 1 << 16
 _SPARE_LINES = 1_000
@@ -44,7 +43,7 @@ class Checksums:
     def __init__(self, root: Path) -> None:
         """Raises OutputError when something that is not a file stands where the checksums belong."""
         self._root = root
-        self._lines = JsonLines(root / NAME, _MAX_LINE_BYTES)
+        self._lines = JsonLines(root / CHECKSUMS, _MAX_LINE_BYTES)
         self._known: dict[bytes, bytes] = {}
         """Hash of a name -> hashes of times and content."""
         self._count = 0

@@ -15,10 +15,10 @@ from ocr_engine.log import logger, printable
 
 TEMPORARY_SUFFIX = ".ocr-tmp"
 LOCK_NAME = ".lock"
-JOURNAL, EXPORTS = "journal.jsonl", "exports.jsonl"
+JOURNAL, EXPORTS, CHECKSUMS = "journal.jsonl", "exports.jsonl", "checksums.jsonl"
 RUN_FILES = (
     "run.json", "timings.csv", "failures.csv", "report.html", "documents.jsonl", "pages.parquet",
-    "outputs.zip", EXPORTS,
+    "outputs.zip", EXPORTS, CHECKSUMS,
 )  # fmt: skip
 """What runs write into the output folder itself, beside the journal."""
 _SYNC_THREADS = 8
@@ -195,7 +195,7 @@ def find_link(root: Path, below: PurePosixPath) -> Path | None:
 
 def _check_ours(root: Path) -> None:
     """Before the first run writes here: nothing of other people's is in its way. Raises OutputError."""
-    for name in (LOCK_NAME, JOURNAL, EXPORTS):
+    for name in (LOCK_NAME, JOURNAL, EXPORTS, CHECKSUMS):
         if (root / name).is_symlink():
             raise OutputError(
                 f"{printable(str(root / name))}: a symbolic link, which is not written through; move it away"

@@ -311,6 +311,21 @@ def test_damage_in_a_store_is_mended_from_any_machine(
         assert of_documents == ({"a/pages.jsonl", "b/b.md"} if machine == "one" else set())
 
 
+def test_a_row_that_names_another_folder_makes_none(
+    inputs: Path, tmp_path: Path, calm: Callable[..., Path]
+) -> None:
+    output = copied(calm(), tmp_path / "out")
+    (output / "checksums.jsonl").unlink()
+    journal, lines = output / "journal.jsonl", rows(output)
+    for values in lines:
+        values["outputs"] = [path.replace("a/", "elsewhere/") for path in values["outputs"]]
+    journal.write_bytes(b"".join(line_of(values, "none") for values in lines))
+    assert convert(inputs, "--output", output, "--pages", "1") == ExitCode.OK
+    assert not (output / "elsewhere").exists()
+    assert convert(inputs, "--output", output) == ExitCode.OK
+    assert tree(output) == tree(calm())
+
+
 DEEP = json.loads("[" * 200 + "]" * 200)
 ODD_ROWS: tuple[dict[str, Any], ...] = (
     {"attempts": float("inf")}, {"attempts": 10**400}, {"attempts": -1}, {"attempts": "1"},

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from ocr_engine.outputs.checksums import NAME, Checksums
+from ocr_engine.outputs.checksums import Checksums
+from ocr_engine.outputs.files import CHECKSUMS
 
 
 def made(root: Path) -> tuple[Path, Path, Path]:
@@ -77,7 +78,7 @@ def test_another_documents_files_in_a_folder_are_none_of_its(tmp_path: Path) -> 
 def test_nothing_holds_without_its_line(tmp_path: Path) -> None:
     paths = made(tmp_path)
     known(tmp_path, *paths)
-    (tmp_path / NAME).unlink()
+    (tmp_path / CHECKSUMS).unlink()
     assert not any(Checksums(tmp_path).hold(path) for path in paths)
 
 
@@ -88,7 +89,7 @@ def test_nothing_holds_without_its_line(tmp_path: Path) -> None:
 def test_odd_lines_are_passed_over(tmp_path: Path, line: bytes) -> None:
     path = made(tmp_path)[0]
     known(tmp_path, path)
-    with (tmp_path / NAME).open("ab") as file:
+    with (tmp_path / CHECKSUMS).open("ab") as file:
         file.write(line)
     assert Checksums(tmp_path).hold(path)
 
@@ -101,6 +102,6 @@ def test_the_file_does_not_grow_for_ever(tmp_path: Path, monkeypatch: pytest.Mon
         paths[0].write_text(f"{number}")
         checksums.put(*paths)
     checksums.close()
-    names = [json.loads(line)["name"] for line in (tmp_path / NAME).read_text().splitlines()]
+    names = [json.loads(line)["name"] for line in (tmp_path / CHECKSUMS).read_text().splitlines()]
     assert sorted(names) == ["a/a.md", "a/none.pdf", "a/review"]
     assert Checksums(tmp_path).hold(*paths)

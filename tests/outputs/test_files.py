@@ -140,7 +140,7 @@ def test_a_link_in_place_of_a_file_is_replaced_and_its_target_stays(tmp_path: Pa
     assert target.read_text() == "again" and outside.read_text() == "theirs"
 
 
-@pytest.mark.parametrize("name", [".lock", "journal.jsonl", "exports.jsonl"])
+@pytest.mark.parametrize("name", [".lock", "journal.jsonl", "exports.jsonl", "checksums.jsonl"])
 def test_a_link_that_a_run_would_write_through_stops_it(tmp_path: Path, name: str) -> None:
     outside = tmp_path / "outside"
     outside.write_text("theirs")

@@ -163,7 +163,7 @@ def test_all_that_is_written_is_known(shapes: list[str]) -> None:
     }  # fmt: skip
     assert {"NAME.md", "NAME.html", "NAME.pdf", "NAME_layouts.pdf", "geo.jpg", "pages.jsonl"} <= set(shapes)
     exported = {stamps.NAME, archive.NAME, jsonl.NAME, parquet.NAME, *archive.BESIDE}
-    assert set(files.RUN_FILES) == exported | {report.NAME, "run.json"}
+    assert set(files.RUN_FILES) == exported | {report.NAME, "run.json", files.CHECKSUMS}
 
 
 def keyed(path: str) -> str:
