@@ -19,10 +19,11 @@ from ocr_engine.conversion.healing import heal_all
 from ocr_engine.errors import OutputError
 from ocr_engine.log import logger, printable
 from ocr_engine.outputs.checksums import Checksums
+from ocr_engine.outputs.document_folder import folders_without_links
 from ocr_engine.outputs.exports import archive, html, jsonl, parquet, review, searchable_pdf
 from ocr_engine.outputs.exports.document import SourceDocument
 from ocr_engine.outputs.exports.stamps import Stamps
-from ocr_engine.outputs.files import find_link, output_errors
+from ocr_engine.outputs.files import output_errors
 from ocr_engine.outputs.journal import Journal
 from ocr_engine.processes.worker import Worker, WorkerDiedError, WorkerTimeoutError
 from ocr_engine.reading.texts import block_texts_of, page_joiner
@@ -128,7 +129,7 @@ def export(root: Path, journal: Journal, config: Config, stopping: Stopping) -> 
     checksums = Checksums(root)
     stamps = Stamps(root, checksums)
     try:
-        claims = _without_links(root, journal.claims())
+        claims = folders_without_links(root, journal.claims())
         if wanted(config):
             # Documents that this run was not given may lack records: no export loses a page for that.
             heal_all(root, journal, config.output.layout, claims, checksums)
@@ -155,19 +156,6 @@ def _found(journal: Journal, claims: Mapping[str, str]) -> list[_Found]:
         if row.page is not None and folder is not None:
             found.setdefault(row.document, _Found(row.document, folder)).add(row)
     return sorted(found.values(), key=lambda item: item.folder)
-
-
-def _without_links(root: Path, claims: Mapping[str, str]) -> dict[str, str]:
-    """The folders that nothing is written through a link in."""
-    return {folder: given for folder, given in claims.items() if not _is_linked(root, folder, given)}
-
-
-def _is_linked(root: Path, folder: str, given: str) -> bool:
-    link = find_link(root, PurePosixPath(folder) / REVIEW)
-    if link is not None:
-        words = "%s: a symbolic link, which is not written through: %s is not exported"
-        logger.warning(words, printable(str(link)), printable(given))
-    return link is not None
 
 
 def _source(root: Path, config: Config, found: _Found) -> SourceDocument:

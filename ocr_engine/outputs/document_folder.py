@@ -8,7 +8,7 @@ from pathlib import Path, PurePath, PurePosixPath
 from typing import Protocol
 
 from ocr_engine.errors import OutputError
-from ocr_engine.log import printable
+from ocr_engine.log import logger, printable
 from ocr_engine.outputs.drawing import DrawnPage
 from ocr_engine.outputs.files import (
     find_link,
@@ -222,6 +222,18 @@ def link_in_the_way(root: Path, folder: PurePosixPath) -> Path | None:
             if inside and entry.is_dir(follow_symlinks=False):
                 pending.append(Path(entry.path))
     return None
+
+
+def folders_without_links(root: Path, claims: Mapping[str, str]) -> dict[str, str]:
+    """Of the folders of documents those in which nothing would be written through a link; others are said."""
+    kept = {}
+    for folder, given in claims.items():
+        if (link := link_in_the_way(root, PurePosixPath(folder))) is None:
+            kept[folder] = given
+        else:
+            words = "%s: a symbolic link, which is not written through: %s is not exported"
+            logger.warning(words, printable(str(link)), printable(given))
+    return kept
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:

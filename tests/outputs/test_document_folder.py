@@ -4,7 +4,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from ocr_engine.outputs.document_folder import link_in_the_way
+from ocr_engine.outputs.document_folder import folders_without_links, link_in_the_way
 
 FOLDER = PurePosixPath("a/report")
 
@@ -35,3 +35,14 @@ def test_links_that_are_replaced_or_not_ours_are_no_trouble(tmp_path: Path) -> N
         path.parent.mkdir(parents=True, exist_ok=True)
         path.symlink_to(tmp_path)
     assert link_in_the_way(tmp_path, FOLDER) is None
+
+
+def test_documents_behind_links_are_said_and_not_exported(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "b/pages.jsonl").symlink_to(tmp_path / "outside")
+    claims = {"a": "in/a.pdf", "b": "in/b.pdf"}
+    assert folders_without_links(tmp_path, claims) == {"a": "in/a.pdf"}
+    assert "b/pages.jsonl: a symbolic link" in caplog.text and "in/b.pdf is not exported" in caplog.text
