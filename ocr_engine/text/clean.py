@@ -1,13 +1,14 @@
 """Text of a block in, clean markdown out: a table of rules with their reasons, always applied, idempotent."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from ocr_engine.families import TOKENS
-from ocr_engine.text.sanitize import sanitize
+from ocr_engine.text.fences import is_indented, plain_fence, without_fence_lines
+from ocr_engine.text.sanitize import escape_all, sanitize
 from ocr_engine.text.tables import sanitize_table, table_end
+from ocr_engine.text.tokens import without_tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +45,6 @@ CHARACTER_RULES = (
         "",
         "they show other text than is there; marks, embeddings and isolates of right-to-left text stay",
     ),
-    _rule(
-        "special tokens",
-        rf"<｜[^｜<>\n]{{1,40}}｜>|{re.escape(TOKENS.grounding)}|<\|/?(?:ref|det)\|>",
-        "",
-        "tokens of the model's own protocol, not text of the page",
-    ),
 )
 """Applied to everything, code included."""
 
@@ -77,7 +72,7 @@ _SPECIAL = re.compile(
     re.MULTILINE | re.IGNORECASE,
 )
 _MAX_PASSES = 4
-"""What one rule removes can bring together what another looks for: repeated until nothing changes."""
+"""What one rule removes can bring together what another looks for: after so many passes, all is escaped."""
 
 
 class Kind(Enum):
@@ -90,27 +85,44 @@ class Kind(Enum):
 
 def clean(text: str) -> str:
     """`text` by the rules, its tables balanced, its markup made harmless, its code left alone and closed."""
+    return _repeated(_clean_once, text)
+
+
+def harmless(page: str) -> str:
+    """Markdown put together from clean parts, so that nothing acts which the parts are only together.
+
+    Letter for letter the same where nothing is, but for blank lines around tables and code.
+    """
+    return _repeated(_between_blank_lines, page)
+
+
+def _repeated(step: Callable[[str], str], text: str) -> str:
     for _ in range(_MAX_PASSES):
-        before, text = text, _clean_once(text)
+        before, text = text, step(text)
         if text == before:
-            break
-    return text
+            return text
+    return step(escape_all(text))
 
 
 def _clean_once(text: str) -> str:
-    text = _apply(CHARACTER_RULES, text)
-    done = [_clean_piece(kind, piece) for kind, piece in pieces(text)]
+    return _between_blank_lines(without_tokens(_apply(CHARACTER_RULES, text)), TEXT_RULES)
+
+
+def _between_blank_lines(text: str, rules: tuple[Rule, ...] = ()) -> str:
+    done = [_clean_piece(kind, piece, rules) for kind, piece in pieces(text)]
     if len(done) == 1:
         return done[0]
     # A blank line on both sides: an HTML block only ends at one, and a fence must not stand in an HTML block.
     return "\n\n".join(stripped for piece in done if (stripped := piece.strip("\n")))
 
 
-def _clean_piece(kind: Kind, piece: str) -> str:
+def _clean_piece(kind: Kind, piece: str, rules: tuple[Rule, ...]) -> str:
     if kind is Kind.CODE:
-        return piece
-    piece = _apply(TEXT_RULES, piece)
-    piece = _SMILES.sub(r"<code>\1</code>" if kind is Kind.TABLE else r"`\1`", piece)
+        # In a list's item it is indented, which not every renderer takes for a fence.
+        return piece if is_indented(piece) and sanitize(piece) == piece else plain_fence(piece)
+    piece = without_fence_lines(_apply(rules, piece))
+    if rules:
+        piece = _SMILES.sub(r"<code>\1</code>" if kind is Kind.TABLE else r"`\1`", piece)
     return sanitize_table(piece) if kind is Kind.TABLE else sanitize(piece)
 
 

@@ -5,7 +5,7 @@ from types import MappingProxyType
 
 from ocr_engine.config import TextConfig
 from ocr_engine.records import Block, ParsedText
-from ocr_engine.text.clean import clean
+from ocr_engine.text.clean import clean, harmless
 from ocr_engine.text.options import dropped, needs_blank_lines, restyle
 
 LAYOUT_LABELS = frozenset({
@@ -20,6 +20,7 @@ LAYOUT_LABELS = frozenset({
 
 _AS_IT_IS = TextConfig()
 _NOTHING: Mapping[str, str] = MappingProxyType({})
+_OURS = "\0"
 _RUNNING_TEXT = frozenset({"", "text", "plain_text", "paragraph"})
 
 
@@ -55,7 +56,7 @@ def to_markdown(
             out += ["\n\n" if gap >= 2 or table_first else "\n", body] if out else [body]
             gap = 2 if table_last else 0
         gap += trailing
-    page = "".join(out).strip("\n")
+    page = _finished("".join(out).strip("\n"))
     return f"{page}\n" if page.strip() else ""
 
 
@@ -71,14 +72,24 @@ def block_texts(
     def text_of(block: Block) -> str:
         text = restyle(clean(_split_newlines(block.content)[1]), options)
         body = _body(block, text, link_prefix, 1, labels_are_text)
-        return _with_figure_texts(block, body, link_prefix, figure_texts)
+        return _finished(_with_figure_texts(block, body, link_prefix, figure_texts))
 
     return tuple("" if dropped(block.label, options) else text_of(block) for block in parsed.blocks)
 
 
+def _figure_link(link_prefix: str, name: str) -> str:
+    """A figure's link with a character in its marks that no clean text holds: no answer can write one."""
+    return f"!{_OURS}[]{_OURS}({link_prefix}{name})"
+
+
+def _finished(text: str) -> str:
+    """What its parts make together is harmless, our own figure links excepted."""
+    return harmless(text).replace(_OURS, "")
+
+
 def _body(block: Block, text: str, link_prefix: str | None, newlines: int, labels_are_text: bool) -> str:
     if block.figures and link_prefix is not None:
-        links = "\n".join(f"![]({link_prefix}{name})" for name in block.figures)
+        links = "\n".join(_figure_link(link_prefix, name) for name in block.figures)
         return links + "\n" * min(newlines + 1, 2) + text if text else links
     if not text and _is_text(block.label, labels_are_text):
         return clean(block.label).strip()
@@ -91,7 +102,7 @@ def _with_figure_texts(
     """Each figure's text below its link, or before the block's own text where figures are not linked."""
     for name in block.figures:
         if text := figure_texts.get(name):
-            link = f"![]({link_prefix}{name})" if link_prefix is not None else ""
+            link = _figure_link(link_prefix, name) if link_prefix is not None else ""
             before, _, after = body.partition(link) if link else ("", "", body)
             parts = (link, text, after.lstrip("\n"))
             body = before + "\n\n".join(part for part in parts if part)

@@ -7,13 +7,19 @@ visible, escaped where a renderer would swallow it; only markup that acts (scrip
 
 import html
 import re
+from collections import Counter
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
+from ocr_engine.text.links import ACTING_ATTRIBUTE, break_all_links, break_links
+from ocr_engine.text.spans import DELIMITER, code_spans, math_spans
+
 INLINE_TAGS = frozenset({
-    "b", "br", "code", "del", "em", "i", "ins", "kbd", "mark", "s", "small", "strong", "sub", "sup", "u",
+    "b", "br", "code", "em", "i", "kbd", "mark", "s", "small", "strong", "sub", "sup", "u",
 })  # fmt: skip
 """Tags that may stay in prose, without attributes."""
+RENAMED = {"del": "s", "ins": "u"}
+"""Tags that look like these others. From them on, one renderer takes whole paragraphs for raw HTML."""
 _VOID_TAGS = frozenset({"br"})
 _SCRIPT_TAGS = frozenset({"applet", "embed", "iframe", "object", "script", "style"})
 _ACTIVE_TAGS = _SCRIPT_TAGS | frozenset({
@@ -27,14 +33,22 @@ _TAG = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9:-]*)([^<>]*)(>?)")
 _ATTRIBUTES = re.compile(r"(?:\s+[A-Za-z][\w:-]*\s*=\s*(?:\"[^\"]*\"|'[^']*'|[^\s\"'=`]+))*\s*/?")
 _HANDLER = re.compile(r"(?:^|[\s/\"'])(?:on[a-z]+|srcdoc|style)\s*=", re.IGNORECASE)
 _SCHEME = re.compile(r"(?:javascript|vbscript|livescript|data|file)\s*:", re.IGNORECASE)
-_AUTOLINK = re.compile(r"<(?:https?://|mailto:)[^\s<>]*>|<[\w.+-]+@[\w.-]+>", re.IGNORECASE)
+_AUTOLINK = re.compile(r"<(?:https?://|mailto:)[^\s<>\"'`]*>|<[\w.+-]+@[\w.-]+>", re.IGNORECASE)
+_ANY_AUTOLINK = re.compile(r"<[A-Za-z][A-Za-z0-9.+-]{1,31}:[^\s<>]*>")
 _HIDDEN = re.compile(r"<(?:!--|![A-Za-z\[]|\?|/(?![A-Za-z]))")
-_DELIMITER = re.compile(r"\\[()\[\]]|\$\$|`+|<|\n")
-_CLOSERS = {"\\(": "\\)", "\\[": "\\]", "$$": "$$"}
-_TAG_AT_LINE_START = re.compile(r"^ {0,3}<[A-Za-z/!?]", re.MULTILINE)
-# A link whose destination has a scheme other than these, plain or hidden behind an entity or a backslash.
-_BAD_LINK = re.compile(r"\](?=\(\s*<?(?!https?://|mailto:|#)(?:[^\s:&\\()<>/?#]*[:&\\]|//))", re.IGNORECASE)
-_DEFINITION = re.compile(r"^( {0,3}\[[^\]\n]{1,999}\]):(?=[ \t]*\n?[ \t]*\S+[ \t]*$)", re.MULTILINE)
+_BLOCK_TAGS = (
+    "address|article|aside|base|basefont|blockquote|body|caption|center|col|colgroup|dd|details|dialog|dir|div|dl|"
+    "dt|fieldset|figcaption|figure|footer|form|frame|frameset|h[1-6]|head|header|hr|html|iframe|legend|li|link|"
+    "main|menu|menuitem|nav|noframes|ol|optgroup|option|p|param|pre|script|search|section|style|summary|table|"
+    "tbody|td|textarea|tfoot|th|thead|title|tr|track|ul"
+)
+_BLOCK = re.compile(
+    rf"^[ \t]*(?:(?:[-+*>]|[0-9]{{1,9}}[.)])[ \t]*)*<(?=/?(?:{_BLOCK_TAGS})(?:[\s/>]|$))",
+    re.MULTILINE | re.IGNORECASE,
+)
+"""A `<` that starts an HTML block, in which a renderer passes everything on, finished or not."""
+_ACTING = re.compile(rf"(?:^|[\s/\"']){ACTING_ATTRIBUTE}\s*=|=\s*[\"']", re.IGNORECASE)
+"""What must not follow a `<` that some renderer passes on as it is: browsers read on up to the next `>`."""
 _PARAGRAPH_BREAK = re.compile(r"(\n(?:[ \t]*\n)+)")
 _BLANKS = re.compile(r"[\x00-\x20]+")
 
@@ -56,6 +70,11 @@ def sanitize(text: str) -> str:
     return "".join(part if at % 2 else _Paragraph(part).clean() for at, part in enumerate(parts))
 
 
+def escape_all(text: str) -> str:
+    """`text` with all its markup shown as text: what is left to do where rules undo each other for ever."""
+    return break_all_links(text.replace("<", "&lt;"))
+
+
 def classify(text: str, at: int) -> tuple[Markup, int, str]:
     """What to do with the `<` at `at`, how many characters it concerns, and the tag's name if it has one."""
     found = _TAG.match(text, at)
@@ -65,13 +84,13 @@ def classify(text: str, at: int) -> tuple[Markup, int, str]:
     name, active = name.lower(), _is_active(name.lower(), attributes)
     if not end:
         return (Markup.ESCAPE if active else Markup.TEXT), 1, name
-    if name in INLINE_TAGS and _ATTRIBUTES.fullmatch(attributes):
+    if (name in INLINE_TAGS or name in RENAMED) and _ATTRIBUTES.fullmatch(attributes):
         return Markup.KEEP, len(found[0]), name
     if active and (name in _SCRIPT_TAGS or attributes.strip(" /") or name not in _ACTIVE_TAGS):
         return Markup.REMOVE, len(found[0]), name
     if _AUTOLINK.fullmatch(found[0]):
         return Markup.TEXT, len(found[0]), ""
-    taglike = active or not attributes or attributes[0] in " \t\n/"
+    taglike = active or not attributes or attributes[0] in " \t\n/" or _ANY_AUTOLINK.fullmatch(found[0])
     return (Markup.ESCAPE if taglike else Markup.TEXT), 1, name
 
 
@@ -93,17 +112,22 @@ class _Paragraph:
 
     text: str
     out: list[str] = field(default_factory=list)
+    code: list[int] = field(default_factory=list)
     position: int = 0
     in_math: bool = False
     opened: list[str] = field(default_factory=list)
-    removed: list[str] = field(default_factory=list)
+    removed: Counter[str] = field(default_factory=Counter)
     unfinished: dict[int, str] = field(default_factory=dict)
-    has_link: bool = False
+    blocks: frozenset[int] = frozenset()
+    acting: int = -1
 
     def clean(self) -> str:
-        self.has_link = "](" in self.text
-        tokens = list(_DELIMITER.finditer(self.text))
-        code, math = _code_spans(self.text, tokens), _math_spans(tokens)
+        if "<" not in self.text and "`" not in self.text:
+            return break_links(self.text)
+        self.blocks = frozenset(found.end() - 1 for found in _BLOCK.finditer(self.text))
+        self.acting = max((found.start() for found in _ACTING.finditer(self.text)), default=-1)
+        tokens = list(DELIMITER.finditer(self.text))
+        code, math = code_spans(self.text, tokens), math_spans(tokens)
         math_end = -1
         for index, token in enumerate(tokens):
             if token.start() < self.position:
@@ -119,37 +143,36 @@ class _Paragraph:
                 math_end = max(math_end, math[index])
         self._plain(len(self.text))
         self.out += [f"</{name}>" for name in reversed(self.opened)]
-        return "".join(self.out)
+        return self._joined()
+
+    def _joined(self) -> str:
+        """All but code as one text, so that what was taken away between two parts hides no link."""
+        parts: list[str] = []
+        start = 0
+        for index in [*self.code, len(self.out)]:
+            parts += [break_links("".join(self.out[start:index])), *self.out[index : index + 1]]
+            start = index + 1
+        return "".join(parts)
 
     def _plain(self, end: int) -> None:
-        piece = _BAD_LINK.sub("] ", self.text[self.position : end])
-        if self.has_link:
-            piece = piece.replace("![", "! [")
+        piece = self.text[self.position : end]
         if ">" in piece:
             self.unfinished.clear()
-        self.out.append(_DEFINITION.sub(r"\1 :", piece))
+        self.out.append(piece)
         self.position = end
 
     def _verbatim(self, end: int) -> None:
+        self.code.append(len(self.out))
         self.out.append(self.text[self.position : end])
         self.position = end
 
     def _markup(self) -> None:
-        markup, length, name = classify(self.text, self.position)
+        markup, length, name = self._judged()
         whole = self.text[self.position : self.position + length]
-        closing = whole.startswith("</") or self.text.startswith("</", self.position)
-        if markup is Markup.ESCAPE and closing and name in self.removed:
-            self.removed.remove(name)
-            markup, length = Markup.REMOVE, self.text.index(">", self.position) + 1 - self.position
-        if markup is Markup.KEEP and not closing and len(self.opened) >= _MAX_NESTING:
-            markup, length = Markup.ESCAPE, 1
+        escaped = "\\lt " if self.in_math else "&lt;"
         if markup in (Markup.REMOVE, Markup.ESCAPE):
             self._escape_unfinished()
-        escaped = "\\lt " if self.in_math else "&lt;"
-        if self.in_math and markup is not Markup.TEXT:
-            self.out.append(escaped)
-            length = 1
-        elif markup is Markup.TEXT:
+        if markup is Markup.TEXT:
             if not whole.endswith(">"):
                 self.unfinished[len(self.out)] = escaped
             self.out.append(whole)
@@ -157,12 +180,32 @@ class _Paragraph:
             self.out.append(escaped)
         elif markup is Markup.KEEP:
             self.out.append(self._kept(whole, name))
-        elif not closing:
-            self.removed.append(name)
+        elif not whole.startswith("</"):
+            self.removed[name] += 1
         self.position += length
+
+    def _judged(self) -> tuple[Markup, int, str]:
+        """What `classify` says, and what follows from the text around the `<`."""
+        markup, length, name = classify(self.text, self.position)
+        closing = self.text.startswith("</", self.position)
+        if markup is Markup.TEXT:
+            acts = name and (self.position in self.blocks or self.position < self.acting)
+            return (Markup.ESCAPE, 1, name) if acts else (markup, length, name)
+        if self.in_math:
+            return Markup.ESCAPE, 1, name
+        whole = _TAG.match(self.text, self.position)
+        if markup is Markup.ESCAPE and closing and self.removed[name] and whole and whole[4]:
+            self.removed[name] -= 1
+            return Markup.REMOVE, len(whole[0]), name
+        if markup is Markup.REMOVE and "`" in self.text:
+            return Markup.ESCAPE, 1, name  # it may be code, if not for every renderer
+        if markup is Markup.KEEP and not closing and len(self.opened) >= _MAX_NESTING:
+            return Markup.ESCAPE, 1, name
+        return markup, length, name
 
     def _kept(self, whole: str, name: str) -> str:
         """The bare tag; what it opens is remembered, so that no page underlines all pages after it."""
+        name = RENAMED.get(name, name)
         if name in _VOID_TAGS:
             return whole if len(whole) <= len(name) + 4 else f"<{name}>"
         if whole.startswith("</"):
@@ -176,56 +219,3 @@ class _Paragraph:
         for place, escaped in self.unfinished.items():
             self.out[place] = escaped
         self.unfinished.clear()
-
-
-def _math_spans(tokens: list[re.Match[str]]) -> dict[int, int]:
-    """Token index of each math opener -> text position where its span ends. One backward pass."""
-    following: dict[str, int] = {}
-    ends: dict[int, int] = {}
-    for index in range(len(tokens) - 1, -1, -1):
-        kind = tokens[index][0]
-        if _CLOSERS.get(kind) in following:
-            ends[index] = following[_CLOSERS[kind]]
-        following[kind] = tokens[index].end()
-    return ends
-
-
-def _code_spans(text: str, tokens: list[re.Match[str]]) -> dict[int, int]:
-    """Token index of each code span's opener -> text position where it ends.
-
-    Only spans that every renderer takes for code: on one line, without a cell border, and after no line that
-    leaves a backtick unpaired; none in a paragraph with an HTML line or an escaped backtick.
-    """
-    if _TAG_AT_LINE_START.search(text) or "\\`" in text:
-        return {}
-    spans: dict[int, int] = {}
-    line: list[int] = []
-    for index, token in enumerate(tokens):
-        if token[0][0] == "`":
-            line.append(index)
-        elif token[0] == "\n":
-            if not _pair_backticks(text, tokens, line, spans):
-                return spans
-            line = []
-    _pair_backticks(text, tokens, line, spans)
-    return spans
-
-
-def _pair_backticks(text: str, tokens: list[re.Match[str]], line: list[int], spans: dict[int, int]) -> bool:
-    """Add the code spans of one line to `spans`; whether all its backticks are paired."""
-    closer: dict[int, int] = {}
-    following: dict[str, int] = {}
-    for index in reversed(line):
-        closer[index] = following.get(tokens[index][0], -1)
-        following[tokens[index][0]] = index
-    paired, done = True, -1
-    for index in line:
-        if index <= done:
-            continue
-        if closer[index] < 0:
-            paired = False
-            continue
-        done = closer[index]
-        if text.find("|", tokens[index].end(), tokens[done].start()) < 0:
-            spans[index] = tokens[done].end()
-    return paired

@@ -5,7 +5,8 @@ from collections import Counter
 
 import nh3
 
-from ocr_engine.text.sanitize import INLINE_TAGS, Markup, classify
+from ocr_engine.text.links import break_links
+from ocr_engine.text.sanitize import INLINE_TAGS, RENAMED, Markup, classify, escape_all
 
 _STRUCTURE = frozenset({
     "caption", "col", "colgroup", "table", "tbody", "td", "tfoot", "th", "thead", "tr",
@@ -56,11 +57,11 @@ def sanitize_table(table: str) -> str:
 
     A table that is already so comes back letter for letter. Blank lines go: they would end the HTML block.
     """
-    table = _BLANK_LINES.sub("\n", _only_allowed_tags(table))
+    table = break_links(_BLANK_LINES.sub("\n", _only_allowed_tags(table)))
     if _is_tidy(table):
         return table
     if table.count("<") > MAX_TAGS or _is_slow(table):
-        return table.replace("<", "&lt;")
+        return escape_all(table)
     cleaned: str = nh3.clean(
         table,
         tags=set(_TAGS),
@@ -69,7 +70,7 @@ def sanitize_table(table: str) -> str:
         attribute_filter=_bounded_span,
         link_rel=None,
     )
-    return _BLANK_LINES.sub("\n", cleaned.strip())
+    return break_links(_BLANK_LINES.sub("\n", cleaned.strip()))
 
 
 def _only_allowed_tags(table: str) -> str:
@@ -81,7 +82,10 @@ def _only_allowed_tags(table: str) -> str:
         out.append(table[position : found.start()])
         markup, length, _ = classify(table, found.start())
         tag = _TAG.match(table, found.start())
-        if tag is not None and tag[2].lower() in _TAGS:
+        if tag is not None and (name := tag[2].lower()) in RENAMED:
+            out.append(f"<{tag[1]}{RENAMED[name]}>")
+            length = len(tag[0])
+        elif tag is not None and name in _TAGS:
             # nh3 takes its attributes away where they are more than spans.
             out.append(tag[0] if len(tag[0]) <= _MAX_ATTRIBUTE_CHARS else f"<{tag[1]}{tag[2]}>")
             length = len(tag[0])

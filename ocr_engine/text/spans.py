@@ -1,0 +1,79 @@
+"""One paragraph in, where its formulas and code spans are: what every common renderer takes for code."""
+
+import re
+
+DELIMITER = re.compile(r"\\[()\[\]]|\$\$|`+|<|\n")
+"""What `code_spans` and `math_spans` look at, in the order of the text."""
+_CLOSERS = {"\\(": "\\)", "\\[": "\\]", "$$": "$$"}
+_HTML_LINE = re.compile(
+    r"^ {0,3}<[A-Za-z/!?]|"
+    r"^(?:(?:[ \t0-9]|[^\w\s<`])*+|[ \t>]*+\[\^[^\]\n]*+\]:[ \t]*+)<[A-Za-z/][^\n]*>[ \t]*$",
+    re.MULTILINE,
+)
+"""Lines that start an HTML block, in which nothing is code; after a list's or other mark, a tag alone."""
+
+
+def math_spans(tokens: list[re.Match[str]]) -> dict[int, int]:
+    """Token index of each math opener -> text position where its span ends. One backward pass."""
+    following: dict[str, int] = {}
+    ends: dict[int, int] = {}
+    for index in range(len(tokens) - 1, -1, -1):
+        kind = tokens[index][0]
+        if _CLOSERS.get(kind) in following:
+            ends[index] = following[_CLOSERS[kind]]
+        following[kind] = tokens[index].end()
+    return ends
+
+
+def code_spans(text: str, tokens: list[re.Match[str]]) -> dict[int, int]:
+    """Token index of each code span's opener -> text position where it ends.
+
+    Only spans that every renderer takes for code: on lines whose backticks are all paired, before the first
+    that leaves one unpaired. None in a paragraph with an HTML line, an escaped backtick, a pair around a
+    cell's border, or a bare address that goes on up to a backtick.
+    """
+    if "`" not in text or "\\`" in text or _HTML_LINE.search(text):
+        return {}
+    spans: dict[int, int] = {}
+    line: list[int] = []
+    for index, token in enumerate(tokens):
+        if token[0][0] == "`":
+            line.append(index)
+        elif token[0] == "\n":
+            if (paired := _paired(tokens, line)) is None:
+                break
+            spans |= paired
+            line = []
+    else:
+        spans |= _paired(tokens, line) or {}
+    return spans if _are_apart(text, tokens, spans) else {}
+
+
+def _paired(tokens: list[re.Match[str]], line: list[int]) -> dict[int, int] | None:
+    """The code spans of one line by their opener's index; None where a backtick is left over."""
+    following: dict[str, int] = {}
+    closer: dict[int, int] = {}
+    for index in reversed(line):
+        closer[index] = following.get(tokens[index][0], -1)
+        following[tokens[index][0]] = index
+    spans: dict[int, int] = {}
+    done = -1
+    for index in line:
+        if index > done:
+            done = closer[index]
+            if done < 0:
+                return None
+            spans[index] = tokens[done].end()
+    return spans
+
+
+def _are_apart(text: str, tokens: list[re.Match[str]], spans: dict[int, int]) -> bool:
+    """Whether no cell's border is inside a span, and no address before it takes its first backtick along."""
+    position = 0
+    for index, end in spans.items():
+        before, inside = text[position : tokens[index].start()], text[tokens[index].end() : end]
+        word = before[max(map(before.rfind, " \t\n<")) + 1 :].lower()
+        if "|" in inside or "://" in word or "www." in word:
+            return False
+        position = end
+    return True

@@ -1,0 +1,25 @@
+"""Text in, the same without the special tokens of the model's own protocol: they are no text of the page."""
+
+import re
+
+from ocr_engine.families import TOKENS
+
+_LONGEST = 44
+"""Characters that a token without its `>` can have."""
+_BEFORE_END = re.compile(
+    rf"(?:<｜[^｜<>\n]{{1,40}}｜|{re.escape(TOKENS.grounding[:-1])}|<\|/?(?:ref|det)\|)\Z"
+)
+
+
+def without_tokens(text: str) -> str:
+    """`text` without special tokens, those included that stand together once others are gone. Linear time."""
+    if "｜>" not in text and "|>" not in text:
+        return text
+    out: list[str] = []
+    for at, part in enumerate(text.split(">")):
+        if at and (found := _BEFORE_END.search(tail := "".join(out[-_LONGEST:]))):
+            del out[len(out) - (len(tail) - found.start()) :]
+        elif at:
+            out.append(">")
+        out.extend(part)
+    return "".join(out)
