@@ -1,7 +1,6 @@
 """Grounding tags: no exception, boxes on the page, figures with names of their own, nothing invented."""
 
 from ocr_engine.families import BOX_SCALE
-
 from ocr_engine.text.grounding import FIGURE_LABEL, MAX_BOXES, MAX_FIGURES, parse
 from ocr_engine.text.remap import joined, turned_back
 

@@ -159,4 +159,4 @@ def _family_of_run(folder: Path) -> str:
             family = json.loads(file.read(_MAX_BYTES))["model"]["family"]
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return OCR
-    return family if family in FAMILIES else OCR
+    return family if isinstance(family, str) and family in FAMILIES else OCR

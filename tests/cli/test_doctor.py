@@ -13,6 +13,7 @@ from ocr_engine.cli import doctor, machine
 from ocr_engine.cli.doctor import Check, Level, examine, line
 from ocr_engine.config import Config
 from ocr_engine.engine import checkpoint
+from tests.places import NANO
 
 GPU = machine.Gpu("NVIDIA X", "580.1", 81920, 80000, 9.0)
 
@@ -126,7 +127,7 @@ def test_weights_that_are_not_here_yet(
 
 
 def test_half_a_checkpoint_fails_with_what_is_missing(config: Config, tmp_path: Path) -> None:
-    shutil.copytree(Path(doctor.__file__).parent / "model/nano", tmp_path / "half")
+    shutil.copytree(NANO, tmp_path / "half")
     (tmp_path / "half/model.safetensors").write_bytes(b"12345678")
     half = dataclasses.replace(
         config, engine=dataclasses.replace(config.engine, model=str(tmp_path / "half"))

@@ -76,7 +76,8 @@ def test_a_request_is_refused_or_means_what_it_says(extra_args):
         ({"ngram_whitelist": [0] * 65}, "at most 64 token ids, got 65"),
     ],
 )
-def test_what_is_wrong_is_named(change, words):
+def test_what_is_wrong_is_named(change, words, monkeypatch):
+    monkeypatch.setattr(module._Vocabulary, "last_id", module.MAX_TOKEN_ID)
     args = {key: value for key, value in (GOOD | change).items() if value is not ...}
     with pytest.raises(GuardArgsError, match=words):
         read_guard_args(args)

@@ -103,7 +103,7 @@ async def test_a_start_without_our_plug_in_says_how_to_install_it(monkeypatch):
     other = importlib.metadata.EntryPoint("other", "vllm.plugins.other:register", vllm_process.PLUGIN_GROUP)
     monkeypatch.setattr(importlib.metadata, "entry_points", lambda group: [other])
     with pytest.raises(
-        EngineError, match=r"ocr_engine\.model\.register:register .* pip install .* -e \.$"
+        EngineError, match=r"ocr_engine\.engine\.vllm\.register:register .* pip install .* -e \.$"
     ) as found:
         await VllmEngine(EngineConfig(model="nano")).start()
     assert found.value.exit_code is ExitCode.ENGINE and "\n" not in str(found.value)
