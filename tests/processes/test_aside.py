@@ -114,8 +114,9 @@ def test_a_page_whose_text_never_ends_holds_up_no_other_page_and_no_second_ctrl_
     command = [sys.executable, "-c", STUCK, str(source), "--output", str(out), *options]
     process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, start_new_session=True)
     try:
+        deadline_s = time.monotonic() + 300
         while not journal.exists() or len(journal.read_bytes().splitlines()) < pages - 1:
-            assert process.poll() is None
+            assert process.poll() is None and time.monotonic() < deadline_s, "the other pages do not come"
             time.sleep(0.1)
         process.send_signal(signal.SIGINT)
         assert process.stderr is not None
