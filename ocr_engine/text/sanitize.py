@@ -5,12 +5,12 @@ visible, escaped where a renderer would swallow it; only markup that acts (scrip
 `javascript:` and `file:`) goes. An HTML parser over a whole page would damage mathematics and code.
 """
 
-import html
 import re
 from collections import Counter
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
+from ocr_engine.text.entities import unescape
 from ocr_engine.text.links import ACTING_ATTRIBUTE, break_all_links, break_links
 from ocr_engine.text.spans import DELIMITER, code_spans, math_spans
 
@@ -98,7 +98,7 @@ def _is_active(name: str, attributes: str) -> bool:
     """Whether a tag would load, run or post something in a browser."""
     if name in _ACTIVE_TAGS or _SCHEME.match(name + attributes[:1]):
         return True
-    decoded = html.unescape(attributes)
+    decoded = unescape(attributes)
     return bool(_HANDLER.search(decoded) or _SCHEME.search(_BLANKS.sub("", decoded)))
 
 

@@ -197,3 +197,7 @@ def test_twice_the_text_is_twice_the_work(unit: str) -> None:
 def test_no_pattern_searches_the_text_again_and_again(unit: str, end: str) -> None:
     # A quadratic pattern takes minutes here, and the test run is stopped.
     assert harmless(clean("](" + unit * 20_000 + end)) is not None
+
+
+def test_a_character_number_without_end_is_no_error() -> None:
+    assert "word" in clean(f'<a href="&#{"9" * 5_000};">word</a>')
