@@ -90,7 +90,8 @@ class Journal:
         """The last row of each page, without its `seconds` and `extra`: about 0.6 kB a page."""
         found: dict[Key, JournalRow] = {}
         for (offset, _), line in self._rows():
-            found[line.document, line.page] = _bare(line, offset)
+            row = _bare(line, offset)
+            found[row.document, row.page] = row  # the name that all its pages share
         return found
 
     def latest_rows(self) -> Iterator[JournalRow]:
