@@ -9,6 +9,8 @@ import re
 _OPENING = re.compile(r"( {0,3})(`{3,}|~{3,})(.*)")
 _LANGUAGE = re.compile(r"[\w+-]*")
 _BACKTICKS = re.compile(r"`{3,}")
+_LABEL_END = re.compile(r"((?:[^\\\[\]]|\\.)*+\]):")
+"""What ends a definition's label that starts before the code: one renderer looks beyond blank lines."""
 _LINE = re.compile(r"^([ \t]*)(`{3,}|~{3,})(?=([^`\n]*)$)", re.MULTILINE)
 _FIRST_AS_ENTITY = {"`": "&#96;", "~": "&#126;"}
 
@@ -30,6 +32,7 @@ def plain_fence(code: str) -> str:
         body = re.sub(rf"^ {{1,{len(indent)}}}", "", body, flags=re.MULTILINE)
     if not _LANGUAGE.fullmatch(info):
         info, body = "", f"{info}\n{body}"
+    body = _LABEL_END.sub(r"\1 :", body, count=1) if _LABEL_END.match(body) else body
     longest = max(map(len, _BACKTICKS.findall(body)), default=0)
     marks = "`" * max(len(fence) if fence[0] == "`" else 3, longest + 1)
     return f"{marks}{info}\n{body}{marks}"

@@ -16,6 +16,7 @@ IN_CODE = {
     "an indented stray fence": f"a\n\n    ```\n\n```\n    ```\n{SCRIPT}\n```",
     "a fence with words": f"``` a b c\nx\n```\n\n```\n{SCRIPT}\n```",
     "a fence with attributes": "``` {.python onclick=\"document.title='hacked'\"}\nx\n```",
+    "a label that ends in code": f"[a\n\n```\nb]: c\n{SCRIPT}\n```",
     "code around a cell's border": f"| a | b |\n|---|---|\n| `a | b` c `{SCRIPT}` | x |",
     "code in an HTML line of a list": f"- <sub>\n  `{SCRIPT}`",
     "code in an HTML line of a definition": f"a\n: <b>\n`{PICTURE}`",
