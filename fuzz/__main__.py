@@ -75,13 +75,8 @@ def main() -> None:
     with atheris.instrument_imports(include=["ocr_engine"]):
         check = importlib.import_module(f"fuzz.{args.target}").check
     findings = Findings(check, folder / "findings")
-    defaults = [
-        f"-max_len={MAX_LEN}",
-        "-timeout=300",
-        "-rss_limit_mb=4096",
-        "-print_final_stats=1",
-        "-use_value_profile=1",
-    ]
+    limits = [f"-max_len={MAX_LEN}", "-timeout=300", "-report_slow_units=300", "-rss_limit_mb=4096"]
+    defaults = [*limits, "-print_final_stats=1", "-use_value_profile=1", f"-artifact_prefix={folder}/"]
     atheris.Setup([sys.argv[0], *defaults, f"-dict={dictionary}", *options, str(corpus)], findings)
     atheris.Fuzz()
 

@@ -1,0 +1,45 @@
+"""The fuzzing targets hold for their seeds and for what they found before."""
+
+import importlib
+
+import pytest
+
+from fuzz import seeds
+from fuzz.__main__ import MAX_LEN, TARGETS, Findings
+
+FOUND: dict[str, tuple[bytes, ...]] = {
+    "sanitizer": (b'<p y="<" onfocus="a">',),
+    "grounding": (b"<<|ref|>|ref|>",),
+    "tables": (b"&#13;", b"&#10;=1+1", b"&#9;=1+1"),
+    "journal": (
+        b'{"document": "a", "page": 1, "status": "done", "reason": "", "fingerprint": "a.b", "outputs": [],'
+        b' "attempts": 1}\n',
+    ),
+    "server": (),
+}
+"""Inputs that broke a target once."""
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_seeds_and_earlier_findings_hold(target: str) -> None:
+    check = importlib.import_module(f"fuzz.{target}").check
+    found = seeds.seeds(target, MAX_LEN)
+    assert len(found) > 50
+    for data in (*found, *FOUND[target], b"", b"\xff\x00"):
+        check(data)
+
+
+def test_a_finding_is_kept_by_its_shortest_input(tmp_path, capsys: pytest.CaptureFixture[str]) -> None:
+    def check(data: bytes) -> None:
+        assert len(data) < 3, f"long | {len(data)}"
+
+    findings = Findings(check, tmp_path / "findings")
+    for data in (b"a", b"abcde", b"abc", b"abcd"):
+        findings(data)
+    files = sorted(path for path in (tmp_path / "findings").iterdir() if not path.suffix)
+    assert [path.read_bytes() for path in files] == [b"abc"]
+    assert sum(findings.kinds.values()) == 3 and capsys.readouterr().out.count("FINDING") == 2
+
+
+def test_the_dictionary_is_one_that_libfuzzer_reads() -> None:
+    assert seeds.dictionary(['"<a\n', "\u00e9"]) == '"\\x22<a\\x0a"\n"\\xc3\\xa9"\n'
