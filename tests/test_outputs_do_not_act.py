@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ocr_engine.errors import ExitCode
-from tests.test_pipeline import make_pdf, run_pdf
+from tests.conversion.test_pipeline import make_pdf, run_pdf
 from tests.text import acting
 from tests.text.routes import LEADS, OUTSIDE, ROUTES, SCRIPT
 
