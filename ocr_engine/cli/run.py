@@ -101,7 +101,9 @@ def _tools(
 ) -> Tools:
     pool = stack.enter_context(FetchingPool(config.render, config.input))
     progress = stack.enter_context(Progress(quiet=quiet))
-    return Tools(root, engine, info, pool, journal, OutputNames(journal.claims(), root), progress)
+    # A mirror may hold parts of what a killed run sent, which tell of no stranger.
+    looked_at = None if urls.is_url(config.output.path) else root
+    return Tools(root, engine, info, pool, journal, OutputNames(journal.claims(), looked_at), progress)
 
 
 def _survey(

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
@@ -112,5 +113,7 @@ def test_untiled_modes_never_tile(width: int, height: int, name: str) -> None:
 
 
 def test_more_tiles_than_ever_trained_are_refused() -> None:
+    with pytest.raises(UsageError, match="10: deepseek-ocr was trained with at most 9 tiles"):
+        resolve_mode("gundam", 10)
     with pytest.raises(UsageError, match="2 to 10 tiles"):
-        choose_grid(2000, 1000, resolve_mode("gundam", 10))
+        choose_grid(2000, 1000, replace(MODES["gundam"], max_tiles=10))

@@ -187,7 +187,7 @@ def test_every_mode_has_learned_queries(mode):
     for side in {mode.base_size_px, mode.tile_size_px}:
         assert queries(side) ** 2 == QUERIES[f"query_{side}"]
     assert (
-        view_tokens(mode.base_size_px, mode.tile_size_px, 1, 1, mode.family)
+        view_tokens(mode.base_size_px, mode.tile_size_px, 1, 1, row_newline=mode.row_newline)
         == queries(mode.base_size_px) ** 2 + 1
     )
 

@@ -70,7 +70,7 @@ def test_bad_images_give_pages_or_clear_errors(shared_data: Path) -> None:
     assert len(found) >= 40
     assert found["jpeg_named.png"] == found["two_jpegs.jpg"] == ["pillow"]
     assert found["svg.png"] == ["document: not an image: the file is SVG"]
-    assert found["trunc_half.jpg"][0].startswith("page: cannot be decoded: image file is truncated")
+    assert found["trunc_half.jpg"] == ["pillow"]
     assert "too large to decode" in found["bomb_50000x50000_1bit.png"][0]
 
 
@@ -85,4 +85,5 @@ def test_bad_pdfs_give_pages_or_clear_errors(shared_data: Path) -> None:
     locked = "samplefiles__libreoffice-writer-password.pdf"
     assert found[locked] == ["document: encrypted; give input.password"]
     rendered = sum(entries[0] in ("pymupdf", "pdfium") for entries in found.values())
-    assert rendered >= 85
+    # One of them was drawn empty only because it is damaged, and is `failed` since that is told.
+    assert rendered >= 84

@@ -31,6 +31,7 @@ from ocr_engine.records import (
     PageImage,
     PageRef,
     PageStatus,
+    PageTexts,
 )
 from tests.pages.test_ink import written as _written
 
@@ -130,10 +131,13 @@ def test_a_damaged_page_is_read_once_and_says_what_it_lacks() -> None:
     assert page.record.status is PageStatus.TRUNCATED and page.record.reason.endswith("; half is missing")
     page, _ = read([("", STOP)], damage="half is missing")
     assert page.record.status is PageStatus.BLANK and page.record.suspect
-    row = journal_row(REF, found, (), {}, 4)
+    row = journal_row(REF, found, PageTexts("text", markdown="text"), (), {})
     assert row.extra["renderer"] == "pillow" and row.extra["suspect"] is True and "recall" not in row.extra
     whole, _ = read([("text", STOP)])
-    assert not whole.record.suspect and "suspect" not in journal_row(REF, whole.record, (), {}, 4).extra
+    assert (
+        not whole.record.suspect
+        and "suspect" not in journal_row(REF, whole.record, PageTexts("text", markdown="text"), (), {}).extra
+    )
 
 
 def test_a_damaged_page_without_ink_is_never_quietly_blank() -> None:
