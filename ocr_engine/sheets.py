@@ -16,8 +16,9 @@ _UNSEEN = (
     "\x00-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e"
     "\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U000e0000-\U000e0fff"
 )
-_NUMBER = r"[+＋－-]\s?(?:[0-9.,%\s]*|[0-9]+(?:\.[0-9]+)?[eE][+-]?[0-9]+\s*)[)\].]*"
-"""A number, or the end of `(0; -1).`: neither is a formula."""
+_DIGITS = r"(?=[.,%\s]*+[0-9])(?:[0-9.,%\s]*|[0-9]+(?:\.[0-9]+)?[eE][+-]?[0-9]+\s*)"
+_NUMBER = rf"[+＋－-](?:\s*|\s?{_DIGITS}[)\].]*)"
+"""A number, the end of `(0; -1).`, or a sign alone: none is a formula."""
 _FORMULA = re.compile(rf'((?:^|;)[\s"{_UNSEEN}]*+)(?!{_NUMBER}(?:;|\Z))(?=[{_FORMULA_STARTS}])')
 _SPACE = re.compile("[\t\n\x0b\x0c\r\x1c-\x1f\x85\u2028\u2029]+")
 _UNWRITABLE = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u202d\u202e\ufeff\ufffe\uffff]+")

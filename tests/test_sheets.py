@@ -86,3 +86,10 @@ def test_nothing_else_writes_csv() -> None:
         if re.search(r"csv\.(?:writer|DictWriter)|to_csv\(\w*path", path.read_text())
     }
     assert writers == {"sheets.py"}
+
+
+@pytest.mark.parametrize(
+    ("text", "written"), [("+]", "'+]"), ("-", "-"), ("(0; -1).", "(0; -1)."), ("- ", "- "), ("+.)", "'+.)")]
+)
+def test_a_sign_is_harmless_alone_or_before_digits(text: str, written: str) -> None:
+    assert sheets.cell(text) == written
