@@ -1,5 +1,6 @@
 """Fixtures shared by all tests, and what a skipped test counts as."""
 
+import logging
 import os
 import signal
 from collections.abc import Generator, Iterator
@@ -32,12 +33,20 @@ def shared_data() -> Path:
 
 
 @pytest.fixture(autouse=True)
-def logging_as_before() -> Iterator[None]:
-    """A test that runs a command line in this process sets logging up; the next test finds it as it was."""
-    handlers, level, propagate = logger.handlers[:], logger.level, logger.propagate
+def logging_as_imported() -> Iterator[None]:
+    """Logging as the package is imported with: a command line that ran in this process has set it up.
+
+    Before each test too: the fixtures of a whole module run before this one.
+    """
+    _logging_as_imported()
     yield
-    logger.handlers[:], logger.propagate = handlers, propagate
-    logger.setLevel(level)
+    _logging_as_imported()
+
+
+def _logging_as_imported() -> None:
+    logger.handlers.clear()
+    logger.setLevel(logging.NOTSET)
+    logger.propagate = True
 
 
 def is_required(reason: str, required: str = REQUIRED) -> bool:
