@@ -28,7 +28,7 @@ from bench.parts.gpu_watch import GpuWatch
 from bench.parts.precision import precision
 from bench.parts.small_card import SmallCard
 from ocr_engine.config import EngineConfig
-from ocr_engine.engine.checkpoint import cuda_gpu_visible
+from ocr_engine.engine.devices import cuda_gpu_visible
 from ocr_engine.engine.ngram import banned_tokens
 from ocr_engine.engine.vllm.engine import VllmEngine
 from ocr_engine.errors import EngineError

@@ -15,7 +15,7 @@ from pathlib import Path
 from ocr_engine import config as config_module
 from ocr_engine.cli import machine
 from ocr_engine.config import Config
-from ocr_engine.engine import checkpoint
+from ocr_engine.engine import checkpoint, devices, hub
 from ocr_engine.errors import EngineError, UsageError
 from ocr_engine.log import printable
 
@@ -137,7 +137,7 @@ def _packages(config: Config) -> Iterator[Check]:
 def _gpu(config: Config) -> Iterator[Check]:
     if config.engine.backend != "vllm":
         return
-    if not checkpoint.cuda_gpu_visible():
+    if not devices.cuda_gpu_visible():
         yield _no_gpu()
         return
     gpus = machine.gpus()
@@ -153,10 +153,10 @@ def _gpu(config: Config) -> Iterator[Check]:
 
 
 def _no_gpu() -> Check:
-    hidden = os.environ.get("CUDA_VISIBLE_DEVICES")
+    hidden = os.environ.get(devices.DEVICES_VARIABLE)
     if hidden is not None and hidden.strip() in ("", "-1"):
         return Check("gpu", Level.WARN, "hidden by CUDA_VISIBLE_DEVICES", "unset it to use the GPU")
-    if machine.nvidia_device():
+    if devices.nvidia_device():
         fix = "rm .venv/*.stamp && bash scripts/run.sh, with nvidia-smi on the PATH"
         return Check("gpu", Level.WARN, "there, but torch is the CPU build", fix)
     return Check(
@@ -188,7 +188,7 @@ def _weights(config: Config) -> Iterator[Check]:
     try:
         found = checkpoint.resolve(config.engine.model, config.engine.revision, download=False)
     except checkpoint.NotDownloadedError as error:
-        cache = machine.nearest_folder(machine.hub_cache())
+        cache = machine.nearest_folder(hub.cache())
         free = shutil.disk_usage(cache).free / _GIB
         fits = free > _WEIGHTS_GIB
         fix = (

@@ -83,11 +83,6 @@ def torch_trouble() -> str:
     return last[0] if last else f"torch ended with {run.returncode}"
 
 
-def nvidia_device() -> bool:
-    """Whether a device of NVIDIA's driver is there, whatever can use it."""
-    return any(Path("/dev").glob("nvidia[0-9]*")) or Path("/dev/dxg").exists()
-
-
 def version(*names: str) -> str:
     """The version of the first of these packages that is installed, else ""."""
     for name in names:
@@ -127,12 +122,6 @@ def _number(path: Path) -> int | None:
         return int(path.read_text())
     except (OSError, ValueError):
         return None
-
-
-def hub_cache() -> Path:
-    """Where weights are downloaded to."""
-    home = os.environ.get("HF_HOME") or Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")) / "huggingface"
-    return Path(os.environ.get("HF_HUB_CACHE") or Path(home) / "hub").expanduser()
 
 
 def nearest_folder(path: Path) -> Path:

@@ -5,14 +5,13 @@ before an engine starts. Loads neither torch nor vllm; runs no code from the che
 """
 
 import hashlib
-import importlib.metadata
-import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ocr_engine.engine import hub
+from ocr_engine.engine.devices import cuda_gpu_visible
 from ocr_engine.engine.weight_files import read_json, read_shards
 from ocr_engine.engine.weights import differences
 from ocr_engine.errors import EngineError, UsageError
@@ -21,7 +20,6 @@ from ocr_engine.log import logger, printable
 
 AUTO, NANO = "auto", "nano"
 AUTO_HUB_ID = FAMILIES[OCR].hub_id
-"""Architectures of official checkpoints, and their model family."""
 MAX_MODEL_LEN = 8192
 """Longest prompt plus output of the official scripts; longer positions were never trained."""
 
@@ -110,21 +108,6 @@ def _of_hub(hub_id: str, revision: str, reason: str, *, download: bool) -> Check
                 raise
             logger.info("%s: fetched again: %s", hub_id, error)
     return _inspect(hub.download(hub_id, revision), hub_id, reason)
-
-
-def cuda_gpu_visible() -> bool:
-    """Whether a CUDA GPU and a torch that can use it are here, found without importing torch."""
-    if os.environ.get("CUDA_VISIBLE_DEVICES", "0").strip() in ("", "-1"):
-        return False
-    devices = any(Path("/dev").glob("nvidia[0-9]*")) or Path("/dev/dxg").exists()
-    return devices and not _cpu_build()
-
-
-def _cpu_build() -> bool:
-    try:
-        return importlib.metadata.version("torch").endswith("+cpu")
-    except importlib.metadata.PackageNotFoundError:
-        return True
 
 
 def _choose() -> tuple[str, str]:

@@ -8,7 +8,8 @@ import psutil
 
 from ocr_engine.config import Config, EngineConfig
 from ocr_engine.engine.base import Engine
-from ocr_engine.engine.checkpoint import AUTO, NANO, cuda_gpu_visible
+from ocr_engine.engine.checkpoint import AUTO, NANO
+from ocr_engine.engine.devices import cuda_gpu_visible, visible_gpus
 from ocr_engine.engine.engine_process import EngineProcess
 from ocr_engine.engine.replay import ReplayEngine
 from ocr_engine.engine.replicas import (
@@ -17,7 +18,6 @@ from ocr_engine.engine.replicas import (
     ReplicaSet,
     cpu_engines,
     environments,
-    visible_gpus,
 )
 from ocr_engine.engine.sizes import cpu_cores, cpu_threads
 from ocr_engine.engine.supervisor import Rules, SupervisedEngine, WatchableEngine

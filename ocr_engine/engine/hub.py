@@ -1,6 +1,5 @@
 """Checkpoints by hub id: from the local cache, or downloaded with the library's own progress bar."""
 
-import os
 import re
 from pathlib import Path
 
@@ -33,6 +32,13 @@ def commit_of(folder: Path) -> str:
     return folder.name if folder.parent.name == "snapshots" and _COMMIT.fullmatch(folder.name) else ""
 
 
+def cache() -> Path:
+    """Where weights are downloaded to."""
+    from huggingface_hub.constants import HF_HUB_CACHE
+
+    return Path(HF_HUB_CACHE)
+
+
 def cached(hub_id: str, revision: str) -> Path | None:
     """The folder of an earlier download of this revision, or None; the network is not asked."""
     from huggingface_hub import snapshot_download
@@ -54,9 +60,9 @@ def download(hub_id: str, revision: str) -> Path:
     Raises:
         EngineError: offline, not found, restricted, or the download broke off.
     """
-    from huggingface_hub import snapshot_download
+    from huggingface_hub import constants, snapshot_download
 
-    if _offline():
+    if constants.HF_HUB_OFFLINE:
         raise EngineError(
             f"engine.model: {hub_id}: {_short(revision)} is not in the cache, and HF_HUB_OFFLINE is set;"
             f" unset it, {_REMEDY}"
@@ -76,10 +82,6 @@ def download(hub_id: str, revision: str) -> Path:
 
 def _short(revision: str) -> str:
     return f"commit {revision[:12]}" if _COMMIT.fullmatch(revision) else f"revision {revision}"
-
-
-def _offline() -> bool:
-    return os.environ.get("HF_HUB_OFFLINE", "0").upper() in ("1", "ON", "YES", "TRUE")
 
 
 def _cause(error: Exception) -> str:

@@ -5,34 +5,21 @@ engine and starts another each time that the run turns out to be longer.
 """
 
 import asyncio
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from ocr_engine.engine.base import Engine, EngineInfo, OnText
+from ocr_engine.engine.devices import DEVICES_VARIABLE
 from ocr_engine.engine.flights import TextOnce
 from ocr_engine.errors import EngineError, OcrError, RequestError, UsageError
 from ocr_engine.log import logger, printable
 from ocr_engine.records import Generation, GenerationRequest
 
-DEVICES_VARIABLE = "CUDA_VISIBLE_DEVICES"
 THREADS_VARIABLE = "OMP_NUM_THREADS"
 PAGES_AN_ENGINE = 16
 """Pages asked for, per engine there is, before `auto` starts another on a CPU."""
 _CPU_ENGINE_BYTES, _MAX_CPU_ENGINES = 4 << 30, 4
 """Free memory that each nano engine on a CPU must find, and the most engines that `auto` runs there."""
-
-
-def visible_gpus() -> tuple[str, ...]:
-    """The GPUs this process may use, as `CUDA_VISIBLE_DEVICES` names them; found without CUDA."""
-    given = os.environ.get(DEVICES_VARIABLE)
-    if given is not None:
-        names = [name.strip() for name in given.split(",")]
-        # As CUDA reads it: what comes after the first invalid entry is not visible.
-        hidden = names.index("-1") if "-1" in names else len(names)
-        return tuple(name for name in names[:hidden] if name)
-    return tuple(str(number) for number, _ in enumerate(Path("/dev").glob("nvidia[0-9]*")))
 
 
 def cpu_engines(cores: int, free_bytes: int) -> int:

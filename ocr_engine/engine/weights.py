@@ -8,13 +8,21 @@ from collections.abc import Mapping
 from typing import Any
 
 from ocr_engine.families import FAMILIES
+from ocr_engine.model.encoder_config import (
+    MLP_RATIO,
+    QUERIES,
+    ClipConfig,
+    DeepEncoderConfig,
+    QueryConfig,
+    QueryDeepEncoderConfig,
+    SamConfig,
+)
 
 Shape = tuple[int, ...]
 Shapes = dict[str, Shape]
 
 _UNREAD = ("rotary_emb.inv_freq", "position_ids", "vision_model.embeddings.patch_embedding.weight")
 """How names end that official checkpoints may hold and no forward pass reads."""
-_QUERIES = {"query_768": 144, "query_1024": 256}
 _SHOWN = 3
 
 
@@ -52,7 +60,8 @@ def expected_tensors(config: Mapping[str, Any], family: str) -> Shapes:
         if FAMILIES[family].row_newline:
             tower["image_newline"] = (language["hidden_size"],)
     except (KeyError, TypeError, ValueError, ZeroDivisionError, AttributeError) as error:
-        raise ValueError(f"config.json lacks or misstates a size: {error}") from None
+        size = str(error).removeprefix("config.json: ")
+        raise ValueError(f"config.json lacks or misstates a size: {size}") from None
     return tensors | {f"model.{name}": shape for name, shape in tower.items()}
 
 
@@ -87,65 +96,70 @@ def _feed_forward(at: str, sizes: Mapping[str, Any], index: int) -> Shapes:
 
 
 def _clip_tower(widths: Mapping[str, Any]) -> Shapes:
-    clip = widths["clip-l-14-224"]
-    width, at = clip["width"], "vision_model"
-    cells = (clip["image_size"] // clip["patch_size"]) ** 2
+    sizes = DeepEncoderConfig.from_vision_config(widths)
+    return _clip(sizes.clip) | _sam(sizes.sam)
+
+
+def _query_tower(widths: Mapping[str, Any]) -> Shapes:
+    sizes = QueryDeepEncoderConfig.from_vision_config(widths)
+    return _query(sizes.query) | _sam(sizes.sam)
+
+
+def _clip(clip: ClipConfig) -> Shapes:
+    at, width = "vision_model", clip.width
+    cells = (clip.image_px // clip.patch_px) ** 2
     tensors: Shapes = {
         f"{at}.embeddings.class_embedding": (width,),
         f"{at}.embeddings.position_embedding.weight": (cells + 1, width),
     }
     tensors |= _norm(f"{at}.pre_layrnorm", width)  # sic: name in the checkpoint
-    for index in range(clip["layers"]):
-        layer, ffn = f"{at}.transformer.layers.{index}", clip.get("ffn", 4 * width)
+    for index in range(clip.layers):
+        layer = f"{at}.transformer.layers.{index}"
         tensors |= _norm(f"{layer}.layer_norm1", width) | _norm(f"{layer}.layer_norm2", width)
         tensors |= _linear(f"{layer}.self_attn.qkv_proj", 3 * width, width)
         tensors |= _linear(f"{layer}.self_attn.out_proj", width, width)
-        tensors |= _linear(f"{layer}.mlp.fc1", ffn, width) | _linear(f"{layer}.mlp.fc2", width, ffn)
-    return tensors | _sam(widths["sam_vit_b"], widths["sam_vit_b"]["downsample_channels"][1])
+        tensors |= _linear(f"{layer}.mlp.fc1", clip.ffn, width) | _linear(f"{layer}.mlp.fc2", width, clip.ffn)
+    return tensors
 
 
-def _query_tower(widths: Mapping[str, Any]) -> Shapes:
-    query = widths["qwen2-0-5b"]
-    width, at = query["dim"], "qwen2_model.model.model"
-    channels = width // query.get("heads", 14)
+def _query(query: QueryConfig) -> Shapes:
+    at, width = "qwen2_model.model.model", query.width
+    channels = width // query.heads
     tensors: Shapes = {f"{at}.norm.weight": (width,)}
-    for index in range(query.get("layers", 24)):
+    for index in range(query.layers):
         layer = f"{at}.layers.{index}"
-        for part, heads in (("q", "heads"), ("k", "kv_heads"), ("v", "kv_heads")):
-            count = query.get(heads, {"heads": 14, "kv_heads": 2}[heads])
-            tensors |= _linear(f"{layer}.self_attn.{part}_proj", count * channels, width)
-        tensors[f"{layer}.self_attn.o_proj.weight"] = (width, query.get("heads", 14) * channels)
-        tensors |= _gated(f"{layer}.mlp", width, query.get("ffn", 4864))
+        for part, heads in (("q", query.heads), ("k", query.kv_heads), ("v", query.kv_heads)):
+            tensors |= _linear(f"{layer}.self_attn.{part}_proj", heads * channels, width)
+        tensors[f"{layer}.self_attn.o_proj.weight"] = (width, query.heads * channels)
+        tensors |= _gated(f"{layer}.mlp", width, query.ffn)
         tensors |= {f"{layer}.{n}.weight": (width,) for n in ("input_layernorm", "post_attention_layernorm")}
-    tensors |= {f"qwen2_model.{name}.weight": (count, width) for name, count in _QUERIES.items()}
-    return tensors | _sam(widths["sam_vit_b"], width)
+    return tensors | {f"qwen2_model.{name}.weight": (count, width) for name, count in QUERIES.items()}
 
 
-def _sam(sizes: Mapping[str, Any], out: int) -> Shapes:
-    width, patch, neck = sizes["width"], sizes.get("patch_size", 16), sizes.get("neck", 256)
-    side, window = sizes.get("image_size", 1024) // patch, sizes.get("window_size", 14)
-    channels, middle = width // sizes["heads"], sizes["downsample_channels"][0]
+def _sam(sam: SamConfig) -> Shapes:
+    side, (middle, out) = sam.image_px // sam.patch_px, sam.downsample
     tensors: Shapes = {
-        "pos_embed": (1, side, side, width),
-        "patch_embed.proj.weight": (width, 3, patch, patch),
-        "patch_embed.proj.bias": (width,),
-        "neck.0.weight": (neck, width, 1, 1),
-        "neck.2.weight": (neck, neck, 3, 3),
-        "net_2.weight": (middle, neck, 3, 3),
+        "pos_embed": (1, side, side, sam.width),
+        "patch_embed.proj.weight": (sam.width, 3, sam.patch_px, sam.patch_px),
+        "patch_embed.proj.bias": (sam.width,),
+        "neck.0.weight": (sam.neck, sam.width, 1, 1),
+        "neck.2.weight": (sam.neck, sam.neck, 3, 3),
+        "net_2.weight": (middle, sam.neck, 3, 3),
         "net_3.weight": (out, middle, 3, 3),
     }
-    tensors |= _norm("neck.1", neck) | _norm("neck.3", neck)
-    for index in range(sizes["layers"]):
-        reach = side if index in sizes["global_attn_indexes"] else window
-        tensors |= _sam_block(f"blocks.{index}", width, channels, 2 * reach - 1)
+    tensors |= _norm("neck.1", sam.neck) | _norm("neck.3", sam.neck)
+    for index in range(sam.layers):
+        reach = side if index in sam.global_layers else sam.window
+        tensors |= _sam_block(f"blocks.{index}", sam.width, sam.width // sam.heads, 2 * reach - 1)
     return {f"sam_model.{name}": shape for name, shape in tensors.items()}
 
 
 def _sam_block(at: str, width: int, channels: int, distances: int) -> Shapes:
+    inner = MLP_RATIO * width
     tensors: Shapes = {f"{at}.attn.rel_pos_{axis}": (distances, channels) for axis in "hw"}
     tensors |= _norm(f"{at}.norm1", width) | _norm(f"{at}.norm2", width)
     tensors |= _linear(f"{at}.attn.qkv", 3 * width, width) | _linear(f"{at}.attn.proj", width, width)
-    return tensors | _linear(f"{at}.mlp.lin1", 4 * width, width) | _linear(f"{at}.mlp.lin2", width, 4 * width)
+    return tensors | _linear(f"{at}.mlp.lin1", inner, width) | _linear(f"{at}.mlp.lin2", width, inner)
 
 
 _TOWERS = {"clip": _clip_tower, "query": _query_tower}

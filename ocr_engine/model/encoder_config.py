@@ -6,6 +6,8 @@ from typing import Any
 
 SAM_KEY, CLIP_KEY, QUERY_KEY = "sam_vit_b", "clip-l-14-224", "qwen2-0-5b"
 MLP_RATIO = 4
+QUERIES = {"query_768": 144, "query_1024": 256}
+"""Learned query tables, by their names in the checkpoint: one query a cell of a 768 or 1024 px view."""
 
 
 @dataclass(frozen=True, slots=True)

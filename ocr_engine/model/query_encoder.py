@@ -11,14 +11,11 @@ from torch import Tensor, nn
 from torch.nn.attention.bias import causal_lower_right
 
 from ocr_engine.model.deep_encoder import DeepEncoder
-from ocr_engine.model.encoder_config import QueryConfig
+from ocr_engine.model.encoder_config import QUERIES, QueryConfig
 from ocr_engine.model.fused import add_rms_norm, normalize, silu_mul
 from ocr_engine.model.onednn import Linear
 
 Rotation = tuple[Tensor, Tensor]
-
-QUERIES = {"query_768": 144, "query_1024": 256}
-"""Learned query tables, by their names in the checkpoint: one query a cell of a 768 or 1024 px view."""
 
 
 class QueryEncoder(nn.Module):

@@ -12,7 +12,7 @@ from ocr_engine import config as config_module
 from ocr_engine.cli import doctor, machine
 from ocr_engine.cli.doctor import Check, Level, examine, line
 from ocr_engine.config import Config
-from ocr_engine.engine import checkpoint
+from ocr_engine.engine import devices
 from tests.places import NANO
 
 GPU = machine.Gpu("NVIDIA X", "580.1", 81920, 80000, 9.0)
@@ -25,7 +25,7 @@ def config(tmp_path: Path) -> Config:
 
 @pytest.fixture
 def with_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checkpoint, "cuda_gpu_visible", lambda: True)
+    monkeypatch.setattr(devices, "cuda_gpu_visible", lambda: True)
     monkeypatch.setattr(machine, "gpus", lambda: [GPU])
     monkeypatch.setattr(machine, "torch_trouble", lambda: "")
 
@@ -88,10 +88,10 @@ def test_why_there_is_no_gpu(config: Config, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     assert "unset" in found(config, "gpu").fix
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
-    monkeypatch.setattr(checkpoint, "cuda_gpu_visible", lambda: False)
-    monkeypatch.setattr(machine, "nvidia_device", lambda: True)
+    monkeypatch.setattr(devices, "cuda_gpu_visible", lambda: False)
+    monkeypatch.setattr(devices, "nvidia_device", lambda: True)
     assert "CPU build" in found(config, "gpu").found
-    monkeypatch.setattr(machine, "nvidia_device", lambda: False)
+    monkeypatch.setattr(devices, "nvidia_device", lambda: False)
     assert found(config, "gpu").level is Level.WARN
 
 

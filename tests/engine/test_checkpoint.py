@@ -132,6 +132,22 @@ def test_partial_downloads_are_named(folder, tensors):
         resolve(str(folder))
 
 
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"[" * 100_000,
+        b'{"a": 3}',
+        b'{"a": {"dtype": "BF16", "shape": [9223372036854775807, 9], "data_offsets": [0, 12]}}',
+        b'{"a": {"dtype": "BF16", "shape": [2, 3], "data_offsets": [4, 16]}}',
+    ],
+)
+def test_a_header_that_lies_is_one_line(folder, header):
+    (folder / "model.safetensors").write_bytes(struct.pack("<Q", len(header)) + header + bytes(12))
+    with pytest.raises(EngineError, match="not a whole safetensors file") as caught:
+        resolve(str(folder))
+    assert "\n" not in str(caught.value)
+
+
 def test_sharded_checkpoints(folder, tensors):
     (folder / "model.safetensors").unlink()
     first, second = dict(list(tensors.items())[::2]), dict(list(tensors.items())[1::2])
@@ -183,7 +199,9 @@ def test_tensors_that_official_checkpoints_hold_unread_are_no_mistake(folder, te
 
 def test_a_checkpoint_of_the_other_family_under_a_wrong_name_is_refused(folder):
     change_config(folder, lambda config: config.update(architectures=["DeepseekOCR2ForCausalLM"]))
-    with pytest.raises(EngineError, match="lacks or misstates a size: 'qwen2-0-5b'"):
+    with pytest.raises(
+        EngineError, match="lacks or misstates a size: vision_config.width lacks 'qwen2-0-5b'"
+    ):
         resolve(str(folder))
 
 

@@ -8,11 +8,11 @@ from functools import partial
 import pytest
 
 from ocr_engine.config import Config, EngineConfig
-from ocr_engine.engine import replicas
 from ocr_engine.engine.base import Engine, EngineInfo, OnText
+from ocr_engine.engine.devices import DEVICES_VARIABLE, visible_gpus
 from ocr_engine.engine.engine_process import EngineProcess
 from ocr_engine.engine.factory import create_engine
-from ocr_engine.engine.replicas import PAGES_AN_ENGINE, ReplicaSet, cpu_engines, environments, visible_gpus
+from ocr_engine.engine.replicas import PAGES_AN_ENGINE, ReplicaSet, cpu_engines, environments
 from ocr_engine.engine.supervisor import Rules, SupervisedEngine
 from ocr_engine.engine.vllm.engine import VllmEngine
 from ocr_engine.errors import EngineError, RequestError, UsageError
@@ -301,6 +301,6 @@ def test_the_factory_wraps_only_where_there_are_several(monkeypatch: pytest.Monk
     two = create_engine(Config(engine=EngineConfig(model="nano", replicas=2)))
     assert isinstance(two, ReplicaSet) and two.identify().model == "nano" and not two._pages_each
     monkeypatch.setattr("ocr_engine.engine.factory.cuda_gpu_visible", lambda: True)
-    monkeypatch.setenv(replicas.DEVICES_VARIABLE, "0,1,2")
+    monkeypatch.setenv(DEVICES_VARIABLE, "0,1,2")
     three = create_engine(Config(engine=EngineConfig(model="nano")))
     assert isinstance(three, ReplicaSet) and len(three._all) == 3 and not three._pages_each

@@ -12,8 +12,7 @@ from transformers.models.deepseek_ocr2.modeling_deepseek_ocr2 import DeepseekOcr
 from ocr_engine.engine.vllm.view_tensors import check_views, largest_page
 from ocr_engine.errors import RequestError
 from ocr_engine.families import FAMILIES, OCR2, queries, view_tokens
-from ocr_engine.model.encoder_config import QueryDeepEncoderConfig
-from ocr_engine.model.query_encoder import QUERIES
+from ocr_engine.model.encoder_config import QUERIES, QueryDeepEncoderConfig
 from ocr_engine.model.query_tower import QueryVisionTower
 
 DECODER_WIDTH = 24

@@ -16,7 +16,8 @@ from ocr_engine.config import EngineConfig
 from ocr_engine.engine import log_folder, self_test
 from ocr_engine.engine.answer import TokenAnswer, answer_room
 from ocr_engine.engine.base import EngineInfo, OnText, vision_tokens
-from ocr_engine.engine.checkpoint import Checkpoint, cuda_gpu_visible, resolve
+from ocr_engine.engine.checkpoint import Checkpoint, resolve
+from ocr_engine.engine.devices import cuda_gpu_visible
 from ocr_engine.engine.guard_args import guard_args
 from ocr_engine.engine.prompts import PromptEncoder
 from ocr_engine.engine.sizes import EngineSizes, choose_sizes, slow_start_warning
