@@ -7,15 +7,12 @@ mirror that is ahead of it, after a crash, is set back to it.
 
 import contextlib
 import hashlib
-import io
 import json
 import os
-import re
-import secrets
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -27,13 +24,19 @@ from ocr_engine.log import logger, printable
 from ocr_engine.outputs.files import LOCK_NAME, TEMPORARY_SUFFIX, write_atomic
 from ocr_engine.outputs.jsonl import decode
 from ocr_engine.outputs.page_store import NAME as RECORDS
+from ocr_engine.outputs.segments import (
+    JOURNAL,
+    SEGMENT,
+    SEGMENTS,
+    is_journal,
+    not_in,
+    run_name,
+    run_number,
+    whole_lines,
+)
 from ocr_engine.outputs.store import Store, version
 from ocr_engine.outputs.store_lock import RUN_LOCK, StoreLock, is_lock
 
-JOURNAL = "journal.jsonl"
-SEGMENTS = "journal"
-"""Folder of the journal's segments in the store."""
-_SEGMENT = re.compile(rf"{SEGMENTS}/(\d+)-[0-9a-f]+-\d+\.jsonl", re.ASCII)
 _INDEX = ".mirror.json"
 _SCAN_SHARE = 20
 """A look over the mirror takes at most a twentieth of the time."""
@@ -63,7 +66,7 @@ class Mirror:
         self._known: dict[str, _State] = {}
         self._sent_bytes = 0
         self._segments = 0
-        self._run = _run_name(0)
+        self._run = run_name(0)
         self._sync_lock = threading.Lock()
 
     def fetch(self, *, to_write: bool = True) -> None:
@@ -81,11 +84,11 @@ class Mirror:
 
     def _become_equal(self) -> None:
         listed = self._listed()
-        self._run = _run_name(1 + max(map(_run_number, listed), default=0))
+        self._run = run_name(1 + max(map(run_number, listed), default=0))
         self._remove_others(listed, self._read_index())
-        wanted = [name for name in listed if name not in self._known and not _is_journal(name)]
+        wanted = [name for name in listed if name not in self._known and not is_journal(name)]
         self._store.all(lambda name: self._fetch_one(name, listed[name]), wanted)
-        self._put_journal_together(sorted(name for name in listed if _is_journal(name)))
+        self._put_journal_together(sorted(name for name in listed if is_journal(name)))
         self._write_index()
 
     def _listed(self) -> dict[str, dict[str, Any]]:
@@ -101,7 +104,7 @@ class Mirror:
                 raise OutputError(f"{printable(str(self.root))}: files of the run are gone; run it again")
             lines = self._new_lines()
             found = self._scan()
-            self._store.all(self._remove_there, [name for name in self._known if name not in found])
+            self._store.all(self._remove_there, self._gone(found))
             changed = [
                 name
                 for name, (mtime_ns, size) in found.items()
@@ -123,7 +126,7 @@ class Mirror:
         self.sync()
         with self._store.errors("written"):
             listed = self._listed()
-            segments = [name for name in listed if _SEGMENT.fullmatch(name)]
+            segments = [name for name in listed if SEGMENT.fullmatch(name)]
             self._store.write(JOURNAL, (self.root / JOURNAL).read_bytes())
             # Only now: until the whole journal is there, they are it.
             self._store.all(self._remove_there, segments)
@@ -159,9 +162,9 @@ class Mirror:
 
     def _put_journal_together(self, names: Sequence[str]) -> None:
         """The whole journal of earlier runs, then the segments since, each a run's lines in order."""
-        parts = [_whole_lines(self._store.read(name)) for name in names]
+        parts = [whole_lines(self._store.read(name)) for name in names]
         if names and names[0] == JOURNAL:
-            parts = [parts[0], *_not_in(parts[0], parts[1:])]
+            parts = [parts[0], *not_in(parts[0], parts[1:])]
         data = b"".join(parts)
         write_atomic(self.root / JOURNAL, data)
         self._sent_bytes = len(data)
@@ -173,21 +176,34 @@ class Mirror:
         return data[: data.rfind(b"\n") + 1]
 
     def _scan(self) -> dict[str, tuple[int, int]]:
-        """Every file of the mirror that belongs into the store: name -> time, size."""
+        """Every file of the mirror that belongs into the store: name -> time, size.
+
+        A listing may leave out a file that is replaced meanwhile. Records are replaced for every page, so
+        they are asked for by name.
+        """
         found: dict[str, tuple[int, int]] = {}
         folders = [""]
         while folders:
             folder = folders.pop()
             with contextlib.suppress(FileNotFoundError), os.scandir(self.root / folder) as entries:
                 for entry in entries:
-                    name = f"{folder}/{entry.name}" if folder else entry.name
+                    name = _below(folder, entry.name)
                     if entry.is_dir(follow_symlinks=False):
                         folders.append(name)
                     elif name not in _NOT_SENT and not name.endswith(TEMPORARY_SUFFIX):
-                        with contextlib.suppress(FileNotFoundError):
-                            status = entry.stat(follow_symlinks=False)
-                            found[name] = (status.st_mtime_ns, status.st_size)
+                        self._look_at(name, found)
+            if (records := _below(folder, RECORDS)) not in found:
+                self._look_at(records, found)
         return found
+
+    def _look_at(self, name: str, found: dict[str, tuple[int, int]]) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            status = (self.root / name).lstat()
+            found[name] = (status.st_mtime_ns, status.st_size)
+
+    def _gone(self, found: Container[str]) -> list[str]:
+        """What was sent and is no more."""
+        return [name for name in self._known if name not in found and not os.path.lexists(self.root / name)]
 
     def _send(self, name: str, mtime_ns: int, size: int) -> None:
         try:
@@ -259,35 +275,10 @@ def _keep_sending(mirror: Mirror, ended: threading.Event, every_s: float) -> Non
         pause_s = max(every_s, (time.monotonic() - started_s) * _SCAN_SHARE)
 
 
-def _run_name(number: int) -> str:
-    """Names of segments sort in the order of the runs, whatever a clock says."""
-    return f"{number:06d}-{secrets.token_hex(4)}"
-
-
-def _run_number(name: str) -> int:
-    found = _SEGMENT.fullmatch(name)
-    return int(found[1]) if found else 0
-
-
-def _whole_lines(data: bytes) -> bytes:
-    return data if data.endswith(b"\n") or not data else data + b"\n"
-
-
-def _not_in(journal: bytes, segments: Sequence[bytes]) -> list[bytes]:
-    """The segments without those that `finish` had put into the journal and was killed before removing."""
-    if not segments:
-        return []
-    first_lines = [io.BytesIO(segment).readline() for segment in segments]
-    # One pass over a journal that may be long; then only what begins in it is looked for as a whole.
-    begun = set(first_lines).intersection(io.BytesIO(journal))
-    pairs = zip(segments, first_lines, strict=True)
-    return [segment for segment, first in pairs if first not in begun or segment not in journal]
+def _below(folder: str, name: str) -> str:
+    return f"{folder}/{name}" if folder else name
 
 
 def _is_ours(name: str) -> bool:
     """Whether a name in the store is this module's own and no part of the output."""
     return name in (_INDEX, LOCK_NAME) or is_lock(name)
-
-
-def _is_journal(name: str) -> bool:
-    return name == JOURNAL or bool(_SEGMENT.fullmatch(name))

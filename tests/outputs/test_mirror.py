@@ -1,5 +1,6 @@
 """The mirror of an output folder in a store: what the segments say is there, whatever dies between."""
 
+import contextlib
 import json
 import os
 import platform
@@ -199,6 +200,29 @@ def test_what_is_gone_here_is_taken_away_there(tmp_path: Path) -> None:
     (mirror.root / "a/a.md").unlink()
     mirror.sync()
     assert "a/a.md" not in there()
+
+
+def test_a_listing_that_misses_a_replaced_file_takes_nothing_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mirror = opened(tmp_path)
+    put(mirror, "a/pages.jsonl", "1")
+    put(mirror, "a/a.md", "merged")
+    mirror.sync()
+    put(mirror, "a/pages.jsonl", "1 2")
+    put(mirror, "b/pages.jsonl", "1")
+    put(mirror, "b/pages/0001.md", "text")
+    real = os.scandir
+
+    @contextlib.contextmanager
+    def blind(folder: Path) -> Iterator[Iterator[os.DirEntry[str]]]:
+        with real(folder) as entries:
+            yield (entry for entry in entries if entry.name not in ("pages.jsonl", "a.md"))
+
+    monkeypatch.setattr(module.os, "scandir", blind)
+    mirror.sync()
+    sent = there()
+    assert sent["a/pages.jsonl"] == b"1 2" and sent["b/pages.jsonl"] == b"1" and "a/a.md" in sent
 
 
 def test_half_written_lines_and_files_wait(tmp_path: Path) -> None:
