@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from ocr_engine.cli.arguments import IMAGES, PDF, Entry, parser
 from ocr_engine.config import default_file
 from ocr_engine.errors import ExitCode
+from ocr_engine.log import say
 
 CONFIG_HELP = (
     "Print config.yaml, in which every key stands with its default: deepseek-ocr config > config.yaml"
@@ -32,7 +33,10 @@ def print_config(argv: Sequence[str] | None = None) -> int:
 
 def _main(entry: Entry, argv: Sequence[str] | None) -> int:
     args = parser(entry).parse_args(argv)
-    # Not above: --help and a mistyped option should not wait for it.
-    from ocr_engine.cli import run
-
+    try:
+        # Not above: --help and a mistyped option should not wait for it.
+        from ocr_engine.cli import run
+    except KeyboardInterrupt:
+        say(f"{entry.script}: stopped before it began")
+        return int(ExitCode.INTERRUPTED)
     return int(run.main(entry, args))

@@ -58,9 +58,7 @@ class Worker:
     def __init__(self, memory_mb: int, preload: Sequence[str] = ()) -> None:
         """Start the process, have it import the modules of `preload` it finds, and wait until it is ready.
 
-        Raises:
-            WorkerDiedError: it did not start.
-            WorkerTimeoutError: it was not ready in two minutes.
+        Raises WorkerDiedError where it does not start, or is not ready in `START_TIMEOUT_S`.
         """
         self._connection, theirs = Pipe()
         arguments = f"{theirs.fileno()}, {memory_mb}, {tuple(preload)!r}"
@@ -75,7 +73,11 @@ class Worker:
             process_group=0,  # Ctrl-C is for the main process, which then ends its workers in order
         )
         theirs.close()
-        self._receive(START_TIMEOUT_S)
+        try:
+            self._receive(START_TIMEOUT_S)
+        except WorkerTimeoutError:
+            # No call has taken long: what was to be done is not to blame.
+            raise WorkerDiedError(f"did not start in {START_TIMEOUT_S:g} s (overloaded machine?)") from None
         self.retired = False
 
     def call(self, function: Callable[[], Any], timeout_s: float) -> Any:

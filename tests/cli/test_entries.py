@@ -6,6 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from ocr_engine import cli
+from ocr_engine.cli import entries
+from ocr_engine.errors import ExitCode
+
 ROOT = Path(__file__).parents[2]
 REPLAY = ("--set", "engine.backend=replay", "--set", "render.workers=1")
 
@@ -83,3 +87,19 @@ def test_an_output_path_that_is_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "out").write_text("")
     run = script("samples", *REPLAY, "--output", str(tmp_path / "out"))
     assert run.returncode == 2 and "Traceback" not in run.stderr
+
+
+def test_ctrl_c_while_the_program_loads_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Interrupted:
+        @staticmethod
+        def find_spec(name: str, path: object = None, target: object = None) -> None:
+            if name == "ocr_engine.cli.run":
+                raise KeyboardInterrupt
+
+    monkeypatch.delattr(cli, "run", raising=False)
+    monkeypatch.delitem(sys.modules, "ocr_engine.cli.run", raising=False)
+    monkeypatch.setattr(sys, "meta_path", [Interrupted, *sys.meta_path])
+    assert entries.batch_pdf(["samples"]) == ExitCode.INTERRUPTED
+    assert capsys.readouterr().err == "batch_pdf.py: stopped before it began\n"
