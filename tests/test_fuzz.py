@@ -10,7 +10,7 @@ from fuzz.__main__ import MAX_LEN, TARGETS, Findings
 FOUND: dict[str, tuple[bytes, ...]] = {
     "sanitizer": (b'<p y="<" onfocus="a">',),
     "grounding": (b"<<|ref|>|ref|>",),
-    "tables": (b"&#13;", b"&#10;=1+1", b"&#9;=1+1"),
+    "tables": (b"&#13;", b"&#10;=1+1", b"&#9;=1+1", b"\xef\xbc\x8d"),
     "journal": (
         b'{"document": "a", "page": 1, "status": "done", "reason": "", "fingerprint": "a.b", "outputs": [],'
         b' "attempts": 1}\n',
