@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parent.parent / "ocr_engine"
 LAYERS = (
     ("errors", "log", "records", "processes", "sheets", "marks"),
-    ("families",),
+    ("families", "formats"),
     ("config",),
     ("urls",),
     ("pages", "model", "text", "outputs", "evaluation"),

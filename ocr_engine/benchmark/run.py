@@ -29,6 +29,7 @@ from ocr_engine.evaluation import made_file
 from ocr_engine.evaluation.request import Made, Run
 from ocr_engine.evaluation.wanted import WantedPage
 from ocr_engine.families import FAMILIES, MODES, queries
+from ocr_engine.formats import EXPORTS
 from ocr_engine.log import logger
 from ocr_engine.outputs import run_files
 from ocr_engine.outputs.files import lock_output, write_all_atomic
@@ -54,8 +55,7 @@ PRESET: Mapping[str, Any] = {
     "output.overlays": False,
     "output.raw": True,
     "output.report": False,
-    "output.review": False,
-    "output.searchable_pdf": False,
+    **{f"output.{key}": False for key in EXPORTS},
     "figures.parse": False,
     "quality.loop_abort": False,
     "quality.retries": [],

@@ -15,6 +15,7 @@ from ocr_engine.config.keys import all_keys
 from ocr_engine.config.schema import Config, OutputConfig, RetryStep, step_ngram
 from ocr_engine.errors import UsageError
 from ocr_engine.families import PROMPTS, TOKENS, mode_names
+from ocr_engine.formats import EXPORTS
 
 Where = Callable[[str], str]
 """Where the value of a dotted key was given: the config file's path, or `command line`."""
@@ -139,7 +140,7 @@ def _check_steps(config: Config, where: Where) -> None:
 
 
 def _check_exports(output: OutputConfig, where: Where) -> None:
-    for name in ("tables_csv", "review", "html", "searchable_pdf", "jsonl", "parquet"):
+    for name in ("tables_csv", *(export.key for export in EXPORTS.values() if export.needs_records)):
         if getattr(output, name) and output.layout != "tree":
             key = f"output.{name}"
             raise UsageError(f"{where(key)}: {key}: made from output.layout: tree alone, which is not set")

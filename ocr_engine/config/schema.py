@@ -5,13 +5,15 @@
 
 import dataclasses
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 import msgspec
 
 from ocr_engine.families import NGRAM_MAX_SIZE, NGRAM_MAX_WHITELIST, NGRAM_MAX_WINDOW, NGRAM_WHITELIST
+from ocr_engine.formats import EXPORTS, Export
 
 Positive = Annotated[int, msgspec.Meta(ge=1)]
+Made = TypeVar("Made")
 Seconds = Annotated[float, msgspec.Meta(gt=0)]
 NgramSize = Annotated[int, msgspec.Meta(ge=0, le=NGRAM_MAX_SIZE)]
 NgramWindow = Annotated[int, msgspec.Meta(ge=0, le=NGRAM_MAX_WINDOW)]
@@ -30,9 +32,18 @@ class InputConfig:
     cache_gb: Annotated[float, msgspec.Meta(gt=0)] = 20.0
 
 
+def _with_switches(cls: type[Made]) -> type[Made]:
+    """The class with a key for each export, off by default."""
+    switches = [(key, bool, field(default=False)) for key in EXPORTS]
+    made = dataclasses.make_dataclass(cls.__name__, switches, bases=(cls,), frozen=True, slots=True)
+    made.__module__, made.__doc__ = cls.__module__, cls.__doc__
+    return made
+
+
+@_with_switches
 @dataclass(frozen=True, slots=True)
 class OutputConfig:
-    """What is written."""
+    """What is written. After these keys comes one for each export, see `formats.EXPORTS`."""
 
     path: str = "outputs"
     mirror: str = ""
@@ -47,12 +58,11 @@ class OutputConfig:
     tables_csv: bool = False
     raw: bool = True
     report: bool = True
-    review: bool = False
-    html: bool = False
-    searchable_pdf: bool = False
-    jsonl: bool = False
-    parquet: bool = False
-    zip: bool = False
+
+    @property
+    def exports(self) -> tuple[Export, ...]:
+        """The exports that are switched on."""
+        return tuple(export for key, export in EXPORTS.items() if getattr(self, key))
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,8 +236,7 @@ WRITE_KEYS = (
     "output.overlays",
     "output.raw",
     "output.tables_csv",
-    "output.review",
-    "output.searchable_pdf",
+    *(f"output.{export.key}" for export in EXPORTS.values() if export.needs_pictures),
     "text",
     "figures.cards",
 )

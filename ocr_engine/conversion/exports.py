@@ -7,7 +7,7 @@ run in worker processes with a clock and a memory limit: their input is what str
 import hashlib
 import os
 import queue
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -17,10 +17,10 @@ from ocr_engine import __version__
 from ocr_engine.config import Config, fingerprint
 from ocr_engine.conversion.healing import heal_all
 from ocr_engine.errors import OutputError
+from ocr_engine.formats import EXPORTS, Export, MadeOf, exports_of
 from ocr_engine.log import logger, printable
 from ocr_engine.outputs.checksums import Checksums
 from ocr_engine.outputs.document_folder import folders_without_links
-from ocr_engine.outputs.exports import archive, html, jsonl, parquet, review, searchable_pdf
 from ocr_engine.outputs.exports.document import SourceDocument
 from ocr_engine.outputs.exports.stamps import Stamps
 from ocr_engine.outputs.files import output_errors
@@ -35,21 +35,7 @@ MAX_WORKERS = 4
 BASE_TIMEOUT_S, PAGE_TIMEOUT_S = 120.0, 2.0
 _KEY_BYTES = 16
 _JOBS_AT_ONCE = 64
-REVIEW = "review"
 Stopping = Callable[[], bool]
-Write = Callable[[SourceDocument, Path], None]
-PER_DOCUMENT: Mapping[str, tuple[str, Write]] = {
-    "review": (REVIEW, review.write),
-    "html": ("{name}.html", html.write),
-    "searchable_pdf": ("{name}.pdf", searchable_pdf.write),
-}
-"""Config key below `output` -> its name in the document's folder, and what writes it."""
-PER_RUN: Mapping[str, tuple[str, Callable[[Iterable[SourceDocument], Path], None]]] = {
-    "jsonl": (jsonl.NAME, jsonl.write),
-    "parquet": (parquet.NAME, parquet.write),
-}
-"""The same for what is made of all documents together."""
-ZIP = "zip"
 
 
 @dataclass(slots=True)
@@ -93,20 +79,16 @@ class _Job:
     """One export of one document."""
 
     found: _Found
-    name: str
+    export: Export
     source: SourceDocument
     target: Path
 
 
-def wanted(config: Config) -> list[str]:
-    """The exports that are switched on."""
-    return [name for name in (*PER_DOCUMENT, *PER_RUN, ZIP) if getattr(config.output, name)]
-
-
 def check(config: Config) -> None:
     """Say before a run what would stop its exports after it. Raises OutputError."""
-    if config.output.parquet:
-        parquet.require()
+    for one in config.output.exports:
+        if one.require:
+            one.function(one.require)()
 
 
 def make(root: Path, journal: Journal, config: Config, stopping: Stopping) -> None:
@@ -130,13 +112,13 @@ def export(root: Path, journal: Journal, config: Config, stopping: Stopping) -> 
     stamps = Stamps(root, checksums)
     try:
         claims = folders_without_links(root, journal.claims())
-        if wanted(config):
+        if config.output.exports:
             # Documents that this run was not given may lack records: no export loses a page for that.
             heal_all(root, journal, config.output.layout, claims, checksums)
         found = _found(journal, claims)
         salt = fingerprint(config, ("output.figures", "output.layout", "text"))
         _remove_outdated(root, config, found, stamps, salt)
-        if not wanted(config):
+        if not config.output.exports:
             return made
         _export_documents(root, config, found, stamps, salt, made, stopping)
         if not stopping():
@@ -164,28 +146,29 @@ def _source(root: Path, config: Config, found: _Found) -> SourceDocument:
     return SourceDocument(root, folder, found.given, found.content_id, texts, join, found.last_page)
 
 
-def _target(root: Path, folder: str, export_name: str) -> Path:
-    pattern = PER_DOCUMENT[export_name][0] if folder else PER_RUN.get(export_name, (archive.NAME,))[0]
-    return root / folder / pattern.format(name=PurePosixPath(folder).name)
+def _target(root: Path, folder: str, one: Export) -> Path:
+    return root / folder / one.target.format(name=PurePosixPath(folder).name)
 
 
 def _remove_outdated(root: Path, config: Config, found: Sequence[_Found], stamps: Stamps, salt: str) -> None:
     """An export that is switched off and no longer true would pass for true."""
     for item, key in [*((item, item.key) for item in found), (_Found("", ""), _run_key(found))]:
-        for name in PER_DOCUMENT if item.folder else (*PER_RUN, ZIP):
-            stamp = stamps.get(item.folder, name)
-            if stamp and not getattr(config.output, name) and not stamp.startswith(f"{key}-{salt}"):
-                target = _target(root, item.folder, name)
-                _remove(target, item.last_page)
-                stamps.put(item.folder, name, "", target)
+        for one in EXPORTS.values():
+            if bool(item.folder) != (one.made_of is MadeOf.DOCUMENT) or one in config.output.exports:
+                continue
+            stamp = stamps.get(item.folder, one.key)
+            if stamp and not stamp.startswith(f"{key}-{salt}"):
+                target = _target(root, item.folder, one)
+                _remove(one, target, item.last_page)
+                stamps.put(item.folder, one.key, "", target)
 
 
-def _remove(path: Path, last_page: int) -> None:
+def _remove(one: Export, path: Path, last_page: int) -> None:
     """Take away the files of an export, by their names: whatever else is there stays."""
     with output_errors(path):
-        if path.name == REVIEW and path.is_dir():
-            review.remove(path, last_page)
-        elif path.name != REVIEW and not path.is_dir():
+        if one.remove and path.is_dir():
+            one.function(one.remove)(path, last_page)
+        elif not one.remove and not path.is_dir():
             path.unlink(missing_ok=True)
 
 
@@ -198,48 +181,50 @@ def _export_documents(
     made: Made,
     stopping: Stopping,
 ) -> None:
-    names = [name for name in PER_DOCUMENT if getattr(config.output, name)]
+    wanted = [one for one in exports_of(MadeOf.DOCUMENT) if one in config.output.exports]
     todo: list[_Job] = []
     for item in found:
-        for name in names:
-            target = _target(root, item.folder, name)
-            if stamps.is_current(item.folder, name, f"{item.key}-{salt}", target):
+        for one in wanted:
+            target = _target(root, item.folder, one)
+            if stamps.is_current(item.folder, one.key, f"{item.key}-{salt}", target):
                 made.unchanged += 1
             else:
-                todo.append(_Job(item, name, _source(root, config, item), target))
+                todo.append(_Job(item, one, _source(root, config, item), target))
     if todo:
         logger.info("exporting: %s files or folders", f"{len(todo):,}")
     for job, problem in _Lanes(config, len(todo)).run(todo, stopping):
         if problem:
-            made.problems.append(f"{printable(job.found.given)}: output.{job.name}: {problem}")
+            made.problems.append(f"{printable(job.found.given)}: output.{job.export.key}: {problem}")
             logger.warning(made.problems[-1])
         else:
             made.written += 1
-            stamps.put(job.found.folder, job.name, f"{job.found.key}-{salt}", job.target)
+            stamps.put(job.found.folder, job.export.key, f"{job.found.key}-{salt}", job.target)
 
 
 def _export_run(
     root: Path, config: Config, found: Sequence[_Found], stamps: Stamps, salt: str, made: Made
 ) -> None:
     key = f"{_run_key(found)}-{salt}"
-    for name, (file_name, write) in PER_RUN.items():
-        if getattr(config.output, name):
+    wanted = config.output.exports
+    for one in exports_of(MadeOf.RUN):
+        if one in wanted:
             sources = (_source(root, config, item) for item in found)
-            _once(stamps, name, root / file_name, key, made, partial(write, sources, root / file_name))
-    if config.output.zip:
-        folders = [root / item.folder for item in found]
-        key = f"{key}-{','.join(wanted(config))}"
-        path = root / archive.NAME
-        _once(stamps, ZIP, path, key, made, partial(archive.write, root, folders, path))
+            _once(stamps, one, root, key, made, sources)
+    folders = [root / item.folder for item in found]
+    key = f"{key}-{','.join(one.key for one in wanted)}"
+    for one in exports_of(MadeOf.FILES):
+        if one in wanted:
+            _once(stamps, one, root, key, made, root, folders)
 
 
-def _once(stamps: Stamps, name: str, path: Path, key: str, made: Made, write: Callable[[], None]) -> None:
-    if stamps.is_current("", name, key, path):
+def _once(stamps: Stamps, one: Export, root: Path, key: str, made: Made, *sources: object) -> None:
+    path = root / one.target
+    if stamps.is_current("", one.key, key, path):
         made.unchanged += 1
         return
-    write()
+    one.function(one.write)(*sources, path)
     made.written += 1
-    stamps.put("", name, key, path)
+    stamps.put("", one.key, key, path)
 
 
 def _run_key(found: Sequence[_Found]) -> str:
@@ -281,7 +266,8 @@ class _Lanes:
         try:
             if worker is None:
                 worker = Worker(self._memory_mb)
-            worker.call(partial(PER_DOCUMENT[job.name][1], job.source, job.target), _timeout_s(job.found))
+            write = job.export.function(job.export.write)
+            worker.call(partial(write, job.source, job.target), _timeout_s(job.found))
         except (WorkerTimeoutError, WorkerDiedError) as error:
             worker = None
             return f"the export {error}"

@@ -11,6 +11,7 @@ from typing import TypeVar
 from ocr_engine.config import Config
 from ocr_engine.conversion.planning import page_fingerprint
 from ocr_engine.errors import InputError
+from ocr_engine.formats import REVIEW
 from ocr_engine.outputs import report
 from ocr_engine.outputs.journal import Journal
 from ocr_engine.outputs.retry import Command
@@ -37,8 +38,9 @@ def write_report(
     numbers = report.read_numbers(journal)
     wanted = report.wanted_thumbnails(numbers) if pool is not None else []
     pictures = _thumbnails(pool, config, model_id, wanted) if pool is not None else {}
-    folders = {given: f"{folder}/review" for folder, given in journal.claims().items()}
-    report.write(root, numbers, command, pictures, folders if config.output.review else report.NOWHERE)
+    folders = {given: f"{folder}/{REVIEW.target}" for folder, given in journal.claims().items()}
+    reviewed = REVIEW in config.output.exports
+    report.write(root, numbers, command, pictures, folders if reviewed else report.NOWHERE)
 
 
 def _thumbnails(

@@ -10,16 +10,19 @@ from pathlib import Path, PurePosixPath
 
 import filelock
 
+from ocr_engine import formats
 from ocr_engine.errors import OutputError
+from ocr_engine.formats import MadeOf
 from ocr_engine.log import logger, printable
 
 TEMPORARY_SUFFIX = ".ocr-tmp"
 LOCK_NAME = ".lock"
 JOURNAL, EXPORTS, CHECKSUMS = "journal.jsonl", "exports.jsonl", "checksums.jsonl"
 RUN_FILES = (
-    "run.json", "timings.csv", "failures.csv", "report.html", "documents.jsonl", "pages.parquet",
-    "outputs.zip", EXPORTS, CHECKSUMS,
-)  # fmt: skip
+    *("run.json", "timings.csv", "failures.csv", "report.html"),
+    *(export.target for export in formats.EXPORTS.values() if export.made_of is not MadeOf.DOCUMENT),
+    *(EXPORTS, CHECKSUMS),
+)
 """What runs write into the output folder itself, beside the journal."""
 _SYNC_THREADS = 8
 _ADVICE = {

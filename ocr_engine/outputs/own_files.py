@@ -5,6 +5,7 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 
 from ocr_engine import urls
+from ocr_engine.formats import MadeOf, exports_of
 from ocr_engine.outputs.names import HIDDEN, is_subfolder
 from ocr_engine.outputs.page_store import NAME as RECORDS
 
@@ -66,7 +67,8 @@ def _plain(url: str) -> str:
 
 def _is_export(name: str, folder: str) -> bool:
     """Whether a document's folder may hold a file of this name that could be read as an input."""
-    return name in (f"{folder}.pdf", "result_with_boxes.jpg", "geo.jpg") or name.endswith("_layouts.pdf")
+    exported = {export.target.format(name=folder) for export in exports_of(MadeOf.DOCUMENT)}
+    return name in exported | {"result_with_boxes.jpg", "geo.jpg"} or name.endswith("_layouts.pdf")
 
 
 def _has_records(folder: Path) -> bool:

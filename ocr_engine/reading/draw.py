@@ -45,4 +45,5 @@ def drawings_wanted(config: Config, record: PageRecord) -> tuple[bool, bool, boo
     # NAME_layouts.pdf and result_with_boxes.jpg of the official scripts show every page, boxes or not.
     overlay = overlay or layout in ("official", "official-image", "page-folders")
     drawn = layout not in ("official-eval", "official-eval2")
-    return figures and drawn, overlay and drawn, config.output.review or config.output.searchable_pdf
+    image = any(export.needs_pictures for export in config.output.exports)
+    return figures and drawn, overlay and drawn, image

@@ -4,13 +4,14 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pymupdf
 import pytest
 
 from ocr_engine.errors import ExitCode
-from ocr_engine.outputs.exports import html
+from ocr_engine.formats import EXPORTS
 from tests import realistic
 from tests.conversion.test_pipeline import REPLAY, ROOT, SAMPLES, make_pdf, run_pdf
 
@@ -116,17 +117,15 @@ def test_an_export_that_dies_or_hangs_costs_only_itself(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from ocr_engine.conversion import exports
-    from tests import bad_exports
 
-    table = {"html": ("{name}.html", bad_exports.die), "review": ("review", bad_exports.hang)}
-    monkeypatch.setattr(exports, "PER_DOCUMENT", table)
+    for key, bad in (("html", "die"), ("review", "hang")):
+        monkeypatch.setitem(EXPORTS, key, replace(EXPORTS[key], write=f"tests.bad_exports:{bad}"))
     monkeypatch.setattr(exports, "BASE_TIMEOUT_S", 1.0)
     monkeypatch.setattr(exports, "PAGE_TIMEOUT_S", 0.0)
     assert run_pdf(SAMPLES, "--output", tmp_path, *keys("html", "review", "jsonl")) == ExitCode.USAGE
     assert "2 exports could not be made" in capsys.readouterr().err
     assert (tmp_path / "documents.jsonl").exists()
     monkeypatch.undo()
-    monkeypatch.setattr(exports, "PER_DOCUMENT", {"html": ("{name}.html", html.write)})
     assert run_pdf(SAMPLES, "--output", tmp_path, *keys("html")) == ExitCode.OK
 
 

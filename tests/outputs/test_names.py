@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from ocr_engine.config import OutputConfig
-from ocr_engine.conversion import exports
+from ocr_engine.formats import MadeOf, exports_of
 from ocr_engine.outputs import files, official_page_writer, report, store_lock, writer
 from ocr_engine.outputs import names as module
 from ocr_engine.outputs.document_folder import stem
 from ocr_engine.outputs.drawing import DrawnPage, _jpeg
-from ocr_engine.outputs.exports import archive, jsonl, parquet, review, stamps
+from ocr_engine.outputs.exports import archive, review, stamps
 from ocr_engine.outputs.names import MAX_NAME_BYTES, OutputNames, safe_name
 from ocr_engine.outputs.writer import open_writer
 from ocr_engine.records import Document, DocumentKind, FigureText, PageRecord, PageStatus, PageTexts
@@ -130,7 +130,7 @@ def made(given_name: str) -> Document:
 @pytest.fixture(scope="module")
 def shapes(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """Every file that any layout or export writes of a document, below its folder; `NAME` is its name."""
-    found = {pattern.format(name="NAME") for pattern, _ in exports.PER_DOCUMENT.values()} - {"review"}
+    found = {one.target.format(name="NAME") for one in exports_of(MadeOf.DOCUMENT)} - {"review"}
     found |= {f"review/{review.INDEX}", *(f"review/{stem(page)}.html" for page in (1, 12345))}
     for layout in LAYOUTS:
         root = tmp_path_factory.mktemp(layout)
@@ -162,7 +162,7 @@ def test_all_that_is_written_is_known(shapes: list[str]) -> None:
         ".pages", "figures", "images", "layout", "page_0", "page_12344", "pages", "review", "tables",
     }  # fmt: skip
     assert {"NAME.md", "NAME.html", "NAME.pdf", "NAME_layouts.pdf", "geo.jpg", "pages.jsonl"} <= set(shapes)
-    exported = {stamps.NAME, archive.NAME, jsonl.NAME, parquet.NAME, *archive.BESIDE}
+    exported = {stamps.NAME, "outputs.zip", "documents.jsonl", "pages.parquet", *archive.ABOUT_THE_RUN}
     assert set(files.RUN_FILES) == exported | {report.NAME, "run.json", files.CHECKSUMS}
 
 

@@ -5,11 +5,10 @@ import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from ocr_engine.outputs.exports import jsonl, parquet
+from ocr_engine.formats import MadeOf, exports_of
 from ocr_engine.outputs.files import TEMPORARY_SUFFIX, atomic_file, output_errors
 
-NAME = "outputs.zip"
-BESIDE = (jsonl.NAME, parquet.NAME, "timings.csv", "failures.csv")
+ABOUT_THE_RUN = ("timings.csv", "failures.csv")
 """Files about the whole run that go in, where they are there; journal and report hold times and stay out."""
 _MOMENT = (1980, 1, 1, 0, 0, 0)
 """The earliest time that a zip can hold: every file gets it."""
@@ -32,7 +31,7 @@ def _files(root: Path, folders: Iterable[Path]) -> Iterator[Path]:
             continue
         seen.add(folder)
         yield from sorted(path for path in folder.rglob("*") if _wanted(path))
-    for name in BESIDE:
+    for name in (*(export.target for export in exports_of(MadeOf.RUN)), *ABOUT_THE_RUN):
         if (root / name).is_file():
             yield root / name
 

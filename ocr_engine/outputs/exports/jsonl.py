@@ -15,7 +15,6 @@ from ocr_engine.outputs.exports.document import SourceDocument
 from ocr_engine.outputs.files import atomic_file, output_errors
 from ocr_engine.records import PageRecord
 
-NAME = "documents.jsonl"
 PAGE_GAP = "\n\n"
 
 

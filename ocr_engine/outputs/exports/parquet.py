@@ -8,7 +8,6 @@ from ocr_engine.errors import OutputError
 from ocr_engine.outputs.exports.document import SourceDocument, SourcePage
 from ocr_engine.outputs.files import atomic_file, output_errors
 
-NAME = "pages.parquet"
 _ROWS_A_GROUP = 1_000
 _CHARS_A_GROUP = 16_000_000
 

@@ -1,0 +1,68 @@
+"""The exports: other forms of finished documents, made at the end of a run."""
+
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+_ROOM = "ocr_engine.outputs.exports"
+
+
+class MadeOf(Enum):
+    """What one call of an export's `write` is given."""
+
+    DOCUMENT = "write(document, path): one `SourceDocument`, in a worker process"
+    RUN = "write(documents, path): all of them, in the order of their folders"
+    FILES = "write(root, folders, path): the documents' folders, after all other exports"
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """One export: its switch, its file, and what makes it."""
+
+    key: str
+    """The switch below `output` in the config, off by default."""
+    target: str
+    """The file or folder, in the document's folder or the output folder; `{name}` is the document's."""
+    write: str
+    """`module:function`."""
+    made_of: MadeOf = MadeOf.DOCUMENT
+    needs_pictures: bool = False
+    """Whether the pages' pictures are kept for it while they are read."""
+    remove: str = ""
+    """What takes away a folder, `remove(path, last_page)`; a file needs none."""
+    require: str = ""
+    """What raises OutputError, before a run, where the export could not be made after it."""
+
+    @property
+    def needs_records(self) -> bool:
+        """Whether it is made of the pages' records and texts, not of whatever files there are."""
+        return self.made_of is not MadeOf.FILES
+
+    def function(self, reference: str) -> Callable[..., Any]:
+        """One of the functions that the record names, imported now."""
+        found: Callable[..., Any] = pkgutil.resolve_name(reference)
+        return found
+
+
+REVIEW = Export(
+    "review", "review", f"{_ROOM}.review:write", needs_pictures=True, remove=f"{_ROOM}.review:remove"
+)
+_ALL = (
+    REVIEW,
+    Export("html", "{name}.html", f"{_ROOM}.html:write"),
+    Export("searchable_pdf", "{name}.pdf", f"{_ROOM}.searchable_pdf:write", needs_pictures=True),
+    Export("jsonl", "documents.jsonl", f"{_ROOM}.jsonl:write", MadeOf.RUN),
+    Export(
+        "parquet", "pages.parquet", f"{_ROOM}.parquet:write", MadeOf.RUN, require=f"{_ROOM}.parquet:require"
+    ),
+    Export("zip", "outputs.zip", f"{_ROOM}.archive:write", MadeOf.FILES),
+)
+EXPORTS: dict[str, Export] = {export.key: export for export in _ALL}
+"""Every export by its key, in the order they are made. The one list to add to."""
+
+
+def exports_of(made_of: MadeOf) -> tuple[Export, ...]:
+    """The exports that are made of this."""
+    return tuple(export for export in EXPORTS.values() if export.made_of is made_of)
