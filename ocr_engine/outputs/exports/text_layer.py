@@ -9,11 +9,12 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from bidi import get_base_level, get_display
+
 from ocr_engine.families import BOX_SCALE
 from ocr_engine.outputs.exports.invisible_font import GLYPH_WIDTH, InvisibleFont
 from ocr_engine.outputs.exports.page_html import MAX_PAGE_CHARS, rendered
 from ocr_engine.outputs.exports.plain_rows import Row, plain_rows
-from ocr_engine.outputs.exports.visual_order import is_right_to_left, visual_order
 from ocr_engine.records import Box, PageGeometry
 
 _LEADING = 1.2
@@ -84,7 +85,8 @@ def operators(lines: Iterable[Line], geometry: PageGeometry, font: InvisibleFont
     """Content stream that writes the lines invisibly with the font `/F`."""
     parts = [f"BT {_INVISIBLE} Tr"]
     for line in lines:
-        codes = font.codes(visual_order(line.text))
+        # Viewers expect letters in their order on the page (UAX #9), and turn them back for a search.
+        codes = font.codes(get_display(line.text))
         size_pt = line.place.height * _BASELINE
         natural_pt = len(codes) / 2 * size_pt * GLYPH_WIDTH / 1000
         stretch = min(max(100 * line.place.width / max(natural_pt, 0.01), 1), 10_000)
@@ -122,7 +124,7 @@ def _lay_row(row: Row, count: int, place: Rectangle) -> list[Line]:
         full = min(width, longest * _UNIT_EM * height / _LEADING) if len(row) > 1 else width
         for at, text in enumerate(texts):
             taken = full * (_units(text) / longest)
-            start = left + width - taken if is_right_to_left(cell) else left
+            start = left + width - taken if get_base_level(cell) else left
             top = place.top + at * height
             lines.append(Line(text, Rectangle(start, top, start + taken, top + height)))
     return lines

@@ -12,8 +12,9 @@ import pytest
 from ocr_engine.errors import OutputError
 from ocr_engine.outputs.exports import archive, html, jsonl, parquet, review, searchable_pdf
 from ocr_engine.outputs.exports.document import SourceDocument
+from ocr_engine.outputs.exports.invisible_font import InvisibleFont
 from ocr_engine.outputs.exports.plain_rows import plain_rows
-from ocr_engine.outputs.exports.text_layer import Rectangle, lay_out
+from ocr_engine.outputs.exports.text_layer import Line, Rectangle, lay_out, operators
 from ocr_engine.outputs.page_store import PageStore
 from ocr_engine.records import Block, Box, PageGeometry, PageRecord, PageStatus
 
@@ -135,7 +136,13 @@ def test_text_of_a_pdf_is_found_where_it_stands(
         assert sheet.get_texttrace()[0]["type"] == 3  # invisible
 
 
-@pytest.mark.parametrize("text", ["الحقل يسمع أكثر", "في عام 2026 سمع DeepSeek الطيور", "Then הציפורים sing"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "الحقل يسمع أكثر", "في عام 2026 سمع DeepSeek الطيور", "Then הציפורים sing",
+        "מחיר 1,234.50 ש\"ח", "שיעור של 12-14 (בערך) נמדד", "جدول (١): القيم 3.5 و 4.5",
+    ],
+)  # fmt: skip
 def test_text_from_right_to_left_is_found(
     tmp_path: Path, finished: Finished, record: MakeRecord, text: str
 ) -> None:
@@ -143,6 +150,34 @@ def test_text_from_right_to_left_is_found(
     searchable_pdf.write(finished([(page, text)]), tmp_path / "a.pdf")
     with pymupdf.open(tmp_path / "a.pdf") as pdf:
         assert all(pdf[0].search_for(word) for word in text.split())
+
+
+def _hebrew(text: str) -> str:
+    """Capitals as Hebrew letters, as the standard writes its examples."""
+    return "".join(chr(ord(c) - ord("A") + 0x05D0) if c.isupper() else c for c in text)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("car is THE CAR in arabic", "car is RAC EHT in arabic"),
+        ("CAR IS the car IN ENGLISH", "HSILGNE NI the car SI RAC"),
+        ('he said "IT IS 123, 456, OK".', 'he said "KO ,456 ,123 SI TI".'),
+        ('he said "IT IS 123,456, OK".', 'he said "KO ,123,456 SI TI".'),
+        # A bracket is the same character, drawn the other way round: the character of the text is found.
+        ('he said "IT IS (123, 456), OK".', 'he said "KO ,)456 ,123( SI TI".'),
+        ("AB(CD[&ef]!)gh", "gh)!]ef&[DC(BA"),
+        ("IT COSTS $25%", "$25% STSOC TI"),
+        ("A-12 x", "x 12-A"),
+        ("A 1,234.5 x", "x 1,234.5 A"),
+        ("no letter of the other direction (1).", "no letter of the other direction (1)."),
+    ],
+)
+def test_letters_are_written_in_their_order_on_the_page(text: str, shown: str) -> None:
+    line = Line(_hebrew(text), Rectangle(0, 0, 10, 10))
+    written = operators([line], LANDSCAPE, InvisibleFont())
+    codes = written[written.index(b"<") + 1 : written.index(b">")]
+    assert bytes.fromhex(codes.decode()).decode("utf-16-be") == _hebrew(shown)
 
 
 def test_a_pdf_has_every_page_also_those_without_picture_or_text(
