@@ -15,7 +15,7 @@ from ocr_engine.config.keys import all_keys
 from ocr_engine.config.schema import Config, OutputConfig, RetryStep, step_ngram
 from ocr_engine.errors import UsageError
 from ocr_engine.families import PROMPTS, TOKENS, mode_names
-from ocr_engine.formats import EXPORTS
+from ocr_engine.formats import EXPORTS, LAYOUTS
 
 Where = Callable[[str], str]
 """Where the value of a dotted key was given: the config file's path, or `command line`."""
@@ -113,6 +113,7 @@ def _check_find(config: Config, where: Where) -> None:
 def _check_output(output: OutputConfig, where: Where) -> None:
     if not output.path.strip():
         raise UsageError(f"{where('output.path')}: output.path: empty; name a folder (`.` is this one)")
+    _one_of(where, "output.layout", output.layout, LAYOUTS)
     if wrong := _NOT_THE_PAGE.search(output.page_separator):
         key = "output.page_separator"
         raise UsageError(f"{where(key)}: {key}: {wrong[0]} is not known; the page number is {{page}}")
@@ -141,9 +142,11 @@ def _check_steps(config: Config, where: Where) -> None:
 
 def _check_exports(output: OutputConfig, where: Where) -> None:
     for name in ("tables_csv", *(export.key for export in EXPORTS.values() if export.needs_records)):
-        if getattr(output, name) and output.layout != "tree":
-            key = f"output.{name}"
-            raise UsageError(f"{where(key)}: {key}: made from output.layout: tree alone, which is not set")
+        if getattr(output, name) and not LAYOUTS[output.layout].exports:
+            key, layouts = f"output.{name}", " or ".join(one.name for one in LAYOUTS.values() if one.exports)
+            raise UsageError(
+                f"{where(key)}: {key}: made from output.layout: {layouts} alone, which is not set"
+            )
 
 
 def _one_of(where: Where, key: str, value: str, known: Iterable[str], otherwise: str = "") -> None:

@@ -48,9 +48,8 @@ class OutputConfig:
     path: str = "outputs"
     mirror: str = ""
     sync_s: Seconds = 15.0
-    layout: Literal[
-        "tree", "page-folders", "official", "official-image", "official-eval", "official-eval2"
-    ] = "tree"
+    layout: str = "tree"
+    """A name of `formats.LAYOUTS`."""
     merge: bool = True
     page_separator: str = "<!-- page {page} -->"
     figures: bool = True

@@ -1,13 +1,14 @@
-"""What both layouts share: one document's folder, its page records, its stored raw texts, its stale files."""
+"""What all layouts share: one document's folder, its page records, its stored raw texts, its stale files."""
 
 import contextlib
 import os
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path, PurePath, PurePosixPath
 from typing import Protocol
 
 from ocr_engine.errors import OutputError
+from ocr_engine.formats import LAYOUTS
 from ocr_engine.log import logger, printable
 from ocr_engine.outputs.drawing import DrawnPage
 from ocr_engine.outputs.files import (
@@ -23,13 +24,15 @@ from ocr_engine.outputs.page_store import NAME as STORE_NAME
 from ocr_engine.outputs.page_store import PageStore
 from ocr_engine.records import PageRecord, PageStatus, PageTexts
 
+JoinPages = Callable[[Iterator[PageRecord]], Iterator[tuple[PageRecord, str | None]]]
+"""Pages in order in, each with its text for the merged file out; None where that of its own file will do."""
 _RAW_TEXTS = {"": "pages", HIDDEN: HIDDEN}
 """Where `pages.jsonl` may be -> where the raw texts are then."""
 
 
 def records_path(folder: Path, layout: str) -> Path:
     """Where a layout has the `pages.jsonl` of the document in `folder`."""
-    return folder / ("" if layout == "tree" else HIDDEN) / STORE_NAME
+    return folder / (HIDDEN if LAYOUTS[layout].hidden_records else "") / STORE_NAME
 
 
 class PageWriter(Protocol):

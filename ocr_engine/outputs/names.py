@@ -12,7 +12,7 @@ import unicodedata
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
-from ocr_engine.formats import EXPORTS
+from ocr_engine.formats import EXPORTS, LAYOUTS
 from ocr_engine.log import logger, printable
 from ocr_engine.outputs.page_store import NAME as RECORDS
 from ocr_engine.records import Document
@@ -27,10 +27,17 @@ _WINDOWS_DEVICES = frozenset(
     | {f"{port}{digit}" for port in ("com", "lpt") for digit in "0123456789¹²³"}
 )
 _EXPORTED = [PurePosixPath(export.target) for export in EXPORTS.values()]
-_SUFFIXES = "|".join({re.escape(path.suffix[1:].casefold()): None for path in _EXPORTED if path.suffix})
-_FOLDERS = "|".join(re.escape(path.name.casefold()) for path in _EXPORTED if not path.suffix)
-_OWN_FILE = re.compile(rf".*\.(?:md|mmd|jsonl?|csv|html|pdf|jpg|{_SUFFIXES})", re.DOTALL)
-_OWN_FOLDER = re.compile(rf"pages|figures|layout|images|tables|page_\d+|{_FOLDERS}")
+_SUFFIXES = [
+    *("jsonl?", "csv", "html"),
+    *(suffix for layout in LAYOUTS.values() for suffix in layout.suffixes),
+    *(re.escape(path.suffix[1:].casefold()) for path in _EXPORTED if path.suffix),
+]
+_FOLDERS = [
+    *(folder for layout in LAYOUTS.values() for folder in layout.folders),
+    *(re.escape(path.name.casefold()) for path in _EXPORTED if not path.suffix),
+]
+_OWN_FILE = re.compile(rf".*\.(?:{'|'.join(_SUFFIXES)})", re.DOTALL)
+_OWN_FOLDER = re.compile("|".join(_FOLDERS))
 _OWN_AT_THE_TOP = re.compile(r"journal|run\.lock.*", re.DOTALL)
 """In a store: the journal's segments and the lock."""
 

@@ -7,11 +7,12 @@ The scripts know single images; further pages of a document are below `pages/<pa
 empty files, so that its slot is there.
 """
 
-from collections.abc import Callable, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 from ocr_engine.config import OutputConfig
-from ocr_engine.outputs.document_folder import DocumentFolder, keeps_raw, stem
+from ocr_engine.outputs.document_folder import DocumentFolder, JoinPages, keeps_raw, stem
 from ocr_engine.outputs.drawing import DrawnPage
 from ocr_engine.outputs.geometry import geometry_figure
 from ocr_engine.outputs.names import HIDDEN, safe_name
@@ -22,36 +23,25 @@ _PAGES = HIDDEN
 Files = Mapping[str, bytes | str | None]
 
 
-def image_files(_: str, texts: PageTexts, drawn: DrawnPage) -> Files:
-    """What `run_dpsk_ocr_image.py` writes, but for its figures."""
-    return {
-        "result_ori.mmd": texts.det,
-        "result.mmd": texts.mmd,
-        "result_with_boxes.jpg": drawn.overlay,
-        "geo.jpg": geometry_figure(texts.mmd),
-    }
+class OfficialPageWriter(ABC):
+    """Writes what a script writes of each page; a `PageWriter`."""
 
-
-def eval_files(name: str, texts: PageTexts, _: DrawnPage) -> Files:
-    """What `run_dpsk_ocr_eval_batch.py` writes."""
-    return {f"{name}.md": texts.mmd, f"{name}_det.md": texts.det}
-
-
-LAYOUTS: Mapping[str, Callable[[str, PageTexts, DrawnPage], Files]] = {
-    "official-image": image_files,
-    "official-eval": eval_files,
-    "official-eval2": eval_files,
-    "page-folders": image_files,
-}
-
-
-class OfficialPageWriter:
-    """Writes the layouts of `LAYOUTS`; a `PageWriter`."""
-
-    def __init__(self, root: Path, folder: PurePosixPath, config: OutputConfig, document_name: str) -> None:
-        self._files_of = LAYOUTS[config.layout]
+    def __init__(
+        self,
+        root: Path,
+        folder: PurePosixPath,
+        config: OutputConfig,
+        document_name: str,
+        join_pages: JoinPages | None = None,
+    ) -> None:
+        """`join_pages` is for layouts that write text of our own."""
+        self._config = config
         self._files = DocumentFolder(root, folder, _PAGES, ("", _PAGES, "images"))
         self._name = safe_name(PurePosixPath(document_name).stem)
+
+    @abstractmethod
+    def files_of(self, texts: PageTexts, drawn: DrawnPage) -> Files:
+        """A page's files but for its figures, by their names where the page is; None where one has to go."""
 
     @property
     def records(self) -> Path:
@@ -72,7 +62,7 @@ class OfficialPageWriter:
         """The page's files and figures, its raw text, then the record."""
         drawn = drawn or DrawnPage()
         at, image = self.place(record.page), self.place(record.page) + "images/{}.jpg"
-        files = self._files_of(self._name, texts, drawn)
+        files = self.files_of(texts, drawn)
         outputs = self._files.write(
             {
                 **{f"{at}{name}": data for name, data in files.items()},
@@ -93,7 +83,7 @@ class OfficialPageWriter:
         """Record and raw text of a page written earlier."""
         return self._files.stored(page, fingerprint)
 
-    def unmerge(self) -> None:
+    def unmerge(self) -> None:  # noqa: B027 - most layouts of this kind have nothing to take away
         """Nothing is made of all pages."""
 
     def drop_other_content(self, content_id: str) -> tuple[int, ...]:
@@ -109,10 +99,31 @@ class OfficialPageWriter:
         return (self._files.below_root(f"{_PAGES}/{STORE_NAME}"),)
 
     def _names(self, page: int) -> list[str]:
-        files = self._files_of(self._name, PageTexts(raw=""), DrawnPage())
+        files = self.files_of(PageTexts(raw=""), DrawnPage())
         return [*(self.place(page) + name for name in files), f"{_PAGES}/{stem(page)}.raw.md"]
 
     @staticmethod
     def place(page: int) -> str:
         """Where a page's files are: the first beside one another as the scripts have them."""
         return "" if page == 1 else f"pages/{stem(page)}/"
+
+
+class ImageWriter(OfficialPageWriter):
+    """Writes what `run_dpsk_ocr_image.py` writes."""
+
+    def files_of(self, texts: PageTexts, drawn: DrawnPage) -> Files:
+        """Raw and clean text, the page with its boxes, the drawing of a page that is one figure."""
+        return {
+            "result_ori.mmd": texts.det,
+            "result.mmd": texts.mmd,
+            "result_with_boxes.jpg": drawn.overlay,
+            "geo.jpg": geometry_figure(texts.mmd),
+        }
+
+
+class EvalWriter(OfficialPageWriter):
+    """Writes what `run_dpsk_ocr_eval_batch.py` writes."""
+
+    def files_of(self, texts: PageTexts, drawn: DrawnPage) -> Files:
+        """Clean and raw text."""
+        return {f"{self._name}.md": texts.mmd, f"{self._name}_det.md": texts.det}

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from ocr_engine.config import OutputConfig
 from ocr_engine.config.presets import OFFICIAL_PAGE_SPLIT
-from ocr_engine.outputs.document_folder import DocumentFolder, keeps_raw, stem
+from ocr_engine.outputs.document_folder import DocumentFolder, JoinPages, keeps_raw, stem
 from ocr_engine.outputs.drawing import DrawnPage
 from ocr_engine.outputs.files import atomic_file, output_errors
 from ocr_engine.outputs.jpeg_pdf import JpegPdf
@@ -26,7 +26,15 @@ _A4 = PageGeometry(width_px=1190, height_px=1684, width_pt=595.0, height_pt=842.
 class OfficialWriter:
     """Writes the official layout; a `PageWriter`."""
 
-    def __init__(self, root: Path, folder: PurePosixPath, config: OutputConfig, document_name: str) -> None:
+    def __init__(
+        self,
+        root: Path,
+        folder: PurePosixPath,
+        config: OutputConfig,
+        document_name: str,
+        join_pages: JoinPages | None = None,
+    ) -> None:
+        """`join_pages` is for layouts that write text of our own."""
         self._config = config
         self._files = DocumentFolder(root, folder, _PAGES, (_PAGES, "images"))
         self._name = safe_name(PurePosixPath(document_name).stem)

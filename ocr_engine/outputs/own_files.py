@@ -1,11 +1,12 @@
 """Tells what runs have written from what is to be read, where the output folder is among the inputs."""
 
 import os
+from fnmatch import fnmatchcase
 from functools import cached_property, lru_cache
 from pathlib import Path
 
 from ocr_engine import urls
-from ocr_engine.formats import MadeOf, exports_of
+from ocr_engine.formats import LAYOUTS, MadeOf, exports_of
 from ocr_engine.outputs.names import HIDDEN, is_subfolder
 from ocr_engine.outputs.page_store import NAME as RECORDS
 
@@ -68,7 +69,8 @@ def _plain(url: str) -> str:
 def _is_export(name: str, folder: str) -> bool:
     """Whether a document's folder may hold a file of this name that could be read as an input."""
     exported = {export.target.format(name=folder) for export in exports_of(MadeOf.DOCUMENT)}
-    return name in exported | {"result_with_boxes.jpg", "geo.jpg"} or name.endswith("_layouts.pdf")
+    patterns = (pattern for layout in LAYOUTS.values() for pattern in layout.like_inputs)
+    return name in exported or any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
 def _has_records(folder: Path) -> bool:

@@ -5,23 +5,18 @@
 Pages count from 0 in these names. `result.mmd` is the official image script's, letter for letter.
 """
 
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
-from ocr_engine.config import OutputConfig
 from ocr_engine.outputs.document_folder import marker
 from ocr_engine.outputs.files import atomic_file, output_errors
-from ocr_engine.outputs.official_page_writer import OfficialPageWriter
+from ocr_engine.outputs.official_page_writer import ImageWriter
 from ocr_engine.records import PageRecord
 
 MERGED_NAME = "merged_output.md"
 
 
-class PageFolderWriter(OfficialPageWriter):
+class PageFolderWriter(ImageWriter):
     """Writes the layout; a `PageWriter`."""
-
-    def __init__(self, root: Path, folder: PurePosixPath, config: OutputConfig, document_name: str) -> None:
-        super().__init__(root, folder, config, document_name)
-        self._config = config
 
     @property
     def made(self) -> tuple[Path, ...]:

@@ -7,26 +7,22 @@ Every file is whole or not there; `pages.jsonl` gets a page's line after the pag
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from ocr_engine.config import OutputConfig
-from ocr_engine.outputs.document_folder import DocumentFolder, PageWriter, keeps_raw, marker, stem
+from ocr_engine.formats import LAYOUTS
+from ocr_engine.outputs.document_folder import DocumentFolder, JoinPages, PageWriter, keeps_raw, marker, stem
 from ocr_engine.outputs.drawing import DrawnPage
 from ocr_engine.outputs.files import atomic_file, output_errors
 from ocr_engine.outputs.geometry import geometry_figure
 from ocr_engine.outputs.names import safe_name
-from ocr_engine.outputs.official_page_writer import LAYOUTS, OfficialPageWriter
-from ocr_engine.outputs.official_writer import OfficialWriter
-from ocr_engine.outputs.page_folder_writer import PageFolderWriter
 from ocr_engine.outputs.page_store import NAME as STORE_NAME
 from ocr_engine.records import PageRecord, PageTexts
 
 # Images of the page's own text were made harmless: every link of this form is one of ours.
 FIGURE_LINK = re.compile(r"(!\[\]\()\.\./(figures/[0-9]{4,}-[0-9]+\.jpg\))")
 _FIGURE_SUFFIXES = (".jpg", ".card.jpg", ".raw.md", ".geo.jpg")
-JoinPages = Callable[[Iterator[PageRecord]], Iterator[tuple[PageRecord, str | None]]]
-"""Pages in order in, each with its text for the merged file out; None where that of its own file will do."""
 
 
 def open_writer(
@@ -41,13 +37,9 @@ def open_writer(
     `join_pages` puts together what page breaks cut, in the merged file of `layout: tree`.
     Raises OutputError when something that is not a file stands where `pages.jsonl` belongs.
     """
-    if config.layout == "official":
-        return OfficialWriter(root, folder, config, document_name)
-    if config.layout == "page-folders":
-        return PageFolderWriter(root, folder, config, document_name)
-    if config.layout in LAYOUTS:
-        return OfficialPageWriter(root, folder, config, document_name)
-    return DocumentWriter(root, folder, config, document_name, join_pages)
+    layout = LAYOUTS[config.layout]
+    opened: PageWriter = layout.function(layout.writer)(root, folder, config, document_name, join_pages)
+    return opened
 
 
 class DocumentWriter:

@@ -6,6 +6,7 @@ from functools import partial
 
 from ocr_engine.config import Config
 from ocr_engine.errors import InputError
+from ocr_engine.formats import LAYOUTS, Overlay
 from ocr_engine.outputs.drawing import DrawnPage, draw_outputs
 from ocr_engine.reading.figures import cards as figure_cards
 from ocr_engine.records import (
@@ -36,14 +37,12 @@ def drawings_wanted(config: Config, record: PageRecord) -> tuple[bool, bool, boo
     """Whether figures have to be cropped, the page drawn with its boxes, and its picture kept."""
     if record.status is PageStatus.FAILED:
         return False, False, False
-    layout = config.output.layout
+    layout = LAYOUTS[config.output.layout]
     figures = config.output.figures and any(block.figures for block in record.blocks)
     # Who looks for something wants to see where it is.
-    overlay = (config.output.overlays or config.prompt == "locate") and any(
+    asked_for = (config.output.overlays or config.prompt == "locate") and any(
         block.boxes for block in record.blocks
     )
-    # NAME_layouts.pdf and result_with_boxes.jpg of the official scripts show every page, boxes or not.
-    overlay = overlay or layout in ("official", "official-image", "page-folders")
-    drawn = layout not in ("official-eval", "official-eval2")
+    overlay = {Overlay.NEVER: False, Overlay.WANTED: asked_for, Overlay.ALWAYS: True}[layout.overlay]
     image = any(export.needs_pictures for export in config.output.exports)
-    return figures and drawn, overlay and drawn, image
+    return figures and layout.figures, overlay, image

@@ -13,6 +13,7 @@ from ocr_engine.config import Config
 from ocr_engine.engine.base import Engine, OnText
 from ocr_engine.errors import InputError, RequestError
 from ocr_engine.families import Mode
+from ocr_engine.formats import LAYOUTS
 from ocr_engine.outputs.cards import Card
 from ocr_engine.pages.pool import RenderPool
 from ocr_engine.reading.prepare import prepare_figure
@@ -78,7 +79,7 @@ def chosen(config: Config, record: PageRecord) -> list[tuple[str, Box]]:
 
 def cards(config: Config, record: PageRecord) -> tuple[Card, ...]:
     """What the cards of a page show: one for each figure that was read."""
-    if not config.figures.cards or not record.figure_texts or config.output.layout != "tree":
+    if not config.figures.cards or not record.figure_texts or not LAYOUTS[config.output.layout].cards:
         return ()
     boxes = dict(_figures(record))
     return tuple(

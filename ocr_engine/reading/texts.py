@@ -6,7 +6,8 @@ from functools import partial
 import ocr_engine.text.official as official
 from ocr_engine.config import Config
 from ocr_engine.config.presets import OFFICIAL_PAGE_SPLIT
-from ocr_engine.outputs.writer import JoinPages
+from ocr_engine.formats import LAYOUTS
+from ocr_engine.outputs.document_folder import JoinPages
 from ocr_engine.records import (
     PageRecord,
     PageTexts,
@@ -20,14 +21,35 @@ from ocr_engine.text.table_csv import tables_as_csv
 
 def texts_of(config: Config, record: PageRecord, raw: str) -> PageTexts:
     """Every text the chosen layout writes for a page."""
-    if config.output.layout == "official":
-        return PageTexts(raw, det=official.page_det(raw), mmd=official.page_mmd(raw, record.page - 1))
-    if config.output.layout in ("official-image", "page-folders"):
-        return PageTexts(raw, det=raw, mmd=official.image_mmd(raw))
-    if config.output.layout in ("official-eval", "official-eval2"):
-        return PageTexts(raw, det=raw, mmd=official.eval_md(raw, config.output.layout == "official-eval"))
+    layout = LAYOUTS[config.output.layout]
+    texts: PageTexts = layout.function(layout.texts)(config, record, raw)
+    return texts
+
+
+def tree_texts(config: Config, record: PageRecord, raw: str) -> PageTexts:
+    """Markdown as `text:` asks for, tables as CSV where they are wanted."""
     tables = tables_as_csv(record.blocks) if config.output.tables_csv else ()
     return PageTexts(raw, markdown=markdown_of(config, record), tables=tables)
+
+
+def pdf_texts(_: Config, record: PageRecord, raw: str) -> PageTexts:
+    """What `run_dpsk_ocr_pdf.py` writes for a page, with its page split."""
+    return PageTexts(raw, det=official.page_det(raw), mmd=official.page_mmd(raw, record.page - 1))
+
+
+def image_texts(_: Config, __: PageRecord, raw: str) -> PageTexts:
+    """What `run_dpsk_ocr_image.py` writes."""
+    return PageTexts(raw, det=raw, mmd=official.image_mmd(raw))
+
+
+def eval_texts(_: Config, __: PageRecord, raw: str) -> PageTexts:
+    """What DeepSeek-OCR's `run_dpsk_ocr_eval_batch.py` writes."""
+    return PageTexts(raw, det=raw, mmd=official.eval_md(raw))
+
+
+def eval2_texts(_: Config, __: PageRecord, raw: str) -> PageTexts:
+    """What DeepSeek-OCR-2's `run_dpsk_ocr2_eval_batch.py` writes: `<center>` stays."""
+    return PageTexts(raw, det=raw, mmd=official.eval_md(raw, remove_center=False))
 
 
 def chars_of(texts: PageTexts) -> int:

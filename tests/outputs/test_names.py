@@ -4,7 +4,6 @@ import random
 import unicodedata
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
-from typing import get_args, get_type_hints
 
 import pytest
 from hypothesis import example, given, settings
@@ -12,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from ocr_engine.config import OutputConfig
-from ocr_engine.formats import MadeOf, exports_of
+from ocr_engine.formats import LAYOUTS, MadeOf, exports_of
 from ocr_engine.outputs import files, official_page_writer, report, store_lock, writer
 from ocr_engine.outputs import names as module
 from ocr_engine.outputs.document_folder import stem
@@ -119,7 +118,6 @@ STEMS = (
     "0001-1", "a.md", "a.pdf", "b.html", "A.HTML", "a_det.mmd", "a_layouts.pdf", "report.html", "outputs.zip",
     "documents.jsonl", "pages.jsonl", "exports.jsonl", ".pages", ".lock", "..", "result_with_boxes.jpg",
 )  # fmt: skip
-LAYOUTS = get_args(get_type_hints(OutputConfig)["layout"])
 
 
 def made(given_name: str) -> Document:

@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
-from ocr_engine.outputs.document_folder import marker, stem
+from ocr_engine.outputs.document_folder import JoinPages, marker, stem
 from ocr_engine.outputs.jsonl import Position
 from ocr_engine.outputs.page_store import PageStore
-from ocr_engine.outputs.writer import FIGURE_LINK, JoinPages
+from ocr_engine.outputs.writer import FIGURE_LINK
 from ocr_engine.records import PageRecord
 
 BlockTexts = Callable[[PageRecord], tuple[str, ...]]
