@@ -7,7 +7,6 @@ pages (a page), and full pages from a render worker to the main process (their w
 import asyncio
 import cProfile
 import os
-import pstats
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -213,13 +212,3 @@ def _views_of(_: Any, mode_name: str) -> PageViews:
     if mode_name not in _MADE:
         _MADE[mode_name] = blank(mode_name)
     return _MADE[mode_name]
-
-
-def hottest(path: Path, count: int = 25) -> list[str]:
-    """The functions that took most of a profile, own time first."""
-    stats = pstats.Stats(str(path))
-    rows: Any = sorted(stats.stats.items(), key=lambda item: -item[1][2])[:count]  # type: ignore[attr-defined]
-    return [
-        f"{own:8.3f} s {calls:>9} {name[0].rsplit('/', 1)[-1]}:{name[1]} {name[2]}"
-        for name, (_, calls, own, _, _) in rows
-    ]

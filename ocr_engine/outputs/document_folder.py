@@ -56,9 +56,6 @@ class PageWriter(Protocol):
         Raises OutputError.
         """
 
-    def save_failed(self, record: PageRecord) -> tuple[str, ...]:
-        """Write the slot of a page without text. Raises OutputError."""
-
     def stored(self, page: int, fingerprint: str) -> tuple[PageRecord, str] | None:
         """Record and raw text of a page (1-based), in whatever layout it was written.
 

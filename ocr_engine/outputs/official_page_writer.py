@@ -75,10 +75,6 @@ class OfficialPageWriter(ABC):
         # First, as the journal finds a document's folder two levels above a page's first output.
         return self._files.below_root(f"{_PAGES}/{STORE_NAME}"), *outputs
 
-    def save_failed(self, record: PageRecord) -> tuple[str, ...]:
-        """The slot of a page without text: empty files."""
-        return self.save_page(record, PageTexts(raw=""), None)
-
     def stored(self, page: int, fingerprint: str) -> tuple[PageRecord, str] | None:
         """Record and raw text of a page written earlier."""
         return self._files.stored(page, fingerprint)

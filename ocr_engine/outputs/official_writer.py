@@ -71,10 +71,6 @@ class OfficialWriter:
         self._files.store.append(record)
         return outputs
 
-    def save_failed(self, record: PageRecord) -> tuple[str, ...]:
-        """The slot of a page without text: the page split alone."""
-        return self.save_page(record, PageTexts(raw=""), None)
-
     def stored(self, page: int, fingerprint: str) -> tuple[PageRecord, str] | None:
         """Record and raw text of a page written earlier."""
         return self._files.stored(page, fingerprint)

@@ -28,10 +28,6 @@ class PageStore:
         self._lines.append(to_values(record))
         self._lines.close()  # a run has many documents open, and each append may be the last
 
-    def load(self) -> dict[int, PageRecord]:
-        """All records by page number."""
-        return {record.page: record for record in self.iterate(self.positions())}
-
     def positions(self) -> dict[int, Position]:
         """Where each page's last record is, by page number in order: a light index of the file."""
         return dict(sorted((found.page, position) for position, found, _ in self._records()))

@@ -3,7 +3,6 @@
 import json
 import platform
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import metadata
@@ -16,7 +15,7 @@ from ocr_engine.log import printable
 from ocr_engine.outputs.files import atomic_file, output_errors, write_atomic
 from ocr_engine.outputs.journal import Journal
 from ocr_engine.outputs.retry import Command
-from ocr_engine.records import JournalRow, PageStatus
+from ocr_engine.records import JournalRow
 
 TIMING_COLUMNS = ("document", "page", "page_index", "image_name", "seconds", "mode", "chars")
 TOKEN_COLUMNS = ("vision_tokens", "text_tokens")
@@ -108,12 +107,6 @@ def files_of(root: Path, journal: Journal, pages: Sequence[str]) -> list[Path]:
 
 def _below(row: JournalRow, folder: str) -> bool:
     return any(output.startswith(f"{folder}/") for output in row.outputs)
-
-
-def count_statuses(journal: Journal) -> dict[str, int]:
-    """How many pages of all runs ended in each status, from the last row of each."""
-    counts = Counter(row.status.value for (_, page), row in journal.latest().items() if page is not None)
-    return {status.value: counts[status.value] for status in PageStatus}
 
 
 def _stages(rows: Iterable[JournalRow]) -> list[str]:

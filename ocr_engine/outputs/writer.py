@@ -108,10 +108,6 @@ class DocumentWriter:
                 files[f"{name}.geo.jpg"] = drawing
         return files
 
-    def save_failed(self, record: PageRecord) -> tuple[str, ...]:
-        """The slot of a page without text: a marker with its reason."""
-        return self.save_page(record, PageTexts(raw=""), None)
-
     def stored(self, page: int, fingerprint: str) -> tuple[PageRecord, str] | None:
         """Record and raw text of a page written earlier."""
         return self._files.stored(page, fingerprint)

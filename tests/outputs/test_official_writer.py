@@ -68,7 +68,7 @@ def test_a_failed_page_keeps_its_slot_in_every_file(tmp_path: Path, record: Make
     writer = writer_at(tmp_path)
     for page in (1, 3):
         writer.save_page(record(page), texts(page), DrawnPage((), jpeg()))
-    writer.save_failed(record(2, PageStatus.FAILED, "broken", geometry=None, blocks=()))
+    writer.save_page(record(2, PageStatus.FAILED, "broken", geometry=None, blocks=()), PageTexts(""), None)
     writer.merge()
     assert (tmp_path / "X/X.mmd").read_text() == f"mmd 1{SPLIT}{SPLIT}mmd 3{SPLIT}"
     document = pypdfium2.PdfDocument(tmp_path / "X/X_layouts.pdf")

@@ -50,7 +50,7 @@ def test_a_folder_a_page_and_links_that_are_right(tmp_path: Path, record: MakeRe
 def test_a_failed_page_keeps_its_slot_and_old_figures_go(tmp_path: Path, record: MakeRecord) -> None:
     writer = writer_at(tmp_path, page_separator="<!-- Page {page} -->")
     save(writer, record(1), figures=2)
-    writer.save_failed(record(1, PageStatus.FAILED, "it broke", blocks=()))
+    writer.save_page(record(1, PageStatus.FAILED, "it broke", blocks=()), PageTexts(""), None)
     writer.merge()
     merged = (tmp_path / FOLDER / "merged_output.md").read_text()
     assert merged == "<!-- Page 1 -->\n\n<!-- page 1: failed: it broke -->\n"
@@ -82,7 +82,7 @@ def test_a_later_run_finds_the_documents_folder_again(tmp_path: Path, record: Ma
         journal = Journal(root / "journal.jsonl")
         for item in (record(1), record(2), record(3, PageStatus.FAILED, "it broke", blocks=())):
             writer = writer_at(root, layout)
-            outputs = save(writer, item) if item.blocks else writer.save_failed(item)
+            outputs = save(writer, item) if item.blocks else writer.save_page(item, PageTexts(""), None)
             journal.append(JournalRow("in/report.pdf", item.page, item.status, "", "r.w", outputs))
             assert journal.claims() == {"in/report": "in/report.pdf"}, layout
             assert all((root / output).is_file() for output in outputs)

@@ -139,16 +139,6 @@ def test_run_json_says_what_ran(tmp_path: Path) -> None:
     assert {"python", "system", "pillow"} <= set(run["versions"])
 
 
-def test_statuses_are_counted_from_the_last_rows(tmp_path: Path, row: MakeRow) -> None:
-    journal = Journal(tmp_path / "journal.jsonl")
-    for item in (row(status=PageStatus.FAILED), row(), row("b.pdf", 1, status=PageStatus.BLANK)):
-        journal.append(item)
-    assert run_files.count_statuses(journal) == {
-        "done": 1, "blank": 1, "truncated": 0, "looped": 0, "failed": 0, "skipped": 0,
-    }  # fmt: skip
-    journal.close()
-
-
 @pytest.mark.usefixtures("full_disk")
 def test_a_full_disk_is_said(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match=r"timings\.csv: cannot be written: the disk is full"):

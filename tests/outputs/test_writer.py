@@ -56,7 +56,9 @@ def test_the_files_of_a_page(tmp_path: Path, record: MakeRecord) -> None:
 def test_the_merged_file_holds_every_page_in_order_with_its_slot(tmp_path: Path, record: MakeRecord) -> None:
     writer = writer_at(tmp_path)
     writer.save_page(record(2), texts(2), drawn(2))
-    writer.save_failed(record(4, PageStatus.FAILED, "cannot be rendered --> <b>\nat all", blocks=()))
+    writer.save_page(
+        record(4, PageStatus.FAILED, "cannot be rendered --> <b>\nat all", blocks=()), PageTexts(""), None
+    )
     writer.save_page(record(3, PageStatus.TRUNCATED, "no end"), PageTexts("cut", "cut off\n"), None)
     writer.save_page(record(1), texts(1), drawn(1))
     writer.save_page(record(5, PageStatus.BLANK, "nothing to read", blocks=()), PageTexts(""), None)
@@ -105,7 +107,7 @@ def test_nothing_of_an_earlier_attempt_stays(tmp_path: Path, record: MakeRecord)
     figures = sorted(path.name for path in (tmp_path / FOLDER / "figures").iterdir())
     assert figures == ["0001-1.jpg", "0001-2.jpg", "0011-1.jpg"]
     assert not (tmp_path / FOLDER / "layout/0001.jpg").exists()
-    writer.save_failed(record(1, PageStatus.FAILED, "gone", blocks=()))
+    writer.save_page(record(1, PageStatus.FAILED, "gone", blocks=()), PageTexts(""), None)
     assert sorted(path.name for path in (tmp_path / FOLDER).rglob("0001*")) == ["0001.md"]
 
 
@@ -136,7 +138,7 @@ def test_what_is_stored_comes_back_for_a_resumed_run(tmp_path: Path, record: Mak
     writer = writer_at(tmp_path)
     writer.save_page(record(1), PageTexts("a\r\nb ü", ""), None)
     writer.save_page(record(2, PageStatus.BLANK, blocks=()), PageTexts(""), None)
-    writer.save_failed(record(3, PageStatus.FAILED, blocks=()))
+    writer.save_page(record(3, PageStatus.FAILED, blocks=()), PageTexts(""), None)
     again = writer_at(tmp_path)
     assert again.stored(1, "read.other") == (record(1), "a\r\nb ü")
     assert again.stored(2, "read.other") == (record(2, PageStatus.BLANK, blocks=()), "")

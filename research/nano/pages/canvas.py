@@ -17,7 +17,6 @@ from research.nano.pages.charset import CLASS_OF
 from research.nano.pages.families import FALLBACK
 
 Grey = NDArray[np.uint8]
-Floats = NDArray[np.float32]
 FINE = 4
 """Subpixel steps and oversampling of glyphs."""
 
