@@ -18,9 +18,10 @@ from ocr_engine.engine.factory import create_engine
 from ocr_engine.errors import InputError
 from ocr_engine.pages.pool import RenderPool
 from ocr_engine.pages.remote import FetchingPool
-from ocr_engine.reading.draw import draw_task, not_drawn
+from ocr_engine.reading.draw import draw_task
 from ocr_engine.reading.prepare import PreparedPage
 from ocr_engine.reading.reader import PageReader, ReadPage, first_task
+from ocr_engine.reading.record import undrawn_record
 from ocr_engine.records import Document, OpenedDocument, PageImage, PageRef
 
 Row = dict[str, bytes]
@@ -109,7 +110,9 @@ def draw(row: Row, config: Config) -> Row:
         drawn = render_pool(config).run(page.ref, task).result()
         return packed(Result(page, replace(read, drawn=drawn, drawing_done=True)))
     except InputError as error:
-        return packed(Result(page, replace(read, record=not_drawn(read.record, error), drawing_done=True)))
+        return packed(
+            Result(page, replace(read, record=undrawn_record(read.record, error), drawing_done=True))
+        )
 
 
 def render_pool(config: Config) -> RenderPool:

@@ -18,7 +18,7 @@ from ocr_engine.outputs.journal import RECORD, Journal, Key
 from ocr_engine.outputs.names import HIDDEN
 from ocr_engine.outputs.page_store import NAME, PageStore
 from ocr_engine.outputs.record_lines import digest_of_texts, rebuilt
-from ocr_engine.reading.record import parsed_again
+from ocr_engine.reading.record import rewritten_record
 from ocr_engine.records import JournalRow, PageRecord
 
 _MAX_RAW_BYTES = 64 << 20
@@ -137,7 +137,7 @@ class Healer:
         )
         if digest_of_texts(raw, [read.text for read in reads]) != facts["raw"]:
             return None
-        return parsed_again(replace(record, figure_texts=reads), raw, record.fingerprint)
+        return rewritten_record(replace(record, figure_texts=reads), raw, record.fingerprint)
 
     def _text(self, row: JournalRow, name: str) -> str:
         """A text that was written with the page; empty where there was none, or it is gone."""

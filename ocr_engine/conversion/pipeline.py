@@ -28,7 +28,7 @@ from ocr_engine.pages.pool import RenderPool
 from ocr_engine.pages.sources import Refused, parse_page_ranges
 from ocr_engine.processes.aside import aside
 from ocr_engine.reading.reader import PageReader, ReadPage
-from ocr_engine.reading.record import located, parsed_again
+from ocr_engine.reading.record import located, rewritten_record
 from ocr_engine.records import Document, OpenedDocument, PageStatus
 
 DOCUMENTS_AHEAD = 32
@@ -204,7 +204,7 @@ class Conversion:
             stored = await self._saver.call(writer.stored, page.ref.number, page.fingerprint)
         if stored is not None:
             record, raw = stored
-            return ReadPage(await aside(parsed_again, record, raw, page.fingerprint), raw, {})
+            return ReadPage(await aside(rewritten_record, record, raw, page.fingerprint), raw, {})
         return await self._reader.read(page.ref, page.request_id, page.fingerprint)
 
     async def _save(self, page: Page, writer: PageWriter, read: ReadPage) -> None:

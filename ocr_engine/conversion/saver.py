@@ -24,8 +24,9 @@ from ocr_engine.outputs.record_lines import facts_of
 from ocr_engine.outputs.writer import open_writer
 from ocr_engine.pages.pool import RenderPool
 from ocr_engine.processes.aside import aside
-from ocr_engine.reading.draw import draw_task, not_drawn
+from ocr_engine.reading.draw import draw_task
 from ocr_engine.reading.reader import ReadPage
+from ocr_engine.reading.record import undrawn_record
 from ocr_engine.reading.texts import chars_of, page_joiner, texts_of
 from ocr_engine.records import (
     Document,
@@ -95,7 +96,7 @@ class Saver:
         try:
             return await asyncio.wrap_future(self._pool.run(ref, task)), record
         except InputError as error:
-            return None, not_drawn(record, error)
+            return None, undrawn_record(record, error)
 
     async def lost_records(
         self, opened: OpenedDocument, indexes: Iterable[int], *, write: bool

@@ -24,7 +24,7 @@ from ocr_engine.records import (
     PageStatus,
 )
 
-_FACTS = ("prompt", "finish_reason", "turned_deg", "tried", "size")
+_FACTS = ("prompt", "finish_reason", "turned_deg", "repairs", "tried", "size")
 """Values of a record that neither the journal's row nor the raw text tells."""
 _EXTRAS = (
     "mode", "vision_tokens", "text_tokens", "recall", "suspect", "from_text_layer", "renderer",

@@ -1,11 +1,9 @@
 """What is drawn from a page after it was read, by a second rendering: figures, overlays, pictures, cards."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 
 from ocr_engine.config import Config
-from ocr_engine.errors import InputError
 from ocr_engine.formats import LAYOUTS, Overlay
 from ocr_engine.outputs.drawing import DrawnPage, draw_outputs
 from ocr_engine.reading.figures import cards as figure_cards
@@ -25,12 +23,6 @@ def draw_task(config: Config, record: PageRecord) -> Callable[[PageImage], Drawn
     return partial(
         draw_outputs, blocks=record.blocks, figures=figures, overlay=overlay, image=image, cards=cards
     )
-
-
-def not_drawn(record: PageRecord, error: InputError) -> PageRecord:
-    """The record of a page that was read, but could not be rendered again."""
-    words = f"text read, but its figures were not cropped: {error}"
-    return replace(record, reason=f"{record.reason}; {words}" if record.reason else words)
 
 
 def drawings_wanted(config: Config, record: PageRecord) -> tuple[bool, bool, bool]:

@@ -6,7 +6,7 @@ and one figure's pixels in memory, whatever is on it.
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 
 from ocr_engine.config import Config
@@ -16,10 +16,10 @@ from ocr_engine.families import Mode
 from ocr_engine.formats import LAYOUTS
 from ocr_engine.outputs.cards import Card
 from ocr_engine.pages.pool import RenderPool
+from ocr_engine.reading.answer import status_of
 from ocr_engine.reading.prepare import prepare_figure
-from ocr_engine.reading.record import status_of
 from ocr_engine.reading.request import figure_request, sends_png
-from ocr_engine.records import Box, FigureText, PageRecord, PageRef, PageStatus
+from ocr_engine.records import Block, Box, FigureText, PageGeometry, PageRecord, PageRef, PageStatus
 from ocr_engine.text.figure_text import card_text
 
 
@@ -33,9 +33,13 @@ class FigureReader:
         self._mode = mode
 
     async def read(
-        self, ref: PageRef, request_id: str, record: PageRecord, on_text: OnText | None = None
+        self,
+        ref: PageRef,
+        request_id: str,
+        figures: Iterable[tuple[str, Box]],
+        on_text: OnText | None = None,
     ) -> tuple[tuple[FigureText, ...], float]:
-        """What the figures of a page say, in the order of the page, and the seconds it took.
+        """Read these figures of a page, in order; returns what they say and the seconds it took.
 
         A figure that cannot be read has a status and a reason, as a page has. Raises EngineError.
         """
@@ -43,7 +47,7 @@ class FigureReader:
         folder = request_id.rpartition("/pages/")[0]
         texts = [
             await self._read_one(ref, f"{folder}/figures/{name.removesuffix('.jpg')}", name, box, on_text)
-            for name, box in chosen(self._config, record)
+            for name, box in figures
         ]
         return tuple(texts), time.perf_counter() - started_s
 
@@ -63,14 +67,13 @@ class FigureReader:
         )
 
 
-def chosen(config: Config, record: PageRecord) -> list[tuple[str, Box]]:
+def chosen(config: Config, blocks: Sequence[Block], size: PageGeometry) -> list[tuple[str, Box]]:
     """The figures to read, by name: the largest ones where there are more than `figures.max_per_page`."""
-    size = record.geometry
-    if not config.figures.parse or size is None or config.prompt == "figure":
+    if not config.figures.parse or config.prompt == "figure":
         return []
     large = [
         (name, box)
-        for name, box in _figures(record)
+        for name, box in _figures(blocks)
         if min(_sides(box.to_px(size.width_px, size.height_px))) >= config.figures.min_side_px
     ]
     largest = sorted(large, key=lambda figure: _area(figure[1]), reverse=True)[: config.figures.max_per_page]
@@ -81,7 +84,7 @@ def cards(config: Config, record: PageRecord) -> tuple[Card, ...]:
     """What the cards of a page show: one for each figure that was read."""
     if not config.figures.cards or not record.figure_texts or not LAYOUTS[config.output.layout].cards:
         return ()
-    boxes = dict(_figures(record))
+    boxes = dict(_figures(record.blocks))
     return tuple(
         Card(text.name, boxes[text.name], card_text(text.text) or text.reason)
         for text in record.figure_texts
@@ -89,8 +92,8 @@ def cards(config: Config, record: PageRecord) -> tuple[Card, ...]:
     )
 
 
-def _figures(record: PageRecord) -> list[tuple[str, Box]]:
-    return [pair for block in record.blocks for pair in zip(block.figures, block.boxes, strict=False)]
+def _figures(blocks: Iterable[Block]) -> list[tuple[str, Box]]:
+    return [pair for block in blocks for pair in zip(block.figures, block.boxes, strict=False)]
 
 
 def _sides(area: Sequence[int]) -> tuple[int, int]:

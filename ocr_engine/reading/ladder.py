@@ -10,9 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ocr_engine.config import Config, QualityConfig, RetryStep, step_ngram
-from ocr_engine.reading.record import status_of
-from ocr_engine.records import Attempt, FinishReason, Generation, Ink, PageStatus
-from ocr_engine.text.grounding import parse
+from ocr_engine.reading.answer import PageAnswer, other_text, status_of
+from ocr_engine.records import Attempt, FinishReason, Ink, PageStatus
 from ocr_engine.text.recall import letters, mostly_cjk, text_of, word_recall
 
 FIRST = RetryStep()
@@ -30,10 +29,10 @@ class PageFacts:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """An attempt with its judgement. `generation` None: the engine refused it, `reason` says why."""
+    """An attempt with its judgement. `answer` None: the engine refused it, `reason` says why."""
 
     step: RetryStep
-    generation: Generation | None
+    answer: PageAnswer | None
     status: PageStatus
     reason: str
     text: str = ""
@@ -43,8 +42,27 @@ class Judged:
     @property
     def summary(self) -> Attempt:
         """For the page's record."""
-        tokens = self.generation.output_tokens if self.generation else 0
+        tokens = self.answer.generation.output_tokens if self.answer else 0
         return Attempt(settings_of(self.step), self.status, self.reason, tokens, self.recall)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """All attempts at a page, the one that is kept, and the answer that the page is written from."""
+
+    attempts: Sequence[Judged]
+    best: Judged
+    answer: PageAnswer
+    from_text_layer: bool = False
+    """Whether the answer's text is the PDF's own text layer."""
+
+    @property
+    def reason(self) -> str:
+        """Why the page ended as it did."""
+        if not self.from_text_layer:
+            return self.best.reason
+        why = self.best.reason or f"only {self.best.recall or 0.0:.0%} of the text layer's words were read"
+        return f"{why}; its text is the PDF's own text layer"
 
 
 def settings_of(step: RetryStep) -> dict[str, object]:
@@ -60,15 +78,15 @@ def config_of(config: Config, step: RetryStep) -> Config:
     return dataclasses.replace(config, mode=mode, prompt=prompt, engine=engine)
 
 
-def judged(config: Config, step: RetryStep, generation: Generation, facts: PageFacts) -> Judged:
+def judged(config: Config, step: RetryStep, answer: PageAnswer, facts: PageFacts) -> Judged:
     """An answer's status and, where there is a text layer to compare with, its recall."""
-    status, reason = status_of(generation)
-    text = text_of(parse(generation.text).blocks)
+    status, reason = status_of(answer.generation)
+    text = text_of(answer.parsed.blocks)
     recall = None
     if facts.text_layer and config.prompt in _READING_PROMPTS:
         recall = word_recall(text, facts.text_layer)
     suspect = recall is not None and recall < config.quality.suspect_recall
-    return Judged(step, generation, status, reason, text, recall, suspect)
+    return Judged(step, answer, status, reason, text, recall, suspect)
 
 
 def refused(step: RetryStep, reason: str) -> Judged:
@@ -90,8 +108,10 @@ def applies(step: RetryStep, best: Judged, facts: PageFacts, quality: QualityCon
 
 def _stopped(best: Judged) -> bool:
     """Whether the user ended the answer: what was read of it is kept as it is."""
-    generation = best.generation
-    return generation is not None and generation.finish_reason is FinishReason.ABORT and not generation.loop
+    if best.answer is None:
+        return False
+    generation = best.answer.generation
+    return generation.finish_reason is FinishReason.ABORT and not generation.loop
 
 
 def cut(step: RetryStep, facts: PageFacts) -> tuple[float, float]:
@@ -104,18 +124,22 @@ def cut(step: RetryStep, facts: PageFacts) -> tuple[float, float]:
     return (gap, gap) if gap is not None else SHARED_STRIP
 
 
+def kept(attempts: Sequence[Judged], facts: PageFacts, quality: QualityConfig, figure_stem: str) -> Kept:
+    """What a page is left with: its best attempt, or the text layer where that stands in."""
+    chosen = best(attempts, facts)
+    assert chosen.answer is not None, "the first attempt has an answer, and an answer is never worse"
+    layer = facts.text_layer.strip()
+    if layer_stands_in(chosen, layer, quality):
+        return Kept(attempts, chosen, other_text(chosen.answer, layer, figure_stem), from_text_layer=True)
+    return Kept(attempts, chosen, chosen.answer)
+
+
 def layer_stands_in(best: Judged, layer: str, quality: QualityConfig) -> bool:
     """Whether a page that failed every attempt gets the text of its layer instead."""
     ended_badly = best.status.is_poor and best.status.has_text
     ended_badly = ended_badly or (quality.retry_suspect and best.suspect)
     wanted = quality.text_layer_fallback and ended_badly and not _stopped(best)
     return wanted and word_recall("", layer) is not None
-
-
-def why_layer(best: Judged) -> str:
-    """The reason of a page whose text is its layer's."""
-    reason = best.reason or f"only {best.recall or 0.0:.0%} of the text layer's words were read"
-    return f"{reason}; its text is the PDF's own text layer"
 
 
 def sideways(facts: PageFacts) -> bool:
@@ -134,7 +158,7 @@ def _worth(attempt: Judged, facts: PageFacts) -> tuple[bool, bool, int, float, b
         rank = PageStatus.TRUNCATED.facts.worth
     turned = sideways(facts) and attempt.step.turn in (90, 270)
     return (
-        attempt.generation is not None,
+        attempt.answer is not None,
         bool(attempt.text.strip()),
         rank,
         attempt.recall or 0.0,

@@ -5,7 +5,7 @@ Shared by every kind of run: the local pipeline, a cluster, an evaluation.
 
 import asyncio
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 from ocr_engine.config import Config, RetryStep
@@ -18,16 +18,15 @@ from ocr_engine.pages.look import WHOLE, Look
 from ocr_engine.pages.pool import RenderPool
 from ocr_engine.processes.aside import aside
 from ocr_engine.reading import ladder
+from ocr_engine.reading.answer import PageAnswer, answer_to_halves, answer_to_page
 from ocr_engine.reading.figures import FigureReader, chosen
 from ocr_engine.reading.prepare import PreparedPage, prepare
-from ocr_engine.reading.record import failed_record, read_record
+from ocr_engine.reading.record import blank_record, failed_record, figure_stem, read_record
 from ocr_engine.reading.request import mode_of, request_for, sends_png
-from ocr_engine.records import FinishReason, Generation, PageRecord, PageRef, PageStatus
-from ocr_engine.text.remap import joined, turned_back
+from ocr_engine.records import FigureText, Generation, PageRecord, PageRef
 
 NOTE_START_S = 2.0
 """An engine that has not started after this long is worth a line."""
-_BADNESS = (FinishReason.STOP, FinishReason.LENGTH, FinishReason.ERROR, FinishReason.ABORT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +47,10 @@ class _Page:
     ref: PageRef
     request_id: str
     facts: ladder.PageFacts
+
+    @property
+    def figure_stem(self) -> str:
+        return figure_stem(self.ref.number)
 
 
 def first_task(config: Config, family: str) -> "partial[PreparedPage]":
@@ -103,7 +106,7 @@ class PageReader:
 
     def failed(self, ref: PageRef, page_print: str, reason: str, seconds: float = 0.0) -> ReadPage:
         """What stands for a page that could not be read."""
-        record = failed_record(self._config, ref, reason, page_print)
+        record = failed_record(self._config, ref, page_print, reason)
         return ReadPage(record, "", {"total": seconds} if seconds else {})
 
     @property
@@ -123,7 +126,8 @@ class PageReader:
         first = await self._prepare(ref, ladder.FIRST, WHOLE, facts=True)
         seconds = {"render": first.render_s, "views": first.views_s}
         if first.ink is not None and first.ink.share < quality.blank_ink:
-            return ReadPage(self._blank(ref, page_print, first), "", seconds | _total(started))
+            blank = blank_record(self._config, ref, page_print, first)
+            return ReadPage(blank, "", seconds | _total(started))
         waiting = time.perf_counter()
         await self._engine_ready()
         started += time.perf_counter() - waiting  # the engine's start is no part of the first pages' time
@@ -132,12 +136,13 @@ class PageReader:
         for number, step in enumerate(quality.retries, 1):
             if ladder.applies(step, ladder.best(attempts, page.facts), page.facts, quality):
                 attempts.append(await self._attempt(page, number, step))
-        seconds["engine"] = sum(one.generation.seconds for one in attempts if one.generation)
-        record, raw = await aside(self._record, page, page_print, first, attempts)
-        if chosen(self._config, record):
-            texts, seconds["figures"] = await self._figures.read(ref, request_id, record, on_text)
-            record = replace(record, figure_texts=texts)
-        return ReadPage(record, raw, seconds | _total(started))
+        seconds["engine"] = sum(one.answer.generation.seconds for one in attempts if one.answer)
+        kept = await aside(ladder.kept, attempts, page.facts, quality, page.figure_stem)
+        texts: tuple[FigureText, ...] = ()
+        if figures := chosen(self._config, kept.answer.parsed.blocks, first.geometry):
+            texts, seconds["figures"] = await self._figures.read(ref, request_id, figures, on_text)
+        record = read_record(self._config, ref, page_print, first, kept, texts)
+        return ReadPage(record, kept.answer.generation.text, seconds | _total(started))
 
     async def _prepare(self, ref: PageRef, step: RetryStep, look: Look, *, facts: bool) -> PreparedPage:
         task = _prepare_task(self._config, self._modes[step.mode], look, facts=facts)
@@ -154,10 +159,11 @@ class PageReader:
         name = f"{page.request_id}+{number}" if number else page.request_id
         try:
             if step.halves:
-                generation = await self._halves(page, name, step)
+                answer = await self._halves(page, name, step)
             else:
                 prepared = prepared or await self._prepare(page.ref, step, Look(step.turn), facts=False)
                 generation = await self._ask(prepared, name, step, on_text)
+                answer = await aside(answer_to_page, generation, step.turn, page.figure_stem)
         except Exception as error:  # a retry that fails, however it does, keeps what was read before it
             dead = isinstance(error, EngineError) and not isinstance(error, RequestError)
             if not number or dead:
@@ -165,10 +171,10 @@ class PageReader:
             logger.debug("%s: attempt %d", name, number + 1, exc_info=error)
             reason = str(error) if isinstance(error, OcrError) else f"internal error: {error!r}"
             return ladder.refused(step, reason)
-        return await aside(_judged, ladder.config_of(self._config, step), step, generation, page.facts)
+        return await aside(ladder.judged, ladder.config_of(self._config, step), step, answer, page.facts)
 
-    async def _halves(self, page: _Page, name: str, step: RetryStep) -> Generation:
-        """The page's two halves as one answer."""
+    async def _halves(self, page: _Page, name: str, step: RetryStep) -> PageAnswer:
+        """Ask about the page's two halves, one after the other."""
         end, start = ladder.cut(step, page.facts)
         looks = Look(step.turn, 0.0, end), Look(step.turn, start, 1.0)
         top, bottom = [
@@ -177,15 +183,7 @@ class PageReader:
             )
             for part, look in zip(("top", "bottom"), looks, strict=True)
         ]
-        worse = max(top, bottom, key=lambda half: _BADNESS.index(half.finish_reason))
-        return replace(
-            worse,
-            text=await aside(joined, top.text, bottom.text, end, start),
-            prompt_tokens=top.prompt_tokens + bottom.prompt_tokens,
-            vision_tokens=top.vision_tokens + bottom.vision_tokens,
-            output_tokens=top.output_tokens + bottom.output_tokens,
-            seconds=top.seconds + bottom.seconds,
-        )
+        return await aside(answer_to_halves, top, bottom, (end, start), step.turn, page.figure_stem)
 
     async def _ask(
         self, prepared: PreparedPage, name: str, step: RetryStep, on_text: OnText | None
@@ -193,42 +191,6 @@ class PageReader:
         config = ladder.config_of(self._config, step)
         request = request_for(config, prepared.views, name, step.temperature or 0.0)
         return await self._engine.generate(request, on_text)
-
-    def _record(
-        self, page: _Page, page_print: str, first: PreparedPage, attempts: list[ladder.Judged]
-    ) -> tuple[PageRecord, str]:
-        """The record and raw text of the best attempt, or of the text layer where it stands in."""
-        best = ladder.best(attempts, page.facts)
-        assert best.generation is not None, "the first attempt has an answer, and an answer is never worse"
-        config = ladder.config_of(self._config, best.step)
-        generation, layer = best.generation, page.facts.text_layer.strip()
-        stands_in = ladder.layer_stands_in(best, layer, self._config.quality)
-        if stands_in:
-            generation = replace(generation, text=layer)
-        record = read_record(config, page.ref, first.geometry, generation, page_print)
-        return replace(
-            record,
-            status=best.status,
-            reason=_with_damage(ladder.why_layer(best) if stands_in else best.reason, first),
-            attempts=len(attempts),
-            tried=tuple(one.summary for one in attempts) if len(attempts) > 1 else (),
-            recall=None if stands_in else best.recall,
-            suspect=(best.suspect and not stands_in) or bool(first.damage),
-            renderer=first.renderer,
-            turned_deg=best.step.turn,
-            from_text_layer=stands_in,
-        ), generation.text
-
-    def _blank(self, ref: PageRef, page_print: str, prepared: PreparedPage) -> PageRecord:
-        reason = _with_damage("no ink on the page (quality.blank_ink)", prepared)
-        record = failed_record(self._config, ref, reason, page_print)
-        return replace(
-            record,
-            status=PageStatus.BLANK,
-            geometry=prepared.geometry,
-            suspect=bool(prepared.damage),
-            renderer=prepared.renderer,
-        )
 
     async def _engine_ready(self) -> None:
         """Start the engine when the first page needs it: a run with nothing to read never does."""
@@ -247,18 +209,6 @@ class PageReader:
             note.cancel()
         if (took := time.perf_counter() - started) > NOTE_START_S:
             logger.info("the engine is ready after %.0f s", took)
-
-
-def _judged(
-    config: Config, step: RetryStep, generation: Generation, facts: ladder.PageFacts
-) -> ladder.Judged:
-    """The answer, its boxes as on the page itself, and what it is worth."""
-    generation = replace(generation, text=turned_back(generation.text, step.turn))
-    return ladder.judged(config, step, generation, facts)
-
-
-def _with_damage(reason: str, prepared: PreparedPage) -> str:
-    return "; ".join(part for part in (reason, prepared.damage) if part)
 
 
 def _total(started: float) -> dict[str, float]:

@@ -1,81 +1,108 @@
-"""What an answer means: the page's status, its blocks, its record."""
+"""The record of a page, for each way a page can end: read, blank, failed, written anew, not drawn."""
 
+from collections.abc import Iterable
 from dataclasses import astuple, replace
 
 from ocr_engine.config import Config
-from ocr_engine.records import (
-    FinishReason,
-    Generation,
-    PageGeometry,
-    PageRecord,
-    PageRef,
-    PageStatus,
-)
+from ocr_engine.errors import InputError
+from ocr_engine.reading.ladder import Kept, config_of
+from ocr_engine.reading.prepare import PreparedPage
+from ocr_engine.records import FigureText, PageRecord, PageRef, PageStatus
 from ocr_engine.text.grounding import parse
 
 MAX_LOCATED = 20
-
-
 """Places that `located` names; the record has all."""
 
 
-def status_of(generation: Generation) -> tuple[PageStatus, str]:
-    """The page's status and reason, from how generation ended."""
-    if loop := generation.loop:
-        place = f"from token {loop.start_tok:,} on" if loop.start_tok else "from the start"
-        return PageStatus.LOOPED, f"the same {loop.period_tok:,} tokens over and over {place}; kept once"
-    if generation.finish_reason is FinishReason.ABORT:
-        return PageStatus.TRUNCATED, "stopped by the user; the text so far is kept"
-    if generation.finish_reason is FinishReason.ERROR:
-        tokens = f"{generation.output_tokens:,} tokens"
-        return PageStatus.TRUNCATED, f"the engine failed after {tokens}; the text so far is kept"
-    if generation.finish_reason is not FinishReason.STOP:
-        return PageStatus.TRUNCATED, f"no end of sequence within {generation.output_tokens:,} tokens"
-    if not generation.text.strip():
-        return PageStatus.BLANK, "the model found nothing to read"
-    return PageStatus.DONE, ""
-
-
 def read_record(
-    config: Config, ref: PageRef, geometry: PageGeometry, generation: Generation, page_print: str
+    config: Config,
+    ref: PageRef,
+    page_print: str,
+    prepared: PreparedPage,
+    kept: Kept,
+    figure_texts: Iterable[FigureText] = (),
 ) -> PageRecord:
-    """The record of a page that was read."""
-    parsed = parse(generation.text, figure_stem=figure_stem(ref.number))
-    status, reason = status_of(generation)
+    """The record of a page that was read. `prepared` is the page as it was drawn for the first attempt."""
+    best, generation, parsed = kept.best, kept.answer.generation, kept.answer.parsed
+    asked = config_of(config, best.step)
     return PageRecord(
         page=ref.number,
-        status=status,
-        reason=reason,
+        status=best.status,
+        reason=_joined(kept.reason, prepared.damage),
         fingerprint=page_print,
-        mode=config.mode,
-        prompt=config.prompt,
+        mode=asked.mode,
+        prompt=asked.prompt,
         blocks=parsed.blocks,
-        geometry=geometry,
+        geometry=prepared.geometry,
         finish_reason=generation.finish_reason,
         vision_tokens=generation.vision_tokens,
         text_tokens=generation.output_tokens,
         repairs=parsed.repairs,
+        attempts=len(kept.attempts),
+        content_id=ref.content_id,
+        figure_texts=tuple(figure_texts),
+        tried=tuple(one.summary for one in kept.attempts) if len(kept.attempts) > 1 else (),
+        recall=None if kept.from_text_layer else best.recall,
+        suspect=(best.suspect and not kept.from_text_layer) or bool(prepared.damage),
+        turned_deg=best.step.turn,
+        from_text_layer=kept.from_text_layer,
+        renderer=prepared.renderer,
+    )
+
+
+def blank_record(config: Config, ref: PageRef, page_print: str, prepared: PreparedPage) -> PageRecord:
+    """The record of a page without ink, which no engine was asked about."""
+    return PageRecord(
+        page=ref.number,
+        status=PageStatus.BLANK,
+        reason=_joined("no ink on the page (quality.blank_ink)", prepared.damage),
+        fingerprint=page_print,
+        mode=config.mode,
+        prompt=config.prompt,
+        geometry=prepared.geometry,
+        content_id=ref.content_id,
+        suspect=bool(prepared.damage),
+        renderer=prepared.renderer,
+    )
+
+
+def failed_record(config: Config, ref: PageRef, page_print: str, reason: str) -> PageRecord:
+    """The record of a page that could not be read."""
+    return PageRecord(
+        page=ref.number,
+        status=PageStatus.FAILED,
+        reason=reason,
+        fingerprint=page_print,
+        mode=config.mode,
+        prompt=config.prompt,
         content_id=ref.content_id,
     )
 
 
-def parsed_again(record: PageRecord, raw: str, page_print: str) -> PageRecord:
-    """The record of a page whose stored raw text is written anew."""
-    parsed = parse(raw, figure_stem=figure_stem(record.page))
-    return replace(record, blocks=parsed.blocks, repairs=parsed.repairs, fingerprint=page_print)
+def rewritten_record(record: PageRecord, raw: str, page_print: str) -> PageRecord:
+    """The record of a page whose stored raw text is written anew.
+
+    Of a page read turned or in halves, the stored text is clean where the answer was not: the repairs counted
+    when it was read stand.
+    """
+    parsed = parse(raw, figure_stem(record.page))
+    repairs = max(record.repairs, parsed.repairs)
+    return replace(record, blocks=parsed.blocks, repairs=repairs, fingerprint=page_print)
+
+
+def undrawn_record(record: PageRecord, error: InputError) -> PageRecord:
+    """The record of a page that was read, but could not be rendered again to draw from it."""
+    words = f"text read, but its figures were not cropped: {error}"
+    return replace(record, reason=_joined(record.reason, words))
+
+
+def _joined(*reasons: str) -> str:
+    return "; ".join(filter(None, reasons))
 
 
 def figure_stem(page_number: int) -> str:
     """What the names of a page's figures start with."""
     return f"{page_number:04d}"
-
-
-def failed_record(config: Config, ref: PageRef, reason: str, page_print: str) -> PageRecord:
-    """The record of a page that could not be read."""
-    status, content_id = PageStatus.FAILED, ref.content_id
-    return PageRecord(
-        ref.number, status, reason, page_print, config.mode, config.prompt, content_id=content_id
-    )
 
 
 def located(config: Config, record: PageRecord) -> str:

@@ -26,7 +26,7 @@ class PageStatus(StrEnum):
     """What became of a page. There is no status for "no record".
 
     The order is that of reports. To add one: a line here and one in `_FACTS`, and where it is given
-    (`reading.record.status_of`).
+    (`reading.answer.status_of`).
     """
 
     DONE = "done"

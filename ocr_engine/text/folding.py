@@ -7,12 +7,12 @@ of the page. Linear time.
 import re
 
 from ocr_engine.families import TOKENS
-from ocr_engine.text.grounding import MAX_LABEL_CHARS
+from ocr_engine.text.grounding import MAX_LABEL_CHARS, STRAY, TAG, TAGS
 from ocr_engine.text.markdown import LAYOUT_LABELS
 
-_TAGS = (TOKENS.ref_open, TOKENS.ref_close, TOKENS.det_open, TOKENS.det_close)
-_TAG = re.compile("|".join(map(re.escape, _TAGS)))
-_LONGEST_TAG = max(map(len, _TAGS))
+_LONGEST_TAG = max(map(len, TAGS))
+_STRAY_LETTERS = re.compile(rf"{STRAY}(?=[ ,]{{0,2}}[0-9])")
+_PERHAPS_STRAY = re.compile(rf"{STRAY}[ ,]{{0,2}}\Z")
 _BOX_CHARACTERS = frozenset("[]()0123456789,;.+- \t\n")
 
 
@@ -56,7 +56,7 @@ class TagFolder:
 
     def _text(self, last: bool) -> str:
         """Page text up to the next tag."""
-        tag = _TAG.search(self._buffer, self._at)
+        tag = TAG.search(self._buffer, self._at)
         if tag is None:
             held = 0 if last else _start_of_tag(self._buffer, self._at)
             return self._shown(self._take_to(len(self._buffer) - held))
@@ -73,7 +73,7 @@ class TagFolder:
     def _ref(self, last: bool) -> str:
         """A label, up to its closing tag; text where none comes in time."""
         limit = self._at + MAX_LABEL_CHARS + _LONGEST_TAG
-        tag = _TAG.search(self._buffer, self._at, limit)
+        tag = TAG.search(self._buffer, self._at, limit)
         if tag is None and not last and len(self._buffer) < limit:
             return ""
         self._state = self._text
@@ -84,14 +84,22 @@ class TagFolder:
 
     def _boxes(self, last: bool) -> str:
         """Numbers in brackets, up to the last bracket or the first character that is no part of them."""
-        for at in range(self._at, len(self._buffer)):
+        at = self._at
+        while at < len(self._buffer):
             character = self._buffer[at]
+            if self._depth > 0 and character.isalpha():
+                if stray := _STRAY_LETTERS.match(self._buffer, at):
+                    at = stray.end()
+                    continue
+                if not last and _PERHAPS_STRAY.match(self._buffer, at):
+                    break
             self._depth += (character in "[(") - (character in "])")
             if self._depth <= 0 and character not in " \t" or character not in _BOX_CHARACTERS:
                 self._take_to(at + (character in "])"))
                 self._state = self._text
                 return ""
-        self._at = len(self._buffer)
+            at += 1
+        self._at = at
         return ""
 
     def _shown(self, text: str) -> str:
@@ -116,7 +124,7 @@ class TagFolder:
 def _start_of_tag(text: str, start: int) -> int:
     """How many characters at the end of `text`, after `start`, may be the start of a tag."""
     for count in range(min(len(text) - start, _LONGEST_TAG - 1), 0, -1):
-        if any(tag.startswith(text[-count:]) for tag in _TAGS):
+        if any(tag.startswith(text[-count:]) for tag in TAGS):
             return count
     return 0
 

@@ -1,11 +1,12 @@
-"""Raw model text with grounding tags in, blocks with labels, boxes and text out. Knows no markdown, no files.
+"""Parses grounding tags into blocks, and writes blocks as tags. The one owner of the tags' grammar.
 
 `<|ref|>label<|/ref|><|det|>[[x1, y1, x2, y2], ...]<|/det|>` starts a block; the text up to the next tag is
-its content. Malformed tags are repaired and counted; text that is no part of one is never lost. Linear time.
+its content. Malformed tags are repaired and counted. Text outside of tags is never lost. Linear time.
 """
 
 import re
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 
 from ocr_engine.families import BOX_SCALE, TOKENS
 from ocr_engine.records import Block, Box, ParsedText
@@ -21,13 +22,12 @@ MAX_LABEL_CHARS = 2_000
 _MAX_OPEN_LABEL_CHARS = 64
 """A label whose `<|/ref|>` is missing is believed only when it is short and on one line."""
 
-_TAG = re.compile(
-    "|".join(map(re.escape, (TOKENS.ref_open, TOKENS.ref_close, TOKENS.det_open, TOKENS.det_close)))
-)
+TAGS = (TOKENS.ref_open, TOKENS.ref_close, TOKENS.det_open, TOKENS.det_close)
+TAG = re.compile("|".join(map(re.escape, TAGS)))
 # A model that slips writes a stray letter or two between numbers: `[[550, s 331, 652, 345]]`.
-_STRAY = r"(?<![A-Za-z])[A-Za-z]{1,2}(?![A-Za-z])"
-_COORDINATES = re.compile(rf"(?:[\s0-9\[\](),;.+-]|{_STRAY})*+")
-_COORDINATES_OF_LINE = re.compile(rf"[ \t]*\[(?:[ \t0-9\[\](),;.+-]|{_STRAY})*+")
+STRAY = r"(?<![A-Za-z])[A-Za-z]{1,2}(?![A-Za-z])"
+_COORDINATES = re.compile(rf"(?:[\s0-9\[\](),;.+-]|{STRAY})*+")
+_COORDINATES_OF_LINE = re.compile(rf"[ \t]*\[(?:[ \t0-9\[\](),;.+-]|{STRAY})*+")
 _CLEAN = re.compile(r"\[\[[0-9]{1,3}(?:, ?[0-9]{1,3}){3}\](?:, ?\[[0-9]{1,3}(?:, ?[0-9]{1,3}){3}\])*\]")
 _GROUP = re.compile(r"[\[(]([^\[\]()]*)")
 _NUMBER = re.compile(r"(-?)(?<![0-9])([0-9]+)(?:\.[0-9]*)?")
@@ -35,13 +35,47 @@ _MORE_BOXES = re.compile(r"[ \t]*+(?:,[ \t]*+)?\[")
 
 
 def parse(raw: str, figure_stem: str = "0001") -> ParsedText:
-    """Blocks of one page in reading order.
+    """Parse one page's raw text into blocks in reading order.
 
     Each box of an `image` block gets a figure name `<figure_stem>-<k>.jpg`, k counting from 1 over the page.
     Boxes are clamped to 0..999, reversed corners swapped, boxes without area dropped; each of these and each
     malformed tag counts as a repair. The contents of all blocks joined are the raw text without its tags.
     """
-    return _Parser(raw, figure_stem).parse()
+    parser = _Parser(raw)
+    parser.parse()
+    return ParsedText(numbered(parser.done, figure_stem), parser.repairs)
+
+
+def numbered(blocks: Iterable[Block], figure_stem: str) -> tuple[Block, ...]:
+    """Name one page's figures in order. Boxes past `MAX_BOXES` go; boxes past `MAX_FIGURES` get no name."""
+    done: list[Block] = []
+    boxes_left, figures = MAX_BOXES, 0
+    for block in blocks:
+        boxes = block.boxes[:boxes_left]
+        boxes_left -= len(boxes)
+        first = figures + 1
+        if block.label == FIGURE_LABEL:
+            figures = min(figures + len(boxes), MAX_FIGURES)
+        names = tuple(f"{figure_stem}-{k}.jpg" for k in range(first, figures + 1))
+        if block.label or boxes or block.content:
+            done.append(replace(block, boxes=boxes, figures=names))
+    return tuple(done)
+
+
+def write(blocks: Iterable[Block]) -> str:
+    """Write blocks as raw text. `parse` reads the same blocks from it."""
+    return "".join(_written(block, first=not at) for at, block in enumerate(blocks))
+
+
+def _written(block: Block, *, first: bool) -> str:
+    # A content can hold a tag that the removal of others put together. A closing tag inside it, which closes
+    # nothing, keeps it from being one.
+    content = TAG.sub(lambda tag: f"<{TOKENS.det_close}{tag[0][1:]}", block.content)
+    if first and not block.label and not block.boxes:
+        return content
+    boxes = ", ".join(f"[{box.x1}, {box.y1}, {box.x2}, {box.y2}]" for box in block.boxes)
+    label = f"{TOKENS.ref_open}{block.label}{TOKENS.ref_close}"
+    return f"{label}{TOKENS.det_open}[{boxes}]{TOKENS.det_close}{content}"
 
 
 @dataclass(slots=True)
@@ -50,29 +84,26 @@ class _OpenBlock:
 
     label: str
     boxes: tuple[Box, ...]
-    figures: tuple[str, ...]
     parts: list[str] = field(default_factory=list)
 
     def close(self) -> Block:
-        return Block(self.label, self.boxes, "".join(self.parts), self.figures)
+        return Block(self.label, self.boxes, "".join(self.parts))
 
 
 class _Parser:
     """Walks over the tags once, left to right; `_position` is the end of what is consumed."""
 
-    def __init__(self, raw: str, figure_stem: str) -> None:
+    def __init__(self, raw: str) -> None:
         self._raw = raw
-        self._stem = figure_stem
-        self._tags = list(_TAG.finditer(raw))
+        self._tags = list(TAG.finditer(raw))
         self._next = 0
         self._position = 0
-        self._done: list[Block] = []
-        self._open = _OpenBlock("", (), ())
+        self.done: list[Block] = []
+        self._open = _OpenBlock("", ())
         self._boxes = 0
-        self._figures = 0
-        self._repairs = 0
+        self.repairs = 0
 
-    def parse(self) -> ParsedText:
+    def parse(self) -> None:
         while self._next < len(self._tags):
             tag = self._tags[self._next]
             self._keep(self._raw[self._position : tag.start()])
@@ -81,13 +112,12 @@ class _Parser:
             if tag[0] == TOKENS.ref_open:
                 self._read_ref(tag)
             elif tag[0] == TOKENS.det_open:
-                self._repairs += 1  # boxes without a label
+                self.repairs += 1  # boxes without a label
                 self._start_block("", *self._read_det(tag))
             else:
-                self._repairs += 1  # closes nothing
+                self.repairs += 1  # closes nothing
         self._keep(self._raw[self._position :])
         self._end_block()
-        return ParsedText(tuple(self._done), self._repairs)
 
     def _peek(self, kind: str) -> re.Match[str] | None:
         """The next tag, if it is of this kind."""
@@ -100,30 +130,23 @@ class _Parser:
 
     def _start_block(self, label: str, boxes: tuple[Box, ...], rest: str) -> None:
         self._end_block()
-        self._open = _OpenBlock(label, boxes, self._name_figures(label, boxes))
+        self._open = _OpenBlock(label, boxes)
         self._keep(rest)
 
     def _end_block(self) -> None:
         block = self._open
         if block.label or block.boxes or block.parts:
-            self._done.append(block.close())
-
-    def _name_figures(self, label: str, boxes: tuple[Box, ...]) -> tuple[str, ...]:
-        if label != FIGURE_LABEL:
-            return ()
-        first = self._figures + 1
-        self._figures = min(self._figures + len(boxes), MAX_FIGURES)
-        return tuple(f"{self._stem}-{k}.jpg" for k in range(first, self._figures + 1))
+            self.done.append(block.close())
 
     def _read_ref(self, opened: re.Match[str]) -> None:
         """A label, whose `<|/ref|>` may be missing, and the boxes after it; else the tag is dropped alone."""
         label = self._read_label(opened)
         if label is None:
-            self._repairs += 1
+            self.repairs += 1
             return
         det = self._peek(TOKENS.det_open)
         if det is None or self._raw[self._position : det.start()].strip():
-            self._repairs += 1  # a label without boxes
+            self.repairs += 1  # a label without boxes
             self._start_block(label, (), "")
             return
         self._next += 1
@@ -142,7 +165,7 @@ class _Parser:
         label = self._raw[opened.end() : det.start()].strip()
         if not label or "\n" in label:
             return None
-        self._repairs += 1
+        self.repairs += 1
         self._position = det.start()
         return label
 
@@ -154,9 +177,9 @@ class _Parser:
             self._position = closed.end()
             end = len(body) if _COORDINATES.fullmatch(body) else _end_of_boxes(body, 0, len(body))
             rest = body[end:] if body[end:].strip() else ""
-            self._repairs += bool(rest)
+            self.repairs += bool(rest)
             return self._read_boxes(body[:end]), rest
-        self._repairs += 1
+        self.repairs += 1
         stop = self._tags[self._next].start() if self._next < len(self._tags) else len(self._raw)
         self._position = _end_of_boxes(self._raw, opened.end(), stop)
         return self._read_boxes(self._raw[opened.end() : self._position]), ""
@@ -167,7 +190,7 @@ class _Parser:
         kept = boxes[: MAX_BOXES - self._boxes]
         self._boxes += len(kept)
         exact = _CLEAN.fullmatch(text) and kept == [Box(*group) for group in groups]
-        self._repairs += 0 if exact else max(1, broken + len(groups) - len(kept))
+        self.repairs += 0 if exact else max(1, broken + len(groups) - len(kept))
         return tuple(kept)
 
 

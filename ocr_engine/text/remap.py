@@ -1,82 +1,76 @@
-"""Raw answers about a turned page or a part of one, rewritten as if they were about the whole page."""
+"""Moves the boxes read on a turned page, or on its halves, to where they are on the upright page."""
 
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
-from ocr_engine.families import BOX_SCALE, TOKENS
+from ocr_engine.families import BOX_SCALE
+from ocr_engine.records import Block, Box, ParsedText
+from ocr_engine.text.grounding import numbered
 
-Corners = tuple[int, int, int, int]
-_DET = re.compile(
-    rf"{re.escape(TOKENS.det_open)}.{{0,200000}}?(?:{re.escape(TOKENS.det_close)}|(?=<\|)|\Z)", re.DOTALL
-)
-_BOX = re.compile(r"\[\s*(\d{1,4})\s*,\s*(\d{1,4})\s*,\s*(\d{1,4})\s*,\s*(\d{1,4})\s*\]")
-_BLOCK = re.compile(rf"(?={re.escape(TOKENS.ref_open)})")
 _MAX_SHARED_LINES = 40
-_MAX_BOXES = 200
+_MAX_KNOWN_BOXES = 200
 
 
-def turned_back(raw: str, turn_deg: int) -> str:
-    """The answer about a page that was turned clockwise by `turn_deg`, its boxes as on the page itself."""
-    return _mapped(raw, lambda box: _turned_back(box, turn_deg)) if turn_deg else raw
+def turned_back(parsed: ParsedText, turn_deg: int) -> ParsedText:
+    """What was read of a page turned clockwise by `turn_deg`, with the boxes of the upright page."""
+    return _mapped(parsed, lambda box: _turned_back(box, turn_deg)) if turn_deg else parsed
 
 
-def _turned_back(box: Corners, turn_deg: int) -> Corners:
-    x1, y1, x2, y2 = box
+def _turned_back(box: Box, turn_deg: int) -> Box:
     if turn_deg == 90:
-        return y1, BOX_SCALE - x2, y2, BOX_SCALE - x1
+        return Box(box.y1, BOX_SCALE - box.x2, box.y2, BOX_SCALE - box.x1)
     if turn_deg == 270:
-        return BOX_SCALE - y2, x1, BOX_SCALE - y1, x2
-    return BOX_SCALE - x2, BOX_SCALE - y2, BOX_SCALE - x1, BOX_SCALE - y1
+        return Box(BOX_SCALE - box.y2, box.x1, BOX_SCALE - box.y1, box.x2)
+    return Box(BOX_SCALE - box.x2, BOX_SCALE - box.y2, BOX_SCALE - box.x1, BOX_SCALE - box.y1)
 
 
-def joined(top: str, bottom: str, top_end: float, bottom_start: float) -> str:
-    """One answer from those about the page's top (0 to `top_end`) and bottom (`bottom_start` to 1).
+def joined(
+    top: ParsedText, bottom: ParsedText, top_end: float, bottom_start: float, figure_stem: str = "0001"
+) -> ParsedText:
+    """Join what was read of the page's top (0 to `top_end`) and its bottom (`bottom_start` to 1).
 
-    Both saw the strip between, if there is one: a block of the bottom that lies on one of the top is left
-    out, and lines without boxes that end the one and begin the other stand once.
+    Where the halves overlap, both saw the strip between. A block of the bottom that lies on one of the top is
+    left out. Lines without boxes that end the top and begin the bottom are kept once. Figures are named anew.
     """
-    above = _mapped(top, lambda box: _scaled(box, 0.0, top_end))
-    below = _mapped(bottom, lambda box: _scaled(box, bottom_start, 1.0))
+    above = _mapped(top, lambda box: _scaled(box, 0.0, top_end)).blocks
+    below = _mapped(bottom, lambda box: _scaled(box, bottom_start, 1.0)).blocks
     strip = bottom_start * BOX_SCALE
-    known = [box for block in _BLOCK.split(above) for box in _boxes(block) if box[3] >= strip]
-    below = "".join(block for block in _BLOCK.split(below) if not _all_known(_boxes(block), known))
-    return f"{above.rstrip()}\n\n{_without_shared_start(above, below).lstrip()}"
+    known = [box for block in above for box in block.boxes if box.y2 >= strip][:_MAX_KNOWN_BOXES]
+    below = tuple(block for block in below if not _all_known(block.boxes, known))
+    return ParsedText(numbered(_in_one(above, below), figure_stem), top.repairs + bottom.repairs)
 
 
-def _scaled(box: Corners, start: float, end: float) -> Corners:
-    x1, y1, x2, y2 = box
-    low, high = (round(start * BOX_SCALE + y * (end - start)) for y in (y1, y2))
-    return x1, low, x2, high
+def _scaled(box: Box, start: float, end: float) -> Box:
+    low, high = (round(start * BOX_SCALE + y * (end - start)) for y in (box.y1, box.y2))
+    # A box that is flat once rounded would be dropped, and a figure with it.
+    low = min(low, BOX_SCALE - 1)
+    return Box(box.x1, low, box.x2, max(high, low + 1))
 
 
-def _mapped(raw: str, function: Callable[[Corners], Corners]) -> str:
-    def replaced(box: re.Match[str]) -> str:
-        x1, y1, x2, y2 = function((_clamped(box[1]), _clamped(box[2]), _clamped(box[3]), _clamped(box[4])))
-        return f"[{x1}, {y1}, {x2}, {y2}]"
-
-    return _DET.sub(lambda det: _BOX.sub(replaced, det[0]), raw)
+def _mapped(parsed: ParsedText, function: Callable[[Box], Box]) -> ParsedText:
+    blocks = (replace(block, boxes=tuple(map(function, block.boxes))) for block in parsed.blocks)
+    return replace(parsed, blocks=tuple(blocks))
 
 
-def _clamped(digits: str) -> int:
-    return min(int(digits), BOX_SCALE)
+def _all_known(boxes: Sequence[Box], known: Sequence[Box]) -> bool:
+    return bool(boxes) and all(any(_covers(other, box) for other in known) for box in boxes)
 
 
-def _boxes(block: str) -> list[Corners]:
-    det = _DET.search(block)
-    groups = _BOX.findall(det[0])[:_MAX_BOXES] if det else []
-    return [(_clamped(a), _clamped(b), _clamped(c), _clamped(d)) for a, b, c, d in groups]
-
-
-def _all_known(boxes: list[Corners], known: list[Corners]) -> bool:
-    return bool(boxes) and all(any(_covers(other, box) for other in known[:_MAX_BOXES]) for box in boxes)
-
-
-def _covers(other: Corners, box: Corners) -> bool:
+def _covers(other: Box, box: Box) -> bool:
     """Whether more than half of `box` lies in `other`."""
-    width = min(box[2], other[2]) - max(box[0], other[0])
-    height = min(box[3], other[3]) - max(box[1], other[1])
-    area = (box[2] - box[0]) * (box[3] - box[1])
+    width = min(box.x2, other.x2) - max(box.x1, other.x1)
+    height = min(box.y2, other.y2) - max(box.y1, other.y1)
+    area = (box.x2 - box.x1) * (box.y2 - box.y1)
     return width > 0 and height > 0 and 2 * width * height > area
+
+
+def _in_one(above: Sequence[Block], below: Sequence[Block]) -> list[Block]:
+    """The blocks of both; text without a box that begins the lower ones goes on with the last upper one."""
+    *before, last = above or (Block("", (), ""),)
+    start = ""
+    if below and not (below[0].label or below[0].boxes):
+        start, below = _without_shared_start(last.content, below[0].content), below[1:]
+    return [*before, replace(last, content=f"{last.content.rstrip()}\n\n{start.lstrip()}"), *below]
 
 
 def _without_shared_start(above: str, below: str) -> str:

@@ -48,15 +48,16 @@ BIG, SMALLER, ICON = Box(0, 0, 900, 900), Box(0, 0, 500, 500), Box(0, 0, 999, 40
 
 
 def test_only_large_figures_are_read_and_no_more_than_asked_for() -> None:
-    page = record(SMALLER, ICON, BIG)
-    names = [name for name, _ in chosen(figures_config(parse=True), page)]
+    page = record(SMALLER, ICON, BIG).blocks
+    names = [name for name, _ in chosen(figures_config(parse=True), page, GEOMETRY)]
     assert names == ["0001-1.jpg", "0001-3.jpg"]
-    assert [name for name, _ in chosen(figures_config(parse=True, max_per_page=1), page)] == ["0001-3.jpg"]
-    assert len(chosen(figures_config(parse=True, min_side_px=1), page)) == 3
-    assert chosen(figures_config(parse=False), page) == []
+    assert [name for name, _ in chosen(figures_config(parse=True, max_per_page=1), page, GEOMETRY)] == [
+        "0001-3.jpg"
+    ]
+    assert len(chosen(figures_config(parse=True, min_side_px=1), page, GEOMETRY)) == 3
+    assert chosen(figures_config(parse=False), page, GEOMETRY) == []
     already = config_module.load(None, {"figures.parse": True, "prompt": "figure"})
-    assert chosen(already, page) == [], "the page itself was read as a figure"
-    assert chosen(figures_config(parse=True), record(BIG, geometry=None)) == []
+    assert chosen(already, page, GEOMETRY) == [], "the page itself was read as a figure"
 
 
 def test_a_figure_is_cut_as_its_own_file_is() -> None:

@@ -19,6 +19,7 @@ from ocr_engine.families import OCR, OCR2
 from ocr_engine.families.views import make_views
 from ocr_engine.pages.pool import RenderPool
 from ocr_engine.reading import ladder
+from ocr_engine.reading.answer import answer_to_page
 from ocr_engine.reading.reader import PageReader, ReadPage
 from ocr_engine.records import (
     Document,
@@ -353,5 +354,7 @@ def test_the_text_layer_takes_no_page_that_the_user_stopped() -> None:
     quality = QualityConfig(text_layer_fallback=True)
     for reason, stands_in in ((ABORT, False), (LENGTH, True)):
         generation = Generation("some", reason, 10, 5, 3, 0.1)
-        best = ladder.Judged(RetryStep(), generation, PageStatus.TRUNCATED, "", "some", None, False)
+        best = ladder.Judged(
+            RetryStep(), answer_to_page(generation, 0, "0001"), PageStatus.TRUNCATED, "", "some", None, False
+        )
         assert ladder.layer_stands_in(best, TEXT, quality) is stands_in

@@ -12,9 +12,9 @@ from ocr_engine.text.markdown import LAYOUT_LABELS
 
 DET = "<|det|>[[1, 2, 30, 40]]<|/det|>"
 PARTS = [
-    "<|ref|>", "<|/ref|>", "<|det|>", "<|/det|>", "[[1, 2, 3, 4]]", "[[1, 2", "]", "text", "title",
-    "Total: 5", "\n", " ", "<", "<|", "<|re", "|>", "<b>", "word", "漢", "<table>", "1. item", "(a)",
-    "<|ref|>text<|/ref|>" + DET, "<|ref|>Total<|/ref|>" + DET,
+    "<|ref|>", "<|/ref|>", "<|det|>", "<|/det|>", "[[1, 2, 3, 4]]", "[[1, 2", "]", "[[1, s 2, ", "s", "[",
+    "text", "title", "Total: 5", "\n", " ", "<", "<|", "<|re", "|>", "<b>", "word", "漢", "<table>",
+    "1. item", "(a)", "<|ref|>text<|/ref|>" + DET, "<|ref|>Total<|/ref|>" + DET,
 ]  # fmt: skip
 
 _LABEL = re.compile(r"<\|ref\|>(?:(?!<\|/?(?:ref|det)\|>).)*<\|/ref\|>", re.DOTALL)
@@ -107,6 +107,9 @@ def test_labels_that_are_text_are_shown() -> None:
         ("a<|det|>[[1, 2 and text", "aand text"),
         ("a<|/ref|>b<|/det|>c", "abc"),
         ("a<|det|>", "a"),
+        ("a<|det|>[[1, s 2, ab 3, 4]]<|/det|>b", "ab"),
+        ("a<|det|>[[1, 2 is text", "ais text"),
+        ("a<|det|>[[1, the 2, 3, 4]]<|/det|>b", "athe 2, 3, 4]]b"),
         ("<|ref|>" + "x" * (MAX_LABEL_CHARS + 30) + "<|/ref|>y", "x" * (MAX_LABEL_CHARS + 30) + "y"),
     ],
 )

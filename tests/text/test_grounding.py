@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ocr_engine.records import Block, Box, ParsedText
-from ocr_engine.text.grounding import MAX_BOXES, MAX_FIGURES, MAX_LABEL_CHARS, parse
+from ocr_engine.text.grounding import MAX_BOXES, MAX_FIGURES, MAX_LABEL_CHARS, parse, write
 
 TAGS = ("<|ref|>", "<|/ref|>", "<|det|>", "<|/det|>")
 
@@ -188,3 +188,35 @@ def test_any_input_gives_ordered_boxes_within_the_page(raw: str) -> None:
         for box in block.boxes:
             assert 0 <= box.x1 < box.x2 <= 999
             assert 0 <= box.y1 < box.y2 <= 999
+
+
+RAW = st.lists(st.one_of(fragments, good_tags, broken_tags, st.text(max_size=5)), max_size=30).map("".join)
+
+
+@settings(max_examples=400, deadline=None)
+@given(RAW)
+def test_what_is_written_is_read_as_the_same_blocks(raw: str) -> None:
+    blocks = parse(raw).blocks
+    assert parse(write(blocks)).blocks == blocks
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        "<|re<|ref|>f|> put together",
+        tag("text") + "<|de<|/ref|>t|>[[1, 2, 3, 4]]",
+        "a<|ref|><|/ref|>a label without a word",
+        tag("text", "[[1, 2, 3]]") + "no box",
+        tag("text", f"[{', '.join(['[1, 2, 3, 4]'] * (MAX_BOXES + 1))}]") + tag("image"),
+    ],
+)
+def test_odd_blocks_are_written_too(raw: str) -> None:
+    blocks = parse(raw).blocks
+    assert parse(write(blocks)).blocks == blocks
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.tuples(text_pieces, good_tags), max_size=6), text_pieces)
+def test_a_clean_answer_is_written_as_it_was(parts: list[tuple[str, str]], last: str) -> None:
+    raw = "".join(text + grounding for text, grounding in parts) + last
+    assert write(parse(raw).blocks) == raw

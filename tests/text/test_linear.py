@@ -16,7 +16,7 @@ from ocr_engine.records import PageRecord, PageStatus
 from ocr_engine.text import official, remap
 from ocr_engine.text.cross_page import join_pages
 from ocr_engine.text.folding import TagFolder
-from ocr_engine.text.grounding import parse
+from ocr_engine.text.grounding import parse, write
 from ocr_engine.text.markdown import to_markdown
 from ocr_engine.text.recall import text_of, word_recall
 from ocr_engine.text.table_csv import tables_as_csv
@@ -51,7 +51,7 @@ WORK: dict[str, Callable[[str], object]] = {
     "pages joined": join,
     "folded": fold_by_pieces,
     "official": lambda raw: (official.page_mmd(raw, 0), official.image_mmd(raw), official.eval_md(raw)),
-    "halves": lambda raw: remap.joined(raw, raw, 0.5, 0.5),
+    "halves": lambda raw: write(remap.joined(parse(raw), parse(raw), 0.5, 0.5).blocks),
     "recall": lambda raw: word_recall(text_of(parse(raw).blocks), raw),
 }
 

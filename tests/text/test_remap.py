@@ -1,17 +1,18 @@
 """Boxes of a turned page or of half a page end where they are on the page itself; no text is lost."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ocr_engine.records import Box
-from ocr_engine.text.grounding import parse
+from ocr_engine.records import Box, ParsedText
+from ocr_engine.text.grounding import parse, write
 from ocr_engine.text.remap import joined, turned_back
+from tests.text.test_grounding import RAW, tag
 
 SIDE = st.integers(0, 999)
-BOXES = st.tuples(SIDE, SIDE, SIDE, SIDE).map(
-    lambda s: Box(min(s[0], s[2]), min(s[1], s[3]), max(s[0], s[2]), max(s[1], s[3]))
-)
+BOXES = st.tuples(SIDE, SIDE, SIDE, SIDE).filter(lambda s: s[0] < s[2] and s[1] < s[3]).map(lambda s: Box(*s))
+TURNS = st.sampled_from([90, 180, 270])
+CUTS = st.sampled_from([(0.53, 0.47), (0.5, 0.5), (0.31, 0.31), (1.0, 0.0)])
 
 
 def block(box: Box, text: str, label: str = "text") -> str:
@@ -25,35 +26,78 @@ def turned(box: Box, turn: int) -> Box:
     return box
 
 
-@given(box=BOXES, turn=st.sampled_from([90, 180, 270]))
+def halves(top: str, bottom: str, end: float = 0.53, start: float = 0.47) -> str:
+    return write(joined(parse(top), parse(bottom), end, start).blocks)
+
+
+def text_of(parsed: ParsedText) -> str:
+    return "".join(block.label + block.content for block in parsed.blocks)
+
+
+@given(box=BOXES, turn=TURNS)
 def test_a_box_comes_back_to_its_place(box: Box, turn: int) -> None:
-    assert turned_back(block(turned(box, turn), "t"), turn) == block(box, "t")
+    assert turned_back(parse(block(turned(box, turn), "t")), turn) == parse(block(box, "t"))
 
 
-def test_text_and_broken_tags_are_left_alone() -> None:
-    raw = "see [1, 2, 3, 4]\n<|ref|>text<|/ref|><|det|>[[1, 2, 3]]<|/det|>\nand [[5, 6, 7, 8]] too"
-    for turn in (0, 90, 180, 270):
-        assert turned_back(raw, turn) == raw
-    assert turned_back("<|det|>[[0, 0, 5000, 9]]<|/det|>", 180) == "<|det|>[[0, 990, 999, 999]]<|/det|>"
+@settings(deadline=None)
+@given(raw=RAW, turn=TURNS)
+def test_turned_there_and_back_is_the_same(raw: str, turn: int) -> None:
+    parsed = parse(raw)
+    there = turned_back(parsed, turn)
+    assert turned_back(there, 360 - turn) == parsed and text_of(there) == text_of(parsed)
+    assert parse(write(there.blocks)).blocks == there.blocks
 
 
-@given(text=st.text(alphabet="<|>refdt/[]0123456789, \n"), turn=st.sampled_from([90, 180, 270]))
-def test_anything_can_be_turned(text: str, turn: int) -> None:
-    assert turned_back(turned_back(text, turn), 360 - turn).count("<|det|>") == text.count("<|det|>")
+@settings(deadline=None)
+@given(top=RAW, bottom=RAW, cut=CUTS)
+def test_what_is_joined_is_read_back_as_it_was_written(
+    top: str, bottom: str, cut: tuple[float, float]
+) -> None:
+    both = joined(parse(top), parse(bottom), *cut)
+    assert parse(write(both.blocks)).blocks == both.blocks
+    above = [box for one in parse(top).blocks for box in one.boxes]
+    assert len([box for one in both.blocks for box in one.boxes]) >= len(above), "no box of the top is lost"
+    figures = [name for one in both.blocks for name in one.figures]
+    assert figures == [f"0001-{k}.jpg" for k in range(1, len(figures) + 1)]
+
+
+@given(box=BOXES, cut=CUTS)
+def test_a_box_of_a_half_is_where_it_is_on_the_page(box: Box, cut: tuple[float, float]) -> None:
+    end, start = cut
+    (above,) = joined(parse(block(box, "t")), parse(""), end, start).blocks[0].boxes
+    below = joined(parse(""), parse(block(box, "t")), end, start).blocks[-1].boxes[0]
+    assert (above.x1, above.x2) == (below.x1, below.x2) == (box.x1, box.x2)
+    assert above.y1 == pytest.approx(box.y1 * end, abs=1.5)
+    assert above.y2 == pytest.approx(box.y2 * end, abs=1.5)
+    assert below.y1 == pytest.approx(start * 999 + box.y1 * (1 - start), abs=1.5)
+    assert below.y2 == pytest.approx(start * 999 + box.y2 * (1 - start), abs=1.5)
+
+
+def test_a_figure_one_unit_high_is_still_there_in_half_a_page() -> None:
+    both = joined(
+        parse(tag("image", "[[10, 10, 500, 11]]")), parse(tag("image", "[[10, 998, 500, 999]]")), 0.5, 0.5
+    )
+    assert [one.figures for one in both.blocks] == [("0001-1.jpg",), ("0001-2.jpg",)]
 
 
 def test_halves_join_and_what_both_saw_stands_once() -> None:
     top = block(Box(100, 0, 900, 500), "A") + block(Box(100, 950, 900, 990), "at the cut")
     bottom = block(Box(102, 68, 898, 103), "at the cut") + block(Box(100, 500, 900, 999), "B")
-    parsed = parse(joined(top, bottom, 0.53, 0.47))
+    parsed = joined(parse(top), parse(bottom), 0.53, 0.47)
     assert [one.content.strip() for one in parsed.blocks] == ["A", "at the cut", "B"]
     first, _, last = (one.boxes[0] for one in parsed.blocks)
     assert (first.y1, first.y2) == (0, 265)
     assert last.y2 == 999 and last.y1 == pytest.approx(470 + 0.53 * 500, abs=2)
 
 
+def test_a_malformed_box_that_both_halves_saw_stands_once() -> None:
+    top = tag("text", "[[100, s 950, 900, 990]]") + "at the cut"
+    bottom = tag("text", "[102, 68, 898, 103") + "at the cut"
+    assert halves(top, bottom).count("at the cut") == 1
+
+
 def test_halves_without_boxes_join_at_the_lines_they_share() -> None:
-    assert joined("one\ntwo\n three \n", "three\nfour\n", 0.53, 0.47) == "one\ntwo\n three\n\nfour\n"
-    assert joined("one\ntwo", "three", 0.53, 0.47) == "one\ntwo\n\nthree"
-    assert joined("", "three", 0.53, 0.47).strip() == "three"
-    assert joined("a\nb\na\nb", "a\nb\nc", 0.53, 0.47) == "a\nb\na\nb\n\nc"
+    assert halves("one\ntwo\n three \n", "three\nfour\n") == "one\ntwo\n three\n\nfour\n"
+    assert halves("one\ntwo", "three") == "one\ntwo\n\nthree"
+    assert halves("", "three").strip() == "three"
+    assert halves("a\nb\na\nb", "a\nb\nc") == "a\nb\na\nb\n\nc"
