@@ -57,13 +57,15 @@ class DeviceNgramGuard(DeviceLogitsProcessor):
         self._whitelist.apply_write()
 
     def apply(self, logits: torch.Tensor, ctx: LogitsContext) -> torch.Tensor:
-        """Ban in place; logits are (rows, vocabulary), a row a request (there is no speculative decoding)."""
+        """Ban in place; logits are (rows, vocabulary): a row a request, and one for each of its drafts."""
         from ocr_engine.engine.vllm.guard_kernel import ban_repeats
 
         if self._sizes.np[ctx.idx_mapping_np].any():
             ban_repeats(
                 logits,
                 ctx.expanded_idx_mapping,
+                ctx.expanded_local_pos,
+                ctx.input_ids,
                 self._history.all_token_ids.gpu,
                 self._history.prompt_len.gpu,
                 self._history.total_len.gpu,

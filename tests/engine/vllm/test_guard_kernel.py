@@ -17,11 +17,12 @@ def test_kernel_bans_what_the_rule_bans():
 
 def checks():
     for seed in range(4):
-        check_batch(seed)
+        check_batch(seed, drafts_most=(0,))
+        check_batch(seed, drafts_most=range(9))
     check_ids_that_are_none()
 
 
-def check_batch(seed):
+def check_batch(seed, drafts_most):
     from ocr_engine.engine.vllm import guard_kernel as kernel
 
     rng, generator = random.Random(seed), torch.Generator().manual_seed(seed)
@@ -34,15 +35,24 @@ def check_batch(seed):
     sizes = torch.tensor([rng.choice([0, 1, 2, 3, 4, 20]) for _ in range(REQUESTS)], dtype=torch.int32)
     windows = torch.tensor([rng.choice([5, 50, 90, 150]) for _ in range(REQUESTS)], dtype=torch.int32)
     whitelist, allowed = draw(VOCABULARY, REQUESTS, ALLOWED), draw(ALLOWED + 1, REQUESTS)
-    slots = torch.tensor(rng.sample(range(REQUESTS), REQUESTS - 2), dtype=torch.int32)
-    logits = torch.zeros(len(slots), VOCABULARY)
-    recent = kernel.scratch(REQUESTS, LENGTH, torch.device("cpu"))
-    kernel.ban_repeats(logits, slots, tokens, prompt, total, sizes, windows, whitelist, allowed, recent)
-    for row, slot in enumerate(slots.tolist()):
+    rows, expected = [], []
+    for slot in rng.sample(range(REQUESTS), REQUESTS - 2):
         output = tokens[slot, prompt[slot] : total[slot]].tolist()
         never = whitelist[slot, : allowed[slot]].tolist()
-        expected = banned_tokens(output, int(sizes[slot]), int(windows[slot]), never)
-        assert set(torch.isinf(logits[row]).nonzero()[:, 0].tolist()) == expected
+        drafts = [rng.randrange(VOCABULARY) for _ in range(rng.choice(drafts_most))]
+        for before in range(len(drafts) + 1):
+            rows.append((slot, before, drafts[before - 1] if before else 0))
+            history = output + drafts[:before]
+            expected.append(banned_tokens(history, int(sizes[slot]), int(windows[slot]), never))
+    slots, before, fed = (torch.tensor(column, dtype=torch.int32) for column in zip(*rows, strict=True))
+    logits = torch.zeros(len(rows), VOCABULARY)
+    # Fewer rows than there are: they are done in turns.
+    recent = kernel.scratch(5, LENGTH + 8, torch.device("cpu"))
+    kernel.ban_repeats(
+        logits, slots, before, fed, tokens, prompt, total, sizes, windows, whitelist, allowed, recent
+    )
+    for row, banned in enumerate(expected):
+        assert set(torch.isinf(logits[row]).nonzero()[:, 0].tolist()) == banned, (seed, rows[row])
 
 
 def check_ids_that_are_none():
@@ -55,6 +65,8 @@ def check_ids_that_are_none():
     kernel.ban_repeats(
         logits=around[1:4],
         slots=ints([0, 1, 2]),
+        drafts_before=ints([0] * 3),
+        input_ids=ints([0] * 3),
         tokens=tokens,
         prompt_len=ints([1] * 3),
         total_len=ints([8] * 3),

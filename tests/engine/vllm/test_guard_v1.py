@@ -148,7 +148,13 @@ class StepContext(SimpleNamespace):
     """What vLLM's V2 runner tells of a step in which every slot has a row."""
 
     def __init__(self, slots):
-        super().__init__(idx_mapping_np=np.arange(slots), expanded_idx_mapping=torch.arange(slots))
+        slots_of_rows = torch.arange(slots)
+        super().__init__(
+            idx_mapping_np=np.arange(slots),
+            expanded_idx_mapping=slots_of_rows,
+            expanded_local_pos=torch.zeros(slots, dtype=torch.int32),
+            input_ids=slots_of_rows,
+        )
 
 
 @pytest.fixture
@@ -161,7 +167,20 @@ def device_guard(monkeypatch):
         for row, begin, end in zip(rows.tolist(), begins, ends.tolist(), strict=True):
             table[row, : end - begin] = contents[begin:end]
 
-    def ban(logits, rows, tokens, prompt_len, total_len, sizes, windows, whitelist, whitelist_len, recent):
+    def ban(
+        logits,
+        rows,
+        before,
+        fed,
+        tokens,
+        prompt_len,
+        total_len,
+        sizes,
+        windows,
+        whitelist,
+        whitelist_len,
+        recent,
+    ):
         for row in rows.tolist():
             rule = int(sizes[row]), int(windows[row]), whitelist[row, : whitelist_len[row]].tolist()
             logits[row, list(banned_tokens(output, *rule))] = float("-inf")
