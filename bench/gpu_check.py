@@ -131,7 +131,7 @@ async def check_guard(engine: VllmEngine, family: str, page: Image.Image) -> Non
     bias = {engine._prompts.encode(PROMPTS["markdown"])[-1]: 2.0}
     guards = ((0, 0), (2, 400), (3, 90))
     asked = (request("guard", views, GUARDED_TOKENS, guard) for guard in guards)
-    replies = await asyncio.gather(*(engine._ask(one, bias) for one in asked))
+    replies = await asyncio.gather(*(engine._ask(one, bias=bias) for one in asked))
     repeats = banned_in(replies[0].output_ids, guards[1], engine)
     for guard, reply in zip(guards[1:], replies[1:], strict=True):
         bad = banned_in(reply.output_ids, guard, engine)
@@ -152,7 +152,7 @@ async def ids_of_pages(engine: VllmEngine, family: str, count: int) -> tuple[lis
     views = [make_views(picture(*size), mode) for size in sizes]
     started_s = time.perf_counter()
     replies = await asyncio.gather(
-        *(engine._ask(request(f"p{i}", one, COMPARED_TOKENS, (0, 0)), {}) for i, one in enumerate(views))
+        *(engine._ask(request(f"p{i}", one, COMPARED_TOKENS, (0, 0))) for i, one in enumerate(views))
     )
     return [reply.output_ids for reply in replies], count / (time.perf_counter() - started_s)
 

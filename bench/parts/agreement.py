@@ -53,8 +53,7 @@ async def _answers(engine: VllmEngine, corpus: Path, pages: int, mode: str) -> l
             GenerationRequest(f"page-{number}", make_views(image, mode), PROMPTS["markdown"], TOKENS, 20, 50)
             for number, image in enumerate(images)
         ]
-        # A bias that changes nothing, as the engine's own test asks.
-        replies = await asyncio.gather(*(engine._ask(request, {}) for request in requests))
+        replies = await asyncio.gather(*(engine._ask(request) for request in requests))
     finally:
         await engine.stop()
     return [reply.output_ids for reply in replies]

@@ -6,24 +6,25 @@ checkpoint that brings a golden page (`self_test.json` beside its weights) must 
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from ocr_engine.engine.base import vision_tokens
+from ocr_engine.engine.ngram import banned_tokens
 from ocr_engine.engine.prompts import PromptEncoder
 from ocr_engine.errors import EngineError
-from ocr_engine.families import FAMILIES, PROMPTS
+from ocr_engine.families import FAMILIES, PROMPTS, TOKENS
 from ocr_engine.log import printable
 from ocr_engine.records import GenerationRequest, PageViews
 
 GOLDEN_FILE, GOLDEN_PAGE = "self_test.json", "self_test.png"
-_GUARD = (2, 8)
 _LENGTH = 4
-_FIRST_BIAS, _SECOND_BIAS = 100.0, 50.0
-"""Added to the logits of two tokens: the first always wins, the second where the first is banned."""
+_GUARDS = {2: (2, 8), 4: (1, 8)}
+"""Size and window of the guard by how many tokens may be answered with: few enough that one must repeat, and
+enough that after any three there is a fourth."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +35,8 @@ class Reply:
     output_ids: list[int]
 
 
-Ask = Callable[[GenerationRequest, Mapping[int, float]], Awaitable[Reply]]
-"""Answers a request greedily, with numbers added to the logits of some token ids."""
+Ask = Callable[[GenerationRequest, Collection[int]], Awaitable[Reply]]
+"""Answers a request greedily, with these token ids alone where there are any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,22 +84,22 @@ async def check_engine(ask: Ask, prompts: PromptEncoder, family: str, golden: Go
 
 
 async def _check_guard_and_prompt(ask: Ask, prompts: PromptEncoder, family: str) -> None:
-    request, (first, second) = _guarded_request(family), _ordinary_tokens(prompts)
-    reply = await ask(request, {first: _FIRST_BIAS, second: _SECOND_BIAS})
-    _expect("image tokens", reply.prompt_ids, expanded_prompt(prompts, request, family))
-    # "first first" bans first after first, so second comes; after second, first is free again.
-    _expect("n-gram guard", reply.output_ids, [first, first, second, first])
+    for count, guard in _GUARDS.items():
+        request, tokens = _guarded_request(family, guard), _ordinary_tokens(prompts, count)
+        reply = await ask(request, tokens)
+        _expect("image tokens", reply.prompt_ids, expanded_prompt(prompts, request, family))
+        _expect("n-gram guard", reply.output_ids, _as_guarded(reply.output_ids, tokens, guard))
 
 
 async def _check_whitelist(ask: Ask, prompts: PromptEncoder, family: str) -> None:
     for allowed in prompts.whitelist_ids[:1]:
-        reply = await ask(_guarded_request(family), {allowed: _FIRST_BIAS})
+        reply = await ask(_guarded_request(family, _GUARDS[2]), (allowed,))
         _expect("n-gram guard's whitelist", reply.output_ids, [allowed] * _LENGTH)
 
 
 async def _check_golden(ask: Ask, prompts: PromptEncoder, golden: Golden) -> None:
     length = len(golden.token_ids)
-    reply = await ask(GenerationRequest("golden", golden.views, golden.prompt, length, 0, 0), {})
+    reply = await ask(GenerationRequest("golden", golden.views, golden.prompt, length, 0, 0), ())
     if reply.output_ids == golden.token_ids:
         return
     found, expected = (repr(prompts.decode(ids)[0]) for ids in (reply.output_ids, golden.token_ids))
@@ -108,8 +109,17 @@ async def _check_golden(ask: Ask, prompts: PromptEncoder, golden: Golden) -> Non
     )
 
 
-def _guarded_request(family: str) -> GenerationRequest:
-    return GenerationRequest("self-test", smallest_page(family), PROMPTS["free"], _LENGTH, *_GUARD)
+def _as_guarded(found: Sequence[int], tokens: Sequence[int], guard: tuple[int, int]) -> list[int]:
+    """The guarded answer of these tokens that is like the one found as far as the guard allows."""
+    expected: list[int] = []
+    for place in range(_LENGTH):
+        free = [token for token in tokens if token not in banned_tokens(expected, *guard)]
+        expected.append(found[place] if place < len(found) and found[place] in free else free[0])
+    return expected
+
+
+def _guarded_request(family: str, guard: tuple[int, int]) -> GenerationRequest:
+    return GenerationRequest("self-test", smallest_page(family), PROMPTS["free"], _LENGTH, *guard)
 
 
 def smallest_page(family: str) -> PageViews:
@@ -132,12 +142,11 @@ def _untiled(pixels: "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]") -> PageV
     return PageViews(pixels, np.zeros((0, *pixels.shape), np.uint8), (1, 1))
 
 
-def _ordinary_tokens(prompts: PromptEncoder) -> tuple[int, int]:
-    """Two different tokens of a prompt's text, which the guard may ban."""
+def _ordinary_tokens(prompts: PromptEncoder, count: int) -> list[int]:
+    """Different tokens of a prompt's text, which the guard may ban."""
     special = (prompts.image_id, *prompts.whitelist_ids)
-    text = dict.fromkeys(token for token in prompts.encode(PROMPTS["free"])[1:] if token not in special)
-    first, second = list(text)[-2:]
-    return first, second
+    written = prompts.encode(PROMPTS["free"] + PROMPTS["markdown"].replace(TOKENS.image, ""))[1:]
+    return list(dict.fromkeys(token for token in written if token not in special))[-count:]
 
 
 def _expect(what: str, found: list[int], expected: list[int]) -> None:

@@ -30,18 +30,17 @@ def golden(nano):
 
 
 def engine(prompts, golden, family=OCR, guarded=True, whitelist=None, count=0, answer=None):
-    """Greedy over the bias; the golden page by heart."""
+    """Greedy, the first token allowed before the second; the golden page by heart."""
     allowed = prompts.whitelist_ids if whitelist is None else whitelist
 
-    async def ask(request, bias):
+    async def ask(request, tokens):
         seen = expanded_prompt(prompts, request, family) + [prompts.image_id] * count
-        if not bias:
+        if not tokens:
             return Reply(seen, golden.token_ids if answer is None else answer)
         ids = []
         for _ in range(request.max_tokens):
             banned = banned_tokens(ids, request.ngram_size, request.ngram_window, allowed) if guarded else ()
-            scores = {token: value for token, value in {7: 1.0, **bias}.items() if token not in banned}
-            ids.append(max(scores, key=scores.get))
+            ids.append(next((token for token in tokens if token not in banned), 7))
         return Reply(seen, ids)
 
     return ask
@@ -67,8 +66,8 @@ async def test_each_fault_is_named(prompts, golden, fault, words):
     if fault.get("count") == -1:
         whole = engine(prompts, golden)
 
-        async def ask(request, bias):
-            reply = await whole(request, bias)
+        async def ask(request, tokens):
+            reply = await whole(request, tokens)
             return Reply(reply.prompt_ids[:1] + reply.prompt_ids[2:], reply.output_ids)
     else:
         ask = engine(prompts, golden, **fault)

@@ -6,7 +6,7 @@ import gc
 import itertools
 import shutil
 import time
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -125,11 +125,20 @@ class VllmEngine:
         await self_test.check_engine(self._ask, self._prompts, checkpoint.family, golden)
         logger.debug("self-test passed in %.1f s", time.perf_counter() - started_s)
 
-    async def _ask(self, request: GenerationRequest, bias: Mapping[int, float]) -> self_test.Reply:
-        """A request of the self-test: sampled as a page's, but for the bias."""
+    async def _ask(
+        self,
+        request: GenerationRequest,
+        allowed: Collection[int] = (),
+        bias: Mapping[int, float] | None = None,
+    ) -> self_test.Reply:
+        """A test's request: sampled as a page's, but of the tokens allowed, or with numbers on their logits.
+
+        vLLM refuses `bias` where there are drafts.
+        """
         prompt, prompt_tokens = self._prompt(request)
         sampling = self._sampling(request, prompt_tokens, streamed=False)
-        sampling.logit_bias = dict(bias) or None
+        sampling.allowed_token_ids = list(allowed) or None
+        sampling.logit_bias = dict(bias or {}) or None
         async with contextlib.aclosing(self._outputs(prompt, sampling, request.request_id)) as outputs:
             (output,) = [output async for output in outputs]
         return self_test.Reply(list(output.prompt_token_ids), list(output.outputs[0].token_ids))

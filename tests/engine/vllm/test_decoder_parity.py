@@ -76,7 +76,7 @@ async def test_greedy_tokens_of_whole_pages_are_equal(family, tmp_path):
     engine = VllmEngine(EngineConfig(model=str(folder), dtype="float32", max_num_seqs=4))
     await engine.start()
     try:
-        found = [(await engine._ask(request, bias)).output_ids for request in requests(family)]
+        found = [(await engine._ask(request, bias=bias)).output_ids for request in requests(family)]
     finally:
         await engine.stop()
     assert found == expected
