@@ -20,7 +20,7 @@ from ocr_engine.log import logger
 from ocr_engine.outputs import run_files
 from ocr_engine.outputs.retry import Command
 from ocr_engine.pages.sources import Refused
-from ocr_engine.records import Document
+from ocr_engine.records import Document, PageKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,8 @@ class Session:
             return
         summary.say(counts, tools.progress, tools.root, quiet=not logger.isEnabledFor(logging.INFO))
         if isinstance(tools.engine, StreamedEngine):
-            for path in run_files.files_of(tools.root, tools.journal, tools.engine.shown):
+            shown = [key for name in tools.engine.shown if (key := PageKey.parse(name))]
+            for path in run_files.files_of(tools.root, tools.journal, shown):
                 log.say(f"  {path}")
 
     def _outcome(self) -> ExitCode:

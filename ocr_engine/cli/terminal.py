@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING, TextIO
 
 from ocr_engine.config import TextConfig
+from ocr_engine.records import PageKey
 from ocr_engine.text.clean import clean
 from ocr_engine.text.folding import TagFolder
 from ocr_engine.text.options import restyle
@@ -84,7 +85,7 @@ class TerminalView:
         from rich.text import Text
 
         self._folder, self._growing = TagFolder(), ""
-        name = visible(request_id).replace("\n", " ").replace("/pages/", " page ")
+        name = visible(str(PageKey.parse(request_id) or request_id)).replace("\n", " ")
         self._console.rule(Text(name), style="dim")
         self._live = Live(console=self._console, refresh_per_second=_REFRESHES_PER_S, transient=True)
         self._live.start()

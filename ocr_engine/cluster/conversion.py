@@ -24,7 +24,7 @@ from ocr_engine.errors import EngineError, OcrError
 from ocr_engine.log import logger
 from ocr_engine.pages.sources import Refused
 from ocr_engine.reading.reader import PageReader, ReadPage
-from ocr_engine.records import Document, OpenedDocument, PageRef
+from ocr_engine.records import Document, OpenedDocument, PageKey, PageRef
 
 P = ParamSpec("P")
 WAVE_DOCUMENTS, WAVE_PAGES = 20_000, 200_000
@@ -134,7 +134,7 @@ class ClusterReader(PageReader):
         self._stopping = False
 
     async def read(
-        self, ref: PageRef, request_id: str, page_print: str, on_text: OnText | None = None
+        self, ref: PageRef, key: PageKey, page_print: str, on_text: OnText | None = None
     ) -> ReadPage:
         """The page, once the cluster has read it. Cancelled where the run is stopped before."""
         try:

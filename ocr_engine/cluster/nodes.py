@@ -95,7 +95,7 @@ class ReadPages:
         prepared: Prepared = await asyncio.to_thread(unpacked, row)
         page = prepared.page
         self._pool.give(prepared)
-        read = await self._reader.read(page.ref, page.request_id, page.fingerprint)
+        read = await self._reader.read(page.ref, page.key, page.fingerprint)
         return packed(Result(page, read))
 
 

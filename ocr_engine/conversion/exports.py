@@ -27,7 +27,7 @@ from ocr_engine.outputs.files import output_errors
 from ocr_engine.outputs.journal import Journal
 from ocr_engine.processes.worker import Worker, WorkerDiedError, WorkerTimeoutError
 from ocr_engine.reading.texts import block_texts_of, page_joiner
-from ocr_engine.records import JournalRow
+from ocr_engine.records import Fingerprint, JournalRow
 
 VERSION = 2
 """Counts up when an export of the same document becomes another file."""
@@ -51,7 +51,7 @@ class _Found:
 
     def add(self, row: JournalRow) -> None:
         # What was read; how it is written is the salt's part, so that a key for pictures outdates no text.
-        read = row.fingerprint.partition(".")[0]
+        read = Fingerprint.parse(row.fingerprint).read
         facts = "\0".join((str(row.page), row.status.value, row.reason, read, str(row.attempts)))
         digest = hashlib.blake2b(facts.encode("utf-8", "surrogateescape"), digest_size=_KEY_BYTES).digest()
         self.hash = (self.hash + int.from_bytes(digest)) % (1 << (8 * _KEY_BYTES))

@@ -13,13 +13,13 @@ from typing import Any
 
 from ocr_engine.log import logger, printable
 from ocr_engine.outputs.checksums import Checksums
-from ocr_engine.outputs.document_folder import records_path, stem
+from ocr_engine.outputs.document_folder import records_path
 from ocr_engine.outputs.journal import RECORD, Journal, Key
 from ocr_engine.outputs.names import HIDDEN
 from ocr_engine.outputs.page_store import NAME, PageStore
 from ocr_engine.outputs.record_lines import digest_of_texts, rebuilt
 from ocr_engine.reading.record import rewritten_record
-from ocr_engine.records import JournalRow, PageRecord
+from ocr_engine.records import JournalRow, PageRecord, page_stem
 
 _MAX_RAW_BYTES = 64 << 20
 Digests = Mapping[int, tuple[str, str]]
@@ -130,7 +130,7 @@ class Healer:
         record = rebuilt(row, facts) if facts else None
         if record is None or "raw" not in facts:
             return record
-        raw = self._text(row, f"{stem(record.page)}.raw.md")
+        raw = self._text(row, f"{page_stem(record.page)}.raw.md")
         reads = tuple(
             replace(read, text=self._text(row, f"{PurePosixPath(read.name).stem}.raw.md"))
             for read in record.figure_texts
@@ -181,8 +181,8 @@ def heal_all(
 
 
 def _store_of(folder: Path, row: JournalRow) -> Path:
-    """The first output of a page is in `pages/` beside its `pages.jsonl`, or in a hidden folder with it."""
-    hidden = PurePosixPath(row.outputs[0]).parent.name == HIDDEN
+    """A page with files in the hidden folder has its record there too."""
+    hidden = any(PurePosixPath(path).parent.name == HIDDEN for path in row.outputs)
     return folder / (HIDDEN if hidden else "") / NAME
 
 

@@ -205,7 +205,7 @@ class Conversion:
         if stored is not None:
             record, raw = stored
             return ReadPage(await aside(rewritten_record, record, raw, page.fingerprint), raw, {})
-        return await self._reader.read(page.ref, page.request_id, page.fingerprint)
+        return await self._reader.read(page.ref, page.key, page.fingerprint)
 
     async def _save(self, page: Page, writer: PageWriter, read: ReadPage) -> None:
         record = await self._saver.save_page(page.ref, writer, read)

@@ -8,18 +8,20 @@ from ocr_engine.config import READ_KEYS, WRITE_KEYS, Config, fingerprint
 from ocr_engine.conversion.resume import Plan, Redo, plan_page
 from ocr_engine.outputs.names import OutputNames
 from ocr_engine.records import (
+    Fingerprint,
     JournalRow,
     OpenedDocument,
+    PageKey,
     PageRef,
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page on its way: what it is, its name below the output folder, the fingerprint it will carry."""
+    """A page on its way: what it is, its place below the output folder, the fingerprint it will carry."""
 
     ref: PageRef
-    request_id: str
+    key: PageKey
     fingerprint: str
 
 
@@ -40,11 +42,11 @@ class PagePlanner:
 
     def pages(self, opened: OpenedDocument, indexes: Iterable[int]) -> Iterator[Page]:
         """These pages of a document, 0-based, in order."""
-        folder = self.names.folder_for(opened.document)
+        folder = str(self.names.folder_for(opened.document))
         for index in indexes:
             ref = opened.page(index)
             page_print = page_fingerprint(self.config, ref, self.model_id)
-            yield Page(ref, f"{folder}/pages/{ref.number:04d}", page_print)
+            yield Page(ref, PageKey(folder, ref.number), page_print)
 
     def row(self, page: Page) -> JournalRow | None:
         """What earlier runs say of a page."""
@@ -64,4 +66,4 @@ def page_fingerprint(config: Config, ref: PageRef, model_id: str) -> str:
     the keys of `READ_KEYS`, or the keys of `WRITE_KEYS`.
     """
     read = fingerprint(config, READ_KEYS, ref.content_id, str(ref.index), model_id)
-    return f"{read}.{fingerprint(config, WRITE_KEYS)}"
+    return str(Fingerprint(read, fingerprint(config, WRITE_KEYS)))

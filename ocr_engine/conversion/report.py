@@ -19,7 +19,7 @@ from ocr_engine.outputs.run_numbers import PageLine
 from ocr_engine.outputs.thumbnail import thumbnail
 from ocr_engine.pages import sources
 from ocr_engine.pages.pool import RenderPool
-from ocr_engine.records import Document, DocumentKind
+from ocr_engine.records import Document, DocumentKind, Fingerprint
 
 T = TypeVar("T")
 THUMBNAILS_TIMEOUT_S = 60.0
@@ -56,7 +56,8 @@ def _thumbnails(
         if opened is None or line.page > opened.page_count:
             continue
         ref = opened.page(line.page - 1)
-        if page_fingerprint(config, ref, model_id).partition(".")[0] == line.fingerprint.partition(".")[0]:
+        now, then = page_fingerprint(config, ref, model_id), line.fingerprint
+        if Fingerprint.parse(now).read == Fingerprint.parse(then).read:
             task: Callable[..., bytes] = partial(thumbnail, side_px=report.THUMBNAIL_PX)
             rendering[line.document, line.page] = pool.run(ref, task)
     pictures = {key: _result(future, deadline_s) for key, future in rendering.items()}

@@ -5,7 +5,7 @@ from enum import Enum, auto
 from pathlib import Path
 
 from ocr_engine.outputs.files import is_file
-from ocr_engine.records import JournalRow, PageStatus
+from ocr_engine.records import Fingerprint, JournalRow, PageStatus, page_stem
 
 
 class Plan(Enum):
@@ -31,16 +31,15 @@ def plan_page(row: JournalRow | None, page_print: str, root: Path, redo: Redo) -
     """Compare a page's last row with its fingerprint of now; files that are gone are made again."""
     if row is None or redo.everything or row.status in redo.statuses:
         return Plan.READ
-    read_then, _, write_then = row.fingerprint.partition(".")
-    read_now, _, write_now = page_print.partition(".")
-    if read_then != read_now:
+    then, now = Fingerprint.parse(row.fingerprint), Fingerprint.parse(page_print)
+    if then.read != now.read:
         return Plan.READ
     if all(is_file(root / output) for output in row.outputs):
-        return Plan.NOTHING if write_then == write_now else Plan.WRITE
+        return Plan.NOTHING if then.write == now.write else Plan.WRITE
     return Plan.WRITE if has_raw_text(row, root) else Plan.READ
 
 
 def has_raw_text(row: JournalRow, root: Path) -> bool:
     """Whether the stored raw text that a page was written with is there."""
-    name = f"{row.page:04d}.raw.md"
+    name = f"{page_stem(row.page or 0)}.raw.md"
     return any(path.endswith(f"/{name}") and is_file(root / path) for path in row.outputs)

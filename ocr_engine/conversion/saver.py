@@ -79,12 +79,12 @@ class Saver:
 
     async def save_page(self, ref: PageRef, writer: PageWriter, read: ReadPage) -> PageRecord:
         """Write a page's files and journal line; returns the record as it was written."""
-        drawn, record = read.drawn, read.record
+        drawn, record, folder = read.drawn, read.record, str(self._names.folder_for(ref.document))
         if not read.drawing_done:
             drawn, record = await self._draw(ref, record)
         texts = await aside(texts_of, self._config, record, read.raw)
         outputs = await self.call(writer.save_page, record, texts, drawn)
-        row = await self.call(journal_row, ref, record, texts, outputs, read.seconds)
+        row = await self.call(journal_row, ref, folder, record, texts, outputs, read.seconds)
         await self.call(self._journal.append, row)
         return record
 
@@ -165,7 +165,12 @@ class Saver:
 
 
 def journal_row(
-    ref: PageRef, record: PageRecord, texts: PageTexts, outputs: tuple[str, ...], seconds: dict[str, float]
+    ref: PageRef,
+    folder: str,
+    record: PageRecord,
+    texts: PageTexts,
+    outputs: tuple[str, ...],
+    seconds: dict[str, float],
 ) -> JournalRow:
     """The line that says a page is done, written after its files."""
     return JournalRow(
@@ -175,6 +180,7 @@ def journal_row(
         reason=record.reason,
         fingerprint=record.fingerprint,
         outputs=outputs,
+        folder=folder,
         attempts=record.attempts,
         seconds={stage: round(value, 4) for stage, value in seconds.items()},
         extra={

@@ -22,7 +22,7 @@ from ocr_engine.outputs.jsonl import Position
 from ocr_engine.outputs.names import HIDDEN, is_subfolder
 from ocr_engine.outputs.page_store import NAME as STORE_NAME
 from ocr_engine.outputs.page_store import PageStore
-from ocr_engine.records import PageRecord, PageStatus, PageTexts
+from ocr_engine.records import Fingerprint, PageRecord, PageStatus, PageTexts, page_stem
 
 JoinPages = Callable[[Iterator[PageRecord]], Iterator[tuple[PageRecord, str | None]]]
 """Pages in order in, each with its text for the merged file out; None where that of its own file will do."""
@@ -162,11 +162,12 @@ class DocumentFolder:
 
         Builds light indexes once; records written later are not in them.
         """
+        read = Fingerprint.parse(fingerprint).read
         for hidden in sorted(_RAW_TEXTS, key=lambda hidden: hidden != self._hidden):
             record = self._record(hidden, page)
-            if record is None or _reading(record.fingerprint) != _reading(fingerprint):
+            if record is None or Fingerprint.parse(record.fingerprint).read != read:
                 continue
-            if (raw := self.read(f"{_RAW_TEXTS[hidden]}/{stem(page)}.raw.md")) is not None:
+            if (raw := self.read(f"{_RAW_TEXTS[hidden]}/{page_stem(page)}.raw.md")) is not None:
                 return record, raw
         return None
 
@@ -242,16 +243,6 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
             return sorted(listing, key=lambda entry: entry.name)
     except OSError:  # not there yet, or not to be read: writing will say so
         return []
-
-
-def _reading(fingerprint: str) -> str:
-    """The half of a fingerprint that names what was read."""
-    return fingerprint.partition(".")[0]
-
-
-def stem(page: int) -> str:
-    """The name of a page's files: four digits, more where needed."""
-    return f"{page:04d}"
 
 
 def marker(record: PageRecord) -> str:

@@ -18,7 +18,7 @@ from msgspec import UNSET, Meta, UnsetType
 from ocr_engine.log import logger, printable
 from ocr_engine.outputs.files import is_folder
 from ocr_engine.outputs.jsonl import JsonLines, Position, decode, encode
-from ocr_engine.records import JournalRow, PageStatus
+from ocr_engine.records import Fingerprint, JournalRow, PageStatus
 
 Key = tuple[str, int | None]
 """`document` as given, and the 1-based page or None."""
@@ -42,6 +42,7 @@ class _Line(msgspec.Struct):
     outputs: Annotated[tuple[str, ...], Meta(max_length=20_000)]
     attempts: Annotated[int, Meta(ge=0, le=10**6)]
     seconds: Annotated[dict[_Word, _Seconds], Meta(max_length=64)]
+    folder: Annotated[str, Meta(max_length=_MAX_PATH_BYTES)] | UnsetType = UNSET
     mode: _Word | UnsetType = UNSET
     chars: _Count | UnsetType = UNSET
     vision_tokens: _Count | UnsetType = UNSET
@@ -59,7 +60,7 @@ class _Kept(msgspec.Struct):
 
 
 _LINE, _KEPT = msgspec.json.Decoder(_Line), msgspec.json.Decoder(_Kept)
-_EXTRAS = _Line.__struct_fields__[8:]
+_EXTRAS = _Line.__struct_fields__[9:]
 _CHECKSUM = re.compile(rb', "crc32": "([0-9a-f]{8})"\}\n?')
 _CHECKSUM_BYTES = 22
 
@@ -102,7 +103,7 @@ class Journal:
         last: dict[Key, tuple[Position, str]] = {}
         readings: dict[Key, Position] = {}
         for position, line in self._rows():
-            key, read = (sys.intern(line.document), line.page), line.fingerprint.partition(".")[0]
+            key, read = (sys.intern(line.document), line.page), Fingerprint.parse(line.fingerprint).read
             if line.seconds or not read or read != last.get(key, (None, ""))[1]:
                 readings.pop(key, None)
             else:
@@ -138,9 +139,8 @@ class Journal:
         """
         folders: dict[str, str] = {}
         for _, line in self._rows():
-            parts = PurePosixPath(line.outputs[0]).parts if line.outputs else ()
-            if len(parts) > 2:
-                folders.setdefault("/".join(parts[:-2]), line.document)
+            if folder := _folder(line):
+                folders.setdefault(folder, line.document)
         root = self._lines.path.parent
         return {folder: given for folder, given in folders.items() if is_folder(root / folder)}
 
@@ -184,6 +184,7 @@ def _values(row: JournalRow) -> dict[str, Any]:
         "outputs": list(row.outputs),
         "attempts": row.attempts,
         "seconds": row.seconds,
+        **({"folder": row.folder} if row.folder else {}),
     }
     return values | {key: value for key, value in row.extra.items() if key not in values}
 
@@ -203,7 +204,10 @@ def _is_right(line: bytes) -> bool | None:
 def _row(line: bytes) -> _Line | None:
     """What a line says, None when it cannot be one of ours."""
     row = decode(line, _LINE)
-    return row if row is not None and "\0" not in row.document and all(map(_is_inside, row.outputs)) else None
+    if row is None or "\0" in row.document:
+        return None
+    paths = (*row.outputs, row.folder) if row.folder is not UNSET and row.folder else row.outputs
+    return row if all(map(_is_inside, paths)) else None
 
 
 def _is_inside(path: str) -> bool:
@@ -218,6 +222,14 @@ def _is_inside(path: str) -> bool:
     return b".." not in parts and max(lengths) <= _MAX_NAME_BYTES and total <= _MAX_PATH_BYTES
 
 
+def _folder(line: _Line) -> str:
+    """The folder that a line names; in one of an older version it is two levels above the first output."""
+    if line.folder is not UNSET:
+        return line.folder
+    parts = PurePosixPath(line.outputs[0]).parts if line.outputs else ()
+    return "/".join(parts[:-2])
+
+
 def _bare(line: _Line, offset: int) -> JournalRow:
     return JournalRow(
         document=sys.intern(line.document),
@@ -229,6 +241,7 @@ def _bare(line: _Line, offset: int) -> JournalRow:
         attempts=line.attempts,
         seconds=_NO_SECONDS,
         extra=_NO_EXTRA,
+        folder=sys.intern(_folder(line)),
         offset=offset,
     )
 

@@ -12,12 +12,12 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 from ocr_engine.config import OutputConfig
-from ocr_engine.outputs.document_folder import DocumentFolder, JoinPages, keeps_raw, stem
+from ocr_engine.outputs.document_folder import DocumentFolder, JoinPages, keeps_raw
 from ocr_engine.outputs.drawing import DrawnPage
 from ocr_engine.outputs.geometry import geometry_figure
 from ocr_engine.outputs.names import HIDDEN, safe_name
 from ocr_engine.outputs.page_store import NAME as STORE_NAME
-from ocr_engine.records import PageRecord, PageTexts
+from ocr_engine.records import PageRecord, PageTexts, page_stem
 
 _PAGES = HIDDEN
 Files = Mapping[str, bytes | str | None]
@@ -67,12 +67,11 @@ class OfficialPageWriter(ABC):
             {
                 **{f"{at}{name}": data for name, data in files.items()},
                 **{image.format(k): data for k, (_, data) in enumerate(drawn.figures)},
-                f"{_PAGES}/{stem(record.page)}.raw.md": texts.raw if keeps_raw(record, texts) else None,
+                f"{_PAGES}/{page_stem(record.page)}.raw.md": texts.raw if keeps_raw(record, texts) else None,
             }
         )
         self._files.remove_numbered(image, first=len(drawn.figures))
         self._files.store.append(record)
-        # First, as the journal finds a document's folder two levels above a page's first output.
         return self._files.below_root(f"{_PAGES}/{STORE_NAME}"), *outputs
 
     def stored(self, page: int, fingerprint: str) -> tuple[PageRecord, str] | None:
@@ -96,12 +95,12 @@ class OfficialPageWriter(ABC):
 
     def _names(self, page: int) -> list[str]:
         files = self.files_of(PageTexts(raw=""), DrawnPage())
-        return [*(self.place(page) + name for name in files), f"{_PAGES}/{stem(page)}.raw.md"]
+        return [*(self.place(page) + name for name in files), f"{_PAGES}/{page_stem(page)}.raw.md"]
 
     @staticmethod
     def place(page: int) -> str:
         """Where a page's files are: the first beside one another as the scripts have them."""
-        return "" if page == 1 else f"pages/{stem(page)}/"
+        return "" if page == 1 else f"pages/{page_stem(page)}/"
 
 
 class ImageWriter(OfficialPageWriter):

@@ -10,13 +10,13 @@ from pathlib import Path, PurePosixPath
 
 from ocr_engine.config import OutputConfig
 from ocr_engine.config.presets import OFFICIAL_PAGE_SPLIT
-from ocr_engine.outputs.document_folder import DocumentFolder, JoinPages, keeps_raw, stem
+from ocr_engine.outputs.document_folder import DocumentFolder, JoinPages, keeps_raw
 from ocr_engine.outputs.drawing import DrawnPage
 from ocr_engine.outputs.files import atomic_file, output_errors
 from ocr_engine.outputs.jpeg_pdf import JpegPdf
 from ocr_engine.outputs.jsonl import Position
 from ocr_engine.outputs.names import HIDDEN, safe_name
-from ocr_engine.records import PageGeometry, PageRecord, PageTexts
+from ocr_engine.records import PageGeometry, PageRecord, PageTexts, page_stem
 
 _PAGES = HIDDEN
 _A4 = PageGeometry(width_px=1190, height_px=1684, width_pt=595.0, height_pt=842.0, dpi=144.0)
@@ -56,7 +56,7 @@ class OfficialWriter:
 
     def save_page(self, record: PageRecord, texts: PageTexts, drawn: DrawnPage | None) -> tuple[str, ...]:
         """The page's pieces of the merged files, its figures, then the record."""
-        page, drawn = f"{_PAGES}/{stem(record.page)}", drawn or DrawnPage()
+        page, drawn = f"{_PAGES}/{page_stem(record.page)}", drawn or DrawnPage()
         image = f"images/{record.page - 1}_{{}}.jpg"
         outputs = self._files.write(
             {
@@ -84,7 +84,7 @@ class OfficialWriter:
         """Take away pages that were read from other bytes than these."""
         pages = self._files.store.of_other_content(content_id)
         suffixes = (".det", ".mmd", ".raw.md", ".jpg")
-        names = {page: [f"{_PAGES}/{stem(page)}{suffix}" for suffix in suffixes] for page in pages}
+        names = {page: [f"{_PAGES}/{page_stem(page)}{suffix}" for suffix in suffixes] for page in pages}
         for page in pages:
             self._files.remove_numbered(f"images/{page - 1}_{{}}.jpg", first=0)
         return self._files.drop(names)
@@ -105,20 +105,20 @@ class OfficialWriter:
         path = self._files.path / name
         with output_errors(path), atomic_file(path) as temporary, temporary.open("wb") as file:
             for page in positions:
-                text = self._files.read(f"{_PAGES}/{stem(page)}{suffix}")
+                text = self._files.read(f"{_PAGES}/{page_stem(page)}{suffix}")
                 file.write((OFFICIAL_PAGE_SPLIT if text is None else text).encode("utf-8", "replace"))
 
     def _merge_layouts(self, name: str, positions: dict[int, Position]) -> bool:
         """The drawn pages as a PDF; a page without a drawing is an empty page of its size."""
         pages = self._files.path / _PAGES
-        if not any((pages / f"{stem(page)}.jpg").exists() for page in positions):
+        if not any((pages / f"{page_stem(page)}.jpg").exists() for page in positions):
             self._files.remove(name)
             return False
         path = self._files.path / name
         with output_errors(path), atomic_file(path) as temporary, temporary.open("wb") as file:
             pdf = JpegPdf(file)
             for record in self._files.store.iterate(positions):
-                size, drawing = record.geometry or _A4, pages / f"{stem(record.page)}.jpg"
+                size, drawing = record.geometry or _A4, pages / f"{page_stem(record.page)}.jpg"
                 jpeg = drawing.read_bytes() if drawing.exists() else None
                 pdf.add_page(jpeg, size.width_pt, size.height_pt)
             pdf.close()

@@ -18,7 +18,7 @@ from ocr_engine.outputs.journal import Journal
 from ocr_engine.outputs.retry import Command
 from ocr_engine.outputs.run_numbers import PageLine, ReasonGroup, RunNumbers, collect
 from ocr_engine.outputs.templates import environment, styles
-from ocr_engine.records import PageStatus
+from ocr_engine.records import PageStatus, page_stem
 
 NAME = "report.html"
 MAX_THUMBNAILS = 48
@@ -236,7 +236,7 @@ def _cards(lines: Iterable[PageLine], thumbnails: Thumbnails, review: ReviewFold
 
 
 def _link(folder: str | None, page: int) -> str:
-    return f"{quote(os.fsencode(folder))}/{page:04d}.html" if folder else ""
+    return f"{quote(os.fsencode(folder))}/{page_stem(page)}.html" if folder else ""
 
 
 def _name(document: str) -> str:

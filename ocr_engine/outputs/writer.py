@@ -12,13 +12,13 @@ from pathlib import Path, PurePosixPath
 
 from ocr_engine.config import OutputConfig
 from ocr_engine.formats import LAYOUTS
-from ocr_engine.outputs.document_folder import DocumentFolder, JoinPages, PageWriter, keeps_raw, marker, stem
+from ocr_engine.outputs.document_folder import DocumentFolder, JoinPages, PageWriter, keeps_raw, marker
 from ocr_engine.outputs.drawing import DrawnPage
 from ocr_engine.outputs.files import atomic_file, output_errors
 from ocr_engine.outputs.geometry import geometry_figure
 from ocr_engine.outputs.names import safe_name
 from ocr_engine.outputs.page_store import NAME as STORE_NAME
-from ocr_engine.records import PageRecord, PageTexts
+from ocr_engine.records import PageRecord, PageTexts, page_stem
 
 # Images of the page's own text were made harmless: every link of this form is one of ours.
 FIGURE_LINK = re.compile(r"(!\[\]\()\.\./(figures/[0-9]{4,}-[0-9]+\.jpg\))")
@@ -75,7 +75,7 @@ class DocumentWriter:
 
     def save_page(self, record: PageRecord, texts: PageTexts, drawn: DrawnPage | None) -> tuple[str, ...]:
         """Text, raw text, figures, overlay, then the record. A page that is not done starts with a marker."""
-        page, drawn = stem(record.page), drawn or DrawnPage()
+        page, drawn = page_stem(record.page), drawn or DrawnPage()
         text = _page_text(record, texts.markdown)
         raw = texts.raw if self._config.raw and keeps_raw(record, texts) else None
         outputs = self._files.write(
@@ -121,9 +121,9 @@ class DocumentWriter:
         pages = self._files.store.of_other_content(content_id)
         patterns = ("pages/{}.md", "pages/{}.raw.md", "pages/{}.jpg", "layout/{}.jpg", "layout/{}.geo.jpg")
         for page in pages:
-            self._files.remove_stale(f"figures/{stem(page)}-{{}}", _FIGURE_SUFFIXES, 0, ())
-            self._files.remove_numbered(f"tables/{stem(page)}-{{}}.csv", first=1)
-        return self._files.drop({page: [name.format(stem(page)) for name in patterns] for page in pages})
+            self._files.remove_stale(f"figures/{page_stem(page)}-{{}}", _FIGURE_SUFFIXES, 0, ())
+            self._files.remove_numbered(f"tables/{page_stem(page)}-{{}}.csv", first=1)
+        return self._files.drop({page: [name.format(page_stem(page)) for name in patterns] for page in pages})
 
     def merge(self) -> tuple[str, ...]:
         """Write the merged file page by page, and bring the records into page order."""
@@ -143,7 +143,7 @@ class DocumentWriter:
 
     def _slot(self, record: PageRecord, text: str | None = None) -> str:
         """One page of the merged file: its separator, its text with links seen from there, a line end."""
-        text = self._files.read(f"pages/{stem(record.page)}.md") if text is None else text
+        text = self._files.read(f"pages/{page_stem(record.page)}.md") if text is None else text
         if text is None:
             text = f"<!-- page {record.page}: its file is missing; run again with --force -->"
         separator = self._config.page_separator.replace("{page}", str(record.page))

@@ -19,7 +19,7 @@ from ocr_engine.pages.pool import RenderPool
 from ocr_engine.reading.answer import status_of
 from ocr_engine.reading.prepare import prepare_figure
 from ocr_engine.reading.request import figure_request, sends_png
-from ocr_engine.records import Block, Box, FigureText, PageGeometry, PageRecord, PageRef, PageStatus
+from ocr_engine.records import Block, Box, FigureText, PageGeometry, PageKey, PageRecord, PageRef, PageStatus
 from ocr_engine.text.figure_text import card_text
 
 
@@ -35,7 +35,7 @@ class FigureReader:
     async def read(
         self,
         ref: PageRef,
-        request_id: str,
+        key: PageKey,
         figures: Iterable[tuple[str, Box]],
         on_text: OnText | None = None,
     ) -> tuple[tuple[FigureText, ...], float]:
@@ -44,11 +44,7 @@ class FigureReader:
         A figure that cannot be read has a status and a reason, as a page has. Raises EngineError.
         """
         started_s = time.perf_counter()
-        folder = request_id.rpartition("/pages/")[0]
-        texts = [
-            await self._read_one(ref, f"{folder}/figures/{name.removesuffix('.jpg')}", name, box, on_text)
-            for name, box in figures
-        ]
+        texts = [await self._read_one(ref, key.figure_id(name), name, box, on_text) for name, box in figures]
         return tuple(texts), time.perf_counter() - started_s
 
     async def _read_one(

@@ -21,9 +21,9 @@ from ocr_engine.reading import ladder
 from ocr_engine.reading.answer import PageAnswer, answer_to_halves, answer_to_page
 from ocr_engine.reading.figures import FigureReader, chosen
 from ocr_engine.reading.prepare import PreparedPage, prepare
-from ocr_engine.reading.record import blank_record, failed_record, figure_stem, read_record
+from ocr_engine.reading.record import blank_record, failed_record, read_record
 from ocr_engine.reading.request import mode_of, request_for, sends_png
-from ocr_engine.records import FigureText, Generation, PageRecord, PageRef
+from ocr_engine.records import FigureText, Generation, PageKey, PageRecord, PageRef
 
 NOTE_START_S = 2.0
 """An engine that has not started after this long is worth a line."""
@@ -45,12 +45,8 @@ class ReadPage:
 @dataclass(frozen=True, slots=True)
 class _Page:
     ref: PageRef
-    request_id: str
+    key: PageKey
     facts: ladder.PageFacts
-
-    @property
-    def figure_stem(self) -> str:
-        return figure_stem(self.ref.number)
 
 
 def first_task(config: Config, family: str) -> "partial[PreparedPage]":
@@ -88,19 +84,19 @@ class PageReader:
         self._engine_start: asyncio.Task[None] | None = None
 
     async def read(
-        self, ref: PageRef, request_id: str, page_print: str, on_text: OnText | None = None
+        self, ref: PageRef, key: PageKey, page_print: str, on_text: OnText | None = None
     ) -> ReadPage:
         """The page's record and raw text; a page that cannot be read has a record that says why.
 
-        `request_id` is the page's place below the output folder, `page_print` the fingerprint its record
-        carries. `on_text` gets the pieces of the answer as they appear.
+        `key` is the page's place below the output folder, `page_print` the fingerprint its record carries.
+        `on_text` gets the pieces of the answer as they appear.
 
         Raises:
             EngineError: the engine did not start, or died.
         """
         started = time.perf_counter()
         try:
-            return await self._read(ref, request_id, page_print, on_text, started)
+            return await self._read(ref, key, page_print, on_text, started)
         except (InputError, RequestError) as error:
             return self.failed(ref, page_print, str(error), time.perf_counter() - started)
 
@@ -120,7 +116,7 @@ class PageReader:
             self._engine_start.cancel()
 
     async def _read(
-        self, ref: PageRef, request_id: str, page_print: str, on_text: OnText | None, started: float
+        self, ref: PageRef, key: PageKey, page_print: str, on_text: OnText | None, started: float
     ) -> ReadPage:
         quality = self._config.quality
         first = await self._prepare(ref, ladder.FIRST, WHOLE, facts=True)
@@ -131,16 +127,16 @@ class PageReader:
         waiting = time.perf_counter()
         await self._engine_ready()
         started += time.perf_counter() - waiting  # the engine's start is no part of the first pages' time
-        page = _Page(ref, request_id, ladder.PageFacts(first.ink, first.text_layer))
+        page = _Page(ref, key, ladder.PageFacts(first.ink, first.text_layer))
         attempts = [await self._attempt(page, 0, ladder.FIRST, first, on_text)]
         for number, step in enumerate(quality.retries, 1):
             if ladder.applies(step, ladder.best(attempts, page.facts), page.facts, quality):
                 attempts.append(await self._attempt(page, number, step))
         seconds["engine"] = sum(one.answer.generation.seconds for one in attempts if one.answer)
-        kept = await aside(ladder.kept, attempts, page.facts, quality, page.figure_stem)
+        kept = await aside(ladder.kept, attempts, page.facts, quality, page.key.stem)
         texts: tuple[FigureText, ...] = ()
         if figures := chosen(self._config, kept.answer.parsed.blocks, first.geometry):
-            texts, seconds["figures"] = await self._figures.read(ref, request_id, figures, on_text)
+            texts, seconds["figures"] = await self._figures.read(ref, key, figures, on_text)
         record = read_record(self._config, ref, page_print, first, kept, texts)
         return ReadPage(record, kept.answer.generation.text, seconds | _total(started))
 
@@ -156,40 +152,43 @@ class PageReader:
         prepared: PreparedPage | None = None,
         on_text: OnText | None = None,
     ) -> ladder.Judged:
-        name = f"{page.request_id}+{number}" if number else page.request_id
+        key = page.key.again(number)
         try:
             if step.halves:
-                answer = await self._halves(page, name, step)
+                answer = await self._halves(page, key, step)
             else:
                 prepared = prepared or await self._prepare(page.ref, step, Look(step.turn), facts=False)
-                generation = await self._ask(prepared, name, step, on_text)
-                answer = await aside(answer_to_page, generation, step.turn, page.figure_stem)
+                generation = await self._ask(prepared, key, step, on_text)
+                answer = await aside(answer_to_page, generation, step.turn, page.key.stem)
         except Exception as error:  # a retry that fails, however it does, keeps what was read before it
             dead = isinstance(error, EngineError) and not isinstance(error, RequestError)
             if not number or dead:
                 raise
-            logger.debug("%s: attempt %d", name, number + 1, exc_info=error)
+            logger.debug("%s: attempt %d", key.request_id, number + 1, exc_info=error)
             reason = str(error) if isinstance(error, OcrError) else f"internal error: {error!r}"
             return ladder.refused(step, reason)
         return await aside(ladder.judged, ladder.config_of(self._config, step), step, answer, page.facts)
 
-    async def _halves(self, page: _Page, name: str, step: RetryStep) -> PageAnswer:
+    async def _halves(self, page: _Page, key: PageKey, step: RetryStep) -> PageAnswer:
         """Ask about the page's two halves, one after the other."""
         end, start = ladder.cut(step, page.facts)
         looks = Look(step.turn, 0.0, end), Look(step.turn, start, 1.0)
         top, bottom = [
             await self._ask(
-                await self._prepare(page.ref, step, look, facts=False), f"{name}{part}", step, None
+                await self._prepare(page.ref, step, look, facts=False),
+                key.again(key.attempt, part),
+                step,
+                None,
             )
             for part, look in zip(("top", "bottom"), looks, strict=True)
         ]
-        return await aside(answer_to_halves, top, bottom, (end, start), step.turn, page.figure_stem)
+        return await aside(answer_to_halves, top, bottom, (end, start), step.turn, page.key.stem)
 
     async def _ask(
-        self, prepared: PreparedPage, name: str, step: RetryStep, on_text: OnText | None
+        self, prepared: PreparedPage, key: PageKey, step: RetryStep, on_text: OnText | None
     ) -> Generation:
         config = ladder.config_of(self._config, step)
-        request = request_for(config, prepared.views, name, step.temperature or 0.0)
+        request = request_for(config, prepared.views, key.request_id, step.temperature or 0.0)
         return await self._engine.generate(request, on_text)
 
     async def _engine_ready(self) -> None:

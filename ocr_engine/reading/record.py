@@ -7,7 +7,7 @@ from ocr_engine.config import Config
 from ocr_engine.errors import InputError
 from ocr_engine.reading.ladder import Kept, config_of
 from ocr_engine.reading.prepare import PreparedPage
-from ocr_engine.records import FigureText, PageRecord, PageRef, PageStatus
+from ocr_engine.records import FigureText, PageRecord, PageRef, PageStatus, page_stem
 from ocr_engine.text.grounding import parse
 
 MAX_LOCATED = 20
@@ -85,7 +85,7 @@ def rewritten_record(record: PageRecord, raw: str, page_print: str) -> PageRecor
     Of a page read turned or in halves, the stored text is clean where the answer was not: the repairs counted
     when it was read stand.
     """
-    parsed = parse(raw, figure_stem(record.page))
+    parsed = parse(raw, page_stem(record.page))
     repairs = max(record.repairs, parsed.repairs)
     return replace(record, blocks=parsed.blocks, repairs=repairs, fingerprint=page_print)
 
@@ -98,11 +98,6 @@ def undrawn_record(record: PageRecord, error: InputError) -> PageRecord:
 
 def _joined(*reasons: str) -> str:
     return "; ".join(filter(None, reasons))
-
-
-def figure_stem(page_number: int) -> str:
-    """What the names of a page's figures start with."""
-    return f"{page_number:04d}"
 
 
 def located(config: Config, record: PageRecord) -> str:

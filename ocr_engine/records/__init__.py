@@ -7,6 +7,7 @@ names, records on disk and messages.
 
 from ocr_engine.records.answers import FinishReason, Generation, GenerationRequest, Loop
 from ocr_engine.records.inputs import Document, DocumentKind, OpenedDocument, PageRef
+from ocr_engine.records.keys import Fingerprint, PageKey, page_stem
 from ocr_engine.records.pixels import Ink, PageGeometry, PageImage, PageViews
 from ocr_engine.records.results import (
     Attempt,
@@ -27,6 +28,7 @@ __all__ = [
     "Document",
     "DocumentKind",
     "FigureText",
+    "Fingerprint",
     "FinishReason",
     "Generation",
     "GenerationRequest",
@@ -36,10 +38,12 @@ __all__ = [
     "OpenedDocument",
     "PageGeometry",
     "PageImage",
+    "PageKey",
     "PageRecord",
     "PageRef",
     "PageStatus",
     "PageTexts",
     "PageViews",
     "ParsedText",
+    "page_stem",
 ]

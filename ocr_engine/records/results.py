@@ -142,5 +142,7 @@ class JournalRow:
     seconds: dict[str, float] = field(default_factory=dict)
     extra: dict[str, Any] = field(default_factory=dict)
     """Numbers for timings.csv and the summary: mode, chars, tokens."""
+    folder: str = ""
+    """Its document's folder below the output folder; "" where none of its files is written."""
     offset: int = field(default=-1, compare=False, repr=False)
     """Where its line begins in the journal, in bytes; -1 for a row that was not read from one."""

@@ -18,7 +18,7 @@ from ocr_engine.engine.base import EngineInfo
 from ocr_engine.errors import EngineError
 from ocr_engine.families import OCR
 from ocr_engine.reading.reader import ReadPage
-from ocr_engine.records import Document, DocumentKind, PageRef, PageStatus
+from ocr_engine.records import Document, DocumentKind, PageKey, PageRef, PageStatus
 
 Stream = Callable[[list[Page]], Iterator[Result]]
 
@@ -48,7 +48,7 @@ def made(
 
 async def outcomes(reader: ClusterReader, asked: list[Page]) -> list[ReadPage | BaseException]:
     feeding = asyncio.create_task(reader.feed(asked))
-    reads = (reader.read(page.ref, page.request_id, page.fingerprint) for page in asked)
+    reads = (reader.read(page.ref, page.key, page.fingerprint) for page in asked)
     async with asyncio.timeout(30):
         found = await asyncio.gather(*reads, return_exceptions=True)
         await feeding
@@ -134,7 +134,7 @@ async def test_a_stop_waits_for_no_silent_cluster(monkeypatch: pytest.MonkeyPatc
 
     reader = made(monkeypatch, stream)
     feeding = asyncio.create_task(reader.feed(pages(1)))
-    reading = asyncio.create_task(reader.read(pages(1)[0].ref, "a/0", "f"))
+    reading = asyncio.create_task(reader.read(pages(1)[0].ref, PageKey("a", 1), "f"))
     await asyncio.to_thread(asked_s.wait)
     reader.stop()
     with pytest.raises(asyncio.CancelledError):

@@ -59,6 +59,7 @@ def row() -> Callable[..., JournalRow]:
             "reason": "",
             "fingerprint": "read.write",
             "outputs": (f"a/pages/{page or 0:04d}.md",),
+            "folder": "" if other.get("outputs") == () else "a",
             "seconds": {"render": 0.25, "total": 1.5},
             "extra": {"mode": "gundam", "chars": 12},
         }

@@ -41,6 +41,7 @@ def test_a_line_has_exactly_the_promised_keys(tmp_path: Path, row: MakeRow) -> N
         "outputs": ["a/pages/0003.md"],
         "attempts": 1,
         "seconds": {"render": 0.25, "total": 1.5},
+        "folder": "a",
         "mode": "gundam",
         "chars": 12,
     }
@@ -97,15 +98,28 @@ def test_the_last_row_of_a_page_counts(tmp_path: Path, row: MakeRow) -> None:
 def test_claims_name_the_folder_of_each_document(tmp_path: Path, row: MakeRow) -> None:
     journal = journal_at(
         tmp_path / "journal.jsonl",
-        row("in/a.pdf", 1, outputs=("x/a/pages/0001.md", "x/a/figures/0001-1.jpg")),
-        row("b.pdf", 1, outputs=("b/.pages/0001.det",)),
+        row("in/a.pdf", 1, outputs=("x/a/somewhere/deep/0001.md", "x/a/0001.md"), folder="x/a"),
+        row("b.pdf", 1, outputs=("b/.pages/0001.det",), folder="b"),
         row("c.pdf", None, outputs=()),
-        row("evil.pdf", 1, outputs=("../../etc/pages/0001.md",)),
-        row("gone.pdf", 1, outputs=("gone/pages/0001.md",)),
+        row("evil.pdf", 1, folder="../../etc"),
+        row("gone.pdf", 1, folder="gone"),
     )
-    for folder in ("x/a", "b"):
+    for folder in ("x/a/somewhere", "b"):
         (tmp_path / folder).mkdir(parents=True)
     assert journal.claims() == {"x/a": "in/a.pdf", "b": "b.pdf"}
+
+
+def test_rows_of_before_there_was_a_folder_have_it_from_their_first_output(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    line = (
+        '{"document": "in/a.pdf", "page": %d, "status": "done", "reason": "", "fingerprint": "r.w",'
+        ' "outputs": %s, "attempts": 1, "seconds": {}}\n'
+    )
+    path.write_text(line % (1, '["x/a/pages/0001.md", "x/a/figures/0001-1.jpg"]') + line % (2, "[]"))
+    (tmp_path / "x/a").mkdir(parents=True)
+    journal = Journal(path)
+    assert [found.folder for found in journal.rows()] == ["x/a", ""]
+    assert journal.claims() == {"x/a": "in/a.pdf"}
 
 
 def test_no_journal_yet_is_an_empty_one_and_nothing_is_made(tmp_path: Path) -> None:

@@ -14,12 +14,19 @@ from ocr_engine.config import OutputConfig
 from ocr_engine.formats import LAYOUTS, MadeOf, exports_of
 from ocr_engine.outputs import files, official_page_writer, report, store_lock, writer
 from ocr_engine.outputs import names as module
-from ocr_engine.outputs.document_folder import stem
 from ocr_engine.outputs.drawing import DrawnPage, _jpeg
 from ocr_engine.outputs.exports import archive, review, stamps
 from ocr_engine.outputs.names import MAX_NAME_BYTES, OutputNames, safe_name
 from ocr_engine.outputs.writer import open_writer
-from ocr_engine.records import Document, DocumentKind, FigureText, PageRecord, PageStatus, PageTexts
+from ocr_engine.records import (
+    Document,
+    DocumentKind,
+    FigureText,
+    PageRecord,
+    PageStatus,
+    PageTexts,
+    page_stem,
+)
 
 Make = Callable[..., Document]
 
@@ -129,7 +136,7 @@ def made(given_name: str) -> Document:
 def shapes(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """Every file that any layout or export writes of a document, below its folder; `NAME` is its name."""
     found = {one.target.format(name="NAME") for one in exports_of(MadeOf.DOCUMENT)} - {"review"}
-    found |= {f"review/{review.INDEX}", *(f"review/{stem(page)}.html" for page in (1, 12345))}
+    found |= {f"review/{review.INDEX}", *(f"review/{page_stem(page)}.html" for page in (1, 12345))}
     for layout in LAYOUTS:
         root = tmp_path_factory.mktemp(layout)
         with pytest.MonkeyPatch.context() as patched:
@@ -145,7 +152,7 @@ def write_everything(root: Path, layout: str) -> None:
     config = OutputConfig(layout=layout)  # type: ignore[arg-type]
     one = open_writer(root, PurePosixPath("NAME"), config, "NAME.pdf")
     for page in (1, 12345):
-        name = f"{stem(page)}-1.jpg"
+        name = f"{page_stem(page)}-1.jpg"
         record = PageRecord(
             page, PageStatus.DONE, "", "read.write", "gundam", "figure", (),
             figure_texts=(FigureText(name, PageStatus.DONE, text="parsed"),),

@@ -13,7 +13,7 @@ import pytest
 from ocr_engine.errors import OutputError
 from ocr_engine.outputs import run_files
 from ocr_engine.outputs.journal import Journal
-from ocr_engine.records import JournalRow, PageStatus
+from ocr_engine.records import JournalRow, PageKey, PageStatus
 
 MakeRow = Callable[..., JournalRow]
 
@@ -153,9 +153,9 @@ def test_the_files_of_pages_that_were_read_again_or_have_figures(tmp_path: Path)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("text")
         outputs = (f"in/a/pages/{page:04d}.md", "in/a/gone.md")
-        journal.append(JournalRow("a.pdf", page, PageStatus.DONE, "", "r.w", outputs))
+        journal.append(JournalRow("a.pdf", page, PageStatus.DONE, "", "r.w", outputs, folder="in/a"))
     (tmp_path / "in/a/a.md").write_text("all")
-    pages = ["in/a/pages/0002", "in/a/pages/0002+1top", "in/a/figures/0002-1", "in/other/pages/0001"]
+    pages = [PageKey("in/a", 2), PageKey("in/a", 2, 1, "top"), PageKey("in/other", 1)]
     expected = [tmp_path / "in/a/a.md", tmp_path / "in/a/pages/0002.md"]
     assert run_files.files_of(tmp_path, journal, pages) == expected
     journal.close()

@@ -30,6 +30,7 @@ from ocr_engine.records import (
     Loop,
     PageGeometry,
     PageImage,
+    PageKey,
     PageRef,
     PageStatus,
     PageTexts,
@@ -105,7 +106,7 @@ def read(
     config = Config(mode="base", engine=EngineConfig(), quality=QualityConfig(**quality))
     script, pool = Script(answers), cast(RenderPool, Pool(image or written(), layer, damage))
     reader = PageReader(config, pool, cast(Engine, script), OCR)
-    return asyncio.run(reader.read(REF, "a/pages/0001", "r.w", on_text)), script
+    return asyncio.run(reader.read(REF, PageKey("a", 1), "r.w", on_text)), script
 
 
 def test_a_page_that_is_done_is_read_once() -> None:
@@ -132,12 +133,13 @@ def test_a_damaged_page_is_read_once_and_says_what_it_lacks() -> None:
     assert page.record.status is PageStatus.TRUNCATED and page.record.reason.endswith("; half is missing")
     page, _ = read([("", STOP)], damage="half is missing")
     assert page.record.status is PageStatus.BLANK and page.record.suspect
-    row = journal_row(REF, found, PageTexts("text", markdown="text"), (), {})
+    row = journal_row(REF, "a", found, PageTexts("text", markdown="text"), (), {})
     assert row.extra["renderer"] == "pillow" and row.extra["suspect"] is True and "recall" not in row.extra
     whole, _ = read([("text", STOP)])
     assert (
         not whole.record.suspect
-        and "suspect" not in journal_row(REF, whole.record, PageTexts("text", markdown="text"), (), {}).extra
+        and "suspect"
+        not in journal_row(REF, "a", whole.record, PageTexts("text", markdown="text"), (), {}).extra
     )
 
 
@@ -340,7 +342,7 @@ def test_a_page_that_the_user_stopped_is_not_read_again() -> None:
 
     script = Stopped([LOOPED])
     reader = PageReader(Config(mode="base"), cast(RenderPool, Pool(written(), "")), cast(Engine, script), OCR)
-    page = asyncio.run(reader.read(REF, "a/pages/0001", "r.w"))
+    page = asyncio.run(reader.read(REF, PageKey("a", 1), "r.w"))
     assert page.record.status is PageStatus.TRUNCATED and len(script.asked) == 1
 
 

@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
-from ocr_engine.outputs.document_folder import JoinPages, marker, stem
+from ocr_engine.outputs.document_folder import JoinPages, marker
 from ocr_engine.outputs.jsonl import Position
 from ocr_engine.outputs.page_store import PageStore
 from ocr_engine.outputs.writer import FIGURE_LINK
-from ocr_engine.records import PageRecord
+from ocr_engine.records import PageRecord, page_stem
 
 BlockTexts = Callable[[PageRecord], tuple[str, ...]]
 """The clean markdown of each block of a record, figure links as `../figures/NAME`."""
@@ -81,7 +81,7 @@ class SourceDocument:
 
     def _page(self, record: PageRecord) -> SourcePage:
         folder = self.path / "pages"
-        file, image = folder / f"{stem(record.page)}.md", folder / f"{stem(record.page)}.jpg"
+        file, image = folder / f"{page_stem(record.page)}.md", folder / f"{page_stem(record.page)}.jpg"
         text = file.read_bytes().decode("utf-8", "replace") if file.is_file() else ""
         text = text.removeprefix(marker(record)).strip("\n")
         return SourcePage(record, text, image if image.is_file() else None)

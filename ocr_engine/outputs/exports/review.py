@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from ocr_engine.log import printable
-from ocr_engine.outputs.document_folder import stem
 from ocr_engine.outputs.drawing import MAX_DRAWN_BOXES, color_of
 from ocr_engine.outputs.exports.document import SourceDocument, SourcePage
 from ocr_engine.outputs.exports.page_html import rendered, to_html
@@ -23,7 +22,7 @@ from ocr_engine.outputs.exports.plain_rows import plain_rows
 from ocr_engine.outputs.exports.table_bounds import Room
 from ocr_engine.outputs.files import write_all_atomic, write_atomic
 from ocr_engine.outputs.templates import environment, policy, read, styles
-from ocr_engine.records import Box, PageStatus
+from ocr_engine.records import Box, PageStatus, page_stem
 
 INDEX = "index.html"
 MAX_BLOCKS = 3_000
@@ -96,7 +95,7 @@ def _remove_pages(folder: Path, last_page: int, kept: Collection[int] = ()) -> N
 
 
 def _file(page: int) -> str:
-    return f"{stem(page)}.html"
+    return f"{page_stem(page)}.html"
 
 
 def _entry(document: SourceDocument, page: SourcePage) -> _Entry:
