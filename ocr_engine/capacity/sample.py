@@ -102,7 +102,7 @@ def _facts(page: PageImage, mode: Mode) -> PageFacts:
     views = prepared.views
     columns, rows = views.grid
     visual = view_tokens(mode.base_size_px, mode.tile_size_px, columns, rows, row_newline=mode.row_newline)
-    return PageFacts(len(views.tiles), visual, len(prepared.text_layer.strip()))
+    return PageFacts(len(views.tiles), visual, len(prepared.text_layer.text))
 
 
 def _results(futures: "Sequence[Future[T]]") -> list[T]:

@@ -11,8 +11,6 @@ from ocr_engine.records import PageImage
 POINTS_PER_INCH = 72
 MAX_SIDE_PT = 1_000_000
 """A page that claims more is damaged: the PDF limit is 14,400 units a side."""
-MAX_TEXT_CHARS = 400_000
-"""Of a page's text layer; a newspaper page has 50,000."""
 MAX_SIDE_PX = 65_000
 """JPEG, which figures are saved as, ends at 65,535."""
 

@@ -4,21 +4,24 @@ import contextlib
 import io
 import mmap
 import re
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from PIL import Image
 
 from ocr_engine.config import RenderConfig
 from ocr_engine.errors import DocumentError, PageError
 from ocr_engine.pages.backend import (
-    MAX_TEXT_CHARS,
     POINTS_PER_INCH,
     NotInstalledError,
     encrypted,
     fit_zoom,
 )
-from ocr_engine.records import PageGeometry, PageImage
+from ocr_engine.pages.layer_pdfium import layer_of
+from ocr_engine.pages.text_layer import unreadable
+from ocr_engine.records import PageGeometry, PageImage, TextLayer
 
 NAME = "pdfium"
 _USER_UNIT = re.compile(rb"/UserUnit\s+(\d{1,6}(?:\.\d{1,6})?)")
@@ -60,20 +63,17 @@ class PdfiumDocument:
             with contextlib.closing(page.render(scale=zoom * unit, rev_byteorder=True)) as bitmap:
                 image: Image.Image = bitmap.to_pil().convert("RGB")
         geometry = PageGeometry(image.width, image.height, width_pt, height_pt, zoom * POINTS_PER_INCH)
-        return PageImage(image, geometry, NAME, text_layer=lambda: self._text_layer(index))
+        layer = partial(self._text_layer, index, image, (width_pt, height_pt))
+        return PageImage(image, geometry, NAME, text_layer=layer)
 
-    def _text_layer(self, index: int) -> str:
+    def _text_layer(self, index: int, image: Image.Image, size_pt: tuple[float, float]) -> TextLayer:
         try:
-            with (
-                contextlib.closing(self._document[index]) as page,
-                contextlib.closing(page.get_textpage()) as text,
-            ):
-                count = min(text.count_chars(), MAX_TEXT_CHARS)
-                return str(text.get_text_range(0, count)) if count > 0 else ""
+            with contextlib.closing(self._document[index]) as page:
+                return layer_of(page, np.asarray(image), size_pt)
         except MemoryError:
             raise
-        except Exception:  # noqa: BLE001 - a page that was drawn is read, whatever its text layer is like
-            return ""
+        except Exception as error:  # noqa: BLE001 - a page that was drawn is read, whatever its text layer is like
+            return unreadable(f"{NAME}: {' '.join(str(error).split())[:200] or type(error).__name__}")
 
     def _user_unit(self, index: int) -> float:
         """PDFium has no call for /UserUnit; a copy of the page spells it out."""

@@ -11,13 +11,14 @@ from PIL import Image
 from ocr_engine.config import RenderConfig
 from ocr_engine.errors import DocumentError, PageError
 from ocr_engine.pages.backend import (
-    MAX_TEXT_CHARS,
     POINTS_PER_INCH,
     NotInstalledError,
     encrypted,
     fit_zoom,
 )
-from ocr_engine.records import PageGeometry, PageImage
+from ocr_engine.pages.layer_pymupdf import layer_of
+from ocr_engine.pages.text_layer import unreadable
+from ocr_engine.records import PageGeometry, PageImage, TextLayer
 
 NAME = "pymupdf"
 REOPEN_AFTER = 500
@@ -86,12 +87,15 @@ class PyMuPdfDocument:
         width_pt, height_pt = page.rect.width, page.rect.height
         zoom = fit_zoom(width_pt, height_pt, config)
         _messages()
-        pixmap = page.get_pixmap(matrix=pymupdf.Matrix(zoom, zoom), alpha=False)
+        # As `page.get_pixmap` does; the text layer is read from the same list.
+        drawn = page.get_displaylist()
+        pixmap = drawn.get_pixmap(matrix=pymupdf.Matrix(zoom, zoom), colorspace=pymupdf.csRGB, alpha=False)
         damage = _damage(_messages())
         self._damaged = self._damaged or bool(damage)
         image = Image.frombytes("RGB", (pixmap.width, pixmap.height), pixmap.samples_mv)
         geometry = PageGeometry(image.width, image.height, width_pt, height_pt, zoom * POINTS_PER_INCH)
-        layer, doubt = partial(_text_layer, page), partial(_doubt, page, self._doubt)
+        layer = partial(_text_layer, drawn, pixmap, (width_pt, height_pt))
+        doubt = partial(_doubt, page, self._doubt)
         return PageImage(image, geometry, NAME, text_layer=layer, damage=damage, doubt=doubt)
 
 
@@ -133,13 +137,13 @@ def _doubt(page: Any, of_file: str) -> str:
     return "it writes text, none of it within the page" if drawn & _WRITES else ""
 
 
-def _text_layer(page: Any) -> str:
+def _text_layer(drawn: Any, pixmap: Any, size_pt: tuple[float, float]) -> TextLayer:
     try:
-        return str(page.get_text("text"))[:MAX_TEXT_CHARS]
+        return layer_of(drawn, pixmap, size_pt)
     except MemoryError:
         raise
-    except Exception:  # noqa: BLE001 - a page that was drawn is read, whatever its text layer is like
-        return ""
+    except Exception as error:  # noqa: BLE001 - a page that was drawn is read, whatever its text layer is like
+        return unreadable(f"{NAME}: {first_line(error)}")
 
 
 def first_line(error: BaseException) -> str:

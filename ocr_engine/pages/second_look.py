@@ -72,7 +72,7 @@ def _judged(page: PageImage) -> _Drawing:
 
 
 def _text_unseen(page: PageImage) -> str:
-    count = sum(any(map(str.isalnum, word)) for word in page.text_layer().split())
+    count = sum(any(map(str.isalnum, word)) for word in page.text_layer().words)
     return f"the page's text layer has {count:,} word{'s' * (count != 1)}" if count else ""
 
 

@@ -7,11 +7,11 @@ attempt that turned it; the more letters read. The earlier of equals.
 
 import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ocr_engine.config import Config, QualityConfig, RetryStep, step_ngram
 from ocr_engine.reading.answer import PageAnswer, other_text, status_of
-from ocr_engine.records import Attempt, FinishReason, Ink, PageStatus
+from ocr_engine.records import Attempt, FinishReason, Ink, PageStatus, TextLayer, no_layer
 from ocr_engine.text.recall import letters, mostly_cjk, text_of, word_recall
 
 FIRST = RetryStep()
@@ -24,7 +24,7 @@ class PageFacts:
     """What is known of a page besides its answers."""
 
     ink: Ink | None = None
-    text_layer: str = ""
+    text_layer: TextLayer = field(default_factory=no_layer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +83,8 @@ def judged(config: Config, step: RetryStep, answer: PageAnswer, facts: PageFacts
     status, reason = status_of(answer.generation)
     text = text_of(answer.parsed.blocks)
     recall = None
-    if facts.text_layer and config.prompt in _READING_PROMPTS:
-        recall = word_recall(text, facts.text_layer)
+    if facts.text_layer.words and config.prompt in _READING_PROMPTS:
+        recall = word_recall(text, facts.text_layer.text)
     suspect = recall is not None and recall < config.quality.suspect_recall
     return Judged(step, answer, status, reason, text, recall, suspect)
 
@@ -128,7 +128,7 @@ def kept(attempts: Sequence[Judged], facts: PageFacts, quality: QualityConfig, f
     """What a page is left with: its best attempt, or the text layer where that stands in."""
     chosen = best(attempts, facts)
     assert chosen.answer is not None, "the first attempt has an answer, and an answer is never worse"
-    layer = facts.text_layer.strip()
+    layer = facts.text_layer.text
     if layer_stands_in(chosen, layer, quality):
         return Kept(attempts, chosen, other_text(chosen.answer, layer, figure_stem), from_text_layer=True)
     return Kept(attempts, chosen, chosen.answer)

@@ -5,7 +5,7 @@ Runs in the worker, so that a page's pixels stay there.
 
 import io
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from ocr_engine.families import Mode
@@ -13,7 +13,7 @@ from ocr_engine.families.views import make_views
 from ocr_engine.outputs.drawing import crop_box
 from ocr_engine.pages.ink import measure_ink
 from ocr_engine.pages.look import WHOLE, Look, apply_look
-from ocr_engine.records import Box, Ink, PageGeometry, PageImage, PageViews
+from ocr_engine.records import Box, Ink, PageGeometry, PageImage, PageViews, TextLayer, no_layer
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -28,7 +28,7 @@ class PreparedPage:
     render_s: float
     views_s: float
     ink: Ink | None = None
-    text_layer: str = ""
+    text_layer: TextLayer = field(default_factory=no_layer)
     renderer: str = ""
     damage: str = ""
     """What of the page is missing or doubtful, as `PageImage.damage`."""
@@ -59,7 +59,7 @@ def prepare(
         render_s=page.seconds,
         views_s=time.perf_counter() - started,
         ink=(page.ink or measure_ink(page.image)) if ink else None,
-        text_layer=page.text_layer() if text_layer else "",
+        text_layer=page.text_layer() if text_layer else no_layer(),
         renderer=page.backend,
         damage=page.damage,
     )

@@ -1,13 +1,14 @@
 """The records that travel between the stages, one frozen dataclass an arrow, in the order of the flow.
 
-`inputs` (Document -> PageRef) -> `pixels` (PageImage -> PageViews) -> `answers` (Generation) -> `results`
-(ParsedText -> PageRecord -> JournalRow). Page indexes are 0-based; 1-based page numbers exist only in file
-names, records on disk and messages.
+`inputs` (Document -> PageRef) -> `pixels` (PageImage -> PageViews) and `layer` (TextLayer) -> `answers`
+(Generation) -> `results` (ParsedText -> PageRecord -> JournalRow). Page indexes are 0-based; 1-based page
+numbers exist only in file names, records on disk and messages.
 """
 
 from ocr_engine.records.answers import FinishReason, Generation, GenerationRequest, Loop
 from ocr_engine.records.inputs import Document, DocumentKind, OpenedDocument, PageRef
 from ocr_engine.records.keys import Fingerprint, PageKey, page_stem
+from ocr_engine.records.layer import LayerVerdict, TextLayer, WordFlag, no_layer
 from ocr_engine.records.pixels import Ink, PageGeometry, PageImage, PageViews
 from ocr_engine.records.results import (
     Attempt,
@@ -34,6 +35,7 @@ __all__ = [
     "GenerationRequest",
     "Ink",
     "JournalRow",
+    "LayerVerdict",
     "Loop",
     "OpenedDocument",
     "PageGeometry",
@@ -45,5 +47,8 @@ __all__ = [
     "PageTexts",
     "PageViews",
     "ParsedText",
+    "TextLayer",
+    "WordFlag",
+    "no_layer",
     "page_stem",
 ]

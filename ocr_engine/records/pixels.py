@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ocr_engine.records.layer import TextLayer, no_layer
+
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
@@ -27,14 +29,14 @@ class PageImage:
     """A rendered page: RGB, upright, with the renderer that made it and the seconds it took.
 
     `text_layer()` is the text the file itself holds of this page, `doubt()` why an empty drawing of it need
-    not be a blank page; both are "" where there is none, and stay in the process that rendered the page.
+    not be a blank page, "" where it does not. Both stay in the process that rendered the page.
     """
 
     image: "Image"
     geometry: PageGeometry
     backend: str
     seconds: float = 0.0
-    text_layer: Callable[[], str] = str
+    text_layer: Callable[[], TextLayer] = no_layer
     damage: str = ""
     """What of the page is missing or doubtful, one line; "" where nothing is known to be."""
     doubt: Callable[[], str] = str

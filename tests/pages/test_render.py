@@ -18,7 +18,7 @@ from ocr_engine.errors import DocumentError, PageError
 from ocr_engine.pages import pdf_pymupdf, render
 from ocr_engine.pages.backend import MAX_SIDE_PX, fit_zoom
 from ocr_engine.pages.render import open_document
-from ocr_engine.records import OpenedDocument, PageRef
+from ocr_engine.records import LayerVerdict, OpenedDocument, PageRef
 
 AUTO = RenderConfig()
 PDFIUM = RenderConfig(backend="pdfium")
@@ -294,7 +294,7 @@ def test_the_text_layer_is_read_whatever_the_rotation(tmp_path: Path, backend: s
         page_.set_rotation(angle)
         made.save(path)
     found = page(path, config=RenderConfig(backend=backend))  # type: ignore[arg-type]
-    assert found.text_layer().split() == ["some", "words"]
+    assert found.text_layer().words == ("some", "words")
     width, height = found.image.size
     assert (width > height) == (angle in (0, 180))
     corner = {0: (10, 10), 90: (width - 10, 10), 180: (width - 10, height - 10), 270: (10, height - 10)}[
@@ -306,4 +306,5 @@ def test_the_text_layer_is_read_whatever_the_rotation(tmp_path: Path, backend: s
 @pytest.mark.parametrize("backend", ["pymupdf", "pdfium"])
 def test_a_page_without_text_has_an_empty_layer(tmp_path: Path, backend: str) -> None:
     raw_pdf(tmp_path / "a.pdf", "/MediaBox[0 0 100 100]")
-    assert page(tmp_path / "a.pdf", config=RenderConfig(backend=backend)).text_layer() == ""  # type: ignore[arg-type]
+    layer = page(tmp_path / "a.pdf", config=RenderConfig(backend=backend)).text_layer()  # type: ignore[arg-type]
+    assert (layer.words, layer.text, layer.verdict) == ((), "", LayerVerdict.NONE)

@@ -36,6 +36,7 @@ from ocr_engine.records import (
     PageTexts,
 )
 from tests.pages.test_ink import written as _written
+from tests.text_layers import layer_of
 
 WORDS = [f"word{k}" for k in range(60)]
 TEXT = " ".join(WORDS)
@@ -54,7 +55,7 @@ class Pool:
 
     def __init__(self, image: Image.Image, layer: str, damage: str = "") -> None:
         geometry = PageGeometry(image.width, image.height, 425, 550, 144)
-        self.page = PageImage(image, geometry, "pillow", 0.0, lambda: layer, damage)
+        self.page = PageImage(image, geometry, "pillow", 0.0, lambda: layer_of(layer), damage)
 
     def run(self, _ref: PageRef, task: Callable[[PageImage], Any]) -> "Future[Any]":
         future: Future[Any] = Future()
