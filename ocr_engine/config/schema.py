@@ -64,10 +64,14 @@ class OutputConfig:
         return tuple(export for key, export in EXPORTS.items() if getattr(self, key))
 
 
+HabitName = Literal["hyphens", "word_hyphens", "bullets", "item_names", "glued_words"]
+
+
 @dataclass(frozen=True, slots=True)
 class TextConfig:
-    """How text is written in `layout: tree`. The defaults keep the model's own text."""
+    """How text is written in `layout: tree`. The defaults keep the model's own text but for its habits."""
 
+    habits: tuple[HabitName, ...] = ("hyphens", "bullets", "item_names")
     tables: Literal["html", "markdown"] = "html"
     math_delimiters: Literal["latex", "dollar"] = "latex"
     headers_footers: Literal["keep", "drop"] = "keep"

@@ -28,7 +28,7 @@ def texts_of(config: Config, record: PageRecord, raw: str) -> PageTexts:
 
 def tree_texts(config: Config, record: PageRecord, raw: str) -> PageTexts:
     """Markdown as `text:` asks for, tables as CSV where they are wanted."""
-    tables = tables_as_csv(record.blocks) if config.output.tables_csv else ()
+    tables = tables_as_csv(record.blocks, config.text.habits) if config.output.tables_csv else ()
     return PageTexts(raw, markdown=markdown_of(config, record), tables=tables)
 
 

@@ -13,7 +13,7 @@ from ocr_engine.text.options import restyle
 _TAG = re.compile(r"<[^<>]*>")
 _ROW_END = re.compile(r"</tr>|<br\s*/?>", re.IGNORECASE)
 _CELL_END = re.compile(r"</t[dh]>", re.IGNORECASE)
-_FOR_CARDS = TextConfig(tables="markdown")
+_FOR_CARDS = TextConfig(habits=(), tables="markdown")
 
 
 def texts_by_name(readings: Iterable[FigureText], options: TextConfig) -> Mapping[str, str]:

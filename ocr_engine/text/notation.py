@@ -3,7 +3,8 @@
 import re
 from collections.abc import Iterator
 
-_TOKEN = re.compile(r"\\\\|\\[()\[\]$]|`+|\$|\n[ \t]*\n")
+TOKEN = re.compile(r"\\\\|\\[()\[\]$]|`+|\$|\n[ \t]*\n")
+"""What opens and closes formulas and code, and the end of a paragraph."""
 _CLOSERS = {"\\(": "\\)", "\\[": "\\]"}
 _BULLETS = "-*•◦▪‣–"
 _FIRST_MARKER = re.compile(rf"[ \t]*([{re.escape(_BULLETS)}])[ \t]+\S")
@@ -24,8 +25,8 @@ def dollar_math(text: str, *, markdown: bool = True) -> str:
     """
     if not markdown and "$" in text:
         return text
-    tokens = list(_TOKEN.finditer(text))
-    ends = _closing_tokens(tokens)
+    tokens = list(TOKEN.finditer(text))
+    ends = closing_tokens(tokens)
     out: list[str] = []
     position = 0
     for index, token in enumerate(tokens):
@@ -66,7 +67,7 @@ def _formula(text: str, opened: re.Match[str], closed: re.Match[str]) -> str | N
     return None if text[closed.end() : closed.end() + 1].isdigit() else f"${inside}$"
 
 
-def _closing_tokens(tokens: list[re.Match[str]]) -> dict[int, int]:
+def closing_tokens(tokens: list[re.Match[str]]) -> dict[int, int]:
     """Index of each opener of math or code -> index of its closer, in the same paragraph; one pass."""
     following: dict[str, int] = {}
     ends: dict[int, int] = {}

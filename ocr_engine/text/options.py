@@ -1,26 +1,31 @@
-"""The `text:` options, applied to one block of clean markdown; with the defaults it comes back unchanged."""
+"""The `text:` options, applied to one block of clean markdown."""
 
 from ocr_engine.config import TextConfig
 from ocr_engine.text.clean import Kind, pieces
 from ocr_engine.text.equal_lines import limit_equal_lines
+from ocr_engine.text.habits import mend
 from ocr_engine.text.notation import dollar_math, repair_list
 from ocr_engine.text.table_rows import to_pipes
 
 RUNNING_LABELS = frozenset({"header", "footer", "page_header", "page_footer", "page_number"})
 """What a page repeats of its document around its own text."""
-_AS_IT_IS = TextConfig()
+_AS_IT_IS = TextConfig(habits=())
 
 
-def restyle(text: str, options: TextConfig) -> str:
-    """Clean `text` of a block with its tables, formulas and lists written as asked; code is left alone."""
+def restyle(text: str, options: TextConfig, label: str = "") -> str:
+    """Clean `text` of a block with its habits undone, its tables, formulas and lists written as asked.
+
+    Code is left alone; `label` is the block's.
+    """
     if options == _AS_IT_IS:
         return text
-    return "".join(_restyle_piece(kind, piece, options) for kind, piece in pieces(text))
+    return "".join(_restyle_piece(kind, piece, options, label) for kind, piece in pieces(text))
 
 
-def _restyle_piece(kind: Kind, piece: str, options: TextConfig) -> str:
+def _restyle_piece(kind: Kind, piece: str, options: TextConfig, label: str) -> str:
     if kind is Kind.CODE:
         return piece
+    piece = mend(piece, options.habits, label=label, cell=kind is Kind.TABLE)
     pipes = to_pipes(piece) if kind is Kind.TABLE and options.tables == "markdown" else None
     is_html = kind is Kind.TABLE and pipes is None
     piece = pipes or piece

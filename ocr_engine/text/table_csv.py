@@ -1,11 +1,12 @@
 """The tables of a page as CSV: comma, quotes where needed, a spanned cell's text in its first field."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from ocr_engine import sheets
 from ocr_engine.records import Block
 from ocr_engine.text.clean import Kind, clean, pieces
 from ocr_engine.text.entities import unescape
+from ocr_engine.text.habits import mend
 from ocr_engine.text.table_rows import Row, read_rows
 
 MAX_TABLES = 500
@@ -17,11 +18,14 @@ MAX_PAGE_FIELDS = 1_000_000
 Grid = list[list[str]]
 
 
-def tables_as_csv(blocks: Iterable[Block]) -> tuple[str, ...]:
-    """One text a table, in reading order; without those that hold more than rows of cells."""
+def tables_as_csv(blocks: Iterable[Block], habits: Collection[str] = ()) -> tuple[str, ...]:
+    """One text a table, in reading order; without those that hold more than rows of cells.
+
+    `habits` are those undone in the cells.
+    """
     texts: list[str] = []
     left = MAX_PAGE_FIELDS
-    for grid in _grids(blocks):
+    for grid in _grids(blocks, habits):
         left -= len(grid) * len(grid[0])
         if len(texts) == MAX_TABLES or left < 0:
             break
@@ -29,10 +33,10 @@ def tables_as_csv(blocks: Iterable[Block]) -> tuple[str, ...]:
     return tuple(texts)
 
 
-def _grids(blocks: Iterable[Block]) -> Iterator[Grid]:
+def _grids(blocks: Iterable[Block], habits: Collection[str]) -> Iterator[Grid]:
     for block in blocks:
         for kind, piece in pieces(clean(block.content)):
-            rows = read_rows(piece.strip()) if kind is Kind.TABLE else None
+            rows = read_rows(mend(piece, habits, cell=True).strip()) if kind is Kind.TABLE else None
             if rows is not None and (grid := _grid(rows)):
                 yield grid
 

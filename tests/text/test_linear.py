@@ -25,6 +25,7 @@ SHORT, LONG, VERY_LONG = 2_000, 16_000, 128_000
 NOTICEABLE_S = 0.1
 MAX_GROWTH, MAX_LONG_GROWTH = 24, 16
 STYLE = TextConfig(
+    habits=("hyphens", "word_hyphens", "bullets", "item_names", "glued_words"),
     tables="markdown",
     math_delimiters="dollar",
     list_repair=True,
