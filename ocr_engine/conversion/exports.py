@@ -6,9 +6,7 @@ run in worker processes with a clock and a memory limit: their input is what str
 
 import hashlib
 import os
-import queue
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -25,7 +23,8 @@ from ocr_engine.outputs.exports.document import SourceDocument
 from ocr_engine.outputs.exports.stamps import Stamps
 from ocr_engine.outputs.files import output_errors
 from ocr_engine.outputs.journal import Journal
-from ocr_engine.processes.worker import Worker, WorkerDiedError, WorkerTimeoutError
+from ocr_engine.processes.pool import Call, WorkerPool
+from ocr_engine.processes.worker import WorkerDiedError, WorkerTimeoutError
 from ocr_engine.reading.texts import block_texts_of, page_joiner
 from ocr_engine.records import Fingerprint, JournalRow
 
@@ -192,7 +191,7 @@ def _export_documents(
                 todo.append(_Job(item, one, _source(root, config, item), target))
     if todo:
         logger.info("exporting: %s files or folders", f"{len(todo):,}")
-    for job, problem in _Lanes(config, len(todo)).run(todo, stopping):
+    for job, problem in _in_workers(config, todo, stopping):
         if problem:
             made.problems.append(f"{printable(job.found.given)}: output.{job.export.key}: {problem}")
             logger.warning(made.problems[-1])
@@ -234,48 +233,32 @@ def _run_key(found: Sequence[_Found]) -> str:
     return digest.hexdigest()
 
 
-class _Lanes:
-    """A few worker processes that write exports, each killed when one takes too long."""
+def _in_workers(config: Config, jobs: Sequence[_Job], stopping: Stopping) -> Iterator[tuple[_Job, str]]:
+    """Each job with what went wrong with it, or the empty string. Begins no more once stopped."""
+    count = max(1, min(config.render.workers or MAX_WORKERS, MAX_WORKERS, os.cpu_count() or 1, len(jobs)))
+    pool = WorkerPool(count, config.render.worker_memory_mb, name="export")
+    try:
+        for at in range(0, len(jobs), _JOBS_AT_ONCE):
+            if stopping():
+                return
+            some = jobs[at : at + _JOBS_AT_ONCE]
+            futures = [pool.submit(partial(_write, job)) for job in some]
+            yield from zip(some, (future.result() for future in futures), strict=True)
+    finally:
+        # What has begun is finished: a worker killed while it writes would leave a temporary file.
+        pool.cancel()
+        pool.close()
 
-    def __init__(self, config: Config, jobs: int) -> None:
-        self._count = max(
-            1, min(config.render.workers or MAX_WORKERS, MAX_WORKERS, os.cpu_count() or 1, jobs)
-        )
-        self._memory_mb = config.render.worker_memory_mb
-        self._idle: queue.SimpleQueue[Worker | None] = queue.SimpleQueue()
 
-    def run(self, jobs: Sequence[_Job], stopping: Stopping) -> Iterator[tuple[_Job, str]]:
-        """Each job with what went wrong with it, or the empty string. Begins no more once stopped."""
-        for _ in range(self._count):
-            self._idle.put(None)
-        try:
-            with ThreadPoolExecutor(self._count, thread_name_prefix="export") as threads:
-                for at in range(0, len(jobs), _JOBS_AT_ONCE):
-                    if stopping():
-                        return
-                    some = jobs[at : at + _JOBS_AT_ONCE]
-                    yield from zip(some, threads.map(self._do, some), strict=True)
-        finally:
-            for _ in range(self._count):
-                worker = self._idle.get()
-                if worker is not None:
-                    worker.close()
-
-    def _do(self, job: _Job) -> str:
-        worker = self._idle.get()
-        try:
-            if worker is None:
-                worker = Worker(self._memory_mb)
-            write = job.export.function(job.export.write)
-            worker.call(partial(write, job.source, job.target), _timeout_s(job.found))
-        except (WorkerTimeoutError, WorkerDiedError) as error:
-            worker = None
-            return f"the export {error}"
-        except (OutputError, MemoryError, ValueError, OSError) as error:
-            return " ".join(str(error).split()) or type(error).__name__
-        finally:
-            self._idle.put(worker)
-        return ""
+def _write(job: _Job, call: Call) -> str:
+    write = job.export.function(job.export.write)
+    try:
+        call(partial(write, job.source, job.target), _timeout_s(job.found))
+    except (WorkerTimeoutError, WorkerDiedError) as error:
+        return f"the export {error}"
+    except (OutputError, MemoryError, ValueError, OSError) as error:
+        return " ".join(str(error).split()) or type(error).__name__
+    return ""
 
 
 def _timeout_s(found: _Found) -> float:

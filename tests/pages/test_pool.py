@@ -8,9 +8,7 @@ from concurrent.futures import CancelledError
 from functools import partial
 from pathlib import Path
 
-import bad_tasks
 import pytest
-from documents import document, pdf
 
 from ocr_engine.config import RenderConfig
 from ocr_engine.errors import DocumentError, PageError
@@ -18,6 +16,8 @@ from ocr_engine.families.views import make_views
 from ocr_engine.pages.pool import RenderPool
 from ocr_engine.processes import worker as worker_module
 from ocr_engine.records import PageImage, PageRef, PageViews
+from tests.pages import bad_tasks
+from tests.pages.documents import document, pdf
 
 LIMIT_S = 60
 """Longest any single wait in this file may take before the test fails instead of hanging."""
@@ -181,7 +181,7 @@ def test_leaving_with_an_error_kills(tmp_path: Path) -> None:
 def test_workers_end_with_a_main_process_that_is_killed(tmp_path: Path) -> None:
     path = pdf(tmp_path / "a.pdf", "text")
     code = (
-        "import sys, time; from pathlib import Path; import bad_tasks, documents\n"
+        "import sys, time; from pathlib import Path; from tests.pages import bad_tasks, documents\n"
         "from ocr_engine.config import RenderConfig; from ocr_engine.pages.pool import RenderPool\n"
         "from ocr_engine.records import PageRef\n"
         "pool = RenderPool(RenderConfig(workers=1), '', 9)\n"
@@ -218,7 +218,7 @@ def test_ctrl_c_does_not_reach_workers_and_they_stay_small(tmp_path: Path, pool:
 
 def test_as_many_workers_as_cpus_this_process_may_use(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {3, 5, 9}, raising=False)
-    assert RenderPool(RenderConfig(), "", 1)._count == 3
+    assert RenderPool(RenderConfig(), "", 1).count == 3
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(200)), raising=False)
-    assert RenderPool(RenderConfig(), "", 1)._count == 16
-    assert RenderPool(RenderConfig(workers=30), "", 1)._count == 30
+    assert RenderPool(RenderConfig(), "", 1).count == 16
+    assert RenderPool(RenderConfig(workers=30), "", 1).count == 30
