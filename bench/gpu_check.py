@@ -27,6 +27,8 @@ from bench.full_size import write_full_size
 from bench.parts.gpu_watch import GpuWatch
 from bench.parts.precision import precision
 from bench.parts.small_card import SmallCard
+from fixtures.checkpoints import write_checkpoint
+from fixtures.recipe import picture
 from ocr_engine.config import EngineConfig
 from ocr_engine.engine.devices import cuda_gpu_visible
 from ocr_engine.engine.ngram import banned_tokens
@@ -36,8 +38,6 @@ from ocr_engine.families import FAMILIES, PROMPTS, Mode
 from ocr_engine.families.tiling import visual_tokens
 from ocr_engine.families.views import make_views
 from ocr_engine.records import GenerationRequest, PageViews
-from tests.model.checkpoints import write_checkpoint
-from tests.model.recipe import picture
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 TOKENS, GUARDED_TOKENS, COMPARED_PAGES, COMPARED_TOKENS = 32, 200, 100, 64

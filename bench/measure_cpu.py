@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from bench import in_process
+from fixtures.recipe import picture
 from ocr_engine.engine.prompts import PromptEncoder
 from ocr_engine.families import PROMPTS, resolve_mode
 from ocr_engine.families.views import make_views
-from tests.model.recipe import picture
 
 A4_PX = (1190, 1684)
 MODES = ("base", "gundam")

@@ -2,11 +2,11 @@
 
 import zlib
 
+from fixtures.acting import NAMES, what_acts
 from ocr_engine.config import TextConfig
 from ocr_engine.text.clean import clean
 from ocr_engine.text.grounding import parse
 from ocr_engine.text.markdown import to_markdown
-from tests.text.acting import NAMES, what_acts
 
 FIGURES = "figures/"
 _ALWAYS = ("markdown-it with tables", "cmark-gfm")

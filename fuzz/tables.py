@@ -3,11 +3,11 @@
 import csv
 import io
 
+from fixtures.acting import what_acts
 from ocr_engine.records import Block
 from ocr_engine.text.clean import Kind, clean, pieces
 from ocr_engine.text.table_csv import MAX_FIELDS, tables_as_csv
 from ocr_engine.text.table_rows import continued, read_rows, to_pipes
-from tests.text.acting import what_acts
 
 _RUN = ("=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 _NUMBER = frozenset("0123456789.,% \u00a0()+-\uff0b\uff0d")

@@ -16,6 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from fixtures import recipe
+from fixtures.recipe import Case
 from ocr_engine.engine.prompts import PromptEncoder
 from ocr_engine.families import NGRAM_WHITELIST, OCR2, PROMPTS
 from ocr_engine.families.tiling import visual_tokens
@@ -25,8 +27,6 @@ from ocr_engine.model.query_tower import QueryVisionTower
 from ocr_engine.model.vision_tower import VisionTower
 from ocr_engine.records import PageViews
 from parity.official_code import Official
-from tests.model import recipe
-from tests.model.recipe import Case
 
 NANO = Path(__file__).parents[1] / "ocr_engine/model/nano"
 GOLDEN = Path(__file__).parents[1] / "tests/data/deep_encoder_golden.npz"

@@ -17,12 +17,12 @@ import torch
 from torch import Tensor, nn
 
 from bench import in_process
+from fixtures import recipe
+from fixtures.checkpoints import decoder, encoder, write_checkpoint
 from ocr_engine.families import FAMILIES, OCR, OCR2, Mode, resolve_mode
 from ocr_engine.families.views import make_views
 from parity.official_code import Official
 from parity.stages import PROMPT, tokenizer
-from tests.model import recipe
-from tests.model.checkpoints import decoder, encoder, write_checkpoint
 
 MIX = {"tiny": 30, "small": 30, "base": 10, "large": 4, "gundam": 22, "gundam-m": 4}
 MIX_OCR2 = {"small": 40, "base": 20, "gundam": 40}

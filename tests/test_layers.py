@@ -61,3 +61,13 @@ def test_importing_the_cpu_modules_loads_no_gpu_stack() -> None:
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("room", ["ocr_engine", "bench", "parity", "proofs", "research", "fuzz", "fixtures"])
+def test_nothing_but_tests_imports_tests(room: str) -> None:
+    project = ROOT.parent
+    for path in (project / room).rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            assert not [name for name in names if name.split(".")[0] == "tests"], path

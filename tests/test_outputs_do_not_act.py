@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from fixtures import acting
 from ocr_engine.errors import ExitCode
 from tests.conversion.test_pipeline import make_pdf, run_pdf
-from tests.text import acting
 from tests.text.routes import LEADS, OUTSIDE, ROUTES, SCRIPT
 
 KINDS = ("jsonl", "parquet", "zip")

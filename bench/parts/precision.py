@@ -10,11 +10,11 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from bench.parts.encoder import new_tower
+from fixtures.recipe import picture
 from ocr_engine.families import FAMILIES
 from ocr_engine.families.views import make_views
 from ocr_engine.records import PageViews
 from parity.stages import error, our_stages
-from tests.model.recipe import picture
 
 
 def tower_of(folder: Path, family: str, device: str) -> nn.Module:

@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Any
 
+from fixtures import acting
 from ocr_engine.text.clean import clean
 from tests.browser.conftest import Sheet
-from tests.text import acting
 from tests.text.routes import IN_CODE, IN_PICTURES, IN_TAGS, ROUTES
 
 FRAME = "<!doctype html><meta charset=utf-8><title>quiet</title><body>{}"

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from fixtures.checkpoints import write_checkpoint
 from ocr_engine.cli.entries import batch_images, batch_pdf
 from ocr_engine.errors import ExitCode
 from ocr_engine.families import OCR2
-from tests.model.checkpoints import write_checkpoint
 
 pytest.importorskip("vllm", reason="needs vllm")
 ROOT = Path(__file__).parents[2]

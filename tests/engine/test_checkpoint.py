@@ -10,6 +10,7 @@ import sys
 
 import pytest
 
+from fixtures.checkpoints import official_config
 from ocr_engine.engine import checkpoint
 from ocr_engine.engine.checkpoint import resolve
 from ocr_engine.engine.hub import PINNED
@@ -17,7 +18,6 @@ from ocr_engine.engine.weights import expected_tensors
 from ocr_engine.errors import EngineError, UsageError
 from ocr_engine.families import FAMILIES, OCR, OCR2
 from tests.engine.fake_hub import COMMIT, fake_hub
-from tests.model.checkpoints import official_config
 
 SIZES = (
     "max_position_embeddings",

@@ -6,12 +6,12 @@ import pytest
 import torch
 from safetensors import safe_open
 
+from fixtures.checkpoints import NANO, official_config, official_weights
 from ocr_engine.engine.weights import differences, expected_tensors
 from ocr_engine.families import FAMILIES, OCR, OCR2
 from ocr_engine.model.encoder_config import DeepEncoderConfig, QueryDeepEncoderConfig
 from ocr_engine.model.query_tower import QueryVisionTower
 from ocr_engine.model.vision_tower import VisionTower
-from tests.model.checkpoints import NANO, official_config, official_weights
 
 SAM = {"downsample_channels": [512, 1024], "global_attn_indexes": [2, 5, 8, 11], "heads": 12, "layers": 12}
 CLIP = {"heads": 16, "image_size": 224, "layers": 24, "patch_size": 14, "width": 1024}

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from fixtures import recipe
+from fixtures.recipe import CASES, Case
 from ocr_engine.families.tiling import visual_tokens
 from ocr_engine.families.views import make_views
-from tests.model import recipe
-from tests.model.recipe import CASES, Case
 
 GOLDEN = Path(__file__).parents[1] / "data" / "deep_encoder_golden.npz"
 TOKEN_STRIDE, PIXEL_STRIDE_PX = 5, 37

@@ -4,14 +4,14 @@ from concurrent.futures import Future
 from itertools import islice
 from pathlib import Path
 
-import bad_tasks
 import pytest
-from documents import document
 
 from ocr_engine.config import RenderConfig
 from ocr_engine.errors import DocumentError, PageError
 from ocr_engine.pages.pool import RenderPool
 from ocr_engine.records import Document, DocumentKind, OpenedDocument, PageRef
+from tests.pages import bad_tasks
+from tests.pages.documents import document
 
 PAGES_OF_EACH = 2
 MAX_DOCUMENT_PAGES = 5_000

@@ -4,10 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
-import bad_tasks
 import numpy as np
 import pytest
-from documents import document, page
 from PIL import Image
 
 from ocr_engine.config import RenderConfig
@@ -18,6 +16,8 @@ from ocr_engine.pages.backend import MAX_SIDE_PX
 from ocr_engine.pages.image_limits import refuse_bomb
 from ocr_engine.pages.pool import RenderPool
 from ocr_engine.pages.render import open_document
+from tests.pages import bad_tasks
+from tests.pages.documents import document, page
 
 BLACK, WHITE = (0, 0, 0), (255, 255, 255)
 

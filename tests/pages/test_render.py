@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pymupdf
 import pytest
-from documents import document, page, pdf, raw_pdf
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
@@ -19,6 +18,7 @@ from ocr_engine.pages import pdf_pymupdf, render
 from ocr_engine.pages.backend import MAX_SIDE_PX, fit_zoom
 from ocr_engine.pages.render import open_document
 from ocr_engine.records import LayerVerdict, OpenedDocument, PageRef
+from tests.pages.documents import document, page, pdf, raw_pdf
 
 AUTO = RenderConfig()
 PDFIUM = RenderConfig(backend="pdfium")

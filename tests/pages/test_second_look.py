@@ -7,7 +7,6 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from documents import document, page, pdf, raw_pdf
 from PIL import Image, ImageDraw
 
 from ocr_engine.config import RenderConfig
@@ -17,6 +16,7 @@ from ocr_engine.pages.backend import NotInstalledError
 from ocr_engine.pages.render import open_document, render_page
 from ocr_engine.pages.second_look import draw_page
 from ocr_engine.records import PageGeometry, PageImage
+from tests.pages.documents import document, page, pdf, raw_pdf
 from tests.text_layers import layer_of
 
 PYMUPDF, PDFIUM = RenderConfig(backend="pymupdf"), RenderConfig(backend="pdfium")

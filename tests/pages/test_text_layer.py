@@ -7,12 +7,12 @@ from typing import Literal
 import numpy as np
 import pymupdf
 import pytest
-from documents import page
 
 from ocr_engine.config import RenderConfig
 from ocr_engine.pages import text_layer as limits
 from ocr_engine.pages.text_layer import Word, text_layer
 from ocr_engine.records import LayerVerdict, TextLayer, WordFlag
+from tests.pages.documents import page
 from tests.text_layers import layer_of
 
 Backend = Literal["pymupdf", "pdfium"]

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
+from fixtures import acting
 from ocr_engine.config import TextConfig
 from ocr_engine.records import Block, Box, PageRecord, PageStatus, ParsedText
 from ocr_engine.text.clean import clean, harmless
 from ocr_engine.text.cross_page import join_pages
 from ocr_engine.text.grounding import parse
 from ocr_engine.text.markdown import block_texts, to_markdown
-from tests.text import acting
 from tests.text.routes import IN_CODE, OUTSIDE, ROUTES
 
 PAGE_GAP = "\n\n<!-- page 2 -->\n\n"

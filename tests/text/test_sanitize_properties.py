@@ -7,11 +7,11 @@ from collections.abc import Callable
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fixtures import acting
 from ocr_engine.config import TextConfig
 from ocr_engine.records import Block, Box, ParsedText
 from ocr_engine.text.clean import clean, harmless
 from ocr_engine.text.markdown import to_markdown
-from tests.text import acting
 from tests.text.routes import LEADS, OUTSIDE, PICTURE, ROUTES, SCRIPT
 
 EXAMPLES = settings(max_examples=80, deadline=None)

@@ -7,6 +7,8 @@ The features come from our towers, which are compared with the official code's e
 import pytest
 import torch
 
+from fixtures import recipe
+from fixtures.checkpoints import decoder, encoder, write_checkpoint
 from ocr_engine.config import EngineConfig
 from ocr_engine.engine.prompts import PromptEncoder
 from ocr_engine.engine.self_test import expanded_prompt
@@ -14,8 +16,6 @@ from ocr_engine.engine.vllm.engine import VllmEngine
 from ocr_engine.families import FAMILIES, OCR, OCR2, PROMPTS, resolve_mode
 from ocr_engine.families.views import make_views
 from ocr_engine.records import GenerationRequest
-from tests.model import recipe
-from tests.model.checkpoints import decoder, encoder, write_checkpoint
 
 pytest.importorskip("vllm", reason="needs vllm")
 PAGES = {

@@ -10,12 +10,12 @@ pytest.importorskip("vllm", reason="needs vllm")
 
 from torch import nn
 
+from fixtures.checkpoints import encoder
 from ocr_engine.engine.sizes import ENCODER_PX_KEY
 from ocr_engine.engine.vllm import cpu_decoder, deepseek_ocr
 from ocr_engine.engine.vllm.deepseek_ocr import DeepseekOCRForCausalLM
 from ocr_engine.engine.vllm.deepseek_ocr2 import DeepseekOCR2ForCausalLM
 from ocr_engine.families import OCR, OCR2
-from tests.model.checkpoints import encoder
 
 
 @pytest.mark.parametrize(("family", "kind"), [(OCR, DeepseekOCRForCausalLM), (OCR2, DeepseekOCR2ForCausalLM)])
