@@ -4,12 +4,14 @@ A SAM-style ViT with windowed and global attention, a 16x convolutional compress
 transformer on top. Parameter names are the official ones. Knows nothing of vLLM, pages or tiles.
 """
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ocr_engine.model.encoder_config import MLP_RATIO, ClipConfig, SamConfig
-from ocr_engine.model.fused import add_layer_norm, normalize, quick_gelu
+from ocr_engine.model.fused import add_layer_norm, has_kernels, normalize, quick_gelu
 from ocr_engine.model.onednn import Linear, linear
 from ocr_engine.model.positions import (
     biased_attention,
@@ -18,12 +20,19 @@ from ocr_engine.model.positions import (
     resize_relative,
 )
 
+Run = Callable[[nn.Module, Tensor, Tensor | None], tuple[Tensor, Tensor]]
+"""How a layer is called: `run_layer`, or that compiled."""
 UNUSED_WEIGHTS = ("embeddings.patch_embedding.weight", "embeddings.position_ids")
 """Names in official checkpoints, below `vision_model.`, that no forward pass reads."""
 
 _SAM_EPS, _CLIP_EPS = 1e-6, 1e-5
 _CHUNK_PX = {"cpu": 5 << 19, "cuda": 16 << 20}
 """Pixels encoded at once by default, to bound memory: 16 base views on a GPU, 2 on a CPU."""
+
+
+def run_layer(layer: nn.Module, x: Tensor, added: Tensor | None) -> tuple[Tensor, Tensor]:
+    """layer(x, added): the residual stream, and what is still to be added to it."""
+    return layer(x, added)
 
 
 class DeepEncoder:
@@ -79,13 +88,17 @@ class SamEncoder(nn.Module):
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Normalised pixels (n, S, S, 3) -> (n, C, S / 64, S / 64)."""
+        return self.compress(self.patches(pixels))
+
+    def patches(self, pixels: Tensor, run: Run = run_layer) -> Tensor:
+        """Normalised pixels (n, S, S, 3) -> (n, S / 16, S / 16, C), before they are made fewer."""
         x = self.patch_embed(pixels)
-        x = x + resize_positions(self.pos_embed, x.shape[1])
-        added = None
-        for block in self.blocks:
-            x, added = block(x, added)
-        x = x + added
-        return self.net_3(self.net_2(self.neck(x.permute(0, 3, 1, 2))))
+        x = x + resize_positions(self.pos_embed, x.shape[1]).to(x.dtype)
+        return _through(self.blocks, x, run)
+
+    def compress(self, patches: Tensor) -> Tensor:
+        """(n, S / 16, S / 16, C) -> (n, C, S / 64, S / 64)."""
+        return self.net_3(self.net_2(self.neck(patches.permute(0, 3, 1, 2))))
 
 
 class ClipEncoder(nn.Module):
@@ -97,13 +110,11 @@ class ClipEncoder(nn.Module):
         self.pre_layrnorm = nn.LayerNorm(config.width, eps=_CLIP_EPS)  # sic: name in the checkpoint
         self.transformer = _ClipLayers(config)
 
-    def forward(self, features: Tensor) -> Tensor:
+    def forward(self, features: Tensor, run: Run = run_layer) -> Tensor:
         """(n, C, q, q) -> (n, q, q, C)."""
         count, width, side, _ = features.shape
-        x, added = self.pre_layrnorm(self.embeddings(features)), None
-        for layer in self.transformer.layers:
-            x, added = layer(x, added)
-        x = x + added
+        x = self.pre_layrnorm(self.embeddings(features)).to(features.dtype)
+        x = _through(self.transformer.layers, x, run)
         return x[:, 1:].view(count, side, side, width)
 
 
@@ -149,7 +160,7 @@ class _SamBlock(nn.Module):
         return x, self.mlp(normed)
 
     def _attend(self, x: Tensor) -> Tensor:
-        if x.is_cuda:
+        if has_kernels(x):
             return self.attn.fused(x, self.window or x.shape[1])
         return self._windowed(x) if self.window else self.attn(x)
 
@@ -192,6 +203,13 @@ class _SamAttention(nn.Module):
 
         rows, columns = resize_relative(self.rel_pos_h, side), resize_relative(self.rel_pos_w, side)
         return self.proj(attend_grid(self.qkv(x), self.qkv.bias, rows, columns, self.heads, side))
+
+
+def _through(layers: nn.ModuleList, x: Tensor, run: Run) -> Tensor:
+    added = None
+    for layer in layers:
+        x, added = run(layer, x, added)
+    return x if added is None else x + added
 
 
 def _add_norm(x: Tensor, added: Tensor | None, norm: nn.LayerNorm) -> tuple[Tensor, Tensor]:

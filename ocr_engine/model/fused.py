@@ -1,5 +1,7 @@
 """Small steps of the encoders that run as one Triton kernel each on a GPU, and in plain PyTorch elsewhere.
 
+The kernels have no backward pass: where gradients are on, the plain steps run.
+
 A GPU spends a quarter of the encoder's time moving activations between such steps; each kernel here reads and
 writes them once. Rounding is that of the plain steps: a sum is rounded to its dtype before its norm.
 """
@@ -12,21 +14,28 @@ QUICK = 1.702
 """CLIP's sigmoid approximation of GELU."""
 
 
+def has_kernels(x: Tensor) -> bool:
+    """Whether our kernels compute with this tensor: on a GPU, without gradients."""
+    return x.is_cuda and not torch.is_grad_enabled()
+
+
 def add_layer_norm(
     x: Tensor, y: Tensor | None, weight: Tensor, bias: Tensor, eps: float
 ) -> tuple[Tensor, Tensor]:
     """x + y (x where y is None) and its layer norm over the last dimension, both of x's shape and dtype."""
-    if x.is_cuda:
+    if has_kernels(x):
         from ocr_engine.model.fused_kernels import add_norm
 
         return add_norm(x, y, weight, bias, eps)
     total = x if y is None else x + y
-    return total, F.layer_norm(total, weight.shape, weight, bias, eps)
+    # Training under autocast: a norm keeps its input's dtype, as where the released model runs.
+    with torch.autocast(x.device.type, enabled=False):
+        return total, F.layer_norm(total, weight.shape, weight.to(x.dtype), bias.to(x.dtype), eps)
 
 
 def add_rms_norm(x: Tensor, y: Tensor | None, weight: Tensor, eps: float) -> tuple[Tensor, Tensor]:
     """x + y (x where y is None) and its RMS norm, rounded to x's dtype before the weight, as in Qwen2."""
-    if x.is_cuda:
+    if has_kernels(x):
         from ocr_engine.model.fused_kernels import add_norm
 
         return add_norm(x, y, weight, None, eps)
@@ -38,7 +47,7 @@ def add_rms_norm(x: Tensor, y: Tensor | None, weight: Tensor, eps: float) -> tup
 
 def quick_gelu(x: Tensor) -> Tensor:
     """x * sigmoid(1.702 x)."""
-    if x.is_cuda:
+    if has_kernels(x):
         from ocr_engine.model.fused_kernels import gate
 
         return gate(x, None, QUICK)
@@ -47,7 +56,7 @@ def quick_gelu(x: Tensor) -> Tensor:
 
 def silu_mul(x: Tensor, y: Tensor) -> Tensor:
     """silu(x) * y."""
-    if x.is_cuda:
+    if has_kernels(x):
         from ocr_engine.model.fused_kernels import gate
 
         return gate(x, y, 1.0)

@@ -3,6 +3,8 @@
 Interpolations follow the official `deepencoder/sam_vary_sdpa.py` and `clip_sdpa.py` exactly.
 """
 
+from functools import cache
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -47,6 +49,8 @@ def biased_attention(query: Tensor, key: Tensor, value: Tensor, bias_h: Tensor, 
         bias_h: (n, heads, H * W, H), bias of every query with each row of keys.
         bias_w: (n, heads, H * W, W), the same with each column.
     """
+    if torch.is_grad_enabled():
+        return _folded(query, key, value, bias_h, bias_w)
     if query.is_cuda:
         return _biased(query, key, value, bias_h, bias_w)
     if onednn.applies(query) and key.shape[2] >= _MANY_KEYS:
@@ -54,6 +58,29 @@ def biased_attention(query: Tensor, key: Tensor, value: Tensor, bias_h: Tensor, 
     # A CPU makes and reads the bias faster, and in a sixteenth of the memory, while it fits the cache.
     parts = zip(*(t.split(_CPU_QUERIES, 2) for t in (query, bias_h, bias_w)), strict=True)
     return torch.cat([_biased(q, key, value, h, w) for q, h, w in parts], 2)
+
+
+def _folded(query: Tensor, key: Tensor, value: Tensor, bias_h: Tensor, bias_w: Tensor) -> Tensor:
+    """The same with gradients, without a (H * W, H * W) bias, so that flash attention runs.
+
+    A query gets its biases as further channels, a key ones where its row and its column are.
+    """
+    size, (rows, columns) = query.shape[-1], (bias_h.shape[-1], bias_w.shape[-1])
+    pad = -(size + rows + columns) % 8
+    zeros = query.new_zeros(*query.shape[:-1], pad)
+    query = torch.cat([query * size**-0.5, bias_h, bias_w, zeros], -1)
+    places = _places(rows, columns, pad, key.device, key.dtype)
+    key = torch.cat([key, places.expand(*key.shape[:-1], -1)], -1)
+    value = F.pad(value, (0, key.shape[-1] - size))
+    return F.scaled_dot_product_attention(query, key, value, scale=1.0)[..., :size]
+
+
+@cache
+def _places(rows: int, columns: int, pad: int, device: torch.device, dtype: torch.dtype) -> Tensor:
+    """(rows * columns, rows + columns + pad): a one for the row and one for the column of each cell."""
+    row = torch.eye(rows).repeat_interleave(columns, 0)
+    both = torch.cat([row, torch.eye(columns).repeat(rows, 1)], 1)
+    return F.pad(both, (0, pad)).to(device, dtype)
 
 
 def _biased(query: Tensor, key: Tensor, value: Tensor, bias_h: Tensor, bias_w: Tensor) -> Tensor:

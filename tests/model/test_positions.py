@@ -20,14 +20,16 @@ def plain_attention(query, key, value, bias_h, bias_w):
     return scores.softmax(-1) @ value
 
 
+@pytest.mark.parametrize("gradients", [False, True])
 @pytest.mark.parametrize(("height", "width"), [(3, 5), (4, 4), (17, 19)])
-def test_attention_adds_row_and_column_bias(height, width):
+def test_attention_adds_row_and_column_bias(height, width, gradients):
     torch.manual_seed(0)
     tokens = height * width
     query, key, value = (torch.randn(2, 3, tokens, 8) for _ in range(3))
     bias_h, bias_w = torch.randn(2, 3, tokens, height), torch.randn(2, 3, tokens, width)
     expected = plain_attention(query, key, value, bias_h, bias_w)
-    found = biased_attention(query, key, value, bias_h, bias_w)
+    with torch.set_grad_enabled(gradients):
+        found = biased_attention(query, key, value, bias_h, bias_w)
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
 
 

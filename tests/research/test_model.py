@@ -5,13 +5,15 @@ from pathlib import Path
 import pytest
 import torch
 
+from ocr_engine.model.encoder_config import DeepEncoderConfig
+from ocr_engine.model.vision_tower import VisionTower
 from research.nano.model.decoder import Guide, guide_loss
 from research.nano.model.model import SEARCHER, NanoOcr, Weights, patch_raster, side_by_side
-from research.nano.model.shape import TINY, Shape
-from research.nano.model.vision import SamAttention
+from research.nano.model.shape import CLIP, SAM, TINY, Shape
 from research.nano.training.batches import Batch, augment, to_pixels
 from research.nano.training.export import config, load_official, official_state, read_weights, save_shards
 from research.nano.training.optim import optimizers, orthogonal, orthogonal_all
+from tests.places import NANO
 
 
 def _tiny() -> NanoOcr:
@@ -30,21 +32,30 @@ def test_visual_tokens_are_counted_as_officially() -> None:
     assert grid.patches.shape[1:3] == (40, 80)
 
 
-def test_folded_relative_positions_are_exact() -> None:
-    torch.manual_seed(0)
-    layer = SamAttention(32, 2, 6)
-    torch.nn.init.normal_(layer.rel_pos_h)
-    torch.nn.init.normal_(layer.rel_pos_w)
-    x = torch.randn(2, 6, 6, 32)
-    q, k, v = layer.qkv(x).view(2, 36, 3, 2, 16).permute(2, 0, 3, 1, 4).unbind(0)
-    at = torch.arange(6)
-    table = at[:, None] - at[None] + 5
-    rows, columns = torch.arange(36) // 6, torch.arange(36) % 6
-    by_row = torch.einsum("bhnc,nmc->bhnm", q, layer.rel_pos_h[table][rows][:, rows])
-    by_column = torch.einsum("bhnc,nmc->bhnm", q, layer.rel_pos_w[table][columns][:, columns])
-    weight = (q @ k.transpose(-1, -2) * 16**-0.5 + by_row + by_column).softmax(-1)
-    wanted = layer.proj((weight @ v).transpose(1, 2).reshape(2, 6, 6, 32))
-    assert torch.allclose(layer(x), wanted, atol=1e-4)
+def test_features_are_the_products() -> None:
+    """The shipped weights, a picture: what training sees, with gradients, and what the product computes."""
+    weights, picture = read_weights(NANO), torch.randint(0, 256, (1, 640, 640, 3), dtype=torch.uint8)
+    model = NanoOcr().eval()
+    load_official(model, weights)
+    tower = VisionTower(DeepEncoderConfig(SAM, CLIP), Shape().decoder.hidden).eval()
+    tower.load_state_dict({name: model.state_dict()[f"model.{name}"] for name in tower.state_dict()})
+    images = picture.permute(0, 3, 1, 2).float() / 127.5 - 1
+    trained = model.encode(images).tokens
+    assert trained.requires_grad
+    with torch.inference_mode():
+        (expected,) = tower.encode_views([picture])
+        assert torch.allclose(model.encode(images).tokens, expected, atol=1e-4)
+    assert torch.allclose(trained, expected, atol=1e-4) and expected.std() > 0.1
+
+
+def test_every_weight_of_the_encoder_learns() -> None:
+    model = _tiny()
+    model.encode(torch.randn(1, 3, 128, 128)).tokens.square().sum().backward()
+    encoder = ("sam_model", "vision_model", "projector")
+    still = [
+        name for name, p in model.model.named_parameters() if name.startswith(encoder) and p.grad is None
+    ]
+    assert still == ["vision_model.embeddings.patch_embedding.weight"]
 
 
 def test_cached_decoding_equals_one_pass() -> None:

@@ -11,9 +11,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from ocr_engine.model.deep_encoder import Run, run_layer
 from research.nano.model.model import NanoOcr
 from research.nano.model.shape import TINY
-from research.nano.model.vision import Run, apply
 from research.nano.tools import assemble
 from research.nano.training import faster, train
 from research.nano.training.export import (
@@ -88,9 +88,9 @@ def _compile(monkeypatch: pytest.MonkeyPatch, compiled: Run, gain: float) -> tup
 def test_what_is_faster_and_the_same_is_used_in_training_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[nn.Module] = []
 
-    def compiled(layer: nn.Module, x: Tensor) -> Tensor:
+    def compiled(layer: nn.Module, x: Tensor, added: Tensor | None) -> tuple[Tensor, Tensor]:
         calls.append(layer)
-        return apply(layer, x)
+        return run_layer(layer, x, added)
 
     model, said = _compile(monkeypatch, compiled, 1.4)
     assert [said[name] for name in BATCHES] == ["yes: 1.40 times as fast"] * 3
@@ -106,15 +106,20 @@ def test_what_is_faster_and_the_same_is_used_in_training_alone(monkeypatch: pyte
     assert len(calls) == before
 
 
-def _broken(layer: nn.Module, x: Tensor) -> Tensor:
+def _broken(layer: nn.Module, x: Tensor, added: Tensor | None) -> tuple[Tensor, Tensor]:
     raise RuntimeError("no compiler")
+
+
+def _wrong(layer: nn.Module, x: Tensor, added: Tensor | None) -> tuple[Tensor, Tensor]:
+    x, added = run_layer(layer, x, added)
+    return x, 2 * added
 
 
 @pytest.mark.parametrize(
     ("compiled", "gain", "said"),
     [
-        (apply, 1.02, "no: 1.02 times as fast"),
-        (lambda layer, x: 2 * apply(layer, x), 9.0, "no: 0.00 times as fast"),
+        (run_layer, 1.02, "no: 1.02 times as fast"),
+        (_wrong, 9.0, "no: 0.00 times as fast"),
         (_broken, 9.0, "no: 0.00 times as fast (RuntimeError: no compiler)"),
     ],
 )
@@ -128,7 +133,7 @@ def test_what_is_slow_wrong_or_broken_is_not(
 
 def test_no_more_than_so_long_is_spent_on_compiling(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(faster, "MOST_COMPILING_S", 0.0)
-    model, found = _compile(monkeypatch, apply, 1.4)
+    model, found = _compile(monkeypatch, run_layer, 1.4)
     assert list(found) == ["took"] and not model.compiled
 
 

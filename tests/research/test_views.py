@@ -2,32 +2,21 @@ import random
 
 import numpy as np
 import pytest
-from PIL import Image, ImageOps
+from PIL import Image
 
-from research.nano.model.views import Turn, tile_grid, view
-
-
-def test_tile_grid_follows_the_official_choice() -> None:
-    assert tile_grid(1190, 1684) == (2, 3)
-    assert tile_grid(1684, 1190) == (3, 2)
-    assert tile_grid(1280, 1024) == (3, 2)
-    assert tile_grid(1000, 800) == (2, 2)
-    assert tile_grid(1920, 1080) == (2, 1)
+from ocr_engine.families.views import make_views
+from research.nano.model.views import Turn, view
 
 
-def test_base_view_is_pillows_pad() -> None:
-    pixels = np.random.default_rng(0).integers(0, 255, (400, 300), np.uint8)
-    rgb = Image.fromarray(pixels).convert("RGB")
-    wanted = np.asarray(ImageOps.pad(rgb, (1024, 1024), color=(127, 127, 127)))
-    assert np.array_equal(view(pixels, "base").overview, wanted[..., 0])
-
-
-def test_gundam_tiles_are_cut_row_by_row() -> None:
-    pixels = np.random.default_rng(0).integers(0, 255, (1684, 1190), np.uint8)
-    seen = view(pixels, "gundam")
-    large = np.asarray(Image.fromarray(pixels).resize((1280, 1920)))
-    assert seen.tiles is not None and seen.tiles.shape == (6, 640, 640)
-    assert np.array_equal(seen.tiles[3], large[640:1280, 640:1280])
+@pytest.mark.parametrize("mode", ["tiny", "small", "base", "large", "gundam"])
+@pytest.mark.parametrize("size", [(1684, 1190), (1100, 1400)])
+def test_a_page_in_grey_is_seen_as_the_product_sees_it_in_colour(mode: str, size: tuple[int, int]) -> None:
+    pixels = np.random.default_rng(0).integers(0, 255, size, np.uint8)
+    seen, wanted = view(pixels, mode), make_views(Image.fromarray(pixels), mode)
+    assert np.array_equal(seen.overview, wanted.global_view[..., 0])
+    assert (seen.tiles is None) == (wanted.grid == (1, 1))
+    if seen.tiles is not None:
+        assert seen.grid == wanted.grid and np.array_equal(seen.tiles, wanted.tiles[..., 0])
 
 
 def test_a_turned_point_stays_on_its_dot() -> None:

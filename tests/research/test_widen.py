@@ -12,7 +12,7 @@ from research.nano.training.export import load_official, official_state
 
 DEEP = replace(TINY, clip=replace(TINY.clip, layers=2))
 WIDE = replace(
-    TINY, sam=replace(TINY.sam, down=(24, 64)), clip=replace(TINY.clip, width=64, layers=1, heads=2)
+    TINY, sam=replace(TINY.sam, downsample=(24, 64)), clip=replace(TINY.clip, width=64, layers=1, heads=2)
 )
 """TINY's CLIP has heads of 32 channels; the wide one has one head more and one layer less than DEEP's."""
 

@@ -8,10 +8,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from research.nano.model.clip import Clip
+from ocr_engine.model.deep_encoder import ClipEncoder, Run, SamEncoder, run_layer
+from ocr_engine.model.vision_tower import Projector
 from research.nano.model.decoder import Cache, Guide, Layer, MixtureOfExperts, RmsNorm, rotary_table
 from research.nano.model.shape import MAX_POSITIONS, Shape
-from research.nano.model.vision import Projector, Run, Sam, apply
 from research.nano.pages.charset import CLASSES
 from research.nano.training.batches import Batch, augment
 from research.nano.training.samples import SLOTS
@@ -53,9 +53,12 @@ class Inner(nn.Module):
     def __init__(self, shape: Shape) -> None:
         super().__init__()
         d = shape.decoder
-        self.sam_model = Sam(shape.sam)
-        self.vision_model = Clip(shape.clip)
-        self.projector = Projector(shape.clip.width + shape.sam.down[1], d.hidden)
+        self.sam_model = SamEncoder(shape.sam)
+        self.vision_model = ClipEncoder(shape.clip)
+        # Never run; checkpoints have it for its official name.
+        patch = nn.Conv2d(3, shape.clip.width, shape.clip.patch_px, bias=False).requires_grad_(False)
+        self.vision_model.embeddings.add_module("patch_embedding", patch)
+        self.projector = Projector(shape.clip.width + shape.sam.downsample[1], d.hidden)
         self.image_newline = nn.Parameter(torch.randn(d.hidden) * d.hidden**-0.5)
         self.view_seperator = nn.Parameter(torch.randn(d.hidden) * d.hidden**-0.5)
         self.embed_tokens = nn.Embedding(d.vocabulary, d.hidden)
@@ -82,6 +85,8 @@ class NanoOcr(nn.Module):
         self.apply(_initialise)
         nn.init.normal_(self.lm_head.weight, std=0.02)
         for name, weight in self.named_parameters():
+            if name.endswith(_PLACES):
+                nn.init.normal_(weight, std=0.02)
             if name.endswith(_OUTPUTS):
                 weight.data.mul_(0.4)
 
@@ -90,15 +95,13 @@ class NanoOcr(nn.Module):
         encode = self.compiled.get(tuple(images.shape)) if self.training else None
         return self.encode_plainly(images) if encode is None else encode(images)
 
-    def encode_plainly(self, images: Tensor, run: Run = apply) -> Encoded:
+    def encode_plainly(self, images: Tensor, run: Run = run_layer) -> Encoded:
         """Encode as `encode` does, without anything compiled but `run`, which calls the layers."""
         m = self.model
-        patches = m.sam_model.patches(images, run)
-        features = m.sam_model.compressed(patches)
-        context = m.vision_model(features, run)
-        both = torch.cat([context[:, 1:], features.flatten(2).transpose(1, 2)], -1)
-        side = features.shape[-1]
-        return Encoded(m.projector(both).view(images.shape[0], side, side, -1), patches)
+        patches = m.sam_model.patches(images.permute(0, 2, 3, 1).contiguous(), run)
+        features = m.sam_model.compress(patches)
+        both = torch.cat([m.vision_model(features, run), features.permute(0, 2, 3, 1)], -1)
+        return Encoded(m.projector(both), patches)
 
     def _rows(self, grid: Tensor) -> Tensor:
         """Append the newline to each row of (B, h, w, C) and flatten to (B, h * (w + 1), C)."""
@@ -242,6 +245,7 @@ def patch_raster(raster: Tensor, columns: int) -> Tensor:
     return torch.stack([torch.where(raster[..., 0] < 0, -1, number), raster[..., 1]], -1)
 
 
+_PLACES = ("pos_embed", "class_embedding")
 _OUTPUTS = (
     "o_proj.weight", "down_proj.weight", "experts.down", "attn.proj.weight", "lin2.weight",
     "fc2.weight", "out_proj.weight",

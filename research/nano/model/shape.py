@@ -2,30 +2,12 @@
 
 from dataclasses import dataclass
 
+from ocr_engine.model.encoder_config import ClipConfig, SamConfig
 
-@dataclass(frozen=True)
-class SamShape:
-    """The high-resolution encoder (SAM ViT with a convolutional neck that divides by four)."""
-
-    width: int = 192
-    layers: int = 6
-    heads: int = 3
-    global_layers: tuple[int, ...] = (2, 5)
-    neck: int = 128
-    down: tuple[int, int] = (192, 320)
-    window: int = 14
-    image: int = 1024
-    patch: int = 16
-
-
-@dataclass(frozen=True)
-class ClipShape:
-    """The second encoder, over the neck's output; its width equals the last of SamShape.down."""
-
-    width: int = 320
-    layers: int = 3
-    heads: int = 5
-    inner: int = 1024
+SAM = SamConfig(width=192, layers=6, heads=3, global_layers=(2, 5), downsample=(192, 320), neck=128)
+"""The high-resolution encoder (SAM ViT with a convolutional neck that divides by four)."""
+CLIP = ClipConfig(width=320, layers=3, heads=5, ffn=1024)
+"""The second encoder, over the neck's output; its width equals the last of `SAM.downsample`."""
 
 
 @dataclass(frozen=True)
@@ -49,15 +31,15 @@ class DecoderShape:
 class Shape:
     """The whole model."""
 
-    sam: SamShape = SamShape()
-    clip: ClipShape = ClipShape()
+    sam: SamConfig = SAM
+    clip: ClipConfig = CLIP
     decoder: DecoderShape = DecoderShape()
 
 
 MAX_POSITIONS = 4096
 TINY = Shape(
-    SamShape(width=64, layers=2, heads=1, global_layers=(1,), neck=16, down=(24, 32)),
-    ClipShape(width=32, layers=1, heads=1, inner=64),
+    SamConfig(width=64, layers=2, heads=1, global_layers=(1,), downsample=(24, 32), neck=16),
+    ClipConfig(width=32, layers=1, heads=1, ffn=64),
     DecoderShape(hidden=64, layers=5, heads=1, inner=64, expert_inner=32, experts=4),
 )
 """For tests: seconds on a CPU, reads nothing."""

@@ -12,15 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter, ImageOps
 
+from ocr_engine.families import resolve_mode
+from ocr_engine.families.tiling import choose_grid
 from research.nano.pages.canvas import Grey
 
-TILE = 640
-GRIDS = (
-    (1, 2), (2, 1), (3, 1), (1, 3), (4, 1), (1, 4), (2, 2),
-    (1, 5), (5, 1), (6, 1), (2, 3), (1, 6), (3, 2),
-)  # fmt: skip
-STRETCHED = {"canvas": 320, "tiny": 512, "small": 640}
-PADDED = {"base": 1024, "large": 1280, "gundam": 1024}
+TILE = resolve_mode("gundam").tile_size_px
+STRETCHED = {"canvas": 320} | {name: resolve_mode(name).base_size_px for name in ("tiny", "small")}
+"""Modes by their views' px; `canvas` is of training alone."""
+PADDED = {name: resolve_mode(name).base_size_px for name in ("base", "large", "gundam")}
 
 
 @dataclass(frozen=True)
@@ -55,17 +54,6 @@ class Turn:
         return np.stack([cos * x + sin * y + cx, -sin * x + cos * y + cy], 1).astype(np.float32)
 
 
-def tile_grid(width: int, height: int) -> tuple[int, int]:
-    """Return the (columns, rows) whose shape is nearest; official `find_closest_aspect_ratio`."""
-    best, nearest = (1, 1), float("inf")
-    for columns, rows in GRIDS:
-        distance = abs(width / height - columns / rows)
-        roomy = width * height > 0.5 * TILE * TILE * columns * rows
-        if distance < nearest or (distance == nearest and roomy):
-            best, nearest = (columns, rows), distance
-    return best
-
-
 def view(pixels: Grey, mode: str, widened: float = 1.0) -> View:
     """Prepare a page for a mode: stretched, padded, or tiled with a padded overview.
 
@@ -93,7 +81,7 @@ def view(pixels: Grey, mode: str, widened: float = 1.0) -> View:
 
 
 def _tiled(image: Image.Image, overview: Grey, pixels: Grey) -> View:
-    columns, rows = tile_grid(*image.size)
+    columns, rows = choose_grid(*image.size, "gundam")
     target = (columns * TILE, rows * TILE)
     large = np.asarray(image.resize(target, Image.Resampling.BICUBIC))
     tiles = large.reshape(rows, TILE, columns, TILE).transpose(0, 2, 1, 3).reshape(-1, TILE, TILE)

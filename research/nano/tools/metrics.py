@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from statistics import median
 
-import numpy as np
+from rapidfuzz.distance.Levenshtein import distance
 
 TAG = re.compile(r"<\|ref\|>(.*?)<\|/ref\|><\|det\|>\[\[([\d, ]{7,24})\]\]<\|/det\|>\n?")
 
@@ -17,17 +17,6 @@ class Reading:
     boxes: tuple[float, ...]
     ended: bool
     looped: bool
-
-
-def distance(a: str, b: str) -> int:
-    """Return the Levenshtein distance of two strings."""
-    other = np.array([ord(c) for c in b], np.int64)
-    steps = np.arange(len(b) + 1)
-    row = steps.copy()
-    for index, character in enumerate(a):
-        edits = np.minimum(row[1:] + 1, row[:-1] + (other != ord(character)))
-        row = np.minimum.accumulate(np.concatenate([[index + 1], edits]) - steps) + steps
-    return int(row[-1])
 
 
 def plain(text: str) -> str:

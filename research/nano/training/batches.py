@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from tokenizers import Tokenizer
 
-from research.nano.model.views import tile_grid
+from ocr_engine.families.tiling import choose_grid
 from research.nano.pages.pages import A4, LETTER
 from research.nano.training.mixture import BOOK_SIZES, OTHER_SIZES, Mixture
 from research.nano.training.samples import BATCH, Sample, draw_asked, draw_sample
@@ -103,7 +103,7 @@ def draw_pair(
     if mode == "gundam":
         kind = rng.random()
         size = rng.choice(OTHER_SIZES if kind < 0.12 else BOOK_SIZES if kind < 0.2 else (A4, LETTER))
-        count = tiled_pages(tile_grid(*size), share)
+        count = tiled_pages(choose_grid(*size, "gundam"), share)
     given = (rng, tokenizer, mode, progress, mixture, size)
     briefly = rng.random() < mixture.asked_share
     found = [draw_asked(*given) if briefly else [draw_sample(*given)] for _ in range(2 * count)]

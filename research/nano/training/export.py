@@ -149,18 +149,18 @@ def vision_config(shape: Shape) -> dict[str, object]:
     """Return the encoders' part of config.json, with the sizes the official one leaves out."""
     sam, clip = shape.sam, shape.clip
     return {
-        "image_size": sam.image, "mlp_ratio": 4.0, "model_name": "deeplip_b_l",
+        "image_size": sam.image_px, "mlp_ratio": 4.0, "model_name": "deeplip_b_l",
         "model_type": "vision",
         "width": {
             "clip-l-14-224": {
                 "heads": clip.heads, "image_size": 224, "layers": clip.layers, "patch_size": 14,
-                "width": clip.width, "ffn": clip.inner,
+                "width": clip.width, "ffn": clip.ffn,
             },
             "sam_vit_b": {
-                "downsample_channels": list(sam.down),
+                "downsample_channels": list(sam.downsample),
                 "global_attn_indexes": list(sam.global_layers), "heads": sam.heads,
                 "layers": sam.layers, "width": sam.width, "neck": sam.neck,
-                "window_size": sam.window, "image_size": sam.image, "patch_size": sam.patch,
+                "window_size": sam.window, "image_size": sam.image_px, "patch_size": sam.patch_px,
             },
         },
     }  # fmt: skip
@@ -170,13 +170,13 @@ def config(shape: Shape) -> dict[str, object]:
     """Return config.json in the official layout."""
     language = language_config(shape)
     projector = {
-        "input_dim": shape.clip.width + shape.sam.down[1], "model_type": "mlp_projector",
+        "input_dim": shape.clip.width + shape.sam.downsample[1], "model_type": "mlp_projector",
         "n_embed": shape.decoder.hidden, "projector_type": "linear",
     }  # fmt: skip
     return {
         "architectures": ["DeepseekOCRForCausalLM"], "model_type": "deepseek_vl_v2",
         "_name_or_path": "nano-deepseek-ocr",
-        "candidate_resolutions": [[shape.sam.image, shape.sam.image]],
+        "candidate_resolutions": [[shape.sam.image_px, shape.sam.image_px]],
         "global_view_pos": "head", "tile_tag": "2D", **language,
         "projector_config": projector, "vision_config": vision_config(shape),
         "language_config": {

@@ -10,9 +10,10 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from ocr_engine.families.tiling import choose_grid
+from ocr_engine.model.deep_encoder import run_layer
 from research.nano.model.model import Encoded, NanoOcr
-from research.nano.model.views import PADDED, TILE, tile_grid
-from research.nano.model.vision import apply
+from research.nano.model.views import PADDED, TILE
 from research.nano.pages.pages import A4
 from research.nano.training.batches import tiled_pages
 from research.nano.training.samples import BATCH
@@ -70,7 +71,7 @@ def _least(value: float, device: torch.device) -> float:
 
 def _shapes(share: float) -> dict[str, tuple[int, int]]:
     """Return what is worth compiling for, the most frequent first: number of images and their side in px."""
-    pages, grid = max(1, round(BATCH["base"] * share)), tile_grid(*A4)
+    pages, grid = max(1, round(BATCH["base"] * share)), choose_grid(*A4, "gundam")
     tiled = tiled_pages(grid, share)
     return {
         "base": (pages, PADDED["base"]),
@@ -83,7 +84,7 @@ def _compile_for(model: NanoOcr, images: Tensor) -> str:
     """Let the model encode images of this shape by compiled layers if that is right and faster; say so."""
     encode, gain, why = None, 0.0, ""
     try:
-        encode = partial(model.encode_plainly, run=torch.compile(apply, dynamic=False))
+        encode = partial(model.encode_plainly, run=torch.compile(run_layer, dynamic=False))
         gain = _try(model, images, encode)
     except Exception as error:  # noqa: BLE001 - a compiler fails in many ways, and training goes on without it
         why = f" ({type(error).__name__}: {str(error)[:200]})"
