@@ -53,6 +53,11 @@ def below(root: str, path: str) -> str | None:
     return posixpath.join(*parts)
 
 
+def object_version(info: dict[str, Any]) -> str:
+    """What tells one content of an object from another, as a store's listing shows it."""
+    return str(info.get("ETag") or info.get("etag") or info.get("LastModified") or info.get("mtime") or "")
+
+
 def reason(error: BaseException) -> str:
     """What went wrong with a store, in one line."""
     if isinstance(error, FileNotFoundError):

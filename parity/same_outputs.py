@@ -27,7 +27,10 @@ SETTINGS = {
     "official-eval": ["preset=eval"],
     "page-folders": ["output.layout=page-folders"],
 }  # fmt: skip
-TIMED = ("run.json", "timings.csv", "report.html", "exports.json", "outputs.zip", "failures.csv")
+TIMED = (
+    "run.json", "timings.csv", "report.html", "exports.json", "outputs.zip", "failures.csv",
+    "checksums.jsonl",
+)  # fmt: skip
 UNTIMED_KEYS = ("document", "page", "status", "reason", "outputs", "attempts")
 
 

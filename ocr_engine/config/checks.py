@@ -5,7 +5,6 @@ was given, which key it is, and what would be right.
 """
 
 import dataclasses
-import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 from ocr_engine.config.addresses import refuse_credentials
 from ocr_engine.config.keys import all_keys
 from ocr_engine.config.schema import Config, OutputConfig, RetryStep, step_ngram
+from ocr_engine.config.suggestions import closest, one_of
 from ocr_engine.errors import UsageError
 from ocr_engine.families import PROMPTS, TOKENS, mode_names
 from ocr_engine.formats import EXPORTS, LAYOUTS
@@ -68,9 +68,8 @@ def _refuse_unknown_in_steps(values: Mapping[str, Any], where: Where) -> None:
 
 
 def _suggestion(key: str, path: tuple[str, ...], here: Iterable[str]) -> str:
-    close = difflib.get_close_matches(key, list(here), 1, 0.5)
-    if close:
-        return f" (did you mean {'.'.join((*path, close[0]))}?)"
+    if meant := closest(key, here):
+        return f" (did you mean {'.'.join((*path, meant))}?)"
     if key in _OFFICIAL_NAMES:
         return f" (here it is {_OFFICIAL_NAMES[key]})"
     elsewhere = [dotted for dotted in all_keys() if dotted.rpartition(".")[2] == key]
@@ -152,8 +151,4 @@ def _check_exports(output: OutputConfig, where: Where) -> None:
 def _one_of(where: Where, key: str, value: str, known: Iterable[str], otherwise: str = "") -> None:
     if value in known:
         return
-    close = difflib.get_close_matches(value, list(known), 1, 0.5)
-    hint = f"did you mean {close[0]}? " if close else ""
-    raise UsageError(
-        f"{where(key)}: {key}: {value!r} is unknown ({hint}one of: {', '.join(known)}{otherwise})"
-    )
+    raise UsageError(f"{where(key)}: {key}: {value!r} is unknown {one_of(value, known, otherwise)}")

@@ -1,13 +1,13 @@
 """What msgspec says of a wrong value, in words for people: what was expected, and what there is to choose."""
 
 import dataclasses
-import difflib
 import re
 import typing
 from collections.abc import Iterator
 from typing import Any, Literal
 
 from ocr_engine.config.schema import Config
+from ocr_engine.config.suggestions import one_of
 
 _NAMES = {
     "str": "text",
@@ -40,16 +40,10 @@ def in_words(key: str, reason: str) -> str:
         quote = "; put it in quotes" if as_text else ""
         return f"expected {expected}, got {_NAMES.get(found['got'], found['got'])}{quote}"
     if found := _WRONG_NAME.match(reason):
-        return _choose(found["value"], list(_choices(type_of(key))))
+        value = found["value"]
+        bare = value.strip("'")
+        return f"{value} is unknown {one_of(bare, _choices(type_of(key)))}"
     return reason
-
-
-def _choose(value: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(value.strip("'").upper(), [name.upper() for name in known], 1, 0.5)
-    meant = next((name for name in known if [name.upper()] == close), "")
-    hint = f"did you mean {meant}? " if meant else ""
-    listed = ", ".join(name or '""' for name in known)
-    return f"{value} is unknown ({hint}one of: {listed})"
 
 
 def type_of(key: str) -> Any:

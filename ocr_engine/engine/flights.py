@@ -1,6 +1,6 @@
-"""Which pages may run now: all together, or after deaths of the engine the suspects apart from the others.
+"""Decides which pages may run now: all together or, after deaths of the engine, suspects apart from the rest.
 
-Knows no engine and no time: deaths and ends in, the next pages to run out.
+Pure bookkeeping: it is told of pages, ends and deaths, and knows no engine and no clock.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ _SUSPECT_DEATHS = 2
 
 
 class TextOnce:
-    """Passes an answer's text on once: what an attempt that died had given is not given again."""
+    """Passes an answer's text on, skipping what an attempt that died had already passed on."""
 
     def __init__(self, on_text: OnText) -> None:
         self._on_text = on_text
@@ -40,13 +40,13 @@ class TextOnce:
 
 @dataclass(eq=False, slots=True)
 class Flight:
-    """A page on its way. `turn` gives the life of the engine it may run in, or fails when it never will."""
+    """A page in flight. `turn` resolves to the engine start it may run in, or fails if it never may."""
 
     request: GenerationRequest
     on_text: TextOnce | None
     turn: "asyncio.Future[Any]"
     deaths: int = 0
-    """Deaths of the engine that this page was in flight at."""
+    """How often the engine died while this page was running."""
 
 
 @dataclass(slots=True)
@@ -56,7 +56,7 @@ class Flights:
     running: list[Flight] = field(default_factory=list)
     _waiting: deque[Flight] = field(default_factory=deque)
     _groups: deque[list[Flight]] = field(default_factory=deque)
-    _convicted: list[Flight] = field(default_factory=list)
+    _poisonous: list[Flight] = field(default_factory=list)
 
     def add(self, flight: Flight) -> None:
         """A new page, last in the queue."""
@@ -64,7 +64,7 @@ class Flights:
 
     def drop(self, flight: Flight) -> None:
         """A page that was answered, refused or cancelled."""
-        lists: list[Any] = [self.running, self._waiting, self._convicted, *self._groups]
+        lists: list[Any] = [self.running, self._waiting, self._poisonous, *self._groups]
         for flights in lists:
             if flight in flights:
                 flights.remove(flight)
@@ -88,26 +88,26 @@ class Flights:
         return chosen
 
     def died(self) -> None:
-        """The engine died: what ran runs again with all others, apart from them, or is convicted."""
+        """Note a death: pages that ran go back to the queue, to a group of suspects, or to the poisonous."""
         in_flight, self.running = self.running, []
         for flight in in_flight:
             flight.deaths += 1
         suspects = [flight for flight in in_flight if flight.deaths >= _SUSPECT_DEATHS]
         self._waiting.extendleft(flight for flight in reversed(in_flight) if flight not in suspects)
         if len(in_flight) == len(suspects) == 1:
-            self._convicted += suspects
+            self._poisonous += suspects
         elif suspects:
             size = -(-len(suspects) // SPLIT)
             groups = [suspects[at : at + size] for at in range(0, len(suspects), size)]
             self._groups.extendleft(reversed(groups))
 
-    def convicted(self) -> list[Flight]:
-        """Pages that were alone at a death after others, taken out of here."""
-        found, self._convicted = self._convicted, []
+    def poisonous(self) -> list[Flight]:
+        """Take out the pages that the engine died on while each was alone in it, after earlier deaths."""
+        found, self._poisonous = self._poisonous, []
         return found
 
     def __iter__(self) -> Iterator[Flight]:
         """All pages that do not run."""
-        yield from (*self._waiting, *self._convicted)
+        yield from (*self._waiting, *self._poisonous)
         for group in self._groups:
             yield from group

@@ -132,7 +132,7 @@ class SupervisedEngine:
         elif self._flights.any_waiting and self._restart is None:
             self._restart = asyncio.create_task(self._start_again())
         if not self._flights.any_waiting and not self._flights.running:
-            self._pass_sentence()
+            self._refuse_poisonous()
 
     async def _attempt(self, flight: Flight, life: _Life) -> Generation | None:
         """One try: the answer, or None where the engine died meanwhile."""
@@ -157,7 +157,7 @@ class SupervisedEngine:
             return None
         self._answers += 1
         self._deaths = 0
-        self._pass_sentence()
+        self._refuse_poisonous()
         return answer
 
     @staticmethod
@@ -205,9 +205,9 @@ class SupervisedEngine:
                 f" {cause}. What was read is kept: the same command goes on from there"
             )
 
-    def _pass_sentence(self) -> None:
-        """Refuse the convicted: the engine was seen to work without them, or no other page is left."""
-        for flight in self._flights.convicted():
+    def _refuse_poisonous(self) -> None:
+        """Refuse pages that kill the engine, once it worked without them or no other page is left."""
+        for flight in self._flights.poisonous():
             _fail(flight, RequestError(f"the engine died {flight.deaths} times on this page: {self._cause}"))
 
     async def _start_again(self) -> None:

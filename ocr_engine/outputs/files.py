@@ -68,7 +68,7 @@ def write_all_atomic(files: Sequence[tuple[Path, bytes | str]]) -> None:
     They are synced together: eight at once take a file system hardly longer than one. Their names are on disk
     after `sync_folders`.
     """
-    temporaries = [(_temporary(path), path) for path, _ in files]
+    temporaries = [(temporary_beside(path), path) for path, _ in files]
     try:
         for (temporary, path), (_, data) in zip(temporaries, files, strict=True):
             with output_errors(path):
@@ -102,7 +102,7 @@ def _sync_for(temporary: Path, path: Path) -> None:
 @contextlib.contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
     """A temporary path beside `path`: renamed to it when the block ends well, removed when not."""
-    temporary = _temporary(path)
+    temporary = temporary_beside(path)
     make_folder(path.parent)
     _discard(temporary)
     try:
@@ -115,8 +115,11 @@ def atomic_file(path: Path) -> Iterator[Path]:
         raise
 
 
-def _temporary(path: Path) -> Path:
-    """A function of the path alone: what a killed run leaves, the next one replaces."""
+def temporary_beside(path: Path) -> Path:
+    """Where a file is written before it is renamed: a name made from the path alone.
+
+    What a killed run leaves there, the next one replaces.
+    """
     digest = hashlib.blake2b(os.fsencode(path.name), digest_size=8).hexdigest()
     return path.with_name(f".{digest}{TEMPORARY_SUFFIX}")
 

@@ -21,7 +21,7 @@ import msgspec
 
 from ocr_engine.errors import OutputError
 from ocr_engine.log import logger, printable
-from ocr_engine.outputs.files import LOCK_NAME, TEMPORARY_SUFFIX, write_atomic
+from ocr_engine.outputs.files import LOCK_NAME, TEMPORARY_SUFFIX, temporary_beside, write_atomic
 from ocr_engine.outputs.jsonl import decode
 from ocr_engine.outputs.page_store import NAME as RECORDS
 from ocr_engine.outputs.segments import (
@@ -34,8 +34,9 @@ from ocr_engine.outputs.segments import (
     run_number,
     whole_lines,
 )
-from ocr_engine.outputs.store import Store, version
+from ocr_engine.outputs.store import Store
 from ocr_engine.outputs.store_lock import RUN_LOCK, StoreLock, is_lock
+from ocr_engine.urls import object_version
 
 _INDEX = ".mirror.json"
 _SCAN_SHARE = 20
@@ -139,14 +140,14 @@ class Mirror:
         for name, state in self._known.items():
             info = listed.get(name, {})
             if info.get("size") == state.size:
-                self._known[name] = replace(state, version=version(info))
+                self._known[name] = replace(state, version=object_version(info))
         self._write_index()
 
     def _remove_others(self, listed: dict[str, dict[str, Any]], known: dict[str, _State]) -> None:
         """Keep of the mirror what is as it was sent, and is still that in the store."""
         for name, (mtime_ns, size) in self._scan().items():
             was = known.get(name)
-            if name in listed and was == _State(mtime_ns, size, version(listed[name])):
+            if name in listed and was == _State(mtime_ns, size, object_version(listed[name])):
                 self._known[name] = was
             else:
                 (self.root / name).unlink()
@@ -154,11 +155,10 @@ class Mirror:
     def _fetch_one(self, name: str, info: dict[str, Any]) -> None:
         path = self.root / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        digest = hashlib.blake2b(os.fsencode(name), digest_size=8).hexdigest()
-        temporary = path.with_name(f".{digest}{TEMPORARY_SUFFIX}")
+        temporary = temporary_beside(path)
         self._store.fetch(name, temporary)
         temporary.replace(path)
-        self._note(name, path, version(info))
+        self._note(name, path, object_version(info))
 
     def _put_journal_together(self, names: Sequence[str]) -> None:
         """The whole journal of earlier runs, then the segments since, each a run's lines in order."""

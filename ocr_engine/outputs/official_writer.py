@@ -16,11 +16,9 @@ from ocr_engine.outputs.files import atomic_file, output_errors
 from ocr_engine.outputs.jpeg_pdf import JpegPdf
 from ocr_engine.outputs.jsonl import Position
 from ocr_engine.outputs.names import HIDDEN, safe_name
-from ocr_engine.records import PageGeometry, PageRecord, PageTexts, page_stem
+from ocr_engine.records import A4, PageRecord, PageTexts, page_stem
 
 _PAGES = HIDDEN
-_A4 = PageGeometry(width_px=1190, height_px=1684, width_pt=595.0, height_pt=842.0, dpi=144.0)
-"""The size of a slot whose page could not be rendered."""
 
 
 class OfficialWriter:
@@ -118,7 +116,7 @@ class OfficialWriter:
         with output_errors(path), atomic_file(path) as temporary, temporary.open("wb") as file:
             pdf = JpegPdf(file)
             for record in self._files.store.iterate(positions):
-                size, drawing = record.geometry or _A4, pages / f"{page_stem(record.page)}.jpg"
+                size, drawing = record.geometry or A4, pages / f"{page_stem(record.page)}.jpg"
                 jpeg = drawing.read_bytes() if drawing.exists() else None
                 pdf.add_page(jpeg, size.width_pt, size.height_pt)
             pdf.close()

@@ -91,11 +91,6 @@ class Store:
         return f"{self._path}/{name}"
 
 
-def version(info: dict[str, Any]) -> str:
-    """What tells one content of an object from another, as a listing shows it."""
-    return str(info.get("ETag") or info.get("etag") or info.get("LastModified") or info.get("mtime") or "")
-
-
 def _tried(action: Callable[[], T]) -> T:
     """A store's passing faults are not the end: tried again, waiting longer each time."""
     for number in range(_TRIES - 1):

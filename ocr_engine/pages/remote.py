@@ -68,8 +68,7 @@ def _listed(store: Any, path: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
 
 def _document(given: str, root: str, name: str, kind: DocumentKind, info: dict[str, Any]) -> Document:
     relative = PurePosixPath(urls.below(root, name) or PurePosixPath(name).name)
-    version = str(info.get("ETag") or info.get("etag") or info.get("LastModified") or info.get("mtime") or "")
-    size = int(info.get("size") or 0)
+    size, version = int(info.get("size") or 0), urls.object_version(info)
     return Document(given, Path(relative.name), relative, kind, size, 0, url=given, version=version)
 
 

@@ -24,6 +24,10 @@ class PageGeometry:
     """Dots per inch actually rendered at: lower than asked where the page was clamped."""
 
 
+A4 = PageGeometry(width_px=1190, height_px=1684, width_pt=595.0, height_pt=842.0, dpi=144.0)
+"""Stands for the size of a page that could not be rendered."""
+
+
 @dataclass(frozen=True, slots=True)
 class PageImage:
     """A rendered page: RGB, upright, with the renderer that made it and the seconds it took.

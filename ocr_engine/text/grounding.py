@@ -74,8 +74,8 @@ def _written(block: Block, *, first: bool) -> str:
     if first and not block.label and not block.boxes:
         return content
     boxes = ", ".join(f"[{box.x1}, {box.y1}, {box.x2}, {box.y2}]" for box in block.boxes)
-    label = f"{TOKENS.ref_open}{block.label}{TOKENS.ref_close}"
-    return f"{label}{TOKENS.det_open}[{boxes}]{TOKENS.det_close}{content}"
+    det = f"{TOKENS.det_open}[{boxes}]{TOKENS.det_close}" if boxes else ""
+    return f"{TOKENS.ref_open}{block.label}{TOKENS.ref_close}{det}{content}"
 
 
 @dataclass(slots=True)

@@ -7,9 +7,8 @@ from ocr_engine.outputs.exports.invisible_font import InvisibleFont
 from ocr_engine.outputs.exports.text_layer import Line, lay_out, operators, rectangle
 from ocr_engine.outputs.files import atomic_file, output_errors
 from ocr_engine.outputs.jpeg_pdf import JpegPdf
-from ocr_engine.records import PageGeometry
+from ocr_engine.records import A4, PageGeometry
 
-_A4 = PageGeometry(width_px=1190, height_px=1684, width_pt=595.0, height_pt=842.0, dpi=144.0)
 """The size of a page that could not be rendered."""
 
 
@@ -19,7 +18,7 @@ def write(document: SourceDocument, path: Path) -> None:
         pdf = JpegPdf(file)
         font = InvisibleFont()
         for page in document.pages():
-            geometry = page.record.geometry or _A4
+            geometry = page.record.geometry or A4
             jpeg = page.image.read_bytes() if page.image else None
             text = operators(_lines(document, page, geometry), geometry, font)
             pdf.add_page(jpeg, geometry.width_pt, geometry.height_pt, text)
