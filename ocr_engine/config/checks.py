@@ -68,10 +68,10 @@ def _refuse_unknown_in_steps(values: Mapping[str, Any], where: Where) -> None:
 
 
 def _suggestion(key: str, path: tuple[str, ...], here: Iterable[str]) -> str:
-    if meant := closest(key, here):
-        return f" (did you mean {'.'.join((*path, meant))}?)"
     if key in _OFFICIAL_NAMES:
         return f" (here it is {_OFFICIAL_NAMES[key]})"
+    if meant := closest(key, here):
+        return f" (did you mean {'.'.join((*path, meant))}?)"
     elsewhere = [dotted for dotted in all_keys() if dotted.rpartition(".")[2] == key]
     return f" (did you mean {elsewhere[0]}?)" if elsewhere else ""
 

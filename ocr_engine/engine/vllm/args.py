@@ -7,13 +7,9 @@ from typing import Any
 from ocr_engine.config import EngineConfig
 from ocr_engine.engine.sizes import ENCODER_PX_KEY, GROUP_KEY, EngineSizes
 from ocr_engine.engine.vllm.contract import SHORTCUTS, SHORTCUTS_KEY
+from ocr_engine.engine.vllm.serve_plugin import GUARDS
 from ocr_engine.errors import UsageError
 
-_GUARDS = {
-    "gpu": "ocr_engine.engine.vllm.guard_v2:DeviceNgramGuard",
-    "cpu": "ocr_engine.engine.vllm.guard_v1:NgramGuard",
-}
-"""The n-gram guard for the runner vLLM has for each: the V2 runner on a GPU, the V1 runner on a CPU."""
 _QUANTIZATIONS = {
     "fp8": "fp8_per_channel",
     "int8": "int8_per_channel_weight_only",
@@ -63,7 +59,8 @@ def engine_args(
         "enforce_eager": config.enforce_eager or not gpu,
         "limit_mm_per_prompt": {"image": 1},
         "enable_mm_embeds": True,
-        "logits_processors": [_GUARDS["gpu" if gpu else "cpu"]],
+        # The V2 runner on a GPU, the V1 runner on a CPU.
+        "logits_processors": [GUARDS[gpu]],
         "generation_config": "vllm",
         "seed": 0,
         "disable_log_stats": True,
