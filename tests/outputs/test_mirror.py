@@ -244,7 +244,7 @@ def test_what_is_here_already_is_not_fetched_again(tmp_path: Path, monkeypatch: 
     real = second._store.fs.get_file
     monkeypatch.setattr(second._store.fs, "get_file", lambda name, to: (fetched.append(name), real(name, to)))
     fsspec.filesystem("memory").pipe_file("/store/out/b.md", b"changed there")
-    monkeypatch.setattr(module, "version", lambda info: str(info["size"]))
+    monkeypatch.setattr(module, "object_version", lambda info: str(info["size"]))
     second.fetch()
     assert (second.root / "b.md").read_text() == "changed there" and (
         second.root / "a.md"
