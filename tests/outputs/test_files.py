@@ -130,11 +130,11 @@ def test_a_link_in_place_of_a_file_is_replaced_and_its_target_stays(tmp_path: Pa
     outside, target = tmp_path / "outside", tmp_path / "out/page.md"
     outside.write_text("theirs")
     target.parent.mkdir()
-    for link in (target, files._temporary(target)):
+    for link in (target, files.temporary_beside(target)):
         link.symlink_to(outside)
     write_atomic(target, "ours")
     assert target.read_text() == "ours" and not target.is_symlink()
-    files._temporary(target).symlink_to(outside)
+    files.temporary_beside(target).symlink_to(outside)
     with files.atomic_file(target) as temporary:
         temporary.write_text("again")
     assert target.read_text() == "again" and outside.read_text() == "theirs"
