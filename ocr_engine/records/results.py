@@ -1,6 +1,6 @@
-"""What became of a page: its blocks, its texts, its record and its journal row.
+"""The results of reading a page: its blocks, its texts, its record and its journal row.
 
-Boxes are in model units; page numbers are 1-based here, as in the files these are written to.
+Boxes are in model units, 0..999. Page numbers count from 1, as in the files on disk.
 """
 
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from ocr_engine.records.status import PageStatus
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A box in model units 0..999 of the rendered page, ordered: x1 <= x2, y1 <= y2."""
+    """A rectangle on the rendered page, in model units 0..999, with x1 <= x2 and y1 <= y2."""
 
     x1: int
     y1: int
@@ -20,7 +20,7 @@ class Box:
     y2: int
 
     def to_px(self, width: float, height: float) -> tuple[int, int, int, int]:
-        """Pixels of a `width` x `height` raster: `int(value / 999 * size)`, as the official scripts do."""
+        """Scale to `width` x `height` pixels: `int(value / 999 * size)`, as the official scripts do."""
         return (
             int(self.x1 / 999 * width),
             int(self.y1 / 999 * height),
@@ -31,10 +31,10 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """One grounded piece of a page: label, boxes and the text that follows its tags.
+    """A piece of a page: a label, its boxes, and the text that follows its grounding tags.
 
-    `figures` holds one file name a box for image blocks, decided once by the parser, so that links
-    and files cannot drift apart. Text before the first tag is a block with the label "" and no box.
+    In an image block each box has a file name in `figures`. The parser gives these names once, so that links
+    and files agree. Text before the first tag is a block with the label "" and no box.
     """
 
     label: str
@@ -45,7 +45,7 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class ParsedText:
-    """Raw model text as blocks in reading order, with a count of the repairs malformed tags needed."""
+    """Raw model text as blocks in reading order. `repairs` counts what was mended in malformed tags."""
 
     blocks: tuple[Block, ...]
     repairs: int = 0
@@ -53,7 +53,7 @@ class ParsedText:
 
 @dataclass(frozen=True, slots=True)
 class FigureText:
-    """What the second reading of a cropped figure gave: raw text, and how it ended, as for a page."""
+    """The model's answer about a cropped figure: its raw text and, as for a page, how it ended."""
 
     name: str
     """The figure's file name, as in `Block.figures`."""
@@ -66,9 +66,10 @@ class FigureText:
 
 @dataclass(frozen=True, slots=True)
 class PageTexts:
-    """The texts of one page, ready to be written: `markdown` for `layout: tree`, the others for `official`.
+    """The texts of one page, ready to be written. The layout decides which of them are filled.
 
-    Figure links of `markdown` are `../figures/NAME`, as seen from the page's own file.
+    `tree` has `markdown`, with figure links as seen from the page's own file: `../figures/NAME`. The official
+    layouts have `det`, the text with tags, and `mmd`, the text without.
     """
 
     raw: str
@@ -76,12 +77,12 @@ class PageTexts:
     det: str = ""
     mmd: str = ""
     tables: tuple[str, ...] = ()
-    """The page's tables as CSV, where they are wanted."""
+    """The page's tables as CSV, if `output.tables_csv` is on."""
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One try at a page: the settings that differ from the config, and what came of it."""
+    """One try at reading a page: the settings that differ from the config, and how it ended."""
 
     settings: dict[str, Any]
     status: PageStatus
@@ -92,7 +93,7 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class PageRecord:
-    """One line of `pages.jsonl`: a pure function of input, config and model, so no times in it."""
+    """One line of `pages.jsonl`. It follows from input, config and model alone, so it holds no times."""
 
     page: int
     """1-based page number."""
@@ -109,22 +110,22 @@ class PageRecord:
     repairs: int = 0
     attempts: int = 1
     content_id: str = ""
-    """Hash of the file's bytes that the page was read from."""
+    """Hash of the bytes of the file that the page was read from."""
     figure_texts: tuple[FigureText, ...] = ()
     tried: tuple[Attempt, ...] = ()
-    """All attempts in order, where there was more than one."""
+    """All attempts in order, if there was more than one."""
     recall: float | None = None
     """Share of the text layer's words that were read; None where there is nothing to compare with."""
     suspect: bool = False
     turned_deg: int = 0
-    """How far the page was turned clockwise to be read; boxes are those of the page as it is."""
+    """How far the page was turned clockwise before it was read. Boxes are those of the upright page."""
     from_text_layer: bool = False
     renderer: str = ""
-    """Who drew the page: `pymupdf`, `pdfium` or `pillow`; "" where nobody could, or where it is not known."""
+    """The library that drew the page: `pymupdf`, `pdfium` or `pillow`. "" if none could, or if unknown."""
 
     @property
     def compression_ratio(self) -> float | None:
-        """Text tokens a vision token, as the official compression test prints it."""
+        """Text tokens per vision token, as the official compression test prints it."""
         return round(self.text_tokens / self.vision_tokens, 3) if self.vision_tokens else None
 
 
@@ -145,4 +146,4 @@ class JournalRow:
     folder: str = ""
     """Its document's folder below the output folder; "" where none of its files is written."""
     offset: int = field(default=-1, compare=False, repr=False)
-    """Where its line begins in the journal, in bytes; -1 for a row that was not read from one."""
+    """Byte offset of its line in the journal; -1 for a row that was not read from a journal."""

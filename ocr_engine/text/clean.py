@@ -1,4 +1,4 @@
-"""Text of a block in, clean markdown out: a table of rules with their reasons, always applied, idempotent."""
+"""Cleans a block's text into markdown by a table of rules, each with its reason. Idempotent."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -72,7 +72,7 @@ _SPECIAL = re.compile(
     re.MULTILINE | re.IGNORECASE,
 )
 _MAX_PASSES = 4
-"""What one rule removes can bring together what another looks for: after so many passes, all is escaped."""
+"""What one rule removes can create what another looks for. After this many passes everything is escaped."""
 
 
 class Kind(Enum):
@@ -84,14 +84,14 @@ class Kind(Enum):
 
 
 def clean(text: str) -> str:
-    """`text` by the rules, its tables balanced, its markup made harmless, its code left alone and closed."""
+    """Apply the rules, balance tables, disarm markup and close open code. Code itself is left alone."""
     return _repeated(_clean_once, text)
 
 
 def harmless(page: str) -> str:
-    """Markdown put together from clean parts, so that nothing acts which the parts are only together.
+    """Disarm markup that clean parts only form once they are put together.
 
-    Letter for letter the same where nothing is, but for blank lines around tables and code.
+    A page without any comes back unchanged, but for blank lines around tables and code.
     """
     return _repeated(_between_blank_lines, page)
 
@@ -133,7 +133,7 @@ def _apply(rules: tuple[Rule, ...], text: str) -> str:
 
 
 def pieces(text: str) -> Iterator[tuple[Kind, str]]:
-    """Fenced code, tables, and the prose between them, in order. An open fence is closed at the end."""
+    """Split a text into fenced code, tables and the prose between, in order. An open fence is closed."""
     start = position = 0
     lines = _Lines(text)
     while found := _SPECIAL.search(text, position):
@@ -153,14 +153,14 @@ def pieces(text: str) -> Iterator[tuple[Kind, str]]:
 
 
 def _fence_end(text: str, position: int, fence: str) -> tuple[int, str]:
-    """Where the code ends, and what has to be added to end it."""
+    """Where the code ends, and the closing fence to add, if one is missing."""
     closing = re.compile(rf"^ {{0,3}}{re.escape(fence[0])}{{{len(fence)},}}[ \t]*$", re.MULTILINE)
     found = closing.search(text, position)
     return (found.end(), "") if found else (len(text.rstrip("\n")), "\n" + fence)
 
 
 class _Lines:
-    """Tells of places in a text, asked for from left to right, whether they are in code of one line."""
+    """Tells whether a place is inside a code span of its line. Places are asked for from left to right."""
 
     def __init__(self, text: str) -> None:
         self._text = text

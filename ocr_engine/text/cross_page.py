@@ -1,12 +1,12 @@
-"""Pages of one document in order in, the same pages with what a page break cut in two put together out.
+"""Joins tables and paragraphs that a page break cut in two. Used for the merged file alone.
 
-For the merged file alone. Two rules, each an option of `text:`; between the two parts may stand only headers,
-footers, page numbers and footnotes, which stay where they are:
+There are two rules, each an option of `text:`. Headers, footers, page numbers and footnotes may stand between
+the two parts; they stay where they are.
 
-- `merge_tables`: a page ends with a table, the next starts with one of as many columns: its rows move up,
-  without the rows that repeat the header.
-- `join_paragraphs`: a page ends without the end of a sentence, the next starts with a lower-case letter: its
-  first paragraph moves up, joined by a space, or by nothing where the page ends with a hyphen after a letter.
+- `merge_tables`: if a page ends with a table and the next one starts with a table of as many columns, the
+  rows move up. Rows that repeat the header are left out.
+- `join_paragraphs`: if a page ends within a sentence and the next one starts with a lower-case letter, the
+  first paragraph moves up. The parts are joined by a space, or directly after a hyphen, which goes.
 """
 
 import re
@@ -21,9 +21,9 @@ from ocr_engine.text.options import RUNNING_LABELS
 from ocr_engine.text.table_rows import continued
 
 MAX_HELD_PAGES = 64
-"""Pages that one table or paragraph may go over; what goes on after that starts anew."""
+"""The most pages that one table or paragraph is joined over."""
 MAX_JOINED_CHARS = 500_000
-"""Two longer blocks are not joined: they would be cleaned again with each page that they go on over."""
+"""Two longer blocks are not joined: the joined block is cleaned again with every page added to it."""
 _ASIDE = RUNNING_LABELS | {"footnote", "page_footnote"}
 _BLANK_LINE = re.compile(r"\n[ \t]*\n")
 _SENTENCE_END = re.compile(r"[.!?:;…。！？：；][\"'”’»)\]]*$")
@@ -32,7 +32,7 @@ _NOT_PROSE = re.compile(r"[#>|<`~]|!\[|\\\[|\$\$|[-*+•] |[0-9]+[.)] ")
 
 
 def join_pages(records: Iterable[PageRecord], options: TextConfig) -> Iterator[tuple[PageRecord, bool]]:
-    """Each page in order, and whether its blocks were changed. Pages without a continuation pass at once."""
+    """Yield each page in order, with whether its blocks changed. Only pages that may go on are held back."""
     held: list[tuple[PageRecord, bool]] = []
     for record in records:
         joined = _join(held[0][0], record, options) if held else None
@@ -49,7 +49,7 @@ def join_pages(records: Iterable[PageRecord], options: TextConfig) -> Iterator[t
 
 
 def _join(first: PageRecord, second: PageRecord, options: TextConfig) -> tuple[PageRecord, PageRecord] | None:
-    """Both pages, the start of the second moved to the end of the first; None where it does not go on."""
+    """Move the start of the second page to the end of the first; None if it does not continue it."""
     if first.status is not PageStatus.DONE or second.status not in (PageStatus.DONE, PageStatus.TRUNCATED):
         return None
     above, below = _body(first), _body(second)
@@ -111,7 +111,7 @@ def _move_paragraph(end: Block, start: Block) -> tuple[str, str] | None:
 
 
 def _goes_on(last: str, first: str) -> bool:
-    """Whether `first` goes on with the sentence that `last` does not end."""
+    """Whether `first` continues a sentence that `last` leaves open."""
     if not first[:1].islower() or _NOT_PROSE.match(last) or _NOT_PROSE.match(first):
         return False
     return (
@@ -120,7 +120,7 @@ def _goes_on(last: str, first: str) -> bool:
 
 
 def _trailing(block: Block) -> str:
-    """The space after a block's text, which sets how far the next block stands off."""
+    """The white space after a block's text, which sets the gap to the next block."""
     return block.content[len(block.content.rstrip()) :]
 
 

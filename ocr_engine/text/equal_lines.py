@@ -1,8 +1,8 @@
-"""Prose with a line over and over in, the same with as many of them as are wanted out."""
+"""Limits how often the same line may be repeated in a row."""
 
 
 def limit_equal_lines(text: str, most: int) -> str:
-    """At most `most` equal lines in a row, blank lines between them not counted; 0 keeps all."""
+    """Keep at most `most` equal lines in a row; 0 keeps all. Blank lines between them do not count."""
     if not most:
         return text
     kept: list[str] = []

@@ -1,7 +1,7 @@
-"""Fenced code in, the same fenced in the one way that every common renderer takes for code.
+"""Rewrites fenced code so that every common renderer takes it for code.
 
-Renderers disagree on `~~~`, on indented fences, on what may follow the opening one, and on which one closes.
-Where they disagree, code of one is markup of another.
+Renderers disagree on `~~~`, on indented fences, on what may follow the opening fence, and on which fence
+closes. Where they disagree, what is code to one is markup to another.
 """
 
 import re
@@ -10,16 +10,16 @@ _OPENING = re.compile(r"( {0,3})(`{3,}|~{3,})(.*)")
 _LANGUAGE = re.compile(r"[\w+-]*")
 _BACKTICKS = re.compile(r"`{3,}")
 _LABEL_END = re.compile(r"((?:[^\\\[\]]|\\.)*+\]):")
-"""What ends a definition's label that starts before the code: one renderer looks beyond blank lines."""
+"""The end of a definition's label that starts before the code: one renderer looks past blank lines."""
 _LINE = re.compile(r"^([ \t]*)(`{3,}|~{3,})(?=([^`\n]*)$)", re.MULTILINE)
 _FIRST_AS_ENTITY = {"`": "&#96;", "~": "&#126;"}
 
 
 def plain_fence(code: str) -> str:
-    """Fenced code with its fences, as ```` ```LANGUAGE ````, the code, and the same backticks again.
+    """Rewrite fenced code as ```` ```LANGUAGE ````, the code, and the same backticks again.
 
-    They are more backticks than stand together in the code. What follows an opening fence and is no plain
-    name of a language becomes the code's first line; the opening fence's indentation goes from every line.
+    There are more backticks than stand together in the code. Text after the opening fence that is not a plain
+    language name becomes the first line of code. The opening fence's indentation is removed from every line.
     """
     first, _, rest = code.partition("\n")
     body, line_end, _ = rest.rpartition("\n")
@@ -39,7 +39,7 @@ def plain_fence(code: str) -> str:
 
 
 def is_indented(code: str) -> bool:
-    """Whether fenced code stands between two equally indented fences, and holds none."""
+    """Whether fenced code stands between two equally indented fences and holds no other."""
     first, _, rest = code.partition("\n")
     body, _, last = rest.rpartition("\n")
     opening = _OPENING.fullmatch(first)
@@ -49,9 +49,9 @@ def is_indented(code: str) -> bool:
 
 
 def without_fence_lines(text: str) -> str:
-    """Text that is no fenced code without lines that some renderer takes for a fence.
+    """Escape lines of prose that some renderer takes for a fence.
 
-    A pair of equal indented ones stays: code inside a list's item is written so.
+    A pair of equal indented fences stays: code inside a list item is written so.
     """
     lines = list(_LINE.finditer(text))
     if not lines:
@@ -70,7 +70,7 @@ def without_fence_lines(text: str) -> str:
 
 
 def _is_pair(text: str, lines: list[re.Match[str]], index: int) -> bool:
-    """Whether this line and the next one are fences of the same code, for whoever takes them for fences."""
+    """Whether this line and the next are fences around the same code."""
     if index + 1 == len(lines):
         return False
     first, second = lines[index : index + 2]

@@ -1,4 +1,4 @@
-"""What a figure's second reading says: as markdown under the figure, and as plain lines for its card."""
+"""Writes what a figure's second reading says: markdown below the figure, plain lines for its card."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -17,13 +17,13 @@ _FOR_CARDS = TextConfig(habits=(), tables="markdown")
 
 
 def texts_by_name(readings: Iterable[FigureText], options: TextConfig) -> Mapping[str, str]:
-    """The markdown of each figure that says something, by its file name."""
+    """The markdown of each figure that has text, by the figure's file name."""
     texts = ((reading.name, clean(fold(reading.text).strip())) for reading in readings)
     return {name: restyle(text, options).strip() for name, text in texts if text.strip()}
 
 
 def card_text(raw: str) -> str:
-    """A figure's raw text as lines to draw; rows of a table are lines of `| a | b |`."""
+    """Turn a figure's raw text into lines to draw. A table's rows become lines of `| a | b |`."""
     text = restyle(clean(fold(raw).strip()), _FOR_CARDS)
     text = _CELL_END.sub("  ", _ROW_END.sub("\n", text))
     return unescape(_TAG.sub("", text)).strip()

@@ -1,7 +1,7 @@
-"""Pieces of raw model text in, the same text without its grounding tags out, as early as is safe.
+"""Removes grounding tags from a text while it grows, giving text out as early as it is certain.
 
-What comes out is a function of the whole text, wherever it was cut. A broken tag loses its marks, never text
-of the page. Linear time.
+The result depends on the whole text, not on where it was cut into pieces. A broken tag loses its marks, never
+text of the page. Linear time.
 """
 
 import re
@@ -17,10 +17,10 @@ _BOX_CHARACTERS = frozenset("[]()0123456789,;.+- \t\n")
 
 
 class TagFolder:
-    """Folds the tags of one growing text away: `add` its pieces in order, then `end`.
+    """Removes the tags of one text: `add` its pieces in order, then `end`.
 
-    A label that names no kind of block and has no text of its own is the text that was read (prompts `ocr`
-    and `locate`), so it is shown.
+    With the prompts `ocr` and `locate` the label is the text that was read. So a label is shown if no text
+    follows it and it names no kind of block.
     """
 
     def __init__(self) -> None:
@@ -32,13 +32,13 @@ class TagFolder:
         self._depth = 0
 
     def add(self, piece: str) -> str:
-        """The text that is certain now; perhaps empty."""
+        """Take the next piece; returns the text that is now certain, perhaps none."""
         self._buffer = self._buffer[self._at :] + piece
         self._at = 0
         return self._run(last=False)
 
     def end(self) -> str:
-        """What was held back for a tag that did not come."""
+        """Return what was held back in case a tag came."""
         return self._run(last=True) + self._end_block()
 
     def _run(self, last: bool) -> str:
@@ -55,7 +55,7 @@ class TagFolder:
         return taken
 
     def _text(self, last: bool) -> str:
-        """Page text up to the next tag."""
+        """Read page text up to the next tag."""
         tag = TAG.search(self._buffer, self._at)
         if tag is None:
             held = 0 if last else _start_of_tag(self._buffer, self._at)
@@ -71,7 +71,7 @@ class TagFolder:
         return shown
 
     def _ref(self, last: bool) -> str:
-        """A label, up to its closing tag; text where none comes in time."""
+        """Read a label up to its closing tag; it is text if none comes in time."""
         limit = self._at + MAX_LABEL_CHARS + _LONGEST_TAG
         tag = TAG.search(self._buffer, self._at, limit)
         if tag is None and not last and len(self._buffer) < limit:
@@ -83,7 +83,7 @@ class TagFolder:
         return ""
 
     def _boxes(self, last: bool) -> str:
-        """Numbers in brackets, up to the last bracket or the first character that is no part of them."""
+        """Skip numbers in brackets, up to the last bracket or the first character that is no part of them."""
         at = self._at
         while at < len(self._buffer):
             character = self._buffer[at]
@@ -103,7 +103,7 @@ class TagFolder:
         return ""
 
     def _shown(self, text: str) -> str:
-        """Text of the page; space after a label waits until it is known whether the label is shown."""
+        """Text to show. White space after a label waits until it is known whether the label is shown."""
         if not self._label:
             return text
         if not text.strip():
@@ -130,6 +130,6 @@ def _start_of_tag(text: str, start: int) -> int:
 
 
 def fold(raw: str) -> str:
-    """The whole of `raw` without its tags, as `TagFolder` gives it piece by piece."""
+    """Remove the tags of a whole text, as `TagFolder` does piece by piece."""
     folder = TagFolder()
     return folder.add(raw) + folder.end()

@@ -1,13 +1,13 @@
-"""Prose in, the same with links that lead astray, pictures and attribute lists broken by a space.
+"""Breaks dangerous links, pictures and attribute lists in prose by inserting a space.
 
-A renderer then shows them as the text they are. What is broken is looked for anywhere, not only where one
-renderer would read it, so that no list, quote or fence around it matters.
+A renderer then shows them as plain text. They are looked for everywhere, not only where one renderer would
+read them, so that no list, quote or fence around them matters.
 """
 
 import re
 
 ACTING_ATTRIBUTE = r"(?:on[a-z]+|(?:xlink:)?href|src(?:set|doc)?|style|background|formaction|ping|poster)"
-"""Attributes that run, load or lead somewhere, whatever element they stand on."""
+"""Attributes that run, load or link to something, on whatever element."""
 # Not a destination without a scheme, nor with one of the web's. Anything else may hide one: behind an entity,
 # a backslash, or a line end, which browsers leave out of an address.
 _ASTRAY = r"\s*+(?:<\s*+)?+(?!https?://|mailto:|#)(?:(?:\n[ \t>]*+|[^ \n:&\\()<>/?#])*+[:&\\]|//)"
@@ -20,7 +20,7 @@ _ANY_LINK = re.compile(r"\](?=[(:])|!(?=\[)")
 
 
 def break_links(text: str) -> str:
-    """`text` without pictures, and without links to other than the web, a mail program or a file near by."""
+    """Break pictures, and links to anything but the web, mail and nearby files."""
     if "[" in text:
         text = _BAD_DEFINITION.sub("] ", _BAD_LINK.sub("] ", text))
         text = _PICTURE.sub("! ", _DEFINITION.sub(r"\1 :", text))
@@ -28,10 +28,10 @@ def break_links(text: str) -> str:
 
 
 def break_all_links(text: str) -> str:
-    """`text` in which no link, definition or picture is left."""
+    """Break every link, definition and picture."""
     return _break_attribute_lists(_ANY_LINK.sub(r"\g<0> ", text))
 
 
 def _break_attribute_lists(text: str) -> str:
-    """Some renderers take `{: onclick=...}` at a line's end for attributes of what stands before it."""
+    """Break `{: onclick=...}`, which some renderers take for attributes of the text before it."""
     return "\n".join(_SET.sub(r"\g<0> ", line) if "{" in line else line for line in text.split("\n"))

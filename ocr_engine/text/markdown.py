@@ -1,4 +1,4 @@
-"""Parsed blocks in, clean markdown of one page out. Figure names come from the parser; no file is touched."""
+"""Turns the blocks of one page into clean markdown. Figure names come from the parser; no file is touched."""
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -35,11 +35,11 @@ def to_markdown(
     options: TextConfig = _AS_IT_IS,
     figure_texts: Mapping[str, str] = _NOTHING,
 ) -> str:
-    """Markdown of a page: tags gone, one `![](<link_prefix>NAME)` for each figure, one newline at the end.
+    """Write a page's markdown: no tags, `![](<link_prefix>NAME)` for each figure, one newline at the end.
 
-    `link_prefix` None leaves the links out, `options` say how the text is written, `figure_texts` what stands
-    below a figure, by its name. Blocks are separated by a blank line where the raw text has one, else by a
-    line end. A page without text and figures is the empty string.
+    `link_prefix` None leaves the links out. `options` say how the text is written. `figure_texts` holds what
+    stands below each figure, by its name. Blocks are separated by a blank line if the raw text has one, else
+    by a line end. A page without text and figures is the empty string.
     """
     labels_are_text = _labels_are_text(parsed.blocks)
     out: list[str] = []
@@ -66,7 +66,7 @@ def block_texts(
     options: TextConfig = _AS_IT_IS,
     figure_texts: Mapping[str, str] = _NOTHING,
 ) -> tuple[str, ...]:
-    """The markdown of each block by itself, as `to_markdown` would put it; empty where it leaves it out."""
+    """Write each block's markdown by itself, as `to_markdown` does; empty for blocks that are left out."""
     labels_are_text = _labels_are_text(parsed.blocks)
 
     def text_of(block: Block) -> str:
@@ -78,12 +78,12 @@ def block_texts(
 
 
 def _figure_link(link_prefix: str, name: str) -> str:
-    """A figure's link with a character in its marks that no clean text holds: no answer can write one."""
+    """A figure's link, marked with a character that no clean text holds, so that no answer can forge one."""
     return f"!{_OURS}[]{_OURS}({link_prefix}{name})"
 
 
 def _finished(text: str) -> str:
-    """What its parts make together is harmless, our own figure links excepted."""
+    """Disarm what the parts form together, and make our own figure links links again."""
     return harmless(text).replace(_OURS, "")
 
 
@@ -99,7 +99,7 @@ def _body(block: Block, text: str, link_prefix: str | None, newlines: int, label
 def _with_figure_texts(
     block: Block, body: str, link_prefix: str | None, figure_texts: Mapping[str, str]
 ) -> str:
-    """Each figure's text below its link, or before the block's own text where figures are not linked."""
+    """Put each figure's text below its link or, without links, before the block's own text."""
     for name in block.figures:
         if text := figure_texts.get(name):
             link = _figure_link(link_prefix, name) if link_prefix is not None else ""
@@ -110,7 +110,7 @@ def _with_figure_texts(
 
 
 def _labels_are_text(blocks: Sequence[Block]) -> bool:
-    """Whether the page was read line by line into labels: no block has content, some label is no kind."""
+    """Whether the labels are the text: no block has content, and some label names no kind of block."""
     grounded = [block for block in blocks if block.label]
     return not any(block.content.strip() for block in grounded) and any(
         block.label not in LAYOUT_LABELS for block in grounded
@@ -122,7 +122,7 @@ def _is_text(label: str, labels_are_text: bool) -> bool:
 
 
 def _split_newlines(content: str) -> tuple[int, str, int]:
-    """The text without the space around it, and how many line ends that space holds on each side."""
+    """Strip white space around the text, and count the line ends it holds on each side."""
     text = content.strip()
     if not text:
         return 0, "", content.count("\n")

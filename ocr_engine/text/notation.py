@@ -1,4 +1,4 @@
-"""How clean prose is written where asked for: `$` around formulas, glued list items apart. Loses no text."""
+"""Rewrites clean prose if asked to: `$` around formulas, glued list items on lines of their own."""
 
 import re
 from collections.abc import Iterator
@@ -18,10 +18,10 @@ _PRICE = re.compile(r"\$(?=[0-9])")
 
 
 def dollar_math(text: str, *, markdown: bool = True) -> str:
-    r"""`\(x\)` as `$x$` and `\[x\]` as `$$x$$`, outside code; a price such as `$5` is escaped in markdown.
+    r"""Write `\(x\)` as `$x$` and `\[x\]` as `$$x$$` outside code. In markdown, prices like `$5` are escaped.
 
-    Left as it is: a formula that holds a `$`, one that a digit follows (`$x$2` is no formula), one that is
-    never closed, and, where no dollar can be escaped (`markdown` False, HTML), any text that has one.
+    These formulas stay as they are: one that holds a `$`, one that a digit follows (`$x$2` is no formula) and
+    one that is never closed. HTML (`markdown` False) cannot escape a dollar: text that has one stays whole.
     """
     if not markdown and "$" in text:
         return text
@@ -43,7 +43,7 @@ def dollar_math(text: str, *, markdown: bool = True) -> str:
 def _token(
     text: str, tokens: list[re.Match[str]], index: int, end: int | None, markdown: bool
 ) -> tuple[str, int]:
-    """What stands for this token and what belongs to it, and the position after that."""
+    """What is written for this token and what belongs to it, and the position after it."""
     token = tokens[index]
     kind = token[0]
     if kind == "$":
@@ -84,10 +84,10 @@ def closing_tokens(tokens: list[re.Match[str]]) -> dict[int, int]:
 
 
 def repair_list(text: str) -> str:
-    """A list whose items the model glued together, one item a line: `...offers- Shortly` breaks before `- `.
+    """Put list items that the model glued together on lines of their own: `...offers- Shortly`.
 
-    Only where the text itself is a list: it starts with a bullet, and the same bullet follows a letter or a
-    stop and stands before a capital; or it starts with a number, and the next number follows a stop.
+    The text has to be a list. Either it starts with a bullet, and the same bullet stands between a letter or
+    stop and a capital. Or it starts with a number, and the next number follows a stop.
     """
     if found := _FIRST_MARKER.match(text):
         return _split_bullets(text, found[1])

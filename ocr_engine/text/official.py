@@ -1,10 +1,15 @@
-"""Raw text in, the exact text of the official scripts out, quirks included. Knows no blocks and no files.
+"""Makes exactly the text that the official scripts make of an answer, quirks included.
 
 Sources: `run_dpsk_ocr_pdf.py`, `run_dpsk_ocr_image.py`, `run_dpsk_ocr_eval_batch.py` of DeepSeek-OCR (V1) and
-DeepSeek-OCR-2 (V2). Kept: text is cleaned only inside the loop over tags, so a page without tags is not
-cleaned and the newlines left depend on the number of tags; links count tags where the figure files count
-boxes; a `<|ref|>` without boxes swallows the text up to the next `<|/det|>`. Mended: a page without end of
-sequence, which the PDF script drops with its page split, is kept, so page indexes count all pages.
+DeepSeek-OCR-2 (V2). These quirks are kept:
+- Text is cleaned inside the loop over tags. A page without tags is not cleaned, and the newlines left depend
+  on the number of tags.
+- Links count tags, while the figure files count boxes.
+- A `<|ref|>` without boxes swallows the text up to the next `<|/det|>`. For this reason the tags are searched
+  for here, not in `grounding`.
+
+One is mended: the PDF script drops a page without end of sequence, page split included. Here it is kept, so
+that page indexes count all pages.
 """
 
 import re
@@ -16,35 +21,35 @@ from ocr_engine.families import TOKENS
 _IMAGE_TAG = f"{TOKENS.ref_open}image{TOKENS.ref_close}"
 _BETWEEN = TOKENS.ref_close + TOKENS.det_open
 _MAX_WORK = 50_000_000
-"""Characters times tags: the scripts go through all of the text for each tag. Real pages need a million.
+"""The most characters times tags. The scripts go through all text for each tag; real pages need a million.
 
-Beyond it the tags go in one pass: the same text, but for what the removal of one tag makes of the others.
+Beyond it all tags are removed in one pass, which differs only if the removal of one tag creates another.
 """
 _MAX_SETTLING = 32
 _QUAD_CONDITION = re.compile(r"\\quad\s*\(")
 
 
 def page_det(raw: str) -> str:
-    """The page's part of `NAME_det.mmd`: raw text without end of sequence, then the page split."""
+    """Make the page's part of `NAME_det.mmd`: raw text without end of sequence, then the page split."""
     return raw.replace(TOKENS.eos, "") + OFFICIAL_PAGE_SPLIT
 
 
 def page_mmd(raw: str, page_index: int) -> str:
-    """The page's part of `NAME.mmd`, figures linked as `images/<page_index>_<k>.jpg`, then the page split."""
+    """Make the page's part of `NAME.mmd`: figures as `images/<page_index>_<k>.jpg`, then the page split."""
     raw = raw.replace(TOKENS.eos, "")
     content = _link_images(raw, f"{page_index}_")
     return _without(content, _other_tags(raw), _tidy_page) + OFFICIAL_PAGE_SPLIT
 
 
 def image_mmd(raw: str) -> str:
-    """`result.mmd` of the image script: as a page of a PDF, without page index, collapsing or page split."""
+    """Make `result.mmd` of the image script: a PDF's page without page index, collapsing and page split."""
     return _without(_link_images(raw, ""), _other_tags(raw), _plain_symbols)
 
 
 def eval_md(raw: str, remove_center: bool = True) -> str:
-    """The benchmark script's `NAME.md`; `remove_center` is V1, without it V2.
+    """Make the benchmark script's `NAME.md`: that of V1 with `remove_center`, else that of V2.
 
-    Conditions such as `\\quad (x>0)` are deleted from one-line display formulas, real ones too.
+    Conditions such as `\\quad (x>0)` are deleted from one-line display formulas, even real ones.
     """
     content = _clean_formulas(raw)
     return _without(content, list(_tags(content)), _tidy_v1 if remove_center else _collapse_newlines)
@@ -82,7 +87,7 @@ def _link_images(text: str, prefix: str) -> str:
 
 
 def _without(text: str, tags: Sequence[str], tidy: Callable[[str], str]) -> str:
-    """`text` without the tags, tidied after each of them, as the scripts do."""
+    """Remove the tags one by one and tidy the text after each, as the scripts do."""
     if len(tags) * len(text) > _MAX_WORK:
         text = _replaced_at_once(text, dict.fromkeys(tags, ""))
         tags = [""] * _MAX_SETTLING

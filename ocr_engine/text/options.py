@@ -1,4 +1,4 @@
-"""The `text:` options, applied to one block of clean markdown."""
+"""Applies the `text:` options to one block of clean markdown."""
 
 from ocr_engine.config import TextConfig
 from ocr_engine.text.clean import Kind, pieces
@@ -8,14 +8,14 @@ from ocr_engine.text.notation import dollar_math, repair_list
 from ocr_engine.text.table_rows import to_pipes
 
 RUNNING_LABELS = frozenset({"header", "footer", "page_header", "page_footer", "page_number"})
-"""What a page repeats of its document around its own text."""
+"""Labels of what is repeated on every page around its own text."""
 _AS_IT_IS = TextConfig(habits=())
 
 
 def restyle(text: str, options: TextConfig, label: str = "") -> str:
-    """Clean `text` of a block with its habits undone, its tables, formulas and lists written as asked.
+    """Undo habits in a clean block, and write its tables, formulas and lists as asked. Code is left alone.
 
-    Code is left alone; `label` is the block's.
+    `label` is the block's.
     """
     if options == _AS_IT_IS:
         return text
@@ -42,7 +42,7 @@ def dropped(label: str, options: TextConfig) -> bool:
 
 
 def needs_blank_lines(body: str, options: TextConfig) -> tuple[bool, bool]:
-    """Whether a pipe table starts or ends `body`: without a blank line, text beside it becomes a row."""
+    """Whether `body` starts and ends with a pipe table: text right beside one would become a row."""
     if options.tables != "markdown":
         return False, False
     return body.startswith("| "), body.rpartition("\n")[2].startswith("| ")

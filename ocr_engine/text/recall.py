@@ -1,4 +1,4 @@
-"""How many of a text layer's words an answer holds, in any order. Text in, a share out."""
+"""Measures how many of a text layer's words an answer holds, in any order."""
 
 import re
 import unicodedata
@@ -9,7 +9,7 @@ from ocr_engine.records import Block
 from ocr_engine.text.markdown import LAYOUT_LABELS
 
 MIN_WORDS = 20
-"""A layer with fewer says nothing: a page number, a stamp."""
+"""A layer with fewer words tells nothing: a page number, a stamp."""
 MAX_CHARS = 400_000
 _MAX_BROKEN = 0.2
 _TAG = re.compile(r"<[^<>]{0,200}>")
@@ -21,16 +21,17 @@ _BROKEN = re.compile("[\ufffd\ue000-\uf8ff\x00-\x08\x0e-\x1f]")
 
 
 def text_of(blocks: tuple[Block, ...]) -> str:
-    """The text that was read: contents, and labels where these are text (prompt `ocr`); no markup."""
+    """The text that was read, without markup: contents, and labels that are text (prompt `ocr`)."""
     parts = [part for block in blocks for part in (_label(block), block.content) if part]
     return _TAG.sub(" ", "\n".join(parts)[:MAX_CHARS])
 
 
 def word_recall(text: str, layer: str) -> float | None:
-    """The share of the layer's words, counted as often as they stand there, that are in `text`.
+    """The share of the layer's words that `text` holds, repeated words counted as often as they stand there.
 
-    Compared after NFKC (ligatures) and case folding, words joined over line ends; Chinese, Japanese and
-    Korean by characters. None where the layer has fewer than 20 words, or is no text (fonts without a map).
+    Words are compared after NFKC (ligatures) and case folding, with hyphenation at line ends undone. Chinese,
+    Japanese and Korean are compared by character. None if the layer has fewer than 20 words, or is no text
+    (fonts without a character map).
     """
     layer = layer[:MAX_CHARS]
     if len(_BROKEN.findall(layer)) > _MAX_BROKEN * len(layer):
@@ -43,12 +44,12 @@ def word_recall(text: str, layer: str) -> float | None:
 
 
 def letters(text: str) -> int:
-    """Letters and digits in it: the measure of how much was read."""
+    """Count letters and digits: the measure of how much was read."""
     return sum(map(str.isalnum, text))
 
 
 def mostly_cjk(text: str) -> bool:
-    """Whether a page may be written downwards."""
+    """Whether most letters are Chinese, Japanese or Korean: such a page may be written downwards."""
     return len(re.findall(f"[{_CJK}]", text)) > 0.3 * letters(text)
 
 

@@ -1,8 +1,8 @@
-"""Markdown prose of a hostile author in, the same text without active markup out. Knows no tables, no rules.
+"""Removes active markup from markdown prose, whose author may be hostile. Knows no tables.
 
-Text is kept: what only looks like a tag (`a < b`, `List<String>`, `<div>` on a page about HTML) stays
-visible, escaped where a renderer would swallow it; only markup that acts (scripts, event handlers, links to
-`javascript:` and `file:`) goes. An HTML parser over a whole page would damage mathematics and code.
+Only markup that acts is removed: scripts, event handlers, links to `javascript:` and `file:`. What merely
+looks like a tag (`a < b`, `List<String>`, `<div>` on a page about HTML) stays visible, escaped if a renderer
+would swallow it. An HTML parser over a whole page would damage mathematics and code.
 """
 
 import re
@@ -19,7 +19,7 @@ INLINE_TAGS = frozenset({
 })  # fmt: skip
 """Tags that may stay in prose, without attributes."""
 RENAMED = {"del": "s", "ins": "u"}
-"""Tags that look like these others. From them on, one renderer takes whole paragraphs for raw HTML."""
+"""Tags replaced by others that look alike: after these, one renderer takes whole paragraphs for HTML."""
 _VOID_TAGS = frozenset({"br"})
 _SCRIPT_TAGS = frozenset({"applet", "embed", "iframe", "object", "script", "style"})
 _ACTIVE_TAGS = _SCRIPT_TAGS | frozenset({
@@ -56,7 +56,7 @@ _MAX_NESTING = 64
 
 
 class Markup(Enum):
-    """What becomes of one `<`."""
+    """What to do with one `<`."""
 
     KEEP = auto()
     TEXT = auto()
@@ -65,18 +65,18 @@ class Markup(Enum):
 
 
 def sanitize(text: str) -> str:
-    """`text` without active markup. Code spans of one line stay as they are; `<` in math becomes `\\lt `."""
+    """Remove active markup. Code spans of one line stay as they are; `<` in math becomes `\\lt `."""
     parts = _PARAGRAPH_BREAK.split(text)
     return "".join(part if at % 2 else _Paragraph(part).clean() for at, part in enumerate(parts))
 
 
 def escape_all(text: str) -> str:
-    """`text` with all its markup shown as text: what is left to do where rules undo each other for ever."""
+    """Escape all markup, links included: the last resort if rules undo each other for ever."""
     return break_all_links(text.replace("<", "&lt;"))
 
 
 def classify(text: str, at: int) -> tuple[Markup, int, str]:
-    """What to do with the `<` at `at`, how many characters it concerns, and the tag's name if it has one."""
+    """Decide about the `<` at `at`: what to do, with how many characters, and the tag's name, if any."""
     found = _TAG.match(text, at)
     if found is None:
         return (Markup.ESCAPE if _HIDDEN.match(text, at) else Markup.TEXT), 1, ""
@@ -104,10 +104,10 @@ def _is_active(name: str, attributes: str) -> bool:
 
 @dataclass(slots=True)
 class _Paragraph:
-    """Text without blank lines, rewritten left to right.
+    """Rewrites one paragraph from left to right.
 
-    `unfinished` are places in `out` of a `<` that no `>` ended yet, with what escapes it: a renderer may take
-    all up to the next `>` as one tag, so they are escaped as soon as something does that acts.
+    `unfinished` maps each place in `out` that holds a `<` without a `>` so far to what escapes it. A renderer
+    may take all up to the next `>` as one tag, so it is escaped as soon as something that acts follows.
     """
 
     text: str
@@ -146,7 +146,7 @@ class _Paragraph:
         return self._joined()
 
     def _joined(self) -> str:
-        """All but code as one text, so that what was taken away between two parts hides no link."""
+        """Join everything but code before links are broken, so that removed parts cannot hide a link."""
         parts: list[str] = []
         start = 0
         for index in [*self.code, len(self.out)]:
@@ -185,7 +185,7 @@ class _Paragraph:
         self.position += length
 
     def _judged(self) -> tuple[Markup, int, str]:
-        """What `classify` says, and what follows from the text around the `<`."""
+        """Decide by `classify` and by the text around the `<`."""
         markup, length, name = classify(self.text, self.position)
         closing = self.text.startswith("</", self.position)
         if markup is Markup.TEXT:
@@ -204,7 +204,7 @@ class _Paragraph:
         return markup, length, name
 
     def _kept(self, whole: str, name: str) -> str:
-        """The bare tag; what it opens is remembered, so that no page underlines all pages after it."""
+        """Write the bare tag, and remember to close it, so that no page underlines all pages after it."""
         name = RENAMED.get(name, name)
         if name in _VOID_TAGS:
             return whole if len(whole) <= len(name) + 4 else f"<{name}>"

@@ -1,4 +1,4 @@
-"""One paragraph in, where its formulas and code spans are: what every common renderer takes for code."""
+"""Finds formulas and code spans in one paragraph: only what every common renderer takes for code."""
 
 import re
 
@@ -10,11 +10,11 @@ _HTML_LINE = re.compile(
     r"^(?:(?:[ \t0-9]|[^\w\s<`])*+|[ \t>]*+\[\^[^\]\n]*+\]:[ \t]*+)<[A-Za-z/][^\n]*>[ \t]*$",
     re.MULTILINE,
 )
-"""Lines that start an HTML block, in which nothing is code; after a list's or other mark, a tag alone."""
+"""Lines that start an HTML block, in which nothing is code. After a list mark: a line of tags alone."""
 
 
 def math_spans(tokens: list[re.Match[str]]) -> dict[int, int]:
-    """Token index of each math opener -> text position where its span ends. One backward pass."""
+    """Map each math opener's token index to the text position where its span ends. One backward pass."""
     following: dict[str, int] = {}
     ends: dict[int, int] = {}
     for index in range(len(tokens) - 1, -1, -1):
@@ -26,11 +26,11 @@ def math_spans(tokens: list[re.Match[str]]) -> dict[int, int]:
 
 
 def code_spans(text: str, tokens: list[re.Match[str]]) -> dict[int, int]:
-    """Token index of each code span's opener -> text position where it ends.
+    """Map each code span opener's token index to the text position where the span ends.
 
-    Only spans that every renderer takes for code: on lines whose backticks are all paired, before the first
-    that leaves one unpaired. None in a paragraph with an HTML line, an escaped backtick, a pair around a
-    cell's border, or a bare address that goes on up to a backtick.
+    Only spans that every renderer takes for code count: those on lines whose backticks are all paired, up to
+    the first line that leaves one unpaired. There are none in a paragraph with an HTML line, an escaped
+    backtick, a pair around a cell border, or a bare address that runs up to a backtick.
     """
     if "`" not in text or "\\`" in text or _HTML_LINE.search(text):
         return {}
@@ -50,7 +50,7 @@ def code_spans(text: str, tokens: list[re.Match[str]]) -> dict[int, int]:
 
 
 def _paired(tokens: list[re.Match[str]], line: list[int]) -> dict[int, int] | None:
-    """The code spans of one line by their opener's index; None where a backtick is left over."""
+    """The code spans of one line by their opener's index; None if a backtick is left over."""
     following: dict[str, int] = {}
     closer: dict[int, int] = {}
     for index in reversed(line):
@@ -68,7 +68,7 @@ def _paired(tokens: list[re.Match[str]], line: list[int]) -> dict[int, int] | No
 
 
 def _are_apart(text: str, tokens: list[re.Match[str]], spans: dict[int, int]) -> bool:
-    """Whether no cell's border is inside a span, and no address before it takes its first backtick along."""
+    """Whether no span holds a cell border, and no address before one includes its first backtick."""
     position = 0
     for index, end in spans.items():
         before, inside = text[position : tokens[index].start()], text[tokens[index].end() : end]

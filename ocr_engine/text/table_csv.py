@@ -1,4 +1,4 @@
-"""The tables of a page as CSV: comma, quotes where needed, a spanned cell's text in its first field."""
+"""Writes the tables of a page as CSV: commas, quotes if needed, a spanned cell's text in its first field."""
 
 from collections.abc import Collection, Iterable, Iterator
 
@@ -10,18 +10,18 @@ from ocr_engine.text.habits import mend
 from ocr_engine.text.table_rows import Row, read_rows
 
 MAX_TABLES = 500
-"""Tables of one page that are written."""
+"""The most tables of one page that are written."""
 MAX_FIELDS = 200_000
-"""Fields of one table: spans can claim a million columns in a line."""
+"""The most fields of one table. A few spans can claim a million columns."""
 MAX_PAGE_FIELDS = 1_000_000
-"""Fields of all tables of a page; a table that goes beyond is left out."""
+"""The most fields of all tables of a page. A table beyond is left out."""
 Grid = list[list[str]]
 
 
 def tables_as_csv(blocks: Iterable[Block], habits: Collection[str] = ()) -> tuple[str, ...]:
-    """One text a table, in reading order; without those that hold more than rows of cells.
+    """One CSV text per table, in reading order. Tables that are more than rows of cells are left out.
 
-    `habits` are those undone in the cells.
+    `habits` are the habits undone in the cells.
     """
     texts: list[str] = []
     left = MAX_PAGE_FIELDS
@@ -42,7 +42,7 @@ def _grids(blocks: Iterable[Block], habits: Collection[str]) -> Iterator[Grid]:
 
 
 def _grid(rows: tuple[Row, ...]) -> Grid | None:
-    """Every field of the table, rows of equal length; None where spans make it too large."""
+    """All fields of the table in rows of equal length; None if spans make it too large."""
     taken: dict[tuple[int, int], str] = {}
     fields = 0
     for y, row in enumerate(rows):

@@ -1,4 +1,4 @@
-"""A sanitised HTML table in, its rows, a markdown pipe table, or two tables as one out."""
+"""Reads the rows of a sanitised HTML table, writes it as a pipe table, or joins two tables into one."""
 
 import re
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ _SPACE = re.compile(r"\s+")
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """The inside of a cell as HTML, and how many columns and rows it takes."""
+    """A cell's HTML, and how many columns and rows it spans."""
 
     html: str
     columns: int = 1
@@ -24,7 +24,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """The cells of a row, and where its `<tr>` starts and its `</tr>` ends in the table's text."""
+    """A row's cells, and the part of the table's text from its `<tr>` to its `</tr>`."""
 
     cells: tuple[Cell, ...]
     start: int
@@ -32,18 +32,18 @@ class Row:
 
     @property
     def columns(self) -> int:
-        """Columns that the cells of this row take."""
+        """How many columns the row's cells span together."""
         return sum(cell.columns for cell in self.cells)
 
     def words(self) -> tuple[str, ...]:
-        """What the cells say, without markup and with single spaces."""
+        """The text of each cell, without markup and with single spaces."""
         return tuple(_SPACE.sub(" ", _TAG.sub(" ", cell.html)).strip() for cell in self.cells)
 
 
 def read_rows(table: str) -> tuple[Row, ...] | None:
-    """The rows of a sanitised table; None where it holds more than rows of cells with inline text.
+    """Read the rows of a sanitised table; None if it is more than rows of cells with inline text.
 
-    That is a caption, a table or a list in a cell, a cell outside a row, or text outside a cell.
+    More is: a caption, a table or list in a cell, a cell outside a row, or text outside a cell.
     """
     reader = _Reader()
     for tag in _TAG.finditer(table):
@@ -54,7 +54,7 @@ def read_rows(table: str) -> tuple[Row, ...] | None:
 
 
 class _Reader:
-    """Walks over the tags of a table; `position` is the end of the last structural one."""
+    """Walks over the tags of a table. `position` is the end of the last structural tag."""
 
     def __init__(self) -> None:
         self.rows: list[Row] = []
@@ -66,7 +66,7 @@ class _Reader:
         self._row_start = 0
 
     def take(self, table: str, tag: re.Match[str]) -> bool:
-        """Take up one tag; False where this is no plain table."""
+        """Take the next tag; False if this is not a plain table."""
         closing, name = bool(tag[1]), tag[2].lower()
         if name in ("td", "th"):
             return self._end_cell(table, tag) if closing else self._start_cell(table, tag)
@@ -109,10 +109,9 @@ class _Reader:
 
 
 def to_pipes(table: str) -> str | None:
-    """The table with `|`, its first row as the header; None where that would lose something.
+    """Write the table with `|`, its first row as the header; None if that would lose something.
 
-    That is where a cell spans, a row is shorter than another, or a cell holds `\\|`, which markdown reads in
-    two ways.
+    It would if a cell spans, rows differ in length, or a cell holds `\\|`, which markdown reads in two ways.
     """
     rows = read_rows(table)
     if rows is None or not rows[0].cells or any(len(row.cells) != len(rows[0].cells) for row in rows):
@@ -132,9 +131,9 @@ def _line(cells: Iterable[str]) -> str:
 
 
 def continued(first: str, second: str) -> str | None:
-    """`first` with the rows of `second` after its own, rows that repeat its header left out.
+    """Append the rows of `second` to `first`, without rows that repeat the header.
 
-    None where they are not one table: another number of columns, more than rows of cells, or too large.
+    None if they are not one table: they differ in columns, hold more than rows of cells, or are too large.
     """
     above, below = read_rows(first), read_rows(second)
     if above is None or below is None or above[0].columns != below[0].columns:
@@ -147,10 +146,10 @@ def continued(first: str, second: str) -> str | None:
 
 
 def _repeated(above: tuple[Row, ...], below: tuple[Row, ...]) -> int:
-    """How many rows `below` starts with that are the header of `above` again.
+    """Count the rows at the start of `below` that repeat the header of `above`.
 
-    The header is the first row, and the rows that its tallest cell reaches into. A blank one is none, nor is
-    one without rows below it: that may be two equal rows.
+    The header is the first row and the rows that its tallest cell reaches into. A blank header does not
+    count. Nor does one without rows below it: that may just be two equal rows.
     """
     height = max((cell.rows for cell in above[0].cells), default=1)
     header = [row.words() for row in above[:height]]

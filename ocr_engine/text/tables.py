@@ -1,4 +1,4 @@
-"""HTML tables in model output: where one ends, and the same table balanced and without active markup."""
+"""HTML tables in model output: finds where one ends, balances it and removes active markup."""
 
 import re
 from collections import Counter
@@ -16,12 +16,12 @@ _VOID_TAGS = frozenset({"br", "col"})
 _SPANS = frozenset({"colspan", "rowspan"})
 _MAX_SPAN = 999
 MAX_TAGS = 50_000
-"""A table with more tags than this is a loop or an attack; it is kept as escaped text."""
+"""A table with more tags is a loop or an attack. It is kept as escaped text."""
 _MAX_NESTING = 64
 _MAX_STRAYS = 2_000
-"""Tags between cells: a parser looks for the place before the table for each of them."""
+"""The most tags between cells. For each of them a parser searches for the place before the table."""
 _MAX_ATTRIBUTE_CHARS = 1_000
-"""A parser compares each attribute of a tag with those before it; of more than this none is read."""
+"""The longest attributes of a tag that are read. A parser compares each with all before it."""
 _STRUCTURE_TAG = re.compile(rf"<(/?)({'|'.join(sorted(_STRUCTURE))})(?=[\s/>])[^<>]*>", re.IGNORECASE)
 _CELLS = frozenset({"caption", "td", "th"})
 _NESTING = (INLINE_TAGS | {"ol", "table", "ul"}) - _VOID_TAGS
@@ -31,9 +31,9 @@ _BLANK_LINES = re.compile(r"\n(?:[ \t]*\n)+")
 
 
 def table_end(text: str, start: int) -> int:
-    """Where the table starting at `start` ends; `start` when no table starts there.
+    """Find where the table that starts at `start` ends; returns `start` if no table starts there.
 
-    A table that is never closed ends with its last tag, or with the paragraph of the cell left open.
+    A table that is never closed ends with its last tag or, inside an open cell, with that paragraph.
     """
     depth, end, in_cell = 0, start, False
     for tag in _STRUCTURE_TAG.finditer(text, start):
@@ -53,9 +53,9 @@ def table_end(text: str, start: int) -> int:
 
 
 def sanitize_table(table: str) -> str:
-    """A table with spans, subscripts and line breaks kept, everything closed, nothing active, all text kept.
+    """Close what is open and remove what acts; all text, spans, subscripts and line breaks stay.
 
-    A table that is already so comes back letter for letter. Blank lines go: they would end the HTML block.
+    A tidy table comes back unchanged. Blank lines are removed: they would end the HTML block.
     """
     table = break_links(_BLANK_LINES.sub("\n", _only_allowed_tags(table)))
     if _is_tidy(table):
@@ -97,7 +97,7 @@ def _only_allowed_tags(table: str) -> str:
 
 
 def _is_tidy(table: str) -> bool:
-    """Whether every tag is closed in order and carries nothing but small spans."""
+    """Whether every tag is closed in order and has no attributes but small spans."""
     stack: list[str] = []
     for closing, name, attributes in _TAG.findall(table):
         name = name.lower()
@@ -115,7 +115,7 @@ def _is_tidy(table: str) -> bool:
 def _is_slow(table: str) -> bool:
     """Whether a parser would take quadratic time: tags nested too deeply, or too many between cells.
 
-    An end tag ends its own kind alone: `<b></i>` over and over nests as deeply as `<b>`.
+    An end tag closes only its own kind: `<b></i>` repeated nests as deeply as `<b>` repeated.
     """
     unclosed: Counter[str] = Counter()
     strays, in_cell = 0, False

@@ -1,18 +1,18 @@
-"""Text in, the same without the special tokens of the model's own protocol: they are no text of the page."""
+"""Removes special tokens of the model's own protocol, which are no text of the page."""
 
 import re
 
 from ocr_engine.families import TOKENS
 
 _LONGEST = 44
-"""Characters that a token without its `>` can have."""
+"""The longest token, without its `>`, in characters."""
 _BEFORE_END = re.compile(
     rf"(?:<｜[^｜<>\n]{{1,40}}｜|{re.escape(TOKENS.grounding[:-1])}|<\|/?(?:ref|det)\|)\Z"
 )
 
 
 def without_tokens(text: str) -> str:
-    """`text` without special tokens, those included that stand together once others are gone. Linear time."""
+    """Remove special tokens, including those that form once others are removed. Linear time."""
     if "｜>" not in text and "|>" not in text:
         return text
     out: list[str] = []
