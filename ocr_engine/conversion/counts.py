@@ -1,4 +1,4 @@
-"""What became of a run's documents and pages, counted."""
+"""Counts how a run's pages and documents ended."""
 
 from dataclasses import dataclass, field
 
@@ -7,7 +7,7 @@ from ocr_engine.records import PageRecord, PageStatus
 
 @dataclass(slots=True)
 class Counts:
-    """Pages by status, those that earlier runs had done included, and the documents of this run."""
+    """Pages by status, including those done by earlier runs, and the documents of this run."""
 
     pages: dict[PageStatus, int] = field(default_factory=lambda: dict.fromkeys(PageStatus, 0))
     unchanged: int = 0
@@ -18,7 +18,7 @@ class Counts:
     unreadable: int = 0
 
     def add(self, record: PageRecord) -> None:
-        """Count a page that has its record."""
+        """Count a page that was read or rewritten."""
         self.pages[record.status] += 1
         self.retried += record.attempts > 1
         self.suspect += record.suspect
@@ -35,7 +35,7 @@ class Counts:
         return not self.unreadable and not any(self.pages[status] for status in PageStatus.poor())
 
     def as_dict(self) -> dict[str, int]:
-        """As `run.json` has them."""
+        """The counts as `run.json` has them."""
         return {
             **{status.value: number for status, number in self.pages.items()},
             "unchanged": self.unchanged,

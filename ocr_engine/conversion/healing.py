@@ -1,7 +1,7 @@
-"""Page records that were lost or changed: found, and made again from the journal and the stored raw text.
+"""Finds page records that were lost or changed, and makes them again from the journal and stored raw text.
 
-A row of the journal keeps a hash of its page's line in `pages.jsonl`, and what of the record the raw text
-does not tell. Neither model nor document is needed; a page whose raw text is gone too is read again.
+A journal row keeps a hash of its page's line in `pages.jsonl`, and the facts of the record that the raw
+text does not tell. Neither model nor document is needed. A page whose raw text is gone too is read again.
 """
 
 from collections import defaultdict
@@ -28,7 +28,7 @@ Digests = Mapping[int, tuple[str, str]]
 
 @dataclass(slots=True)
 class Healed:
-    """What was done so far."""
+    """Counts of what was mended."""
 
     documents: int = 0
     made: int = 0
@@ -42,7 +42,7 @@ class Healed:
             self.documents, self.made, self.lost = self.documents + 1, self.made + made, self.lost + lost
 
     def say(self) -> None:
-        """A line for the log, where anything was done."""
+        """Log a line, if anything was mended."""
         if self.documents:
             logger.warning(
                 "%s: records of pages were gone or changed in %s documents, the first is %s;"
@@ -53,7 +53,7 @@ class Healed:
 
 @dataclass(frozen=True)
 class Healer:
-    """Looks after the records of documents. Pages are numbered from 1."""
+    """Finds and mends the records of documents. Page numbers count from 1."""
 
     root: Path
     journal: Journal
@@ -62,9 +62,9 @@ class Healer:
     healed: Healed = field(default_factory=Healed)
 
     def lost(self, given: str, records: Path) -> set[int]:
-        """Pages of a document whose records are gone or changed and cannot be made again. Writes nothing.
+        """Find pages whose records are gone or changed and cannot be made again. Writes nothing.
 
-        `records` is the document's `pages.jsonl`, as it is to be in this run's layout.
+        `records` is where this run's layout has the document's `pages.jsonl`.
         """
         found = set()
         for path, rows in self._stores(given, records).items():
@@ -75,11 +75,11 @@ class Healer:
     def heal(
         self, given: str, records: Path, selected: Collection[int] = (), page_count: int | None = None
     ) -> set[int]:
-        """Make records again that are gone or changed; returns the pages for which that cannot be done.
+        """Make records again that are gone or changed; returns the pages for which that is impossible.
 
-        Of those the `selected` are the caller's to read; the others keep their slots, and the journal says
-        that they are to be read when they are asked for. Records of pages that the document, of `page_count`
-        pages, does not have are taken away. Raises OutputError.
+        The caller reads those that are `selected`. The others keep their slots, and the journal notes that
+        they are to be read once they are asked for. Records of pages past `page_count` are removed. Raises
+        OutputError.
         """
         made, lost = 0, set()
         for path, rows in self._stores(given, records).items():
@@ -100,7 +100,7 @@ class Healer:
         return lost
 
     def _stores(self, given: str, records: Path) -> dict[Path, list[JournalRow]]:
-        """The document's rows, by the `pages.jsonl` in its folder that each one's record is in."""
+        """Group the document's rows by the `pages.jsonl` that holds each one's record."""
         stores: dict[Path, list[JournalRow]] = defaultdict(list, {records: []})
         folder = records.parent.parent if records.parent.name == HIDDEN else records.parent
         for number in range(1, self._last_pages.get(given, 0) + 1):
@@ -119,7 +119,7 @@ class Healer:
     def _wrong(
         self, there: Digests, rows: Sequence[JournalRow]
     ) -> Iterator[tuple[JournalRow, PageRecord | None]]:
-        """The whole rows whose records are not as they were written, each with its record made again."""
+        """Yield rows whose records are not as written, each with its record made again, if possible."""
         for bare in rows:
             row = self.journal.whole(bare)
             facts: dict[str, Any] = row.extra.get(RECORD, {})
@@ -140,7 +140,7 @@ class Healer:
         return rewritten_record(replace(record, figure_texts=reads), raw, record.fingerprint)
 
     def _text(self, row: JournalRow, name: str) -> str:
-        """A text that was written with the page; empty where there was none, or it is gone."""
+        """Read a text that was written with the page; empty if there was none, or if it is gone."""
         found = next((self.root / path for path in row.outputs if path.endswith(f"/{name}")), None)
         try:
             if found is None or found.stat().st_size > _MAX_RAW_BYTES:
@@ -150,7 +150,7 @@ class Healer:
             return ""
 
     def _give_up(self, store: PageStore, row: JournalRow, *, keep_slot: bool) -> None:
-        """A page that nobody asked for now: it stays as it is, and counts as not read."""
+        """Leave a page that nobody asked for as it is, and record it as not read."""
         facts = row.extra.get(RECORD, {})
         extra = {key: value for key, value in row.extra.items() if key != RECORD}
         row = replace(row, fingerprint="", extra=extra)
@@ -167,7 +167,7 @@ class Healer:
 def heal_all(
     root: Path, journal: Journal, layout: str, claims: Mapping[str, str], checksums: Checksums
 ) -> None:
-    """Look after the records of all documents of a journal; `claims` are their folders.
+    """Mend the records of all documents of a journal. `claims` are their folders.
 
     Raises OutputError.
     """

@@ -1,8 +1,8 @@
-"""The order of the stages and the window of pages in flight. The stages do the work; nothing flows back.
+"""Runs a conversion: takes documents and their pages through the stages, many pages at a time.
 
-found -> opened -> planned (`planning`) -> read (`reading`: rendered, cut into views, generated, parsed) ->
-drawn, written, journal line (`saving`). Pages of many documents share one window and end in any order; each
-carries its own index.
+The stages are: found -> opened -> planned (`planning`) -> read (`reading`) -> drawn, written, journalled
+(`saver`). Pages of many documents share one window of pages in flight and end in any order. Each page carries
+its own index.
 """
 
 import asyncio
@@ -32,9 +32,9 @@ from ocr_engine.reading.record import located, rewritten_record
 from ocr_engine.records import Document, OpenedDocument, PageStatus
 
 DOCUMENTS_AHEAD = 32
-"""Documents open at one time: enough one-page documents to keep the window full."""
+"""How many documents are open at one time: enough one-page documents to keep the window full."""
 PAGES_AHEAD = 16
-"""Pages rendered beyond what the engine takes at once, so that it never waits for one."""
+"""How many pages are rendered ahead of the engine, so that it never waits for one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Tools:
 
 @dataclass(frozen=True, slots=True)
 class Surveyed:
-    """What a run would do with one input: why it cannot be read, or how many pages need what."""
+    """What a run would do with one input: how many pages need what, or why it cannot be read."""
 
     given: str
     reason: str
@@ -80,11 +80,11 @@ class Conversion:
 
     @property
     def starting(self) -> bool:
-        """Whether nothing can be lost yet: all pages on their way wait for the engine to start."""
+        """Whether the engine is still starting, so that stopping now loses nothing."""
         return self._reader.starting
 
     def stop(self) -> None:
-        """Take up nothing new; pages in flight end normally."""
+        """Begin no new page; pages in flight end normally."""
         self.stopping = True
 
     async def run(self, found: Iterable[Document | Refused]) -> None:
@@ -101,7 +101,7 @@ class Conversion:
             self._saver.close()
 
     async def survey(self, found: Iterable[Document | Refused]) -> AsyncIterator[Surveyed]:
-        """What `run` would do, document by document, doing none of it."""
+        """Tell what `run` would do, document by document, without doing it."""
         for item in found:
             if isinstance(item, Refused):
                 yield Surveyed(item.given, item.reason)
@@ -198,7 +198,7 @@ class Conversion:
             self._window.release()
 
     async def _obtain(self, page: Page, writer: PageWriter, plan: Plan) -> ReadPage:
-        """The page's record and raw text: from disk where only the writing changed, else from the model."""
+        """Get the page's record and raw text: from disk if only its writing changed, else from the model."""
         stored = None
         if plan is Plan.WRITE:
             stored = await self._saver.call(writer.stored, page.ref.number, page.fingerprint)

@@ -1,4 +1,4 @@
-"""A run's pages on their way: their names, their fingerprints, and what each still needs."""
+"""Decides which pages of a run still need reading or rewriting, and names them."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ from ocr_engine.records import (
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page on its way: what it is, its place below the output folder, the fingerprint it will carry."""
+    """A page to convert: what it is, its place below the output folder, and the fingerprint it will have."""
 
     ref: PageRef
     key: PageKey
@@ -27,7 +27,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class PagePlanner:
-    """Names a run's pages, and says what each still needs."""
+    """Names a run's pages and decides what each still needs."""
 
     config: Config
     root: Path
@@ -49,11 +49,11 @@ class PagePlanner:
             yield Page(ref, PageKey(folder, ref.number), page_print)
 
     def row(self, page: Page) -> JournalRow | None:
-        """What earlier runs say of a page."""
+        """The page's last journal row from earlier runs, if any."""
         return self.rows.get((page.ref.document.given, page.ref.number))
 
     def plan(self, page: Page) -> Plan:
-        """What a page needs."""
+        """Decide what a page needs."""
         if (page.ref.document.given, page.ref.number) in self.lost:
             return Plan.READ
         return plan_page(self.row(page), page.fingerprint, self.root, self.redo)

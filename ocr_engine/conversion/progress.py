@@ -1,4 +1,4 @@
-"""One progress line on stderr: pages, pages/s, tokens/s, failed, ETA; without a terminal one every 30 s."""
+"""Shows progress on stderr: pages, pages/s, tokens/s, ETA. Without a terminal, a line every 30 s."""
 
 import sys
 import time
@@ -31,13 +31,13 @@ class Progress:
         )
 
     def add_total(self, pages: int) -> None:
-        """More pages are known to be coming."""
+        """Add pages that are known to come."""
         self.total += pages
         self._bar.total = self.total
         self._bar.refresh()
 
     def page_ended(self, status: PageStatus, tokens: int) -> None:
-        """One page has its record."""
+        """Count a page that has its record."""
         self.ended += 1
         self.tokens += tokens
         self.counts[status] += 1
@@ -46,7 +46,7 @@ class Progress:
         self._line_without_terminal()
 
     def page_unchanged(self) -> None:
-        """A page that needs nothing: it counts as there from the start, not as work done."""
+        """Count a page that needs nothing, as done before the start."""
         self.unchanged += 1
         if self._bar.disable:
             return
@@ -63,12 +63,12 @@ class Progress:
 
     @property
     def pages_per_s(self) -> float:
-        """Pages ended a second since the start, without those that needed nothing."""
+        """Pages per second since the start, without those that needed nothing."""
         return self.ended / self.elapsed_s
 
     @property
     def tokens_per_s(self) -> float:
-        """Output tokens a second since the start."""
+        """Output tokens per second since the start."""
         return self.tokens / self.elapsed_s
 
     def _details(self) -> str:
@@ -89,7 +89,7 @@ class Progress:
         say(line)
 
     def close(self) -> None:
-        """Take the bar off the terminal."""
+        """Remove the bar from the terminal."""
         self._bar.close()
 
     def __enter__(self) -> "Progress":

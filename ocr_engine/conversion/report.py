@@ -1,4 +1,4 @@
-"""What is made of a run once its pages are written: the files about it, and its report."""
+"""Writes a run's report, with pictures of the pages that need a look."""
 
 import concurrent.futures
 import time
@@ -23,7 +23,7 @@ from ocr_engine.records import Document, DocumentKind, Fingerprint
 
 T = TypeVar("T")
 THUMBNAILS_TIMEOUT_S = 60.0
-"""After this long a report goes without the pictures that are still missing."""
+"""After this long the report is written without the pictures still missing."""
 
 
 def write_report(
@@ -34,7 +34,7 @@ def write_report(
     pool: RenderPool | None,
     model_id: str = "",
 ) -> None:
-    """Write `report.html`; without a pool, without pictures. Raises OutputError."""
+    """Write `report.html`. Without a pool it has no pictures. Raises OutputError."""
     numbers = report.read_numbers(journal)
     wanted = report.wanted_thumbnails(numbers) if pool is not None else []
     pictures = _thumbnails(pool, config, model_id, wanted) if pool is not None else {}
@@ -46,7 +46,7 @@ def write_report(
 def _thumbnails(
     pool: RenderPool, config: Config, model_id: str, wanted: Sequence[PageLine]
 ) -> report.Thumbnails:
-    """Pictures of the pages that still are what was read; the others, and what takes too long, go without."""
+    """Render pictures of pages whose files did not change since. What takes too long is left out."""
     deadline_s = time.monotonic() + THUMBNAILS_TIMEOUT_S
     documents = {line.document: _document(line.document) for line in wanted}
     opening = {name: pool.open(found) for name, found in documents.items() if found is not None}

@@ -1,6 +1,6 @@
-"""What a run puts on disk, by one thread: a page's files, then its journal line, never interleaved.
+"""Writes what a run puts on disk: first a page's files, then its journal line. One thread writes everything.
 
-Knows nothing of engines; renders a page a second time only to draw from it.
+It knows no engine. It renders a page a second time only to draw from it.
 """
 
 import asyncio
@@ -43,7 +43,7 @@ T = TypeVar("T")
 
 
 class Saver:
-    """Writes what became of pages and documents. Every method may raise OutputError."""
+    """Writes the results of pages and documents. Every method may raise OutputError."""
 
     def __init__(
         self, config: Config, root: Path, pool: RenderPool, names: OutputNames, journal: Journal
@@ -55,25 +55,25 @@ class Saver:
         self._names = names
         self._journal = journal
         self.earlier: Mapping[tuple[str, int | None], JournalRow] = journal.latest()
-        """The last row of every document (page None) and page, from before this run."""
+        """The last row of every page and document (page None) from before this run."""
         self._checksums = Checksums(root)
         self._healer = Healer(root, journal, self.earlier)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="writer")
 
     def close(self) -> None:
-        """Wait for what is being written, and say what had to be mended. Raises OutputError."""
+        """Wait for writing to end, and log what had to be mended. Raises OutputError."""
         self._thread.shutdown()
         self._healer.healed.say()
         self._checksums.close()
 
     def writer_for(self, document: Document) -> PageWriter:
-        """What writes a document's pages; use it through `call`."""
+        """The writer of a document's pages. Use it through `call`."""
         folder = self._names.folder_for(document)
         join_pages = page_joiner(self._config)
         return open_writer(self._root, folder, self._config.output, document.relative.name, join_pages)
 
     async def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run `function` in the thread that writes, after all that was given to it before."""
+        """Run `function` in the writing thread, after everything given to it before."""
         call = partial(function, *args, **kwargs)
         return await asyncio.get_running_loop().run_in_executor(self._thread, call)
 
@@ -89,7 +89,7 @@ class Saver:
         return record
 
     async def _draw(self, ref: PageRef, record: PageRecord) -> tuple[DrawnPage | None, PageRecord]:
-        """What is drawn from a page, and its record, which says so where it could not be."""
+        """Draw from a page. Its record comes back too, with a reason if drawing failed."""
         task = await aside(draw_task, self._config, record)
         if task is None:
             return None, record
@@ -101,10 +101,10 @@ class Saver:
     async def lost_records(
         self, opened: OpenedDocument, indexes: Iterable[int], *, write: bool
     ) -> set[tuple[str, int | None]]:
-        """Pages whose records are gone or changed, and have to be read again.
+        """Find pages whose records are gone or changed and have to be read again.
 
-        Where it may `write`, other such records are made again from stored text; `indexes` are the pages,
-        0-based, that this run reads where it must.
+        With `write`, records that can be are made again from stored text. `indexes` are the 0-based pages
+        that this run reads if it must.
         """
         given, records = opened.document.given, self.writer_for(opened.document).records
         if self._checksums.seem_right(records):
@@ -119,7 +119,7 @@ class Saver:
         return {(given, page) for page in lost}
 
     async def finish_document(self, writer: PageWriter, *, changed: bool) -> None:
-        """Make what is made of all pages, where a page changed, or it is not as it was left."""
+        """Make the files made of all pages, if a page changed or a file is not as it was left."""
         made = (writer.records, *writer.made)
         if changed or not writer.merged or not await self._are_right(made):
             await self.call(writer.merge)
@@ -129,7 +129,7 @@ class Saver:
         return self._checksums.seem_right(*paths) or await self.call(self._checksums.hold, *paths)
 
     async def make_room(self, opened: OpenedDocument, writer: PageWriter, indexes: Iterable[int]) -> None:
-        """Take away what must not stand beside the pages to come: the merged file, pages of older content."""
+        """Remove what must not stand beside the new pages: the merged file, and pages of older content."""
         # Out of date from here on; gone, it cannot pass for done.
         await self.call(writer.unmerge)
         stale = await self.call(writer.drop_other_content, opened.content_id)
@@ -141,7 +141,7 @@ class Saver:
             await self.call(self._journal.append, row)
 
     async def account_for_cap(self, opened: OpenedDocument) -> None:
-        """Record pages claimed beyond the cap; take back what an earlier run said of the document."""
+        """Record that pages past the cap are not read; else take back what an earlier run recorded."""
         given, cap = opened.document.given, opened.page_count
         if opened.claimed_pages > cap:
             reason = (
@@ -159,7 +159,7 @@ class Saver:
         await self._note_document(JournalRow(given, None, status, reason, ""))
 
     async def _note_document(self, row: JournalRow) -> None:
-        """Once: a rerun adds no equal line."""
+        """Write a document's row, unless its last row is equal."""
         if self.earlier.get((row.document, None)) != row:
             await self.call(self._journal.append, row)
 
@@ -172,7 +172,7 @@ def journal_row(
     outputs: tuple[str, ...],
     seconds: dict[str, float],
 ) -> JournalRow:
-    """The line that says a page is done, written after its files."""
+    """The journal row of a page, written after its files."""
     return JournalRow(
         document=ref.document.given,
         page=record.page,

@@ -1,1 +1,1 @@
-"""One page: prepared in a worker, asked of the engine, judged, asked again, its figures read and drawn."""
+"""Reads one page: prepares it, asks the engine, judges the answer, asks again, reads its figures."""

@@ -14,14 +14,14 @@ _BADNESS = (FinishReason.STOP, FinishReason.LENGTH, FinishReason.ERROR, FinishRe
 
 @dataclass(frozen=True, slots=True)
 class PageAnswer:
-    """An answer and its blocks. Boxes, in the blocks and in the raw text, are those of the upright page."""
+    """An answer and its blocks. Boxes are those of the upright page, in the blocks and in the raw text."""
 
     generation: Generation
     parsed: ParsedText
 
 
 def answer_to_page(generation: Generation, turn_deg: int, figure_stem: str) -> PageAnswer:
-    """The answer about a page that was turned clockwise by `turn_deg`."""
+    """Parse the answer about a page that was turned clockwise by `turn_deg`."""
     parsed = parse(generation.text, figure_stem)
     return _answer(generation, parsed, turned_back(parsed, turn_deg))
 
@@ -47,12 +47,12 @@ def answer_to_halves(
 
 
 def other_text(answer: PageAnswer, text: str, figure_stem: str) -> PageAnswer:
-    """The answer with another text in its place."""
+    """The same answer with another text."""
     return PageAnswer(replace(answer.generation, text=text), parse(text, figure_stem))
 
 
 def status_of(generation: Generation) -> tuple[PageStatus, str]:
-    """The page's status and reason, from how generation ended."""
+    """A page's status and the reason for it, from how generation ended."""
     if loop := generation.loop:
         place = f"from token {loop.start_tok:,} on" if loop.start_tok else "from the start"
         return PageStatus.LOOPED, f"the same {loop.period_tok:,} tokens over and over {place}; kept once"
@@ -69,7 +69,7 @@ def status_of(generation: Generation) -> tuple[PageStatus, str]:
 
 
 def _answer(generation: Generation, said: ParsedText, upright: ParsedText) -> PageAnswer:
-    """The model's own words stay as they are where no box moved."""
+    """Raw text is written anew only if a box moved; else the model's own words stay."""
     if upright == said:
         return PageAnswer(generation, said)
     return PageAnswer(replace(generation, text=write(upright.blocks)), upright)

@@ -1,4 +1,4 @@
-"""What is drawn from a page after it was read, by a second rendering: figures, overlays, pictures, cards."""
+"""Draws from a page after it was read, by rendering it again: figures, overlays, pictures and cards."""
 
 from collections.abc import Callable
 from functools import partial
@@ -15,7 +15,7 @@ from ocr_engine.records import (
 
 
 def draw_task(config: Config, record: PageRecord) -> Callable[[PageImage], DrawnPage] | None:
-    """What a render worker does with the page again; None where nothing is to be drawn."""
+    """The task for a render worker that draws from this page; None if nothing is to be drawn."""
     figures, overlay, image = drawings_wanted(config, record)
     cards = figure_cards(config, record)
     if not (figures or overlay or image or cards):
@@ -26,7 +26,7 @@ def draw_task(config: Config, record: PageRecord) -> Callable[[PageImage], Drawn
 
 
 def drawings_wanted(config: Config, record: PageRecord) -> tuple[bool, bool, bool]:
-    """Whether figures have to be cropped, the page drawn with its boxes, and its picture kept."""
+    """Whether to crop figures, to draw the page with its boxes, and to keep its picture."""
     if record.status is PageStatus.FAILED:
         return False, False, False
     layout = LAYOUTS[config.output.layout]

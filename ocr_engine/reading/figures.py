@@ -1,7 +1,7 @@
-"""The second look at a page's figures ("deep parsing"): each crop is asked about with "Parse the figure.".
+"""Reads the figures of a page ("deep parsing"): the engine is asked about each crop with "Parse the figure.".
 
-Figures of a page are read one after the other, so that a page never has more than one request in the engine
-and one figure's pixels in memory, whatever is on it.
+Figures are read one after the other. So a page has at most one request in the engine and one figure's pixels
+in memory, however many figures it has.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from ocr_engine.text.figure_text import card_text
 
 
 class FigureReader:
-    """Reads the figures of pages that were read, with the same engine and mode."""
+    """Reads the figures of pages with the engine and the mode that read the pages."""
 
     def __init__(self, config: Config, pool: RenderPool, engine: Engine, mode: Mode) -> None:
         self._config = config
@@ -41,7 +41,7 @@ class FigureReader:
     ) -> tuple[tuple[FigureText, ...], float]:
         """Read these figures of a page, in order; returns what they say and the seconds it took.
 
-        A figure that cannot be read has a status and a reason, as a page has. Raises EngineError.
+        A figure that cannot be read gets a status and a reason, as a page does. Raises EngineError.
         """
         started_s = time.perf_counter()
         texts = [await self._read_one(ref, key.figure_id(name), name, box, on_text) for name, box in figures]
@@ -64,7 +64,7 @@ class FigureReader:
 
 
 def chosen(config: Config, blocks: Sequence[Block], size: PageGeometry) -> list[tuple[str, Box]]:
-    """The figures to read, by name: the largest ones where there are more than `figures.max_per_page`."""
+    """Choose the figures to read: large ones and, of more than `figures.max_per_page`, the largest."""
     if not config.figures.parse or config.prompt == "figure":
         return []
     large = [
@@ -77,7 +77,7 @@ def chosen(config: Config, blocks: Sequence[Block], size: PageGeometry) -> list[
 
 
 def cards(config: Config, record: PageRecord) -> tuple[Card, ...]:
-    """What the cards of a page show: one for each figure that was read."""
+    """The contents of a page's cards: one card for each figure that was read."""
     if not config.figures.cards or not record.figure_texts or not LAYOUTS[config.output.layout].cards:
         return ()
     boxes = dict(_figures(record.blocks))

@@ -1,8 +1,12 @@
-"""Which attempts a page gets, and which of them is kept. Decides; renders nothing and asks no engine.
+"""Decides which attempts a page gets and which is kept. Renders nothing and asks no engine.
 
-Kept is the best by this order: some text before none; `done`, then `truncated` and a `done` that the text
-layer contradicts, then `looped`; the higher recall of the text layer; on a page whose lines run down it, an
-attempt that turned it; the more letters read. The earlier of equals.
+Attempts are compared by these points in turn. Of equals the earlier is kept.
+1. An answer, then some text, before none.
+2. `done` before `truncated`, and that before `looped`. A `done` that the text layer contradicts counts as
+   `truncated`.
+3. The higher recall of the text layer.
+4. On a page whose lines run down it: an attempt that turned the page.
+5. More letters.
 """
 
 import dataclasses
@@ -21,7 +25,7 @@ _READING_PROMPTS = ("markdown", "ocr", "free")
 
 @dataclass(frozen=True, slots=True)
 class PageFacts:
-    """What is known of a page besides its answers."""
+    """What is known of a page apart from its answers."""
 
     ink: Ink | None = None
     text_layer: TextLayer = field(default_factory=no_layer)
@@ -29,7 +33,7 @@ class PageFacts:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """An attempt with its judgement. `answer` None: the engine refused it, `reason` says why."""
+    """An attempt and what it is worth. If the engine refused it, `answer` is None and `reason` says why."""
 
     step: RetryStep
     answer: PageAnswer | None
@@ -41,7 +45,7 @@ class Judged:
 
     @property
     def summary(self) -> Attempt:
-        """For the page's record."""
+        """The attempt as the page's record keeps it."""
         tokens = self.answer.generation.output_tokens if self.answer else 0
         return Attempt(settings_of(self.step), self.status, self.reason, tokens, self.recall)
 
@@ -66,20 +70,20 @@ class Kept:
 
 
 def settings_of(step: RetryStep) -> dict[str, object]:
-    """What a step changes."""
+    """The settings that a step changes."""
     default = dataclasses.asdict(FIRST)
     return {key: value for key, value in dataclasses.asdict(step).items() if value != default[key]}
 
 
 def config_of(config: Config, step: RetryStep) -> Config:
-    """The config of an attempt."""
+    """The config that an attempt is made with."""
     engine = dataclasses.replace(config.engine, ngram=step_ngram(config.engine.ngram, step))
     mode, prompt = step.mode or config.mode, step.prompt or config.prompt
     return dataclasses.replace(config, mode=mode, prompt=prompt, engine=engine)
 
 
 def judged(config: Config, step: RetryStep, answer: PageAnswer, facts: PageFacts) -> Judged:
-    """An answer's status and, where there is a text layer to compare with, its recall."""
+    """Judge an answer: its status and, if there is a text layer to compare with, its recall."""
     status, reason = status_of(answer.generation)
     text = text_of(answer.parsed.blocks)
     recall = None
@@ -90,12 +94,12 @@ def judged(config: Config, step: RetryStep, answer: PageAnswer, facts: PageFacts
 
 
 def refused(step: RetryStep, reason: str) -> Judged:
-    """An attempt that the engine refused."""
+    """An attempt that the engine refused, for this reason."""
     return Judged(step, None, PageStatus.FAILED, reason)
 
 
 def applies(step: RetryStep, best: Judged, facts: PageFacts, quality: QualityConfig) -> bool:
-    """Whether a page whose best attempt is `best` gets this step."""
+    """Whether a page gets this step, if `best` is its best attempt so far."""
     if _stopped(best):
         return False
     poor = best.status.is_poor
@@ -107,7 +111,7 @@ def applies(step: RetryStep, best: Judged, facts: PageFacts, quality: QualityCon
 
 
 def _stopped(best: Judged) -> bool:
-    """Whether the user ended the answer: what was read of it is kept as it is."""
+    """Whether the user ended the answer. What was read is then kept as it is."""
     if best.answer is None:
         return False
     generation = best.answer.generation
@@ -115,17 +119,17 @@ def _stopped(best: Judged) -> bool:
 
 
 def cut(step: RetryStep, facts: PageFacts) -> tuple[float, float]:
-    """Where the top half ends and the bottom half begins, as shares of the height.
+    """Where the top half ends and where the bottom half begins, as shares of the height.
 
-    In a gap between lines near the middle; without one the halves share a strip, so that the line at the cut
-    is whole in one of them.
+    Both are in a gap between lines near the middle. Without a gap the halves share a strip, so that the line
+    at the cut is whole in one of them.
     """
     gap = facts.ink.gap if facts.ink is not None and not step.turn else None
     return (gap, gap) if gap is not None else SHARED_STRIP
 
 
 def kept(attempts: Sequence[Judged], facts: PageFacts, quality: QualityConfig, figure_stem: str) -> Kept:
-    """What a page is left with: its best attempt, or the text layer where that stands in."""
+    """Decide what a page is written from: its best attempt, or the text layer in its place."""
     chosen = best(attempts, facts)
     assert chosen.answer is not None, "the first attempt has an answer, and an answer is never worse"
     layer = facts.text_layer.text
@@ -135,7 +139,7 @@ def kept(attempts: Sequence[Judged], facts: PageFacts, quality: QualityConfig, f
 
 
 def layer_stands_in(best: Judged, layer: str, quality: QualityConfig) -> bool:
-    """Whether a page that failed every attempt gets the text of its layer instead."""
+    """Whether a page that was read badly gets the text of its PDF's text layer instead."""
     ended_badly = best.status.is_poor and best.status.has_text
     ended_badly = ended_badly or (quality.retry_suspect and best.suspect)
     wanted = quality.text_layer_fallback and ended_badly and not _stopped(best)
@@ -143,12 +147,12 @@ def layer_stands_in(best: Judged, layer: str, quality: QualityConfig) -> bool:
 
 
 def sideways(facts: PageFacts) -> bool:
-    """Whether the page's lines of ink run down it."""
+    """Whether the page's lines of text run from top to bottom."""
     return facts.ink is not None and facts.ink.lines_down
 
 
 def best(attempts: Sequence[Judged], facts: PageFacts) -> Judged:
-    """The attempt to keep; see the order above."""
+    """The attempt to keep, by the order above."""
     return max(attempts, key=lambda attempt: _worth(attempt, facts))
 
 

@@ -1,6 +1,6 @@
-"""What a render worker does with a page before it is read: views cut, ink and text layer looked at.
+"""Prepares a rendered page for the engine: cuts its views, measures its ink, takes its text layer.
 
-Runs in the worker, so that a page's pixels stay there.
+This runs in a render worker, so that the page's pixels stay there.
 """
 
 import io
@@ -31,7 +31,7 @@ class PreparedPage:
     text_layer: TextLayer = field(default_factory=no_layer)
     renderer: str = ""
     damage: str = ""
-    """What of the page is missing or doubtful, as `PageImage.damage`."""
+    """What is missing or doubtful about the page, as in `PageImage.damage`."""
 
 
 def prepare(
@@ -45,8 +45,8 @@ def prepare(
 ) -> PreparedPage:
     """Cut the views of a rendered page.
 
-    `png` also keeps the page itself, for a server to cut. `look` turns the page or takes a part of it; `ink`
-    and `text_layer` ask for what is on the whole page.
+    `look` turns the page or takes a part of it. `png` also keeps that as a PNG, for a server to cut. `ink`
+    and `text_layer` ask for facts about the whole page.
     """
     started = time.perf_counter()
     image = apply_look(page.image, look)

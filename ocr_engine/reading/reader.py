@@ -1,6 +1,6 @@
-"""How one page is read: rendered and cut in a worker, asked of the engine, judged, asked again.
+"""Reads one page: renders and cuts it in a worker, asks the engine, judges the answer, asks again.
 
-Shared by every kind of run: the local pipeline, a cluster, an evaluation.
+Used by every kind of run: local, on a cluster, for an evaluation.
 """
 
 import asyncio
@@ -26,12 +26,12 @@ from ocr_engine.reading.request import mode_of, request_for, sends_png
 from ocr_engine.records import FigureText, Generation, PageKey, PageRecord, PageRef
 
 NOTE_START_S = 2.0
-"""An engine that has not started after this long is worth a line."""
+"""After this long without a started engine, a line says that it is starting."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReadPage:
-    """What reading a page gave: its record, its raw text, and the seconds each stage took."""
+    """The result of reading a page: its record, its raw text, and the seconds that each stage took."""
 
     record: PageRecord
     raw: str
@@ -50,7 +50,7 @@ class _Page:
 
 
 def first_task(config: Config, family: str) -> "partial[PreparedPage]":
-    """What a render worker does first with every page: another machine may have done it before `read`."""
+    """The first task of a render worker for every page. Another machine may run it before `read`."""
     mode = mode_of(ladder.config_of(config, ladder.FIRST), family)
     return _prepare_task(config, mode, WHOLE, facts=True)
 
@@ -86,7 +86,7 @@ class PageReader:
     async def read(
         self, ref: PageRef, key: PageKey, page_print: str, on_text: OnText | None = None
     ) -> ReadPage:
-        """The page's record and raw text; a page that cannot be read has a record that says why.
+        """Read a page; returns its record and raw text. The record of a page that cannot be read says why.
 
         `key` is the page's place below the output folder, `page_print` the fingerprint its record carries.
         `on_text` gets the pieces of the answer as they appear.
@@ -101,7 +101,7 @@ class PageReader:
             return self.failed(ref, page_print, str(error), time.perf_counter() - started)
 
     def failed(self, ref: PageRef, page_print: str, reason: str, seconds: float = 0.0) -> ReadPage:
-        """What stands for a page that could not be read."""
+        """The result for a page that could not be read."""
         record = failed_record(self._config, ref, page_print, reason)
         return ReadPage(record, "", {"total": seconds} if seconds else {})
 
@@ -111,7 +111,7 @@ class PageReader:
         return self._engine_start is not None and not self._engine_start.done()
 
     def close(self) -> None:
-        """Give up starting the engine, if it is still starting."""
+        """Stop waiting for the engine, if it is still starting."""
         if self._engine_start is not None:
             self._engine_start.cancel()
 
@@ -192,13 +192,13 @@ class PageReader:
         return await self._engine.generate(request, on_text)
 
     async def _engine_ready(self) -> None:
-        """Start the engine when the first page needs it: a run with nothing to read never does."""
+        """Start the engine for the first page. A run with nothing to read never starts it."""
         if self._engine_start is None:
             self._engine_start = asyncio.create_task(self._start())
         await asyncio.shield(self._engine_start)
 
     async def _start(self) -> None:
-        """Start the engine; one that takes its time says so, lest the run seem to hang."""
+        """Start the engine. A line says so if it takes long, so that the run does not seem to hang."""
         started = time.perf_counter()
         words = "the engine is starting: it loads the weights and tests itself; a first start takes minutes"
         note = asyncio.get_running_loop().call_later(NOTE_START_S, logger.info, words)

@@ -1,4 +1,4 @@
-"""The record of a page, for each way a page can end: read, blank, failed, written anew, not drawn."""
+"""Makes the record of a page, for each way a page can end. The one author of records."""
 
 from collections.abc import Iterable
 from dataclasses import astuple, replace
@@ -11,7 +11,7 @@ from ocr_engine.records import FigureText, PageRecord, PageRef, PageStatus, page
 from ocr_engine.text.grounding import parse
 
 MAX_LOCATED = 20
-"""Places that `located` names; the record has all."""
+"""The most places that `located` names. The record has all."""
 
 
 def read_record(
@@ -22,7 +22,7 @@ def read_record(
     kept: Kept,
     figure_texts: Iterable[FigureText] = (),
 ) -> PageRecord:
-    """The record of a page that was read. `prepared` is the page as it was drawn for the first attempt."""
+    """The record of a page that was read. `prepared` is the page as rendered for the first attempt."""
     best, generation, parsed = kept.best, kept.answer.generation, kept.answer.parsed
     asked = config_of(config, best.step)
     return PageRecord(
@@ -80,10 +80,10 @@ def failed_record(config: Config, ref: PageRef, page_print: str, reason: str) ->
 
 
 def rewritten_record(record: PageRecord, raw: str, page_print: str) -> PageRecord:
-    """The record of a page whose stored raw text is written anew.
+    """The record of a page that is written anew from its stored raw text.
 
-    Of a page read turned or in halves, the stored text is clean where the answer was not: the repairs counted
-    when it was read stand.
+    The stored text of a page that was read turned or in halves is cleaner than the answer was. So the count
+    of repairs from when it was read stays, if it is higher.
     """
     parsed = parse(raw, page_stem(record.page))
     repairs = max(record.repairs, parsed.repairs)
@@ -101,7 +101,7 @@ def _joined(*reasons: str) -> str:
 
 
 def located(config: Config, record: PageRecord) -> str:
-    """Where `prompt: locate` found its text, in pixels of the page, for people; "" for other prompts."""
+    """Say where `prompt: locate` found its text, in pixels of the page; "" for other prompts."""
     if config.prompt != "locate" or record.status is PageStatus.FAILED:
         return ""
     boxes = [box for block in record.blocks for box in block.boxes]

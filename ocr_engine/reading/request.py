@@ -1,4 +1,4 @@
-"""What the engine is asked for a page or a figure: mode, prompt, limits."""
+"""Makes the requests to the engine for a page or a figure: mode, prompt and limits."""
 
 from dataclasses import replace
 
@@ -11,12 +11,12 @@ from ocr_engine.records import (
 
 
 def sends_png(config: Config) -> bool:
-    """Whether pages go to a server as images, which needs them beside their views."""
+    """Whether pages are sent to a server as PNG images, which are then needed beside the views."""
     return config.engine.backend == "server" and config.engine.server.images == "png"
 
 
 def figure_request(config: Config, views: PageViews, request_id: str) -> GenerationRequest:
-    """What the engine is asked for a cropped figure."""
+    """The request for a cropped figure."""
     return replace(request_for(config, views, request_id), prompt=PROMPTS["figure"])
 
 
@@ -30,7 +30,7 @@ def mode_of(config: Config, family: str) -> Mode:
 
 
 def prompt_of(config: Config) -> str:
-    """The exact prompt text: an official one by name, the text to find filled in, or a custom one."""
+    """The exact prompt: an official one by its name, with the text to find filled in, or a custom one."""
     prompt = PROMPTS.get(config.prompt, config.prompt)
     return prompt.replace(LOCATE_SLOT, config.find) if config.prompt == "locate" else prompt
 
@@ -38,7 +38,7 @@ def prompt_of(config: Config) -> str:
 def request_for(
     config: Config, views: PageViews, request_id: str, temperature: float = 0.0
 ) -> GenerationRequest:
-    """What the engine is asked for these views."""
+    """The request for these views of a page."""
     engine = config.engine
     return GenerationRequest(
         request_id=request_id,

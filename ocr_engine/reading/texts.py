@@ -1,4 +1,4 @@
-"""Every text that a layout writes for a page, made from its record and raw answer."""
+"""Makes every text that a layout writes for a page, from its record and its raw text."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -72,7 +72,7 @@ def block_texts_of(config: Config, record: PageRecord) -> tuple[str, ...]:
 
 
 def page_joiner(config: Config) -> JoinPages | None:
-    """What puts together tables and paragraphs cut by page breaks; None where neither is asked for."""
+    """The function that joins tables and paragraphs cut by page breaks; None if neither is asked for."""
     if not (config.text.merge_tables or config.text.join_paragraphs):
         return None
 
