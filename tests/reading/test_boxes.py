@@ -4,8 +4,13 @@ import pytest
 from PIL import Image
 
 from ocr_engine.config import RetryStep
-from ocr_engine.records import Box
-from tests.reading.test_reader import LOOPED, STOP, read, written
+from ocr_engine.conversion.saver import journal_row
+from ocr_engine.outputs.journal import RECORD
+from ocr_engine.outputs.record_lines import rebuilt
+from ocr_engine.reading.record import rewritten_record
+from ocr_engine.records import Box, PageTexts
+from ocr_engine.text.grounding import parse
+from tests.reading.test_reader import LOOPED, REF, STOP, read, written
 
 SIDEWAYS = written().transpose(Image.Transpose.ROTATE_90)
 CLEAN = "[[550, 331, 652, 345]]"
@@ -57,3 +62,14 @@ def test_a_malformed_box_of_half_a_page_comes_back(form: str, turn: int) -> None
     expected = box_read(answer(CLEAN), step)
     assert expected.y2 < 250 if turn == 0 else expected.y1 > 750
     assert box_read(answer(MALFORMED[form]), step) == expected
+
+
+def test_the_record_of_a_mended_page_is_made_again_as_it_was() -> None:
+    """Its stored text is clean; the count of repairs is that of the answer."""
+    raw = answer(MALFORMED["a stray letter"]) + answer(MALFORMED["pairs"])
+    page, _ = read([LOOPED, (raw, STOP)], SIDEWAYS, retries=(RetryStep(turn=90),))
+    record = page.record
+    assert record.repairs == 2 and parse(page.raw).repairs == 0
+    row = journal_row(REF, "a", record, PageTexts(page.raw, markdown="read"), (), page.seconds)
+    kept = rebuilt(row, row.extra[RECORD])
+    assert kept is not None and rewritten_record(kept, page.raw, record.fingerprint) == record
