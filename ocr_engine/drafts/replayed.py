@@ -1,0 +1,47 @@
+"""How many steps an answer that is known would have taken with drafts: acceptance without a model."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ocr_engine.drafts.rule import Place, propose
+
+if TYPE_CHECKING:
+    from ocr_engine.drafts.rule import Tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Acceptance:
+    """Tokens of an answer, the steps they took, and the drafts verified."""
+
+    tokens: int
+    steps: int
+    drafted: int
+
+    @property
+    def tokens_a_step(self) -> float:
+        """1 is no gain."""
+        return self.tokens / self.steps if self.steps else 0.0
+
+    @property
+    def wasted(self) -> float:
+        """The share of drafts that were refused."""
+        return 1 - (self.tokens - self.steps) / self.drafted if self.drafted else 0.0
+
+    def __add__(self, other: "Acceptance") -> "Acceptance":
+        return Acceptance(self.tokens + other.tokens, self.steps + other.steps, self.drafted + other.drafted)
+
+
+def replayed(answer: "Tokens", prediction: "Tokens", book: "Tokens", most: int) -> Acceptance:
+    """Of an answer of int32 (n,) tokens, its end among them, with `most` drafts a step.
+
+    The first token comes with the prompt's step, without drafts.
+    """
+    place, written, sampled, steps, drafted = Place(), 1, 1, 0, 0
+    while written < len(answer):
+        drafts = propose(prediction, book, answer[:written], sampled, place, most)
+        left = answer[written : written + len(drafts)]
+        refused = drafts[: len(left)] != left
+        accepted = int(refused.argmax()) if refused.any() else len(left)
+        sampled = min(accepted + 1, len(answer) - written)
+        written, steps, drafted = written + sampled, steps + 1, drafted + len(drafts)
+    return Acceptance(max(0, len(answer) - 1), steps, drafted)

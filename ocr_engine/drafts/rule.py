@@ -1,0 +1,89 @@
+"""Which tokens are proposed after an answer so far: the rule in numpy, which the device's kernel must equal.
+
+Three sources are looked through for the last tokens of the answer: the page's prediction, the answer itself,
+and a book of phrases, each ended by -1. What stands behind the longest piece found is proposed.
+
+A cursor keeps the place in the prediction. It goes on as fast as the answer, so that after a token that was
+predicted otherwise, such as a box's number, what follows is still proposed.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    Tokens = npt.NDArray[np.int32]
+
+LONGEST = 6
+"""Tokens compared at most."""
+NEAR = 32
+"""How far from the cursor one token alone is believed."""
+DRIFT = 24
+"""Tokens after which the cursor waits, where nothing of the answer was found in the prediction."""
+END = -1
+"""Ends a phrase of the book."""
+
+
+@dataclass(slots=True)
+class Place:
+    """Where an answer stands in its prediction."""
+
+    cursor: int = 0
+    lost: int = 0
+    """Tokens since any of the answer were found in the prediction."""
+
+
+def propose(
+    prediction: "Tokens", book: "Tokens", answer: "Tokens", sampled: int, place: Place, most: int
+) -> "Tokens":
+    """The drafts, int32 (`most` or fewer,); `place` goes on.
+
+    `answer` is int32 (n,), n >= 1, of which the last `sampled` were written in the step before.
+    """
+    expected = place.cursor + (sampled if place.lost < DRIFT else 0)
+    found = _in_prediction(prediction, answer, expected)
+    if found >= 0:
+        place.cursor, place.lost = found, 0
+        return prediction[found : found + most]
+    place.cursor, place.lost = min(expected, len(prediction)), place.lost + sampled
+    own, phrases = lengths(answer[:-1], answer), lengths(book, answer)
+    for source, common, least in ((answer, own, 3), (book, phrases, 2), (answer, own, 2), (book, phrases, 1)):
+        if (at := _last_longest(common, least)) >= 0:
+            return _to_end(source[at : at + most])
+    return prediction[place.cursor : place.cursor + most]
+
+
+def lengths(source: "Tokens", answer: "Tokens") -> "npt.NDArray[np.int32]":
+    """For each place 0 to n of n tokens: how many before it are the answer's last, at most `LONGEST`."""
+    common = np.zeros(len(source) + 1, np.int32)
+    goes_on = np.ones(len(source) + 1, np.bool_)
+    for back in range(min(LONGEST, len(answer))):
+        same = np.zeros(len(source) + 1, np.bool_)
+        same[back + 1 :] = source[: len(source) - back] == answer[-1 - back]
+        goes_on &= same
+        common += goes_on
+    return common
+
+
+def _in_prediction(prediction: "Tokens", answer: "Tokens", expected: int) -> int:
+    """The place behind the longest piece of the answer's end, the nearest to the one expected; or -1."""
+    common = lengths(prediction, answer)
+    distance = np.abs(np.arange(len(common)) - expected)
+    common[(common == 1) & (distance > NEAR)] = 0
+    if not common.any():
+        return -1
+    places = np.flatnonzero(common == common.max())
+    return int(places[np.argmin(distance[places])])
+
+
+def _last_longest(common: "npt.NDArray[np.int32]", least: int) -> int:
+    longest = int(common.max())
+    return int(np.flatnonzero(common == longest)[-1]) if longest >= least else -1
+
+
+def _to_end(tokens: "Tokens") -> "Tokens":
+    ends = np.flatnonzero(tokens == END)
+    return tokens[: ends[0]] if len(ends) else tokens

@@ -1,0 +1,111 @@
+"""The drafter's kernel against the plain rule, along answers that leave their predictions and come back."""
+
+import random
+
+import numpy as np
+import torch
+
+from ocr_engine.drafts.rule import END, Place, propose
+from tests.kernels import run_interpreted
+
+REQUESTS, MOST = 5, 6
+
+
+def test_kernel_proposes_what_the_rule_does():
+    run_interpreted(__name__)
+
+
+def checks():
+    for seed in range(3):
+        check_answers(random.Random(seed))
+    check_prompts_that_are_taken_in()
+
+
+def near(rng, ids, share, vocabulary):
+    """The ids with some left out, changed or added."""
+    found = []
+    for token in ids:
+        if rng.random() < share:
+            found += rng.choice([[], [rng.randrange(vocabulary)], [token, rng.randrange(vocabulary)]])
+        else:
+            found.append(token)
+    return found or [0]
+
+
+def check_answers(rng):
+    from ocr_engine.engine.vllm import draft_kernel as kernel
+
+    vocabulary = rng.choice([6, 40, 400])
+    predictions = torch.zeros(REQUESTS, 400, dtype=torch.int32)
+    answers, lengths = [], []
+    for slot in range(REQUESTS):
+        ids = [rng.randrange(vocabulary) for _ in range(rng.choice([0, 1, 60, 300]))]
+        predictions[slot, : len(ids)] = torch.tensor(ids, dtype=torch.int32)
+        lengths.append(len(ids))
+        answers.append(near(rng, ids or [1] * 90, rng.choice([0.02, 0.3]), vocabulary)[:120])
+    phrases = [[rng.randrange(vocabulary) for _ in range(rng.randrange(1, 5))] for _ in range(6)]
+    book = torch.tensor([token for phrase in phrases for token in (*phrase, END)], dtype=torch.int32)
+    prompt = [rng.randrange(1, 9) for _ in answers]
+    tokens = torch.full((REQUESTS, 160), 3, dtype=torch.int32)
+    cursors, lost = kernel.states(REQUESTS, torch.device("cpu"))
+    cursors += 77  # of the requests that had these slots before
+    lost += 5
+    places = [Place() for _ in answers]
+    written = [0] * REQUESTS
+    while rows := [
+        slot for slot in rng.sample(range(REQUESTS), REQUESTS) if written[slot] < len(answers[slot])
+    ]:
+        sampled = [
+            min(rng.randrange(1, 5) if written[slot] else 1, len(answers[slot]) - written[slot])
+            for slot in rows
+        ]
+        for slot, count in zip(rows, sampled, strict=True):
+            begin = prompt[slot] + written[slot]
+            new = answers[slot][written[slot] : written[slot] + count]
+            tokens[slot, begin : begin + count] = torch.tensor(new, dtype=torch.int32)
+            written[slot] += count
+        drafts = torch.full((len(rows), MOST), -7)
+        kernel.propose(
+            drafts,
+            predictions,
+            torch.tensor(lengths, dtype=torch.int32),
+            book,
+            tokens,
+            torch.tensor(prompt, dtype=torch.int32),
+            torch.tensor([p + w for p, w in zip(prompt, written, strict=True)], dtype=torch.int32),
+            torch.tensor(rows),
+            torch.tensor(sampled, dtype=torch.int32),
+            cursors,
+            lost,
+        )
+        for row, (slot, count) in enumerate(zip(rows, sampled, strict=True)):
+            answer = np.array(answers[slot][: written[slot]], np.int32)
+            prediction = predictions[slot, : lengths[slot]].numpy()
+            expected = propose(prediction, book.numpy(), answer, count, places[slot], MOST).tolist()
+            expected += [int(answer[-1])] * (MOST - len(expected))
+            assert drafts[row].tolist() == expected, (slot, written[slot])
+            assert (cursors[slot], lost[slot]) == (places[slot].cursor, places[slot].lost)
+
+
+def check_prompts_that_are_taken_in():
+    """No token was sampled: any draft will do, and the state stays."""
+    from ocr_engine.engine.vllm import draft_kernel as kernel
+
+    ones = torch.ones(1, dtype=torch.int32)
+    cursors, lost = ones.clone(), ones.clone()
+    drafts = torch.full((1, MOST), -7)
+    table = torch.zeros(1, 8, dtype=torch.int32)
+    kernel.propose(
+        drafts,
+        table,
+        ones,
+        ones,
+        table,
+        ones,
+        ones * 4,
+        torch.zeros(1, dtype=torch.int64),
+        ones * 0,
+        cursors,
+        lost,
+    )
+    assert drafts.tolist() == [[0] * MOST] and cursors.item() == lost.item() == 1
