@@ -1,7 +1,7 @@
 """vLLM's scheduler alone, without an engine: pages go in, every step gives each a token."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -17,7 +17,9 @@ from vllm.v1.outputs import ModelRunnerOutput
 from vllm.v1.request import Request
 from vllm.v1.structured_output import StructuredOutputManager
 
+from ocr_engine.engine.draft_args import draft_args, packed
 from ocr_engine.engine.sizes import GROUP_KEY
+from ocr_engine.engine.vllm.args import speculation
 from ocr_engine.engine.vllm.contract import SHORTCUTS, SHORTCUTS_KEY
 
 BLOCK = 16
@@ -25,7 +27,7 @@ NANO = Path(__file__).parents[2] / "ocr_engine/model/nano"
 
 
 @cache
-def _config(seqs: int, tokens: int, group: int, max_len: int, shortcuts: tuple[str, ...]) -> Any:
+def _config(seqs: int, tokens: int, group: int, max_len: int, shortcuts: tuple[str, ...], drafts: int) -> Any:
     args = EngineArgs(
         model=str(NANO),
         max_num_seqs=seqs,
@@ -34,6 +36,7 @@ def _config(seqs: int, tokens: int, group: int, max_len: int, shortcuts: tuple[s
         enable_prefix_caching=False,
         mm_processor_cache_gb=0,
         additional_config={GROUP_KEY: group, SHORTCUTS_KEY: list(shortcuts)},
+        speculative_config=speculation(drafts) if drafts else None,
     )
     config = args.create_engine_config()
     config.scheduler_config.async_scheduling = True
@@ -51,13 +54,23 @@ class Run:
     messages: int = 0
     preemptions: int = 0
     encoded: int = 0
+    accepted: Callable[[Request], int] = lambda _: 0
+    """How many of a request's drafts a step accepts."""
     schedule_s: float = 0.0
     update_s: float = 0.0
     _number: int = 0
 
-    def add(self, name: str, length: int, prompt: int = 914, interval: int | None = 64) -> None:
+    def add(
+        self,
+        name: str,
+        length: int,
+        prompt: int = 914,
+        interval: int | None = 64,
+        draft: Sequence[int] = (),
+    ) -> None:
         """A page with a prompt of so many tokens, all but the last its placeholders."""
         sampling = SamplingParams(max_tokens=length, ignore_eos=True, stream_interval=interval)
+        sampling.extra_args = draft_args(packed(draft))
         page = MultiModalFeatureSpec(
             data=None,
             modality="image",
@@ -91,9 +104,11 @@ class Run:
         tokens: list[list[int]] = []
         for name in names:
             request = self.scheduler.requests[name]
-            self._number += 1
             whole = request.num_computed_tokens >= request.num_tokens
-            tokens.append([100 + self._number % 7919] if whole else [])
+            drafts = len(output.scheduled_spec_decode_tokens.get(name, ()))
+            count = 1 + min(drafts, self.accepted(request)) if whole else 0
+            tokens.append([100 + (self._number + more) % 7919 for more in range(1, count + 1)])
+            self._number += max(count, 1)
         return ModelRunnerOutput(names, {name: place for place, name in enumerate(names)}, tokens)
 
     def _update(self) -> None:
@@ -118,9 +133,10 @@ def make(
     max_len: int = 4096,
     watermark: float = 0.0,
     shortcuts: Sequence[str] = tuple(SHORTCUTS),
+    drafts: int = 0,
 ) -> Run:
     """A scheduler of that class with a KV cache for so many tokens."""
-    config = _config(seqs, batched, group, max_len, tuple(shortcuts))
+    config = _config(seqs, batched, group, max_len, tuple(shortcuts), drafts)
     config.scheduler_config.watermark = watermark
     blocks = kv_tokens // BLOCK
     config.cache_config.num_gpu_blocks = blocks

@@ -21,6 +21,17 @@ They take in vLLM's own layers, which are the decoder's; the vision tower has no
 """
 
 
+def speculation(drafts: int) -> dict[str, Any]:
+    """vLLM's `speculative_config` for so many drafts a step, which `drafter` proposes."""
+    # The lookups are those of vLLM's own drafter, whose place ours takes.
+    return {
+        "method": "ngram_gpu",
+        "num_speculative_tokens": drafts,
+        "prompt_lookup_min": 2,
+        "prompt_lookup_max": 4,
+    }
+
+
 def check_platform(config: EngineConfig, *, gpu: bool) -> None:
     """Refuse what this machine cannot do, before anything is downloaded or started.
 

@@ -18,6 +18,7 @@ TESTED = ("0.32",)
 SHORTCUTS_KEY = "ocr_engine_shortcuts"
 """Where the scheduler in vLLM's process finds, in `additional_config`, which shortcuts it may take."""
 GROUPS, DECODE_STEPS, HELD_TOKENS, CPU_DECODER = "page groups", "decode steps", "held tokens", "CPU decoder"
+DRAFTS = "drafts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +63,15 @@ SHORTCUTS: dict[str, tuple[Needs, ...]] = {
             fields="req_ids resumed_req_ids new_token_ids all_token_ids new_block_ids num_computed_tokens"
             " num_output_tokens",
         ),
-        Needs("SchedulerOutput", "num_scheduled_tokens total_num_scheduled_tokens scheduled_cached_reqs"),
+        Needs(
+            "SchedulerOutput",
+            "num_scheduled_tokens total_num_scheduled_tokens scheduled_cached_reqs"
+            " scheduled_spec_decode_tokens",
+        ),
         Needs(
             "Request",
             "num_computed_tokens num_in_flight_tokens num_output_placeholders num_prompt_tokens max_tokens"
-            " num_tokens_with_spec is_prefill_chunk structured_output_request request_id",
+            " num_tokens_with_spec spec_token_ids is_prefill_chunk structured_output_request request_id",
         ),
     ),
     HELD_TOKENS: (
@@ -84,13 +89,27 @@ SHORTCUTS: dict[str, tuple[Needs, ...]] = {
         Needs("EngineCoreOutput", "request_id new_token_ids finish_reason"),
         Needs("EngineCoreOutputs", "outputs"),
         Needs("ModelRunnerOutput", "sampled_token_ids req_id_to_index num_nans_in_logits"),
-        Needs("SchedulerOutput", "num_scheduled_tokens"),
+        Needs("SchedulerOutput", "num_scheduled_tokens scheduled_spec_decode_tokens"),
         Needs("Request", method="append_output_token_ids", parameters="self token_ids"),
         Needs(
             "Request",
             "client_index num_output_tokens num_stale_output_tokens num_in_flight_tokens max_tokens"
             " num_output_placeholders sampling_params structured_output_request num_prompt_tokens",
         ),
+    ),
+    DRAFTS: (
+        Needs(
+            "NgramGPUSpeculator",
+            method="propose",
+            parameters="self input_batch attn_metadata slot_mappings last_hidden_states aux_hidden_states"
+            " num_sampled",
+        ),
+        Needs("NgramGPUSpeculator", method="__init__", parameters="self vllm_config device req_states"),
+        Needs("NgramGPUSpeculator", "drafts max_num_reqs req_states"),
+        Needs("LogitsContext", "expanded_idx_mapping expanded_local_pos input_ids idx_mapping_np"),
+        Needs(_SCHEDULER, method="_update_after_schedule", parameters="self scheduler_output"),
+        Needs(_SCHEDULER, method="_free_request", parameters="self request"),
+        Needs("Request", "spec_token_ids is_prefill_chunk sampling_params"),
     ),
 }
 

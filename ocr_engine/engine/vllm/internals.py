@@ -145,13 +145,22 @@ _BY_MODULE: dict[str, dict[str, str]] = {
         "LogitsContext": "what that one is given of a step",
         "LogitsProcRequestState": "token histories on the device",
     },
+    "vllm.v1.worker.gpu.spec_decode.ngram": {
+        "speculator": "the module whose class ours replaces, to propose drafts",
+    },
+    "vllm.v1.worker.gpu.spec_decode.ngram.speculator": {
+        "NgramGPUSpeculator": "base of ours: made by vLLM, called after each step",
+    },
     "vllm.v1.worker.gpu.buffer_utils": {
-        "StagedWriteTensor": "the guard's whitelists on the device",
-        "UvaBackedTensor": "the guard's numbers, seen by host and device",
+        "StagedWriteTensor": "whitelists and predictions on the device",
+        "UvaBackedTensor": "numbers of requests, seen by host and device",
     },
 }
-_ALIASES = {("vllm.v1.worker.gpu.sample.logits_processor", "LogitsProcessor"): "DeviceLogitsProcessor"}
-"""Names that two modules have are told apart by these."""
+_ALIASES = {
+    ("vllm.v1.worker.gpu.sample.logits_processor", "LogitsProcessor"): "DeviceLogitsProcessor",
+    ("vllm.v1.worker.gpu.spec_decode.ngram", "speculator"): "ngram_speculator",
+}
+"""Names that two modules have are told apart by these, and those that say too little by themselves."""
 
 SYMBOLS = {
     _ALIASES.get((module, name), name): Symbol(module, name, why)

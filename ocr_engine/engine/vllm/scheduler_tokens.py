@@ -11,13 +11,13 @@ from typing import Any
 
 from ocr_engine.engine.vllm.contract import HELD_TOKENS, SHORTCUTS, SHORTCUTS_KEY
 from ocr_engine.engine.vllm.internals import (
-    AsyncScheduler,
     EngineCoreOutput,
     EngineCoreOutputs,
     ModelRunnerOutput,
     Request,
     SchedulerOutput,
 )
+from ocr_engine.engine.vllm.scheduler_drafts import DraftScheduler
 
 
 @dataclass(slots=True)
@@ -31,7 +31,7 @@ class Held:
     token_ids: list[int] = field(default_factory=list)
 
 
-class TokenScheduler(AsyncScheduler):
+class TokenScheduler(DraftScheduler):
     """vLLM's, which holds tokens until a request has as many as its `stream_interval` says, or ends."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -75,9 +75,11 @@ class TokenScheduler(AsyncScheduler):
         if not self._may_take_in or not tokens or sampled.num_nans_in_logits is not None:
             return step, clients
         left: dict[str, int] = {}
+        drafts = step.scheduled_spec_decode_tokens
         for name, count in step.num_scheduled_tokens.items():
             held, request = self._held.get(name), self.requests.get(name)
-            if held and request and count == 1 and _take(request, held, tokens[places[name]]):
+            decodes = count == 1 or count == 1 + len(drafts.get(name, ()))
+            if held and request and decodes and _take(request, held, tokens[places[name]], count):
                 clients.add(request.client_index)
             else:
                 left[name] = count
@@ -123,18 +125,23 @@ class TokenScheduler(AsyncScheduler):
         return finished
 
 
-def _take(request: Request, held: Held, found: list[int]) -> bool:
-    """Take in a step's new token if it neither ends the answer nor completes a message; whether it was."""
+def _take(request: Request, held: Held, found: list[int], scheduled: int) -> bool:
+    """Take in a step's new tokens if they neither end the answer nor complete a message; whether it was.
+
+    Of the tokens `scheduled` all but the first were drafts; those that are not among the new were refused.
+    """
+    count = len(found)
     if (
-        len(found) != 1
-        or len(held.token_ids) + 1 >= held.interval
-        or request.num_output_tokens + 1 >= held.most_tok
-        or found[0] in held.stop_ids
+        not 0 < count <= scheduled
+        or len(held.token_ids) + count >= held.interval
+        or request.num_output_tokens + count >= held.most_tok
+        or not held.stop_ids.isdisjoint(found)
         or request.num_stale_output_tokens
     ):
         return False
     request.append_output_token_ids(found)
-    request.num_in_flight_tokens -= 1
-    request.num_output_placeholders -= 1
+    request.num_in_flight_tokens -= scheduled
+    request.num_output_placeholders -= scheduled
+    request.num_computed_tokens -= scheduled - count
     held.token_ids += found
     return True

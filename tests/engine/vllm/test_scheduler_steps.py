@@ -15,6 +15,7 @@ from vllm.v1.request import RequestStatus
 
 from bench.parts.scheduling import make
 from ocr_engine.engine.vllm.scheduler import GroupScheduler
+from ocr_engine.engine.vllm.scheduler_drafts import DraftScheduler
 
 PROMPT = 100
 
@@ -150,10 +151,60 @@ def test_a_request_that_asks_for_more_than_a_token_is_vllms():
     for _ in range(3):
         run.step()
     request = run.scheduler.requests["a"]
-    request.spec_token_ids = [7]
+    request.structured_output_request = object()
     assert run.scheduler.decode_step() is None
-    request.spec_token_ids = []
+    request.structured_output_request = None
     assert run.scheduler.decode_step() is not None
+
+
+def drafting(kinds=(DraftScheduler, GroupScheduler), kv_tokens=16 * 300, seed=0, **more):
+    """Two schedulers whose requests have drafts, of which some are accepted."""
+    runs = [make(kind, 16, kv_tokens, 1, batched=512, drafts=8, **more) for kind in kinds]
+    for run in runs:
+        run.scheduler.use_v2_model_runner = True
+        chance = random.Random(seed)
+        good = {}
+        run.accepted = lambda request, chance=chance, good=good: (
+            chance.randrange(9) if good.setdefault(request.request_id, chance.random() < 0.7) else 0
+        )
+    return runs
+
+
+@pytest.mark.parametrize("kv_tokens", [16 * 300, 8 * 300])
+@pytest.mark.parametrize("seed", range(3))
+def test_every_step_with_drafts_is_vllms_own(kv_tokens, seed, monkeypatch):
+    theirs, ours = drafting(kv_tokens=kv_tokens, seed=seed)
+    short = counted(ours, monkeypatch)
+    for run in (theirs, ours):
+        for number, (name, length) in enumerate(asked(24, seed).items()):
+            run.add(name, length, PROMPT, draft=[1] if number % 3 else ())
+    steps = same_steps(theirs, ours)
+    assert steps / 3 < len(short) < steps
+    assert any(step.scheduled_spec_decode_tokens for step in short)
+    assert (ours.preemptions > 0) == (kv_tokens < 16 * 300)
+    assert not ours.scheduler._worth
+
+
+def test_drafts_stop_at_the_models_length():
+    theirs, ours = drafting(max_len=160)
+    for run in (theirs, ours):
+        for name in "abc":
+            run.add(name, 500, PROMPT, draft=[1])
+    same_steps(theirs, ours)
+    assert {len(tokens) for tokens in ours.tokens.values()} == {60}
+
+
+def test_drafts_that_are_never_accepted_are_soon_left_out_and_others_fill_the_step():
+    (run,) = drafting((GroupScheduler,))
+    run.accepted = lambda request: 8 if request.request_id == "good" else 0
+    for name in ("good", "bad", "none"):
+        run.add(name, 400, PROMPT, draft=[1] if name != "none" else ())
+    counts = {name: [] for name in ("good", "bad", "none")}
+    while run.scheduler.has_requests():
+        for name, drafts in run.step().scheduled_spec_decode_tokens.items():
+            counts[name].append(len(drafts))
+    assert max(counts["good"]) == 8 and sum(counts["good"]) > 300
+    assert 0 < sum(counts["bad"]) < 0.5 * 400 and counts["none"] == []
 
 
 def searches(run, monkeypatch):

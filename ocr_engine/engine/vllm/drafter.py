@@ -1,0 +1,119 @@
+"""Drafts in vLLM's V2 runner: predictions come with requests, tokens are proposed on the device.
+
+vLLM's own n-gram speculator has the place; ours takes it. A speculator is told nothing of requests, but
+logits processors are: one that touches no logit keeps the predictions.
+
+Light to import: vLLM's front end loads `DraftStore` too, to check requests.
+"""
+
+from __future__ import annotations
+
+import weakref
+from typing import TYPE_CHECKING, Any
+
+from ocr_engine.engine.draft_args import BOOK_KEY, LONGEST_TOK, predicted_ids
+from ocr_engine.engine.vllm.internals import DeviceLogitsProcessor
+
+if TYPE_CHECKING:
+    import torch
+
+    from ocr_engine.engine.vllm.internals import LogitsContext, LogitsProcRequestState, SamplingParams
+
+_STORES: weakref.WeakKeyDictionary[Any, DraftStore] = weakref.WeakKeyDictionary()
+"""The predictions by the runner's states of requests, which store and speculator are both given."""
+
+
+class DraftStore(DeviceLogitsProcessor):
+    """Predictions of the requests in vLLM's slots, on the device. Changes no logit."""
+
+    def __init__(self, vllm_config: Any, req_states: LogitsProcRequestState) -> None:
+        import torch
+
+        from ocr_engine.engine.vllm.internals import StagedWriteTensor, UvaBackedTensor
+
+        count, device = req_states.max_num_reqs, req_states.device
+        self.ids = StagedWriteTensor((count, LONGEST_TOK), dtype=torch.int32, device=device)
+        self.lengths = UvaBackedTensor(count, dtype=torch.int32)
+        book = vllm_config.additional_config.get(BOOK_KEY) or [-1]
+        self.book = torch.tensor(book, dtype=torch.int32, device=device)
+        self._vocabulary = vllm_config.model_config.get_vocab_size()
+        _STORES[req_states] = self
+
+    @classmethod
+    def validate_params(cls, sampling_params: SamplingParams) -> None:
+        """Raises ValueError for a prediction that is none, before the request enters the batch."""
+        predicted_ids(sampling_params.extra_args, 0)
+
+    def add_request(self, req_idx: int, sampling_params: SamplingParams) -> bool:
+        """Put a request's prediction into its slot; never asks for `apply`."""
+        ids = predicted_ids(sampling_params.extra_args, self._vocabulary)
+        self.lengths.np[req_idx] = len(ids)
+        if len(ids):
+            self.ids.stage_write(req_idx, 0, ids.tolist())
+        return False
+
+    def apply_staged_writes(self) -> None:
+        """Send the predictions of new requests to the device."""
+        self.lengths.copy_to_uva()
+        self.ids.apply_write()
+
+    def apply(self, logits: torch.Tensor, ctx: LogitsContext) -> torch.Tensor:
+        """The logits as they are."""
+        return logits
+
+
+def install() -> None:
+    """Put our speculator in the place of vLLM's. For the worker's process, before its runner is made."""
+    from ocr_engine.engine.vllm.internals import ngram_speculator
+
+    ngram_speculator.NgramGPUSpeculator = _speculator_class()
+
+
+def _speculator_class() -> type:
+    import torch
+
+    from ocr_engine.engine.vllm import draft_kernel
+    from ocr_engine.engine.vllm.internals import NgramGPUSpeculator
+
+    class PageSpeculator(NgramGPUSpeculator):  # type: ignore[misc, valid-type]
+        """Proposes from the predictions of `DraftStore`."""
+
+        def __init__(self, vllm_config: Any, device: Any, req_states: Any) -> None:
+            super().__init__(vllm_config, device, req_states)
+            self._cursors, self._lost = draft_kernel.states(self.max_num_reqs, device)
+
+        @torch.inference_mode()
+        def propose(
+            self,
+            input_batch: Any,
+            attn_metadata: Any,
+            slot_mappings: Any,
+            last_hidden_states: Any,
+            aux_hidden_states: Any,
+            num_sampled: Any,
+            *args: Any,
+            dummy_run: bool = False,
+            **more: Any,
+        ) -> Any:
+            """int64 (requests, drafts), in the order of the batch."""
+            drafts = self.drafts[: input_batch.num_reqs]
+            store = _STORES.get(self.req_states)
+            if dummy_run or store is None:
+                return drafts
+            states = self.req_states
+            draft_kernel.propose(
+                drafts,
+                store.ids.gpu,
+                store.lengths.gpu,
+                store.book,
+                states.all_token_ids.gpu,
+                states.prompt_len.gpu,
+                states.total_len.gpu,
+                input_batch.idx_mapping,
+                num_sampled,
+                self._cursors,
+                self._lost,
+            )
+            return drafts
+
+    return PageSpeculator
