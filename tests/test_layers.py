@@ -12,7 +12,7 @@ LAYERS = (
     ("errors", "log", "records", "processes", "sheets", "marks"),
     ("families", "formats"),
     ("config",),
-    ("urls",),
+    ("urls", "drafts"),
     ("pages", "model", "text", "outputs", "evaluation"),
     ("engine",),
     ("reading",),

@@ -65,7 +65,7 @@ class Conversion:
     def __init__(self, config: Config, tools: Tools, redo: Redo) -> None:
         self._config = config
         self._tools = tools
-        self._reader = PageReader(config, tools.pool, tools.engine, tools.info.family)
+        self._reader = PageReader(config, tools.pool, tools.engine, tools.info.family, tools.info.tokenizer)
         self._saver = Saver(config, tools.root, tools.pool, tools.names, tools.journal)
         self._planner = PagePlanner(
             config, tools.root, tools.names, tools.info.model_id, redo, self._saver.earlier

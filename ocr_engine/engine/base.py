@@ -28,6 +28,8 @@ class EngineInfo:
     """Hash of weights and config, for page fingerprints."""
     family: str = OCR
     """The model family, which decides the modes there are: one of `families.FAMILIES`."""
+    tokenizer: str | None = None
+    """The tokenizer's file, for drafts (`GenerationRequest.draft`); None where the engine verifies none."""
     revision: str = ""
     """The commit of the weights' repository on the hub; "" where they are not from there."""
 

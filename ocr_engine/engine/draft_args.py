@@ -1,6 +1,5 @@
 """A request's predicted answer on its way to vLLM's worker, in `SamplingParams.extra_args`."""
 
-import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -32,17 +31,23 @@ def has_drafts(extra_args: Mapping[str, Any] | None) -> bool:
     return bool(extra_args and extra_args.get(DRAFT_KEY))
 
 
+def check_draft(extra_args: Mapping[str, Any] | None) -> None:
+    """Raises ValueError for a prediction that is none, as a client might send."""
+    if not _is_draft((extra_args or {}).get(DRAFT_KEY, b"")):
+        raise ValueError(f"{DRAFT_KEY}: expected the bytes of int32 numbers")
+
+
 def predicted_ids(extra_args: Mapping[str, Any] | None, vocabulary: int) -> "npt.NDArray[np.int32]":
     """The prediction of a request, int32 (n,); ids that are none of the vocabulary become -1.
 
-    Raises:
-        ValueError: it is no bytes of whole int32 numbers.
+    Never raises: an error in the engine's process would end the engine.
     """
     found = (extra_args or {}).get(DRAFT_KEY, b"")
-    if not isinstance(found, bytes) or len(found) % 4:
-        raise ValueError(f"{DRAFT_KEY}: expected the bytes of int32 numbers")
+    if not _is_draft(found):
+        return np.zeros(0, np.int32)
     ids = np.frombuffer(found[: 4 * LONGEST_TOK], "<i4").astype(np.int32)
     return np.where((ids >= 0) & (ids < vocabulary), ids, np.int32(-1))
 
 
-assert sys.byteorder == "little", "pages' tokens are sent as they lie in memory"
+def _is_draft(value: object) -> bool:
+    return isinstance(value, bytes) and not len(value) % 4

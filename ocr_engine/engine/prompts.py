@@ -6,10 +6,14 @@ Layout as in the official `process/image_process.py`: BOS, image placeholders, t
 from collections.abc import Sequence
 from pathlib import Path
 
+from ocr_engine.drafts.phrases import book
+from ocr_engine.engine.draft_args import packed
 from ocr_engine.engine.loops import TABLE_MARKS
 from ocr_engine.engine.text_stream import TextStream
 from ocr_engine.errors import EngineError, RequestError
 from ocr_engine.families import TOKENS, token_ids
+
+TOKENIZER = "tokenizer.json"
 
 
 class PromptEncoder:
@@ -24,7 +28,7 @@ class PromptEncoder:
         """
         from tokenizers import Tokenizer
 
-        path = folder / "tokenizer.json"
+        path = folder / TOKENIZER
         try:
             self._tokenizer = Tokenizer.from_file(str(path))
         except Exception as error:  # noqa: BLE001 - the library raises bare Exception for a damaged file
@@ -50,6 +54,16 @@ class PromptEncoder:
             raise RequestError(f"prompt: {TOKENS.image} stands {len(parts) - 1} times in it, expected once")
         before, after = (self._tokenizer.encode(part, add_special_tokens=False).ids for part in parts)
         return [self._bos_id, *before, self.image_id, *after]
+
+    def draft(self, text: str) -> bytes:
+        """A text that an answer may be, as the token ids of `GenerationRequest.draft`."""
+        if not text:
+            return b""
+        return packed([*self._tokenizer.encode(text, add_special_tokens=False).ids, self.eos_id])
+
+    def phrases(self) -> list[int]:
+        """The book of phrases for drafts."""
+        return book(lambda text: self._tokenizer.encode(text, add_special_tokens=False).ids)
 
     def decode(self, ids: Sequence[int]) -> tuple[str, int]:
         """Text and token count of an answer, special tokens written out, the end of sequence dropped."""

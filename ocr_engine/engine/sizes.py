@@ -8,6 +8,7 @@ import psutil
 from ocr_engine.config import EngineConfig
 from ocr_engine.engine.card import CardSizes, card_bytes, choose_card_sizes, encoder_px
 from ocr_engine.engine.checkpoint import NANO, Checkpoint
+from ocr_engine.engine.draft_args import DRAFT_TOK
 from ocr_engine.errors import EngineError, UsageError
 
 _GIB = 1 << 30
@@ -40,6 +41,8 @@ class EngineSizes:
     threads: int
     encoder_px: int = 0
     """Pixels encoded at once; 0 for the model's own default."""
+    drafts: int = 0
+    """Drafts that a step verifies for a page at most; 0 where none are."""
 
     @property
     def group(self) -> int:
@@ -64,6 +67,7 @@ def choose_sizes(config: EngineConfig, checkpoint: Checkpoint, *, gpu: bool) -> 
             f"engine.max_model_len: {config.max_model_len} is more than the {checkpoint.max_model_len}"
             f" positions of {checkpoint.name}"
         )
+    drafts = DRAFT_TOK if gpu and config.drafts == "auto" else 0
     dtype = _default_dtype(checkpoint, gpu=gpu) if config.dtype == "auto" else config.dtype
     max_model_len = config.max_model_len or checkpoint.max_model_len
     sizes = _card_sizes(config, checkpoint) if gpu else _cpu_sizes(checkpoint)
@@ -73,10 +77,13 @@ def choose_sizes(config: EngineConfig, checkpoint: Checkpoint, *, gpu: bool) -> 
         dtype=dtype,
         max_model_len=max_model_len,
         max_num_seqs=max_num_seqs,
-        max_num_batched_tokens=config.max_num_batched_tokens or sizes.max_num_batched_tokens,
+        # A step with drafts must still hold a group of pages that enter.
+        max_num_batched_tokens=config.max_num_batched_tokens
+        or sizes.max_num_batched_tokens + max_num_seqs * drafts // 2,
         kv_cache_bytes=_kv_cache_bytes(config, page_bytes, max_num_seqs, gpu=gpu),
         threads=cpu_threads(),
         encoder_px=sizes.encoder_px,
+        drafts=drafts,
     )
 
 

@@ -5,7 +5,7 @@ Used by every kind of run: local, on a cluster, for an evaluation.
 
 import asyncio
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from ocr_engine.config import Config, RetryStep
@@ -19,6 +19,7 @@ from ocr_engine.pages.pool import RenderPool
 from ocr_engine.processes.aside import aside
 from ocr_engine.reading import ladder
 from ocr_engine.reading.answer import PageAnswer, answer_to_halves, answer_to_page
+from ocr_engine.reading.draft import DraftForm, form_of
 from ocr_engine.reading.figures import FigureReader, chosen
 from ocr_engine.reading.prepare import PreparedPage, prepare
 from ocr_engine.reading.record import blank_record, failed_record, read_record
@@ -49,13 +50,18 @@ class _Page:
     facts: ladder.PageFacts
 
 
-def first_task(config: Config, family: str) -> "partial[PreparedPage]":
-    """The first task of a render worker for every page. Another machine may run it before `read`."""
+def first_task(config: Config, family: str, tokenizer: str | None = None) -> "partial[PreparedPage]":
+    """The first task of a render worker for every page. Another machine may run it before `read`.
+
+    `tokenizer` as in `form_of`.
+    """
     mode = mode_of(ladder.config_of(config, ladder.FIRST), family)
-    return _prepare_task(config, mode, WHOLE, facts=True)
+    return _prepare_task(config, mode, WHOLE, facts=True, draft=form_of(config, tokenizer))
 
 
-def _prepare_task(config: Config, mode: Mode, look: Look, *, facts: bool) -> "partial[PreparedPage]":
+def _prepare_task(
+    config: Config, mode: Mode, look: Look, *, facts: bool, draft: DraftForm | None = None
+) -> "partial[PreparedPage]":
     quality = config.quality
     return partial(
         prepare,
@@ -64,14 +70,17 @@ def _prepare_task(config: Config, mode: Mode, look: Look, *, facts: bool) -> "pa
         look=look,
         ink=facts,
         text_layer=facts and (quality.compare_text_layer or quality.text_layer_fallback),
+        draft=draft,
     )
 
 
 class PageReader:
     """Reads pages with one config, one pool of renderers and one engine, any number at a time."""
 
-    def __init__(self, config: Config, pool: RenderPool, engine: Engine, family: str) -> None:
-        """`family` is the engine's model family. The first page starts the engine; the caller stops it.
+    def __init__(
+        self, config: Config, pool: RenderPool, engine: Engine, family: str, tokenizer: str | None = None
+    ) -> None:
+        """`family` and `tokenizer` as the engine says. The first page starts the engine; the caller stops it.
 
         Raises UsageError where the family has no such mode.
         """
@@ -81,6 +90,7 @@ class PageReader:
         steps = (ladder.FIRST, *config.quality.retries)
         self._modes = {step.mode: mode_of(ladder.config_of(config, step), family) for step in steps}
         self._figures = FigureReader(config, pool, engine, self._modes[None])
+        self._draft = form_of(config, tokenizer)
         self._engine_start: asyncio.Task[None] | None = None
 
     async def read(
@@ -131,7 +141,8 @@ class PageReader:
         attempts = [await self._attempt(page, 0, ladder.FIRST, first, on_text)]
         for number, step in enumerate(quality.retries, 1):
             if ladder.applies(step, ladder.best(attempts, page.facts), page.facts, quality):
-                attempts.append(await self._attempt(page, number, step))
+                earlier = ladder.best(attempts, page.facts)
+                attempts.append(await self._attempt(page, number, step, earlier=earlier))
         seconds["engine"] = sum(one.answer.generation.seconds for one in attempts if one.answer)
         kept = await aside(ladder.kept, attempts, page.facts, quality, page.key.stem)
         texts: tuple[FigureText, ...] = ()
@@ -141,7 +152,8 @@ class PageReader:
         return ReadPage(record, kept.answer.generation.text, seconds | _total(started))
 
     async def _prepare(self, ref: PageRef, step: RetryStep, look: Look, *, facts: bool) -> PreparedPage:
-        task = _prepare_task(self._config, self._modes[step.mode], look, facts=facts)
+        draft = self._draft if facts else None
+        task = _prepare_task(self._config, self._modes[step.mode], look, facts=facts, draft=draft)
         return await asyncio.wrap_future(self._pool.run(ref, task))
 
     async def _attempt(
@@ -151,13 +163,16 @@ class PageReader:
         step: RetryStep,
         prepared: PreparedPage | None = None,
         on_text: OnText | None = None,
+        earlier: ladder.Judged | None = None,
     ) -> ladder.Judged:
         key = page.key.again(number)
         try:
             if step.halves:
                 answer = await self._halves(page, key, step)
             else:
-                prepared = prepared or await self._prepare(page.ref, step, Look(step.turn), facts=False)
+                if prepared is None:
+                    prepared = await self._prepare(page.ref, step, Look(step.turn), facts=False)
+                    prepared = replace(prepared, draft=self._earlier_draft(step, earlier))
                 generation = await self._ask(prepared, key, step, on_text)
                 answer = await aside(answer_to_page, generation, step.turn, page.key.stem)
         except Exception as error:  # a retry that fails, however it does, keeps what was read before it
@@ -168,6 +183,12 @@ class PageReader:
             reason = str(error) if isinstance(error, OcrError) else f"internal error: {error!r}"
             return ladder.refused(step, reason)
         return await aside(ladder.judged, ladder.config_of(self._config, step), step, answer, page.facts)
+
+    def _earlier_draft(self, step: RetryStep, earlier: ladder.Judged | None) -> str:
+        """What an attempt before said of the same view of the page: the next will say most of it again."""
+        if self._draft is None or earlier is None or earlier.answer is None or step.turn or step.prompt:
+            return ""
+        return earlier.answer.generation.text
 
     async def _halves(self, page: _Page, key: PageKey, step: RetryStep) -> PageAnswer:
         """Ask about the page's two halves, one after the other."""
@@ -189,6 +210,7 @@ class PageReader:
     ) -> Generation:
         config = ladder.config_of(self._config, step)
         request = request_for(config, prepared.views, key.request_id, step.temperature or 0.0)
+        request = replace(request, draft=prepared.draft)
         return await self._engine.generate(request, on_text)
 
     async def _engine_ready(self) -> None:

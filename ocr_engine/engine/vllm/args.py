@@ -1,12 +1,13 @@
 """What vLLM is started with, from the config, the checkpoint and this machine. vLLM is not imported."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
 from ocr_engine.config import EngineConfig
+from ocr_engine.engine.draft_args import BOOK_KEY
 from ocr_engine.engine.sizes import ENCODER_PX_KEY, GROUP_KEY, EngineSizes
-from ocr_engine.engine.vllm.contract import SHORTCUTS, SHORTCUTS_KEY
+from ocr_engine.engine.vllm.contract import DRAFTS, SHORTCUTS, SHORTCUTS_KEY
 from ocr_engine.engine.vllm.serve_plugin import GUARDS
 from ocr_engine.errors import UsageError
 
@@ -58,9 +59,13 @@ def engine_args(
     *,
     gpu: bool,
     shortcuts: Collection[str] = tuple(SHORTCUTS),
+    phrases: Sequence[int] = (),
 ) -> dict[str, Any]:
-    """Keyword arguments of vLLM's `AsyncEngineArgs`. `shortcuts` are those that our scheduler may take."""
-    args = {
+    """Keyword arguments of vLLM's `AsyncEngineArgs`.
+
+    `shortcuts` are those that our code in vLLM's processes may take, `phrases` the book for drafts.
+    """
+    args: dict[str, Any] = {
         "model": str(folder),
         "dtype": sizes.dtype,
         "max_model_len": sizes.max_model_len,
@@ -90,6 +95,11 @@ def engine_args(
             SHORTCUTS_KEY: list(shortcuts),
         },
     }
+    if sizes.drafts and DRAFTS in shortcuts:
+        args["speculative_config"] = speculation(sizes.drafts)
+        args["logits_processors"].append("ocr_engine.engine.vllm.drafter:DraftStore")
+        args["worker_extension_cls"] = "ocr_engine.engine.vllm.draft_worker.DraftWorker"
+        args["additional_config"][BOOK_KEY] = list(phrases)
     if shortcuts:
         args["scheduler_cls"] = "ocr_engine.engine.vllm.scheduler.GroupScheduler"
     if config.quantization:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import weakref
 from typing import TYPE_CHECKING, Any
 
-from ocr_engine.engine.draft_args import BOOK_KEY, LONGEST_TOK, predicted_ids
+from ocr_engine.engine.draft_args import BOOK_KEY, LONGEST_TOK, check_draft, predicted_ids
 from ocr_engine.engine.vllm.internals import DeviceLogitsProcessor
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class DraftStore(DeviceLogitsProcessor):
     @classmethod
     def validate_params(cls, sampling_params: SamplingParams) -> None:
         """Raises ValueError for a prediction that is none, before the request enters the batch."""
-        predicted_ids(sampling_params.extra_args, 0)
+        check_draft(sampling_params.extra_args)
 
     def add_request(self, req_idx: int, sampling_params: SamplingParams) -> bool:
         """Put a request's prediction into its slot; never asks for `apply`."""
@@ -75,7 +75,7 @@ def _speculator_class() -> type:
     from ocr_engine.engine.vllm import draft_kernel
     from ocr_engine.engine.vllm.internals import NgramGPUSpeculator
 
-    class PageSpeculator(NgramGPUSpeculator):  # type: ignore[misc, valid-type]
+    class PageSpeculator(NgramGPUSpeculator):
         """Proposes from the predictions of `DraftStore`."""
 
         def __init__(self, vllm_config: Any, device: Any, req_states: Any) -> None:

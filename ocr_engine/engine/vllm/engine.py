@@ -18,8 +18,9 @@ from ocr_engine.engine.answer import TokenAnswer, answer_room
 from ocr_engine.engine.base import EngineInfo, OnText, vision_tokens
 from ocr_engine.engine.checkpoint import Checkpoint, resolve
 from ocr_engine.engine.devices import cuda_gpu_visible
+from ocr_engine.engine.draft_args import draft_args
 from ocr_engine.engine.guard_args import guard_args
-from ocr_engine.engine.prompts import PromptEncoder
+from ocr_engine.engine.prompts import TOKENIZER, PromptEncoder
 from ocr_engine.engine.sizes import EngineSizes, choose_sizes, slow_start_warning
 from ocr_engine.engine.vllm import contract, process
 from ocr_engine.engine.vllm.args import check_platform, engine_args
@@ -67,6 +68,7 @@ class VllmEngine:
             model_id=checkpoint.model_id,
             family=checkpoint.family,
             revision=checkpoint.revision,
+            tokenizer=str(checkpoint.folder / TOKENIZER) if sizes.drafts else None,
         )
 
     def _planned(self) -> _Plan:
@@ -149,8 +151,14 @@ class VllmEngine:
         # Not returned: an idle pool thread would keep a returned object alive.
         contract.warn_of_version()
         shortcuts = contract.safe_shortcuts() if plan.gpu else ()
+        assert self._prompts is not None
         args = engine_args(
-            self._config, plan.checkpoint.folder, plan.sizes, gpu=plan.gpu, shortcuts=shortcuts
+            self._config,
+            plan.checkpoint.folder,
+            plan.sizes,
+            gpu=plan.gpu,
+            shortcuts=shortcuts,
+            phrases=self._prompts.phrases() if plan.sizes.drafts else (),
         )
         if self._start.abandoned:
             return
@@ -202,8 +210,16 @@ class VllmEngine:
             detokenize=False,
             output_kind=RequestOutputKind.DELTA if streamed else RequestOutputKind.FINAL_ONLY,
             stream_interval=request.stream_interval,
-            extra_args=guard_args(request.ngram_size, request.ngram_window, self._prompts.whitelist_ids),
+            extra_args=guard_args(request.ngram_size, request.ngram_window, self._prompts.whitelist_ids)
+            | self._draft(request),
         )
+
+    def _draft(self, request: GenerationRequest) -> dict[str, Any]:
+        assert self._prompts is not None
+        if not self._planned().sizes.drafts:
+            return {}
+        draft = request.draft
+        return draft_args(self._prompts.draft(draft) if isinstance(draft, str) else draft)
 
     async def _outputs(
         self, prompt: dict[str, Any], sampling: Any, request_id: str

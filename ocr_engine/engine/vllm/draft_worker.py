@@ -1,0 +1,12 @@
+"""The extension that vLLM's worker is started with where pages have drafts.
+
+vLLM imports it in the worker's process before it makes the runner: then our speculator must be in place.
+"""
+
+from ocr_engine.engine.vllm.drafter import install
+
+install()
+
+
+class DraftWorker:
+    """Adds nothing to the worker."""

@@ -1,0 +1,51 @@
+"""A page's draft: the answer that its text layer foretells, as tokens, made in the render worker."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from ocr_engine.config import Config
+from ocr_engine.drafts.prediction import predicted_answer
+from ocr_engine.engine.draft_args import packed
+from ocr_engine.families import TOKENS
+from ocr_engine.records import TextLayer
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+_TAGGED = {"markdown": True, "free": False}
+"""The prompts whose answers can be foretold, and whether these hold tags."""
+
+
+@dataclass(frozen=True, slots=True)
+class DraftForm:
+    """How drafts are made: with tags or without, and the tokenizer's file; "" leaves that to the engine."""
+
+    tokenizer: str
+    is_tagged: bool
+
+
+def form_of(config: Config, tokenizer: str | None) -> DraftForm | None:
+    """What drafts a run's pages get; None where its engine takes none, or its prompt wants something else."""
+    if tokenizer is None or config.engine.drafts == "off" or config.prompt not in _TAGGED:
+        return None
+    return DraftForm(tokenizer, _TAGGED[config.prompt])
+
+
+def draft_of(layer: TextLayer, form: DraftForm) -> bytes | str:
+    """A page's draft: int32 token ids in bytes, or text that the engine makes tokens of; empty for none."""
+    text = predicted_answer(layer, tagged=form.is_tagged)
+    if not text or not form.tokenizer:
+        return text
+    tokenizer = _tokenizer(form.tokenizer)
+    ids = tokenizer.encode(text, add_special_tokens=False).ids
+    end = tokenizer.token_to_id(TOKENS.eos)
+    return packed(ids if end is None else [*ids, end])
+
+
+@lru_cache(1)
+def _tokenizer(path: str) -> "Tokenizer":
+    """A worker's own: reading the file takes half a second."""
+    from tokenizers import Tokenizer
+
+    return Tokenizer.from_file(path)
