@@ -49,7 +49,7 @@ def propose(
         place.cursor, place.lost = found, 0
         return prediction[found : found + most]
     place.cursor, place.lost = min(expected, len(prediction)), place.lost + sampled
-    own, phrases = lengths(answer[:-1], answer), lengths(book, answer)
+    own, phrases = _that_go_on(answer, answer), _that_go_on(book, answer)
     for source, common, least in ((answer, own, 3), (book, phrases, 2), (answer, own, 2), (book, phrases, 1)):
         if (at := _last_longest(common, least)) >= 0:
             return _to_end(source[at : at + most])
@@ -65,6 +65,14 @@ def lengths(source: "Tokens", answer: "Tokens") -> "npt.NDArray[np.int32]":
         same[back + 1 :] = source[: len(source) - back] == answer[-1 - back]
         goes_on &= same
         common += goes_on
+    return common
+
+
+def _that_go_on(source: "Tokens", answer: "Tokens") -> "npt.NDArray[np.int32]":
+    """`lengths`, without those pieces behind which nothing stands."""
+    common = lengths(source, answer)
+    common[-1] = 0
+    common[:-1][source == END] = 0
     return common
 
 

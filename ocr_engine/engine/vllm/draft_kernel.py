@@ -38,6 +38,8 @@ def _last_longest(
     best = tl.zeros((), tl.int64)
     for start in range(0, count + 1, BLOCK):
         common, place = _lengths(source, count, start, last, answered, LONGEST, BLOCK)
+        # Nothing stands behind the end, nor behind a phrase.
+        common = tl.where(tl.load(source + place, mask=place < count, other=-1) < 0, 0, common)
         best = tl.maximum(best, tl.max(common.to(tl.int64) * PLACES + place, axis=0))
     return (best // PLACES).to(tl.int32), (best % PLACES).to(tl.int32)
 
@@ -97,7 +99,7 @@ def _propose(
     tl.store(cursors + slot, begin)
     tl.store(lost + slot, tl.where(best > 0, 0, missing + sampled))
     if best == 0:
-        own, own_place = _last_longest(answer, answered - 1, last, answered, LONGEST, PLACES, BLOCK)
+        own, own_place = _last_longest(answer, answered, last, answered, LONGEST, PLACES, BLOCK)
         phrase, phrase_place = _last_longest(book, book_len, last, answered, LONGEST, PLACES, BLOCK)
         if (own >= 3) | ((own == 2) & (phrase < 2)):
             source, begin, end = answer, own_place, answered

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ocr_engine.engine.vllm.internals import LogitsContext, LogitsProcRequestState, SamplingParams
 
 _STORES: weakref.WeakKeyDictionary[Any, DraftStore] = weakref.WeakKeyDictionary()
-"""The predictions by the runner's states of requests, which store and speculator are both given."""
+"""The predictions by the runner's table of tokens, which store and speculator are both given."""
 
 
 class DraftStore(DeviceLogitsProcessor):
@@ -37,7 +37,7 @@ class DraftStore(DeviceLogitsProcessor):
         book = vllm_config.additional_config.get(BOOK_KEY) or [-1]
         self.book = torch.tensor(book, dtype=torch.int32, device=device)
         self._vocabulary = vllm_config.model_config.get_vocab_size()
-        _STORES[req_states] = self
+        _STORES[req_states.all_token_ids] = self
 
     @classmethod
     def validate_params(cls, sampling_params: SamplingParams) -> None:
@@ -97,7 +97,7 @@ def _speculator_class() -> type:
         ) -> Any:
             """int64 (requests, drafts), in the order of the batch."""
             drafts = self.drafts[: input_batch.num_reqs]
-            store = _STORES.get(self.req_states)
+            store = _STORES.get(self.req_states.all_token_ids)
             if dummy_run or store is None:
                 return drafts
             states = self.req_states
