@@ -60,7 +60,7 @@ def lengths(source: "Tokens", answer: "Tokens") -> "npt.NDArray[np.int32]":
     """For each place 0 to n of n tokens: how many before it are the answer's last, at most `LONGEST`."""
     common = np.zeros(len(source) + 1, np.int32)
     goes_on = np.ones(len(source) + 1, np.bool_)
-    for back in range(min(LONGEST, len(answer))):
+    for back in range(min(LONGEST, len(answer), len(source))):
         same = np.zeros(len(source) + 1, np.bool_)
         same[back + 1 :] = source[: len(source) - back] == answer[-1 - back]
         goes_on &= same

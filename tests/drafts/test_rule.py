@@ -1,0 +1,86 @@
+"""What is proposed after an answer so far."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ocr_engine.drafts.replayed import replayed
+from ocr_engine.drafts.rule import DRIFT, END, NEAR, Place, propose
+
+token_ids = st.lists(st.integers(0, 5), max_size=60)
+NONE = np.zeros(0, np.int32)
+
+
+def tokens(*ids: int) -> "np.ndarray[tuple[int], np.dtype[np.int32]]":
+    return np.array(ids, np.int32)
+
+
+def proposed(
+    prediction: list[int], answer: list[int], book: list[int] | None = None, **place: int
+) -> list[int]:
+    at = Place(**place)
+    return propose(tokens(*prediction), tokens(*(book or [])), tokens(*answer), 1, at, 4).tolist()
+
+
+def test_the_longest_piece_of_the_prediction_is_gone_on_from() -> None:
+    assert proposed([1, 2, 3, 9, 2, 3, 4, 5, 6, 7], [8, 9, 2, 3]) == [4, 5, 6, 7]
+
+
+def test_of_pieces_as_long_the_one_nearest_to_the_cursor_is() -> None:
+    prediction = [1, 2, 30, *range(100, 130), 1, 2, 31]
+    assert proposed(prediction, [1, 2], cursor=1)[0] == 30
+    assert proposed(prediction, [1, 2], cursor=30)[0] == 31
+
+
+def test_one_token_alone_is_believed_only_near_the_cursor() -> None:
+    prediction = [*range(100, 100 + 2 * NEAR), 7, 8]
+    assert proposed(prediction, [7], cursor=2 * NEAR - 5) == [8]
+    assert proposed(prediction, [7]) == prediction[1:5]
+
+
+def test_after_a_token_that_was_predicted_otherwise_what_follows_is_proposed() -> None:
+    assert proposed([10, 11, 12, 13, 14], [10, 99], cursor=1) == [12, 13, 14]
+
+
+def test_the_cursor_waits_where_the_answer_is_about_something_else() -> None:
+    place, prediction = Place(cursor=3), tokens(*range(100, 400))
+    for count in range(2, 200):
+        propose(prediction, NONE, tokens(*range(1000, 1000 + count)), 1, place, 4)
+    assert place.cursor == 3 + DRIFT
+
+
+def test_the_answer_itself_and_the_book_are_looked_through_next() -> None:
+    assert proposed([], [1, 2, 3, 4, 5, 9, 1, 2, 3])[:2] == [4, 5]
+    assert proposed([], [8, 1, 2], [1, 2, 6, 7, END, 5, END]) == [6, 7]
+    assert proposed([], [1, 2, 3, 4, 9, 1, 2, 3], [2, 3, 6, END])[:1] == [4], (
+        "three of the answer before a phrase"
+    )
+    assert proposed([], [1, 2, 4, 9, 1, 2], [1, 2, 6, END]) == [6], "a phrase before two of the answer"
+
+
+def test_behind_the_end_of_a_phrase_nothing_is_known() -> None:
+    assert proposed([50, 51, 52], [1, 2], [1, 2, END, 9, END], cursor=0) == [51, 52]
+
+
+@given(token_ids, token_ids, st.lists(token_ids, max_size=3), st.integers(1, 8))
+def test_whatever_is_proposed_is_bounded_and_of_the_sources(
+    prediction: list[int], answer: list[int], phrases: list[list[int]], most: int
+) -> None:
+    book = [token for phrase in phrases for token in (*phrase, END)]
+    place = Place()
+    found = propose(tokens(*prediction), tokens(*book), tokens(*answer, 0), 1, place, most)
+    assert len(found) <= most and END not in found and 0 <= place.cursor <= len(prediction)
+    assert set(found.tolist()) <= {*prediction, *book, *answer, 0}
+
+
+@given(token_ids, token_ids)
+def test_no_prediction_costs_more_steps_than_none(answer: list[int], prediction: list[int]) -> None:
+    found = replayed(tokens(*answer, 0), tokens(*prediction), NONE, 4)
+    assert found.tokens == len(answer) and found.steps <= len(answer) and found.drafted <= 4 * found.steps
+
+
+@given(st.lists(st.integers(0, 1 << 20), min_size=40, max_size=60, unique=True))
+def test_a_right_prediction_is_accepted_whole(answer: list[int]) -> None:
+    found = replayed(tokens(*answer), tokens(*answer), NONE, 8)
+    assert found.steps == -(-(len(answer) - 1) // 9) and found.tokens_a_step > 7
+    assert 0 <= found.wasted < 0.2
