@@ -1,0 +1,116 @@
+"""`python -m bench.acceptance FOLDER --tokenizer FILE`: drafts of stored answers, without a model.
+
+FOLDER holds `NAME.pdf` and, of an earlier run, `NAME/pages/0001.raw.md`. A page's answer is foretold from its
+text layer as a run does it, and the drafts that its stored answer would have accepted are counted.
+"""
+
+import argparse
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ocr_engine.config import RenderConfig
+from ocr_engine.drafts.phrases import book
+from ocr_engine.drafts.prediction import predicted_answer
+from ocr_engine.drafts.replayed import Acceptance, replayed
+from ocr_engine.families import TOKENS
+from ocr_engine.pages import render
+from ocr_engine.pages.sources import find
+from ocr_engine.records import DocumentKind, TextLayer
+
+MARKS = (
+    TOKENS.ref_open,
+    TOKENS.ref_close,
+    TOKENS.det_open,
+    TOKENS.det_close,
+    "<td>",
+    "</td>",
+    "<tr>",
+    "</tr>",
+)
+"""Tokens that the official checkpoints add to the tokenizer that theirs was made of."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPage:
+    """A page's answer and its text layer."""
+
+    document: str
+    answer: str
+    layer: TextLayer
+
+
+class Encoder:
+    """Text to int32 ids with a tokenizer's file."""
+
+    def __init__(self, path: Path) -> None:
+        from tokenizers import AddedToken, Tokenizer
+
+        self._tokenizer = Tokenizer.from_file(str(path))
+        known = self._tokenizer.get_vocab()
+        added = [AddedToken(mark, normalized=False, special=True) for mark in MARKS if mark not in known]
+        self._tokenizer.add_special_tokens(added)
+        self._end = self._tokenizer.token_to_id(TOKENS.eos)
+
+    def ids(self, text: str) -> list[int]:
+        """The text's ids alone."""
+        return list(self._tokenizer.encode(text, add_special_tokens=False).ids)
+
+    def ended(self, text: str) -> "np.ndarray[tuple[int], np.dtype[np.int32]]":
+        """The ids of a whole answer, with its end."""
+        return np.array([*self.ids(text), self._end], np.int32)
+
+
+def main() -> int:
+    """Print a table: a line a document and number of drafts."""
+    parser = argparse.ArgumentParser("python -m bench.acceptance", description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--tokenizer", type=Path, required=True, help="the checkpoint's tokenizer.json")
+    parser.add_argument(
+        "--drafts", type=int, nargs="+", default=[4, 5, 8, 16], help="drafts a step (4 5 8 16)"
+    )
+    parser.add_argument("--every", type=int, default=1, help="take every so many pages")
+    args = parser.parse_args()
+    encoder = Encoder(args.tokenizer)
+    phrases = np.array(book(encoder.ids), np.int32)
+    pages = list(stored(args.folder))[:: args.every]
+    started = time.process_time()
+    foretold = [encoder.ended(predicted_answer(page.layer, tagged=True)) for page in pages]
+    took_ms = 1000 * (time.process_time() - started) / max(len(pages), 1)
+    print(f"{len(pages)} pages; predicting and tokenising take {took_ms:.1f} ms of CPU a page")
+    print(f"{'document':34} {'tokens':>8}" + "".join(f"{f'{most} drafts':>20}" for most in args.drafts))
+    names = sorted({page.document for page in pages})
+    for name in (*names, "all"):
+        chosen = [place for place, page in enumerate(pages) if name in (page.document, "all")]
+        found = [
+            sum(
+                (replayed(encoder.ended(pages[at].answer), foretold[at], phrases, most) for at in chosen),
+                Acceptance(0, 0, 0),
+            )
+            for most in args.drafts
+        ]
+        cells = "".join(f"{one.tokens_a_step:10.2f} ({one.wasted:4.0%} w)" for one in found)
+        print(f"{name[:34]:34} {found[0].tokens:8}{cells}")
+    return 0
+
+
+def stored(folder: Path) -> Iterator[StoredPage]:
+    """The pages of a folder that have an answer."""
+    for document in find([str(folder)], [DocumentKind.PDF]):
+        path = Path(str(document.given))
+        for raw in sorted((folder / path.stem / "pages").glob("*.raw.md")):
+            number = int(raw.name[:4])
+            page = render.render_page(_ref(path, number), RenderConfig(dpi=72), "")
+            yield StoredPage(path.stem, raw.read_text().rstrip("\n"), page.text_layer())
+
+
+def _ref(path: Path, number: int) -> "render.PageRef":
+    (document,) = find([str(path)], [DocumentKind.PDF])
+    return render.open_document(document, RenderConfig(), "", number).page(number - 1)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
