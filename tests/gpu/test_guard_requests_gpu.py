@@ -41,8 +41,12 @@ def test_no_settings_stop_the_sampler():
     states = SimpleNamespace(max_num_reqs=SLOTS, device=device, vocab_size=VOCABULARY, **tables)
     config = SimpleNamespace(model_config=SimpleNamespace(max_model_len=LENGTH))
     guard = DeviceNgramGuard(config, states)
+    rows = torch.arange(SLOTS, device=device)
     step = SimpleNamespace(
-        idx_mapping_np=np.arange(SLOTS), expanded_idx_mapping=torch.arange(SLOTS, device=device)
+        idx_mapping_np=np.arange(SLOTS),
+        expanded_idx_mapping=rows,
+        expanded_local_pos=torch.zeros_like(rows),
+        input_ids=rows,
     )
     for _ in range(BATCHES):
         asked = [random_xargs(rng, VOCABULARY) for _ in range(SLOTS)]

@@ -1,7 +1,9 @@
 """Keys that vLLM carries out: passed on where it can, refused by name where it cannot."""
 
+import importlib
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import get_args, get_type_hints
 
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from ocr_engine import config
 from ocr_engine.cli.entries import batch_pdf
 from ocr_engine.config import EngineConfig
+from ocr_engine.engine.draft_args import BOOK_KEY
 from ocr_engine.engine.sizes import ENCODER_PX_KEY, EngineSizes
 from ocr_engine.engine.vllm.args import check_platform, engine_args
 from ocr_engine.errors import ExitCode, UsageError
@@ -48,6 +51,36 @@ def test_a_gpu_gets_all_three_and_a_cpu_none():
 def test_a_gpu_is_told_how_many_pixels_to_encode_at_once():
     found = engine_args(EngineConfig(), Path("m"), replace(SIZES, encoder_px=2 << 20), gpu=True)
     assert found["additional_config"][ENCODER_PX_KEY] == 2 << 20
+
+
+def test_drafts_come_with_their_speculator_and_store_where_vllm_fits(monkeypatch):
+    sizes = replace(SIZES, drafts=8)
+    found = engine_args(EngineConfig(), Path("m"), sizes, gpu=True, phrases=[5, -1])
+    assert found["speculative_config"]["num_speculative_tokens"] == 8
+    assert found["logits_processors"][-1].endswith("drafter:DraftStore")
+    assert found["additional_config"][BOOK_KEY] == [5, -1]
+    for plain in (
+        engine_args(EngineConfig(), Path("m"), SIZES, gpu=True),
+        engine_args(EngineConfig(), Path("m"), sizes, gpu=True, shortcuts=("page groups",)),
+        engine_args(EngineConfig(), Path("m"), sizes, gpu=False),
+    ):
+        assert "speculative_config" not in plain and len(plain["logits_processors"]) == 1
+
+
+def test_what_the_worker_is_told_to_import_is_there():
+    pytest.importorskip("vllm", reason="needs vllm")
+    from ocr_engine.engine.vllm import drafter
+    from ocr_engine.engine.vllm.internals import NgramGPUSpeculator, ngram_speculator
+
+    found = engine_args(EngineConfig(), Path("m"), replace(SIZES, drafts=8), gpu=True)
+    module, _, name = found["worker_extension_cls"].rpartition(".")
+    try:
+        assert getattr(importlib.import_module(module), name)
+        assert ngram_speculator.NgramGPUSpeculator.__name__ == "PageSpeculator"
+        assert issubclass(ngram_speculator.NgramGPUSpeculator, NgramGPUSpeculator.__mro__[1])
+    finally:
+        importlib.reload(ngram_speculator)
+    assert drafter.DraftStore.validate_params(SimpleNamespace(extra_args=None)) is None
 
 
 def test_vllm_knows_every_value():

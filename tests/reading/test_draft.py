@@ -1,0 +1,77 @@
+"""What pages' drafts are made of, and which attempt gets which."""
+
+import asyncio
+from dataclasses import replace
+from typing import Any, cast
+
+import numpy as np
+import pytest
+
+from ocr_engine.config import Config, EngineConfig, QualityConfig, RetryStep
+from ocr_engine.engine.base import Engine
+from ocr_engine.engine.checkpoint import resolve
+from ocr_engine.engine.prompts import PromptEncoder
+from ocr_engine.families import OCR
+from ocr_engine.pages.pool import RenderPool
+from ocr_engine.reading.draft import DraftForm, draft_of, form_of
+from ocr_engine.reading.reader import PageReader
+from ocr_engine.records import FinishReason, GenerationRequest, LayerVerdict, PageKey
+from tests.reading.test_reader import REF, Pool, Script, written
+from tests.text_layers import layer_of
+
+NANO = resolve("nano").folder
+TOKENIZER = str(NANO / "tokenizer.json")
+LAYER = "What the page says\nin two lines"
+
+
+def test_a_draft_is_the_ids_of_the_answer_that_the_layer_foretells() -> None:
+    found = draft_of(layer_of(LAYER), DraftForm(TOKENIZER, is_tagged=False))
+    prompts = PromptEncoder(NANO, ())
+    assert isinstance(found, bytes) and found == prompts.draft("What the page says in two lines")
+    assert np.frombuffer(found, "<i4")[-1] == prompts.eos_id
+
+
+def test_without_a_tokenizer_it_is_text_and_without_a_layer_nothing() -> None:
+    text = draft_of(layer_of(LAYER), DraftForm("", is_tagged=True))
+    assert isinstance(text, str) and text.startswith("<|ref|>text<|/ref|>")
+    scan = replace(layer_of(LAYER), verdict=LayerVerdict.OCR)
+    assert not draft_of(scan, DraftForm(TOKENIZER, is_tagged=True)) and not draft_of(
+        scan, DraftForm("", is_tagged=True)
+    )
+
+
+@pytest.mark.parametrize(
+    ("config", "tokenizer", "form"),
+    [
+        (Config(), "t", DraftForm("t", True)),
+        (Config(prompt="free"), "t", DraftForm("t", False)),
+        (Config(), None, None),
+        (Config(prompt="figure"), "t", None),
+        (Config(engine=EngineConfig(drafts="off")), "t", None),
+    ],
+)
+def test_only_pages_whose_answers_can_be_foretold_get_one(
+    config: Config, tokenizer: str | None, form: DraftForm | None
+) -> None:
+    assert form_of(config, tokenizer) == form
+
+
+def asked(answers: list[Any], tokenizer: str | None, *steps: RetryStep) -> list[GenerationRequest]:
+    config = Config(mode="base", quality=QualityConfig(retries=steps))
+    script, pool = Script(answers), cast(RenderPool, Pool(written(), LAYER, ""))
+    reader = PageReader(config, pool, cast(Engine, script), OCR, tokenizer)
+    asyncio.run(reader.read(REF, PageKey("a", 1), "r.w"))
+    return script.asked
+
+
+def test_the_first_attempt_drafts_from_the_layer_and_a_like_one_from_what_was_said_before() -> None:
+    cut = ("said before", FinishReason.LENGTH)
+    steps = (RetryStep(ngram_window=1024), RetryStep(halves=True))
+    first, again, *halves = asked([cut, cut, cut, cut], TOKENIZER, *steps)
+    assert isinstance(first.draft, bytes) and len(first.draft) > 40
+    assert again.draft == "said before"
+    assert len(halves) == 2 and not any(half.draft for half in halves)
+
+
+def test_an_engine_that_verifies_no_drafts_gets_none() -> None:
+    assert [one.draft for one in asked([("text", FinishReason.STOP)], None)] == [b""]
