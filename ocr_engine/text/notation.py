@@ -3,9 +3,10 @@
 import re
 from collections.abc import Iterator
 
+from ocr_engine.delimiters import MATH, pairs
+
 TOKEN = re.compile(r"\\\\|\\[()\[\]$]|`+|\$|\n[ \t]*\n")
 """What opens and closes formulas and code, and the end of a paragraph."""
-_CLOSERS = {"\\(": "\\)", "\\[": "\\]"}
 _BULLETS = "-*•◦▪‣–"
 _FIRST_MARKER = re.compile(rf"[ \t]*([{re.escape(_BULLETS)}])[ \t]+\S")
 _FIRST_NUMBER = re.compile(r"[ \t]*([0-9]{1,3})([.)])[ \t]+\S")
@@ -53,7 +54,7 @@ def _token(
         return kind, token.end()
     stop = tokens[end].end()
     nested = any(inner[0] == kind for inner in tokens[index + 1 : end])
-    if kind in _CLOSERS and not nested and (formula := _formula(text, token, tokens[end])):
+    if kind in MATH and not nested and (formula := _formula(text, token, tokens[end])):
         return formula, stop
     return text[token.start() : stop], stop
 
@@ -68,19 +69,8 @@ def _formula(text: str, opened: re.Match[str], closed: re.Match[str]) -> str | N
 
 
 def closing_tokens(tokens: list[re.Match[str]]) -> dict[int, int]:
-    """Index of each opener of math or code -> index of its closer, in the same paragraph; one pass."""
-    following: dict[str, int] = {}
-    ends: dict[int, int] = {}
-    for index in range(len(tokens) - 1, -1, -1):
-        kind = tokens[index][0]
-        if kind[0] == "\n":
-            following.clear()
-            continue
-        closer = _CLOSERS.get(kind, kind if kind[0] == "`" else "")
-        if closer in following:
-            ends[index] = following[closer]
-        following[kind] = index
-    return ends
+    """Map each opener of math or code to its closer in the same paragraph, by their indexes."""
+    return pairs(tokens, ends="\n")
 
 
 def repair_list(text: str) -> str:

@@ -2,9 +2,10 @@
 
 import re
 
+from ocr_engine.delimiters import MATH, pairs
+
 DELIMITER = re.compile(r"\\[()\[\]]|\$\$|`+|<|\n")
 """What `code_spans` and `math_spans` look at, in the order of the text."""
-_CLOSERS = {"\\(": "\\)", "\\[": "\\]", "$$": "$$"}
 _HTML_LINE = re.compile(
     r"^ {0,3}<[A-Za-z/!?]|"
     r"^(?:(?:[ \t0-9]|[^\w\s<`])*+|[ \t>]*+\[\^[^\]\n]*+\]:[ \t]*+)<[A-Za-z/][^\n]*>[ \t]*$",
@@ -14,15 +15,9 @@ _HTML_LINE = re.compile(
 
 
 def math_spans(tokens: list[re.Match[str]]) -> dict[int, int]:
-    """Map each math opener's token index to the text position where its span ends. One backward pass."""
-    following: dict[str, int] = {}
-    ends: dict[int, int] = {}
-    for index in range(len(tokens) - 1, -1, -1):
-        kind = tokens[index][0]
-        if _CLOSERS.get(kind) in following:
-            ends[index] = following[_CLOSERS[kind]]
-        following[kind] = tokens[index].end()
-    return ends
+    """Map each math opener's token index to the text position where its span ends."""
+    found = pairs(tokens, lambda kind: MATH.get(kind, ""))
+    return {index: tokens[end].end() for index, end in found.items()}
 
 
 def code_spans(text: str, tokens: list[re.Match[str]]) -> dict[int, int]:
@@ -51,18 +46,14 @@ def code_spans(text: str, tokens: list[re.Match[str]]) -> dict[int, int]:
 
 def _paired(tokens: list[re.Match[str]], line: list[int]) -> dict[int, int] | None:
     """The code spans of one line by their opener's index; None if a backtick is left over."""
-    following: dict[str, int] = {}
-    closer: dict[int, int] = {}
-    for index in reversed(line):
-        closer[index] = following.get(tokens[index][0], -1)
-        following[tokens[index][0]] = index
+    closer = pairs([tokens[index] for index in line])
     spans: dict[int, int] = {}
     done = -1
-    for index in line:
+    for place, index in enumerate(line):
         if index > done:
-            done = closer[index]
-            if done < 0:
+            if place not in closer:
                 return None
+            done = line[closer[place]]
             spans[index] = tokens[done].end()
     return spans
 

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 
+from ocr_engine.delimiters import MATH, pairs
 from ocr_engine.marks import carried
 from ocr_engine.outputs.exports.table_bounds import Room
 
@@ -21,7 +22,8 @@ _OPEN, _CLOSE = "\ue000", "\ue001"
 _PRIVATE = re.compile(f"[{_OPEN}{_CLOSE}]")
 _PLACE = re.compile(f"<[^>]*>|{_OPEN}([0-9]+){_CLOSE}")
 _DELIMITER = re.compile(r"^ {0,3}(?:```|~~~).*$|`+|\\[\\()\[\]]|\$\$|\$", re.MULTILINE)
-_CLOSERS = {"\\(": "\\)", "\\[": "\\]", "$$": "$$", "$": "$"}
+_CLOSERS = MATH | {"$": "$"}
+_FENCES = ("```", "~~~")
 _DISPLAY = ("\\[", "$$")
 _TAG_NUMBER = re.compile(r"\\tag\s*\{([^{}]{1,40})\}")
 _FIGURE = re.compile(r"(?:\.\./)?figures/[0-9]{4,}-[0-9]+\.jpg")
@@ -150,18 +152,14 @@ def _without_math(text: str, formulas: list[tuple[str, bool]]) -> str:
 def _math_spans(text: str) -> Iterator[tuple[int, int, str]]:
     """Start, end and opening delimiter of each formula outside code, in linear time."""
     tokens = list(_DELIMITER.finditer(text))
-    closers = _next_equal(tokens)
+    closers = pairs(tokens, lambda kind: _CLOSERS.get(kind, kind), _code_kind)
     position = 0
     for index, token in enumerate(tokens):
         kind = token[0]
         if token.start() < position:
             continue
-        if kind[0] == "`" or kind.lstrip()[:3] in ("```", "~~~"):
-            closer = closers.get((index, _code_kind(kind)))
-        elif kind in _CLOSERS:
-            closer = closers.get((index, _CLOSERS[kind]))
-        else:
-            continue
+        opens = kind in _CLOSERS or kind[0] == "`" or _code_kind(kind) in _FENCES
+        closer = closers.get(index) if opens else None
         if closer is None:
             continue
         start, end = token.start(), tokens[closer].end()
@@ -172,22 +170,9 @@ def _math_spans(text: str) -> Iterator[tuple[int, int, str]]:
             yield start, end, kind
 
 
-def _next_equal(tokens: list[re.Match[str]]) -> dict[tuple[int, str], int]:
-    """(token, closing delimiter) -> index of the next token that is that delimiter."""
-    following: dict[str, int] = {}
-    found: dict[tuple[int, str], int] = {}
-    for index in range(len(tokens) - 1, -1, -1):
-        kind = _code_kind(tokens[index][0])
-        wanted = _CLOSERS.get(kind, kind)
-        if wanted in following:
-            found[index, wanted] = following[wanted]
-        following[kind] = index
-    return found
-
-
 def _code_kind(kind: str) -> str:
     fence = kind.lstrip()[:3]
-    return fence if fence in ("```", "~~~") else kind
+    return fence if fence in _FENCES else kind
 
 
 def _is_math(text: str, start: int, end: int, opener: str) -> bool:
