@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ocr_engine import config as config_module
 from ocr_engine import log
 from ocr_engine.cli import arguments, signals
+from ocr_engine.config import options as config_options
 from ocr_engine.errors import ExitCode, OcrError, UsageError
 from ocr_engine.evaluation import cli as scoring
 from ocr_engine.evaluation.request import Request, Run
@@ -64,19 +65,8 @@ def _add_engine_arguments(made: argparse.ArgumentParser) -> None:
     add("--prompt", metavar="NAME", help=f"default: as the official script; {', '.join(PROMPTS)}")
     add("--model", metavar="MODEL", help="engine.model: auto, nano, a folder or a hub id")
     add("--output", type=Path, metavar="DIR", help="default: outputs/BENCHMARK; a folder a mode below it")
-    add(
-        "--retry",
-        metavar="STATUS,...",
-        help=f"read pages again that ended so: {', '.join(PageStatus.to_retry())}",
-    )
-    add("--config", type=Path, metavar="FILE", help="default: config.yaml here or beside the script")
-    add(
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="any key of config.yaml; once for each",
-    )
+    arguments.add_retry(add)
+    config_options.add_options(add)
 
 
 def _run(args: argparse.Namespace) -> ExitCode:
@@ -140,7 +130,7 @@ async def _make(run: "BenchmarkRun", configs: "list[Config]", pages: Any, inputs
 
 
 def _options(args: argparse.Namespace) -> dict[str, Any]:
-    return arguments.overrides(args.set, {"prompt": args.prompt, "engine.model": args.model})
+    return config_options.overrides(args, {"prompt": args.prompt, "engine.model": args.model})
 
 
 def _tokenizer(config: "Config") -> str | None:

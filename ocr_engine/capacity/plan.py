@@ -12,13 +12,13 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from ocr_engine import config as config_module
 from ocr_engine.capacity import costs as cost_table
 from ocr_engine.capacity import simulation
 from ocr_engine.capacity.costs import Costs, Gpu, Memory, PageCosts, Work
 from ocr_engine.capacity.sample import Sample, take
 from ocr_engine.capacity.simulation import Load, Rates, Site
 from ocr_engine.config import Config
+from ocr_engine.config import options as config_options
 from ocr_engine.errors import ExitCode, OcrError, UsageError
 from ocr_engine.families import guessed_family, resolve_mode
 from ocr_engine.outputs.own_files import OwnFiles
@@ -77,7 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("inputs", nargs="*", metavar="INPUT", help="as for batch_pdf.py; default: input.path")
-    add("--config", type=Path, metavar="FILE", help="default: config.yaml here or beside the scripts")
+    config_options.add_options(add)
     add("--mode", help="resolution mode; default: mode of the config")
     add("--gpu", default="H200", help="kind of GPU (H200)")
     add("--gpus", type=_positive, default=1, metavar="N", help="how many (1)")
@@ -124,9 +124,7 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _config(args: argparse.Namespace) -> Config:
-    options = {"input.path": args.inputs or None, "mode": args.mode}
-    overrides = {key: value for key, value in options.items() if value is not None}
-    return config_module.load(config_module.find_file(args.config), overrides)
+    return config_options.load_given(args, {"input.path": args.inputs or None, "mode": args.mode})
 
 
 def _sample(config: Config, most: int) -> Sample:

@@ -1,14 +1,12 @@
 """The command lines' arguments: options in, config out; what to do again; the command that repeats it."""
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 from ocr_engine import __version__
-from ocr_engine import config as config_module
 from ocr_engine.config import Config
+from ocr_engine.config import options as config_options
 from ocr_engine.conversion.resume import Redo
 from ocr_engine.errors import UsageError
 from ocr_engine.families import FAMILIES, MODES, OCR2, PROMPTS
@@ -87,23 +85,21 @@ def _add_reading(made: argparse.ArgumentParser, kind: DocumentKind) -> None:
 
 def _add_again(made: argparse.ArgumentParser) -> None:
     add = made.add_argument_group("running again").add_argument
-    endings = ", ".join(PageStatus.to_retry())
-    add("--retry", metavar="STATUS,...", help=f"read pages again that ended so: {endings}")
+    add_retry(add)
     add("--force", action="store_true", help="read everything again")
     add("--dry-run", action="store_true", help="say what would be done, and do nothing")
+
+
+def add_retry(add: Callable[..., argparse.Action]) -> None:
+    """Add `--retry`; `add` is `add_argument` of a parser or of a group."""
+    endings = ", ".join(PageStatus.to_retry())
+    add("--retry", metavar="STATUS,...", help=f"read pages again that ended so: {endings}")
 
 
 def _add_further(made: argparse.ArgumentParser) -> None:
     group = made.add_argument_group("further")
     add = group.add_argument
-    add("--config", type=Path, metavar="FILE", help="default: config.yaml here or beside the script")
-    add(
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="any key of config.yaml, for this run; once for each",
-    )
+    config_options.add_options(add)
     loudness = group.add_mutually_exclusive_group()
     loudness.add_argument("--quiet", action="store_true", help="errors only, no progress")
     loudness.add_argument("--verbose", action="store_true", help="more about what is going on")
@@ -123,15 +119,9 @@ def load_config(args: argparse.Namespace) -> Config:
         "find": args.find,
         "engine.model": args.model,
     }
-    config = config_module.load(config_module.find_file(args.config), overrides(args.set, options))
+    config = config_options.load_given(args, options)
     validate_page_ranges(config.input.pages)
     return config
-
-
-def overrides(settings: Sequence[str], options: Mapping[str, Any]) -> dict[str, Any]:
-    """Dotted config keys of `--set KEY=VALUE`, then of the options that were given. Raises UsageError."""
-    given = {key: value for key, value in options.items() if value is not None}
-    return dict(config_module.parse_override(text) for text in settings) | given
 
 
 def inputs_of(config: Config) -> list[str]:

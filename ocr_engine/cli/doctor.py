@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from ocr_engine import config as config_module
 from ocr_engine.cli import machine
 from ocr_engine.config import Config
+from ocr_engine.config import options as config_options
 from ocr_engine.engine import checkpoint, devices, hub
 from ocr_engine.errors import EngineError, UsageError
 from ocr_engine.log import printable
@@ -51,11 +51,8 @@ class Check:
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry of the subcommand; returns the exit code."""
     args = _parser().parse_args(argv)
-    overrides = {"output.path": args.output, "engine.model": args.model}
     try:
-        config = config_module.load(
-            config_module.find_file(args.config), {key: value for key, value in overrides.items() if value}
-        )
+        config = config_options.load_given(args, {"output.path": args.output, "engine.model": args.model})
     except UsageError as error:
         sys.stderr.write(f"doctor: {error}\n")
         return int(error.exit_code)
@@ -73,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Check this machine: GPU, driver, versions, weights, disk, memory, fonts, output folder.",
         epilog="Exit codes: 0 nothing fails, 1 something does, 2 arguments or config.",
     )
-    parser.add_argument("--config", type=Path, metavar="FILE", help="default: config.yaml")
+    config_options.add_options(parser.add_argument)
     parser.add_argument("--output", metavar="DIR", help="output.path")
     parser.add_argument("--model", metavar="MODEL", help="engine.model: auto, nano, a folder or a hub id")
     return parser

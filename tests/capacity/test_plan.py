@@ -151,6 +151,7 @@ def test_the_scaling_table_and_its_plot(
         (["samples", "--mode", "huge"], "huge"),
         (["samples", "--costs", "none.json"], "none.json"),
         (["samples", "--storage", "0"], "--storage"),
+        (["samples", "--set", "mode=huge"], "huge"),
     ],
 )
 def test_a_mistake_is_one_line(args: list[str], word: str, capsys: pytest.CaptureFixture[str]) -> None:

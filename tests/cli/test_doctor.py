@@ -171,6 +171,8 @@ def test_exit_codes_and_colours(
     (tmp_path / "out").write_text("a file")
     assert doctor.main(["--output", str(tmp_path / "out"), "--model", "nano"]) == 1
     assert doctor.main(["--config", "none.yaml"]) == 2
+    assert doctor.main(["--set", "engine.backnd=replay"]) == 2
+    assert "engine.backend?" in capsys.readouterr().err
     assert "\033[31m" in line(Check("disk", Level.FAIL, "full", "make room"), colours=True)
     monkeypatch.setattr(doctor.os, "environ", {"TERM": "xterm"})
     assert doctor._colours(True) and not doctor._colours(False)
