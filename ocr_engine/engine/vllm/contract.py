@@ -17,8 +17,7 @@ TESTED = ("0.32",)
 """The versions of vLLM that all tests of this room, the self-test and the benchmarks passed on."""
 SHORTCUTS_KEY = "ocr_engine_shortcuts"
 """Where the scheduler in vLLM's process finds, in `additional_config`, which shortcuts it may take."""
-GROUPS, DECODE_STEPS, HELD_TOKENS, CPU_DECODER = "page groups", "decode steps", "held tokens", "CPU decoder"
-DRAFTS = "drafts"
+GROUPS, DECODE_STEPS, HELD_TOKENS, DRAFTS = "page groups", "decode steps", "held tokens", "drafts"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,6 @@ from collections.abc import Iterable, Sequence
 from torch import Tensor, nn
 
 from ocr_engine.engine.sizes import ENCODER_PX_KEY
-from ocr_engine.engine.vllm import cpu_decoder
-from ocr_engine.engine.vllm.cpu_decoder import CpuDecoder
 from ocr_engine.engine.vllm.internals import (
     MULTIMODAL_REGISTRY,
     AutoWeightsLoader,
@@ -70,8 +68,6 @@ class DeepseekOCRForCausalLM(nn.Module, SupportsMultiModal, SupportsPP):
                 hf_config=config.text_config,
                 prefix=maybe_prefix(prefix, "language_model"),
             )
-        self._on_cpu = cpu_decoder.applies(vllm_config)
-        self._cpu_decoder: CpuDecoder | None = None
         self.make_empty_intermediate_tensors = self.language_model.make_empty_intermediate_tensors
 
     @classmethod
@@ -109,12 +105,6 @@ class DeepseekOCRForCausalLM(nn.Module, SupportsMultiModal, SupportsPP):
         """One decoder pass over the tokens vLLM scheduled."""
         if intermediate_tensors is not None:
             inputs_embeds = None
-        if self._on_cpu and inputs_embeds is not None:
-            if self._cpu_decoder is None:
-                self._cpu_decoder = cpu_decoder.decoder_of(self.language_model.model)
-                self._on_cpu = self._cpu_decoder is not None
-            if self._cpu_decoder and (states := self._cpu_decoder(inputs_embeds, positions)) is not None:
-                return states
         return self.language_model(input_ids, positions, intermediate_tensors, inputs_embeds=inputs_embeds)
 
     def compute_logits(self, hidden_states: Tensor) -> Tensor | None:

@@ -70,15 +70,6 @@ _BY_MODULE: dict[str, dict[str, str]] = {
         "init_vllm_registered_model": "the decoder is vLLM's own",
         "maybe_prefix": "the decoder's name among the weights",
     },
-    "vllm.model_executor.models.deepseek_v2": {
-        "DeepseekV2MLP": "tells a dense layer from one of experts (CPU decoder)",
-    },
-    "vllm.model_executor.layers.fused_moe.experts.cpu_moe": {
-        "CPUUnquantizedExperts": "the experts' kernel (CPU decoder)",
-    },
-    "vllm.forward_context": {
-        "get_forward_context": "a step's attention metadata (CPU decoder)",
-    },
     "vllm.multimodal": {
         "MULTIMODAL_REGISTRY": "ties our processor to the model class",
     },

@@ -12,7 +12,7 @@ from torch import nn
 
 from fixtures.checkpoints import encoder
 from ocr_engine.engine.sizes import ENCODER_PX_KEY
-from ocr_engine.engine.vllm import cpu_decoder, deepseek_ocr
+from ocr_engine.engine.vllm import deepseek_ocr
 from ocr_engine.engine.vllm.deepseek_ocr import DeepseekOCRForCausalLM
 from ocr_engine.engine.vllm.deepseek_ocr2 import DeepseekOCR2ForCausalLM
 from ocr_engine.families import OCR, OCR2
@@ -27,7 +27,6 @@ def test_the_engine_says_how_many_pixels_are_encoded_at_once(
     decoder = nn.Module()
     decoder.make_empty_intermediate_tensors = None
     monkeypatch.setattr(deepseek_ocr, "init_vllm_registered_model", lambda **_: decoder)
-    monkeypatch.setattr(cpu_decoder, "applies", lambda _: False)
     for mark in ("_mark_tower_model", "_mark_language_model"):
         monkeypatch.setattr(kind, mark, lambda *_: nullcontext())
     hf_config = SimpleNamespace(
