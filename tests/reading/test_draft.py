@@ -21,6 +21,7 @@ from tests.text_layers import layer_of
 
 NANO = resolve("nano").folder
 TOKENIZER = str(NANO / "tokenizer.json")
+AUTO = EngineConfig(drafts="auto")
 LAYER = "What the page says\nin two lines"
 
 
@@ -43,10 +44,10 @@ def test_without_a_tokenizer_it_is_text_and_without_a_layer_nothing() -> None:
 @pytest.mark.parametrize(
     ("config", "tokenizer", "form"),
     [
-        (Config(), "t", DraftForm("t", True)),
-        (Config(prompt="free"), "t", DraftForm("t", False)),
-        (Config(), None, None),
-        (Config(prompt="figure"), "t", None),
+        (Config(engine=AUTO), "t", DraftForm("t", True)),
+        (Config(prompt="free", engine=AUTO), "t", DraftForm("t", False)),
+        (Config(engine=AUTO), None, None),
+        (Config(prompt="figure", engine=AUTO), "t", None),
         (Config(engine=EngineConfig(drafts="off")), "t", None),
     ],
 )
@@ -57,7 +58,7 @@ def test_only_pages_whose_answers_can_be_foretold_get_one(
 
 
 def asked(answers: list[Any], tokenizer: str | None, *steps: RetryStep) -> list[GenerationRequest]:
-    config = Config(mode="base", quality=QualityConfig(retries=steps))
+    config = Config(mode="base", engine=AUTO, quality=QualityConfig(retries=steps))
     script, pool = Script(answers), cast(RenderPool, Pool(written(), LAYER, ""))
     reader = PageReader(config, pool, cast(Engine, script), OCR, tokenizer)
     asyncio.run(reader.read(REF, PageKey("a", 1), "r.w"))
