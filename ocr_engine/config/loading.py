@@ -12,7 +12,7 @@ from ocr_engine.config.checks import check_meaning, refuse_unknown_keys
 from ocr_engine.config.presets import PRESETS
 from ocr_engine.config.prompts import understood
 from ocr_engine.config.schema import Config
-from ocr_engine.config.type_words import in_words, takes_text
+from ocr_engine.config.type_words import OFF_KEYS, in_words, takes_text
 from ocr_engine.config.yaml_file import read_yaml
 from ocr_engine.errors import UsageError
 
@@ -32,6 +32,7 @@ def load(path: Path | None, overrides: Mapping[str, Any] | None = None) -> Confi
     for key, value in (*official.items(), *overrides.items()):
         _put(values, key.split("."), value)
     _name_prompt(values)
+    _spell_out(values)
 
     def where(key: str) -> str:
         """Where the value of a key was given."""
@@ -93,6 +94,17 @@ def _name_prompt(values: dict[str, Any]) -> None:
     if isinstance(given, str):
         prompt, find = understood(given)
         values |= {"prompt": prompt} | ({"find": find} if find is not None else {})
+
+
+def _spell_out(values: dict[str, Any]) -> None:
+    """YAML reads `off` as false: where a key may be "off", that is what was meant."""
+    for key in OFF_KEYS:
+        *sections, name = key.split(".")
+        section: Any = values
+        for inner in sections:
+            section = section.get(inner) if isinstance(section, dict) else None
+        if isinstance(section, dict) and section.get(name) is False:
+            section[name] = "off"
 
 
 def _put(values: dict[str, Any], names: list[str], value: Any) -> None:

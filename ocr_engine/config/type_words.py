@@ -6,6 +6,7 @@ import typing
 from collections.abc import Iterator
 from typing import Any, Literal
 
+from ocr_engine.config.keys import all_keys
 from ocr_engine.config.schema import Config
 from ocr_engine.config.suggestions import one_of
 
@@ -72,3 +73,7 @@ def _choices(kind: Any) -> Iterator[str]:
     else:
         for inner in typing.get_args(kind):
             yield from _choices(inner)
+
+
+OFF_KEYS = tuple(key for key in all_keys() if "off" in _choices(type_of(key)))
+"""Keys that may be `off`."""

@@ -214,3 +214,11 @@ def test_a_mistake_is_looked_for_where_it_was_made(tmp_path: Path) -> None:
         config.load(path, {"render.dpi": 96})
     with pytest.raises(UsageError, match="command line: mode"):
         config.load(path, {"mode": "vast"})
+
+
+@pytest.mark.parametrize("text", ["off", "'off'", "false"])
+def test_off_without_quotes_is_off(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(f"engine: {{drafts: {text}}}")
+    assert config.load(path).engine.drafts == "off"
+    assert config.load(None, dict([config.parse_override("engine.drafts=off")])).engine.drafts == "off"
