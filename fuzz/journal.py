@@ -6,7 +6,9 @@ from pathlib import Path
 from ocr_engine.outputs.journal import Journal
 from ocr_engine.records import JournalRow, PageStatus
 
-_OURS = JournalRow("ours.pdf", 7, PageStatus.DONE, "", "a.b", ("ours/pages/0007.md",), 1, {"render": 0.5}, {})
+_OURS = JournalRow(
+    "ours.pdf", 7, PageStatus.DONE, "", "a.b", ("ours/pages/0007.md",), 1, {"render": 0.5}, {}, folder="ours"
+)
 _SHM = Path("/dev/shm")
 _FOLDER = tempfile.TemporaryDirectory(dir=_SHM if _SHM.is_dir() else None, prefix="ocr-fuzz-")
 _PATH = Path(_FOLDER.name) / "journal.jsonl"

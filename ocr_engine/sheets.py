@@ -17,9 +17,10 @@ _UNSEEN = (
     "\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U000e0000-\U000e0fff"
 )
 _DIGITS = r"(?=[.,%\s]*+[0-9])(?:[0-9.,%\s]*|[0-9]+(?:\.[0-9]+)?[eE][+-]?[0-9]+\s*)"
-_NUMBER = rf"[+＋－-](?:\s*|\s?{_DIGITS}[)\].]*)"
-"""A number, the end of `(0; -1).`, or a sign alone: none is a formula."""
-_FORMULA = re.compile(rf'((?:^|;)[\s"{_UNSEEN}]*+)(?!{_NUMBER}(?:;|\Z))(?=[{_FORMULA_STARTS}])')
+_SIGN = "[+＋－-]"
+_HARMLESS = rf"{_SIGN}(?:\s?{_DIGITS}[)\].]*(?:;|\Z)|\s*(?:;[0-9.,%\s;()+＋－-]*)?\Z)"
+"""A number, the end of `(0; -1).`, or a sign alone where no more than numbers follow: none is a formula."""
+_FORMULA = re.compile(rf'((?:^|;)[\s"{_UNSEEN}]*+)(?!{_HARMLESS})(?=[{_FORMULA_STARTS}])')
 _SPACE = re.compile("[\t\n\x0b\x0c\r\x1c-\x1f\x85\u2028\u2029]+")
 _UNWRITABLE = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u202d\u202e\ufeff\ufffe\uffff]+")
 _HALF = re.compile("[\ud800-\udfff]")
