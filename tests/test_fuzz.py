@@ -8,7 +8,11 @@ from fuzz import seeds
 from fuzz.__main__ import MAX_LEN, TARGETS, Findings
 
 FOUND: dict[str, tuple[bytes, ...]] = {
-    "sanitizer": (b'<p y="<" onfocus="a">',),
+    "sanitizer": (
+        b'<p y="<" onfocus="a">',
+        b"<ref|[>kept<det|>[[1, 2,\n<|ref|>image<|/ref|><|det|>[[9, 9, 10, 10]]<|/det|>\n",
+        b"<table><tr><td><codede>F/C=C\\F</code><>F/C=C\\F</code></tdtbod/>y<tr></table<ta<table>><td><codede>F/>",
+    ),
     "grounding": (b"<<|ref|>|ref|>",),
     "tables": (b"&#13;", b"&#10;=1+1", b"&#9;=1+1", b"\xef\xbc\x8d"),
     "journal": (
