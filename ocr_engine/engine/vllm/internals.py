@@ -94,8 +94,8 @@ _BY_MODULE: dict[str, dict[str, str]] = {
         "PromptReplacement": "`<image>` becomes one placeholder a visual token",
         "PromptUpdate": "signature of that hook",
     },
-    "vllm.renderers": {
-        "chat_utils": "`_merge_embeds` takes arrays alone from clients",
+    "vllm.renderers.chat_utils": {
+        "BaseMultiModalItemTracker": "`_merge_embeds` of its module takes arrays alone from clients",
     },
     "vllm.sequence": {
         "IntermediateTensors": "signature of `forward`",

@@ -7,6 +7,7 @@ import asyncio
 import binascii
 import io
 import math
+import sys
 from functools import wraps
 from typing import Any
 
@@ -101,9 +102,10 @@ def install() -> None:
 
 def _refuse_what_is_no_array() -> None:
     """vLLM takes the values of `image_embeds` for tensors, and answers a number with status 500."""
-    from ocr_engine.engine.vllm.internals import chat_utils
+    from ocr_engine.engine.vllm.internals import BaseMultiModalItemTracker
 
-    merge = getattr(chat_utils, "_merge_embeds", None)
+    module: Any = sys.modules[BaseMultiModalItemTracker.__module__]
+    merge = getattr(module, "_merge_embeds", None)
     if merge is None:
         return
 
@@ -114,4 +116,4 @@ def _refuse_what_is_no_array() -> None:
                 raise RefusedPageError(f"image_embeds: {name}: expected a string, got {type(value).__name__}")
         return merge(items, *rest)
 
-    chat_utils._merge_embeds = checked
+    module._merge_embeds = checked

@@ -4,6 +4,8 @@ import base64
 import io
 import pickle
 import struct
+import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,6 +16,8 @@ pytest.importorskip("vllm", reason="needs vllm")
 
 import torch
 
+from ocr_engine.engine.vllm import received
+from ocr_engine.engine.vllm.internals import BaseMultiModalItemTracker
 from ocr_engine.engine.vllm.processor import PageViewsParser
 from ocr_engine.engine.vllm.received import MAX_BYTES, RefusedPageError, array_of
 from ocr_engine.families import OCR
@@ -109,3 +113,13 @@ def test_tensors_without_values_are_refused(name, change):
     assert parser.parse_mm_data({"image": views})
     with pytest.raises(RefusedPageError, match=f"{name}: expected a plain tensor on the CPU"):
         parser.parse_mm_data({"image": views | {name: change(views[name])}})
+
+
+def test_vllm_itself_calls_the_check_of_what_is_no_array(monkeypatch):
+    module = sys.modules[BaseMultiModalItemTracker.__module__]
+    monkeypatch.setattr(module, "_merge_embeds", module._merge_embeds)
+    parser = SimpleNamespace(placeholder_metadata_fields=lambda modality: set())
+    processor = SimpleNamespace(info=SimpleNamespace(data_parser=parser))
+    received._refuse_what_is_no_array()
+    with pytest.raises(RefusedPageError, match="expected a string, got int"):
+        module._get_embeds_data("image", [{"tiles": 3}], processor)
