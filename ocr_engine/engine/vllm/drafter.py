@@ -64,9 +64,15 @@ class DraftStore(DeviceLogitsProcessor):
 
 def install() -> None:
     """Put our speculator in the place of vLLM's. For the worker's process, before its runner is made."""
-    from ocr_engine.engine.vllm.internals import ngram_speculator
+    from ocr_engine.engine.vllm.internals import ngram_speculator, topk_topp_sampler
 
     ngram_speculator.NgramGPUSpeculator = _speculator_class()
+    # From vLLM 0.33 on a start with drafts compiles these kernels, which its 0.32 says takes two minutes.
+    topk_topp_sampler.register_top_k_top_p_warmups = _register_nothing
+
+
+def _register_nothing() -> None:
+    """No page asks for top-k or top-p; who does has the kernels compiled then."""
 
 
 def _speculator_class() -> type:

@@ -142,6 +142,9 @@ _BY_MODULE: dict[str, dict[str, str]] = {
     "vllm.v1.worker.gpu.spec_decode.ngram.speculator": {
         "NgramGPUSpeculator": "base of ours: made by vLLM, called after each step",
     },
+    "vllm.v1.sample.ops": {
+        "topk_topp_sampler": "the module whose kernels no page needs: not compiled at the start",
+    },
     "vllm.v1.worker.gpu.buffer_utils": {
         "StagedWriteTensor": "whitelists and predictions on the device",
         "UvaBackedTensor": "numbers of requests, seen by host and device",

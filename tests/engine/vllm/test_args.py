@@ -67,17 +67,20 @@ def test_drafts_come_with_their_speculator_and_store_where_vllm_fits(monkeypatch
         assert "speculative_config" not in plain and len(plain["logits_processors"]) == 1
 
 
-def test_what_the_worker_is_told_to_import_is_there():
+def test_what_the_worker_is_told_to_import_is_there(monkeypatch):
     pytest.importorskip("vllm", reason="needs vllm")
     from ocr_engine.engine.vllm import drafter
-    from ocr_engine.engine.vllm.internals import NgramGPUSpeculator, ngram_speculator
+    from ocr_engine.engine.vllm.internals import NgramGPUSpeculator, ngram_speculator, topk_topp_sampler
 
     found = engine_args(EngineConfig(), Path("m"), replace(SIZES, drafts=8), gpu=True)
     module, _, name = found["worker_extension_cls"].rpartition(".")
+    theirs = topk_topp_sampler.register_top_k_top_p_warmups
+    monkeypatch.setattr(topk_topp_sampler, "register_top_k_top_p_warmups", theirs)
     try:
         assert getattr(importlib.import_module(module), name)
         assert ngram_speculator.NgramGPUSpeculator.__name__ == "PageSpeculator"
         assert issubclass(ngram_speculator.NgramGPUSpeculator, NgramGPUSpeculator.__mro__[1])
+        assert topk_topp_sampler.register_top_k_top_p_warmups is not theirs
     finally:
         importlib.reload(ngram_speculator)
     assert drafter.DraftStore.validate_params(SimpleNamespace(extra_args=None)) is None
