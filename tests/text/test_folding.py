@@ -117,6 +117,16 @@ def test_broken_tags_lose_their_marks_and_no_text(raw: str, shown: str) -> None:
     assert fold(raw) == shown
 
 
+@pytest.mark.parametrize("boxes", ["[[550, s 331, 652, 345]]", "[[1, 2, ab3, 4]]", "[[a 1, 2, 3, 4]]"])
+def test_stray_letters_in_boxes_are_no_text_wherever_they_are_cut(boxes: str) -> None:
+    raw = f"a<|ref|>text<|/ref|><|det|>{boxes}<|/det|>b"
+    (_, block) = parse(raw).blocks
+    assert block.boxes and block.content == "b"
+    assert fold(raw) == "ab"
+    assert all(in_pieces(raw, [cut])[0] == "ab" for cut in range(len(raw)))
+    assert in_pieces(raw, list(range(len(raw))))[0] == "ab"
+
+
 def test_a_megabyte_of_open_tags_takes_no_time() -> None:
     assert fold("<|ref|>a" * 120_000) == "a" * 120_000
     folder = TagFolder()

@@ -75,9 +75,10 @@ def test_a_box_of_a_half_is_where_it_is_on_the_page(box: Box, cut: tuple[float, 
 
 def test_a_figure_one_unit_high_is_still_there_in_half_a_page() -> None:
     both = joined(
-        parse(tag("image", "[[10, 10, 500, 11]]")), parse(tag("image", "[[10, 998, 500, 999]]")), 0.5, 0.5
+        parse(tag("image", "[[10, 8, 500, 9]]")), parse(tag("image", "[[10, 1, 500, 2]]")), 0.5, 0.5
     )
     assert [one.figures for one in both.blocks] == [("0001-1.jpg",), ("0001-2.jpg",)]
+    assert parse(write(both.blocks)).blocks == both.blocks, "a flat box would be dropped"
 
 
 def test_halves_join_and_what_both_saw_stands_once() -> None:
