@@ -26,11 +26,11 @@ class TextOnce:
         self._seen = 0
 
     def begin(self) -> None:
-        """The answer starts anew. Greedy decoding gives the same text again."""
+        """Begin a new attempt. Greedy decoding gives the same text again."""
         self._seen = 0
 
     def __call__(self, piece: str) -> None:
-        """The next piece of this attempt."""
+        """Take the next piece of this attempt."""
         start, self._seen = self._seen, self._seen + len(piece)
         new = piece[max(0, self._given - start) :]
         if new:
@@ -51,7 +51,7 @@ class Flight:
 
 @dataclass(slots=True)
 class Flights:
-    """All pages that wait or run. A page is in one list, or also in `running`."""
+    """All pages in flight. Each is in one of the lists."""
 
     running: list[Flight] = field(default_factory=list)
     _waiting: deque[Flight] = field(default_factory=deque)
@@ -59,11 +59,11 @@ class Flights:
     _poisonous: list[Flight] = field(default_factory=list)
 
     def add(self, flight: Flight) -> None:
-        """A new page, last in the queue."""
+        """Add a page at the end of the queue."""
         self._waiting.append(flight)
 
     def drop(self, flight: Flight) -> None:
-        """A page that was answered, refused or cancelled."""
+        """Forget a page that was answered, refused or cancelled."""
         lists: list[Any] = [self.running, self._waiting, self._poisonous, *self._groups]
         for flights in lists:
             if flight in flights:
@@ -72,11 +72,11 @@ class Flights:
 
     @property
     def any_waiting(self) -> bool:
-        """Whether a page needs an engine."""
+        """Whether any page waits for an engine."""
         return bool(self._waiting or self._groups)
 
     def next(self) -> list[Flight]:
-        """Pages to run now, moved to `running`: a group of suspects on its own, or all that wait."""
+        """Choose the pages to run now: one group of suspects on its own, or all that wait."""
         if not self._groups:
             chosen = list(self._waiting)
             self._waiting.clear()
@@ -107,7 +107,7 @@ class Flights:
         return found
 
     def __iter__(self) -> Iterator[Flight]:
-        """All pages that do not run."""
+        """All pages that wait."""
         yield from (*self._waiting, *self._poisonous)
         for group in self._groups:
             yield from group

@@ -1,7 +1,8 @@
-"""An engine that outlives its processes: killed or hung, it is started again and loses no page.
+"""Keeps an engine running: if it dies or hangs, it is started again, and no page is lost.
 
 Pages in flight at a death are asked for again. Pages in flight at two deaths are suspects: they run apart
-from all others, in ever smaller groups, until the one that kills the engine is alone; only it is refused.
+from all others, in ever smaller groups, until the page that kills the engine is alone. Only that page is
+refused.
 """
 
 import asyncio
@@ -16,17 +17,17 @@ from ocr_engine.log import logger, printable
 from ocr_engine.records import Generation, GenerationRequest
 
 _LOOKS = 10
-"""Looks at the engine within the hang timeout. They are counted, not seconds: a suspended run is no hang."""
+"""Looks at the engine per hang timeout. Looks are counted, not seconds: a suspended run is no hang."""
 _STOP_TIMEOUT_S = 60.0
 _ABORT_TIMEOUT_S = 10.0
 
 
 class WatchableEngine(Engine, Protocol):
-    """An engine that can be watched. Each instance is started once; another one takes its place."""
+    """An engine that can be watched. Each instance is started once; after a death another takes its place."""
 
     @property
     def steps(self) -> int:
-        """Grows with everything the engine answers, a token or a page; stands still when it hangs."""
+        """Counts all that comes from the engine, tokens or pages. It stands still if the engine hangs."""
         ...
 
 
@@ -36,14 +37,14 @@ class Rules:
 
     hang_timeout_s: float
     max_deaths: int
-    """Deaths in a row without a page answered."""
+    """The most deaths in a row without an answered page."""
     backoff_s: float = 1.0
     max_backoff_s: float = 60.0
 
 
 @dataclass(eq=False, slots=True)
 class _Life:
-    """One start of the engine; `ended` is done when it died."""
+    """One start of the engine. `ended` is done once the engine died."""
 
     engine: WatchableEngine
     ended: "asyncio.Future[None]"
@@ -54,7 +55,7 @@ class SupervisedEngine:
     """Serves many concurrent `generate` calls from one engine at a time; an `Engine`."""
 
     def __init__(self, make: Callable[[], WatchableEngine], rules: Rules) -> None:
-        """`make` gives a new engine, not started, each time."""
+        """`make` makes a new engine, not yet started, each time."""
         self._make = make
         self._rules = rules
         self._flights = Flights()
@@ -68,13 +69,13 @@ class SupervisedEngine:
         self._cause = ""
 
     def identify(self) -> EngineInfo:
-        """What the engine says of itself."""
+        """What the engine tells about itself."""
         if self._engine is None:
             self._engine = self._make()
         return self._engine.identify()
 
     async def start(self) -> None:
-        """Start the engine; a first start that fails is not tried again."""
+        """Start the engine. If this first start fails, it is not tried again."""
         if self._engine is None:
             self._engine = self._make()
         await self._engine.start()
@@ -82,10 +83,10 @@ class SupervisedEngine:
         self._begin(self._engine)
 
     async def generate(self, request: GenerationRequest, on_text: OnText | None = None) -> Generation:
-        """The model's answer for one page, however often the engine has to be started for it.
+        """Ask for one page, restarting the engine as often as needed.
 
         Raises:
-            RequestError: refused, or this page kills the engine.
+            RequestError: the page was refused, or it kills the engine.
             EngineError: the engine died `max_deaths` times in a row without answering any page.
         """
         if not self._started:
@@ -122,7 +123,7 @@ class SupervisedEngine:
         self._life = life
 
     def _dispatch(self) -> None:
-        """Give turns to those who may run now; start the engine where it is gone and someone waits."""
+        """Give turns to pages that may run now. Start the engine again if it is gone and a page waits."""
         if self._final is not None:
             for flight in self._flights:
                 _fail(flight, self._final)
@@ -135,7 +136,7 @@ class SupervisedEngine:
             self._refuse_poisonous()
 
     async def _attempt(self, flight: Flight, life: _Life) -> Generation | None:
-        """One try: the answer, or None where the engine died meanwhile."""
+        """Try once: the answer, or None if the engine died meanwhile."""
         if life.ended.done():
             return None
         task = self._asked(flight, life)
@@ -170,7 +171,7 @@ class SupervisedEngine:
         return task
 
     async def _watch(self, life: _Life) -> None:
-        """End a life in which pages are in flight and nothing moves."""
+        """Watch for a hang: pages are in flight, and nothing comes from the engine."""
         seen, still = (-1, -1), 0
         while True:
             await asyncio.sleep(self._rules.hang_timeout_s / _LOOKS)
@@ -183,7 +184,7 @@ class SupervisedEngine:
                 return
 
     def _die(self, life: _Life, cause: str) -> None:
-        """Note a death, once, and decide what becomes of the pages in flight."""
+        """Record a death, once, and decide about the pages in flight."""
         if life.ended.done():
             return
         life.ended.set_result(None)
@@ -241,7 +242,7 @@ def _fail(flight: Flight, error: OcrError) -> None:
 
 
 async def _stopped(engine: WatchableEngine | None) -> None:
-    """Stop what is left of an engine; what that meets is not worth the run."""
+    """Stop what is left of a dead engine. Errors are only logged: they must not end the run."""
     if engine is None:
         return
     try:
