@@ -13,8 +13,8 @@ from typing import Any
 from ocr_engine.engine.vllm import internals
 from ocr_engine.log import logger
 
-TESTED = ("0.32",)
-"""The versions of vLLM that all tests of this room, the self-test and the benchmarks passed on."""
+TESTED = ("0.32", "0.33")
+"""The versions of vLLM this room was tried on: its tests, and pages on an H200 (docs/performance.md)."""
 SHORTCUTS_KEY = "ocr_engine_shortcuts"
 """Where the scheduler in vLLM's process finds, in `additional_config`, which shortcuts it may take."""
 GROUPS, DECODE_STEPS, HELD_TOKENS, DRAFTS = "page groups", "decode steps", "held tokens", "drafts"
