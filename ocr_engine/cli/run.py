@@ -1,39 +1,43 @@
-"""A run from its arguments: opens the tools, then converts (`session`), or prints what would be done."""
+"""A run from its arguments: its tools, its signals, the files about it, its report, exports and exit code."""
 
 import argparse
 import asyncio
 import contextlib
+import dataclasses
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 from ocr_engine import log, urls
-from ocr_engine.cli import arguments, signals, summary, terminal
+from ocr_engine.cli import arguments, signals, summary, survey, terminal
 from ocr_engine.cli.arguments import Entry
-from ocr_engine.cli.session import Session
-from ocr_engine.cluster.conversion import ClusterConversion
+from ocr_engine.cluster.conversion import ClusterRun
 from ocr_engine.cluster.streams import connected
-from ocr_engine.config import Config
-from ocr_engine.conversion import exports
+from ocr_engine.config import Config, as_dict
+from ocr_engine.conversion import exports, report
 from ocr_engine.conversion.pipeline import Conversion, Tools
 from ocr_engine.conversion.progress import Progress
-from ocr_engine.conversion.resume import Plan, Redo
-from ocr_engine.engine.base import Engine, EngineInfo
+from ocr_engine.conversion.resume import Redo
+from ocr_engine.engine.base import Engine, EngineInfo, silent_s
 from ocr_engine.engine.factory import create_engine
 from ocr_engine.engine.log_folder import logs_of_run
 from ocr_engine.engine.streamed import StreamedEngine
 from ocr_engine.errors import ExitCode, OcrError
 from ocr_engine.log import logger
-from ocr_engine.outputs import mirror
+from ocr_engine.outputs import mirror, run_files
 from ocr_engine.outputs.files import lock_output
 from ocr_engine.outputs.journal import Journal
 from ocr_engine.outputs.names import OutputNames
 from ocr_engine.outputs.own_files import OwnFiles
+from ocr_engine.outputs.retry import Command
 from ocr_engine.pages import sources
 from ocr_engine.pages.remote import FetchingPool
-from ocr_engine.records import Document
+from ocr_engine.records import Document, PageKey
 
 Found = Iterable[Document | sources.Refused]
 
@@ -60,9 +64,7 @@ def _run(entry: Entry, args: argparse.Namespace) -> ExitCode:
             return _survey(stack, config, root, journal, redo, found)
         stack.enter_context(lock_output(root))
         journal.open()
-        kind = Conversion
         if config.cluster.backend == "ray":
-            kind = ClusterConversion
             config = stack.enter_context(connected(config))
         stack.enter_context(logs_of_run())
         engine = create_engine(config)
@@ -74,7 +76,8 @@ def _run(entry: Entry, args: argparse.Namespace) -> ExitCode:
         tools = _tools(stack, config, root, journal, engine, engine.identify(), quiet=args.quiet or stream)
         logger.info(tools.info.reason)
         command = arguments.command_of(entry, args, given, config.output.path)
-        return asyncio.run(Session(config, kind(config, tools, redo), tools, command).run(found))
+        runner, conversion = _runner(config, tools, redo)
+        return asyncio.run(_Run(config, runner, conversion, tools, command).convert(found))
 
 
 @contextlib.contextmanager
@@ -110,20 +113,113 @@ def _survey(
     stack: ExitStack, config: Config, root: Path, journal: Journal, redo: Redo, found: Found
 ) -> ExitCode:
     engine = create_engine(config)
-    info = summary.planned_engine(config, engine)
+    info = survey.planned_engine(config, engine)
     tools = _tools(stack, config, root, journal, engine, info, quiet=True)
-    return asyncio.run(_print_survey(Conversion(config, tools, redo), config, info, found))
+    return asyncio.run(survey.print_survey(Conversion(config, tools, redo), config, info, found))
 
 
-async def _print_survey(conversion: Conversion, config: Config, info: EngineInfo, found: Found) -> ExitCode:
-    """Say what would be done; the exit code is that of a run that finds the same."""
-    total, readable = dict.fromkeys(Plan, 0), 0
-    for line in summary.plan_head(config, info):
-        print(line)
-    async for item in conversion.survey(found):
-        counts = {plan: item.plans[plan] for plan in Plan}
-        total = {plan: total[plan] + counts[plan] for plan in Plan}
-        readable += not item.reason
-        print(f"{log.printable(item.given)}: {item.reason or summary.plan_words(counts)}")
-    print(f"in all: {summary.plan_words(total)}")
-    return ExitCode.OK if readable else ExitCode.NO_INPUT
+class Runner(Protocol):
+    """Does a conversion; the `Conversion` itself does, where all is done on this machine."""
+
+    async def run(self, found: Found) -> None:
+        """Convert everything found."""
+
+    def stop(self) -> None:
+        """Take up nothing new."""
+
+
+def _runner(config: Config, tools: Tools, redo: Redo) -> tuple[Runner, Conversion]:
+    if config.cluster.backend == "ray":
+        on_cluster = ClusterRun(config, tools, redo)
+        return on_cluster, on_cluster.conversion
+    conversion = Conversion(config, tools, redo)
+    return conversion, conversion
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """A conversion with its tools, and the command that was typed for it."""
+
+    config: Config
+    runner: Runner
+    conversion: Conversion
+    tools: Tools
+    command: Command
+
+    async def convert(self, found: Found) -> ExitCode:
+        """Convert, and write the files about the run however it ends.
+
+        Raises what `Conversion.run` raises, and CancelledError where the user stopped it at once.
+        """
+        started = datetime.now(UTC)
+        task = asyncio.ensure_future(self.runner.run(found))
+        signals.handle(partial(self._stop, task.cancel), task.cancel, partial(silent_s, self.tools.engine))
+        self._write_run(started, ended=None)
+        try:
+            await task
+        finally:
+            self.tools.progress.close()
+            await self.tools.engine.stop()
+            self._write_run(started, ended=datetime.now(UTC))
+            command = self.command
+            run_files.write(
+                self.tools.root, self.tools.journal, command.script, command.options, command.output,
+                command.selection,
+            )  # fmt: skip
+            await self._report_and_export()
+        self._summarise()
+        return self._outcome()
+
+    def _stop(self, cancel: Callable[[], object]) -> None:
+        """Take up nothing new; an answer that is being shown ends here, with its text so far.
+
+        An engine that is starting is not waited for: that takes minutes, and it has read nothing.
+        """
+        self.runner.stop()
+        engine = self.tools.engine
+        shows_nothing = isinstance(engine, StreamedEngine) and not engine.interrupt()
+        if shows_nothing or self.conversion.starting:
+            cancel()
+
+    def _write_run(self, started: datetime, ended: datetime | None) -> None:
+        run_files.write_run(
+            self.tools.root,
+            config=as_dict(self.config),
+            model=dataclasses.asdict(self.tools.info),
+            counts=self.conversion.counts.as_dict(),
+            started=started,
+            ended=ended,
+        )
+
+    async def _report_and_export(self) -> None:
+        """A run that is being stopped takes no time for pictures and exports."""
+        config, tools, stopping = self.config, self.tools, self.conversion.stopping
+        if config.output.report:
+            pool = None if stopping else tools.pool
+            await asyncio.to_thread(
+                report.write_report,
+                tools.root, tools.journal, config, self.command, pool, tools.info.model_id,
+            )  # fmt: skip
+        if not self.conversion.stopping:
+            await asyncio.to_thread(
+                exports.make, tools.root, tools.journal, config, lambda: self.conversion.stopping
+            )
+
+    def _summarise(self) -> None:
+        counts, tools = self.conversion.counts, self.tools
+        if not counts.documents and not self.conversion.stopping:
+            logger.error("nothing could be read; see %s for the reasons", tools.root / "journal.jsonl")
+            return
+        summary.say(counts, tools.progress, tools.root, quiet=not logger.isEnabledFor(logging.INFO))
+        if isinstance(tools.engine, StreamedEngine):
+            shown = [key for name in tools.engine.shown if (key := PageKey.parse(name))]
+            for path in run_files.files_of(tools.root, tools.journal, shown):
+                log.say(f"  {path}")
+
+    def _outcome(self) -> ExitCode:
+        counts = self.conversion.counts
+        if self.conversion.stopping:
+            return ExitCode.INTERRUPTED
+        if not counts.documents:
+            return ExitCode.NO_INPUT
+        return ExitCode.OK if counts.all_well else ExitCode.PAGES_FAILED

@@ -1,48 +1,13 @@
-"""What a run says of itself in words: before it (`--dry-run`), and after it, as a table on a terminal."""
+"""What a run says of itself at its end: in words, or as a table on a terminal."""
 
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from ocr_engine.config import Config
 from ocr_engine.conversion.counts import Counts
 from ocr_engine.conversion.progress import Progress
-from ocr_engine.conversion.resume import Plan
-from ocr_engine.engine import checkpoint
-from ocr_engine.engine.base import Engine, EngineInfo
-from ocr_engine.families import guessed_family
 from ocr_engine.log import logger
 from ocr_engine.records import PageStatus
-
-
-def planned_engine(config: Config, engine: Engine) -> EngineInfo:
-    """What would run. Unlike `Engine.identify` it downloads nothing: weights that are not here are named.
-
-    Raises what `Engine.identify` raises.
-    """
-    if config.engine.backend == "vllm":
-        try:
-            checkpoint.resolve(config.engine.model, config.engine.revision, download=False)
-        except checkpoint.NotDownloadedError as error:
-            reason = f"model: {error.hub_id}, to be downloaded first"
-            family = guessed_family(error.hub_id)
-            return EngineInfo(error.hub_id, reason, "", 0, 1, "", family)
-    return engine.identify()
-
-
-def plan_words(counts: dict[Plan, int]) -> str:
-    """How many pages need what."""
-    return (
-        f"{counts[Plan.READ]:,} pages to read, {counts[Plan.WRITE]:,} to write again from stored text, "
-        f"{counts[Plan.NOTHING]:,} unchanged"
-    )
-
-
-def plan_head(config: Config, info: EngineInfo) -> Iterator[str]:
-    """What the pages would be read with, and where to."""
-    yield info.reason
-    output = f"{config.output.path} (layout: {config.output.layout})"
-    yield f"mode: {config.mode}; prompt: {config.prompt}; output: {output}"
 
 
 def say(counts: Counts, progress: Progress, root: Path, quiet: bool) -> None:

@@ -1,13 +1,13 @@
 """A run on a Ray cluster: documents are opened and pages read on its nodes, everything is written here.
 
-The run is the local one (`Conversion`) with two streams of Ray Data in place of the render pool and the
-engine: so what is written, and what a rerun does, are the same. Results come in any order; a page that the
-cluster lost is sent again.
+The run is the local one (`Conversion`), its opener and its reader fed by two streams of Ray Data: so what is
+written, and what a rerun does, are the same. Results come in any order; a page that the cluster lost is sent
+again.
 """
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import replace
@@ -16,14 +16,13 @@ from typing import ParamSpec
 from ocr_engine.cluster.nodes import Opened, Result
 from ocr_engine.cluster.streams import ClusterLostError, open_all, read_all
 from ocr_engine.config import Config
-from ocr_engine.conversion.pipeline import Conversion, Tools
+from ocr_engine.conversion.pipeline import Conversion, Opener, Tools, Window
 from ocr_engine.conversion.planning import Page
-from ocr_engine.conversion.resume import Plan, Redo
-from ocr_engine.engine.base import OnText
-from ocr_engine.errors import EngineError, OcrError
+from ocr_engine.conversion.resume import Redo
+from ocr_engine.errors import EngineError
 from ocr_engine.log import logger
 from ocr_engine.pages.sources import Refused
-from ocr_engine.reading.reader import PageReader, ReadPage
+from ocr_engine.reading.reader import ReadPage, failed_page
 from ocr_engine.records import Document, OpenedDocument, PageKey, PageRef
 
 P = ParamSpec("P")
@@ -34,56 +33,47 @@ MAX_ROUNDS = 3
 _STREAM_END_S = 10.0
 
 
-class ClusterConversion(Conversion):
-    """A conversion whose documents are opened, and whose pages are read, elsewhere."""
+class ClusterRun:
+    """A conversion whose documents are opened, and whose pages are read, on the cluster."""
 
     def __init__(self, config: Config, tools: Tools, redo: Redo) -> None:
         """`config` is what `connected` gave; the engine of `tools` is never started."""
-        super().__init__(config, tools, redo)
-        self._reader: ClusterReader = ClusterReader(config, tools)
-        self._opened: dict[str, Opened] = {}
-        self._halt = asyncio.Event()
+        self._opener = ClusterOpener(config, tools.pool)
+        self._reader = ClusterReader(config, tools.info.family)
         # The cluster's streams bound what is in flight, not this window.
-        self._documents = asyncio.Semaphore(WAVE_DOCUMENTS)
-        self._window = asyncio.Semaphore(WAVE_PAGES)
+        window = Window(WAVE_DOCUMENTS, WAVE_PAGES)
+        self.conversion = Conversion(
+            config, tools, redo, opener=self._opener, reader=self._reader, window=window
+        )
 
     def stop(self) -> None:
         """Take nothing more from the cluster; pages on their way are read again by the next run."""
-        super().stop()
+        self.conversion.stop()
         self._reader.stop()
-        self._halt.set()
+        self._opener.stop()
 
-    async def _convert_all(self, found: Iterable[Document | Refused]) -> None:
-        for wave in _waves(found):
-            if self.stopping:
+    async def run(self, found: Iterable[Document | Refused]) -> None:
+        """Convert everything found. Raises as `Conversion.run`."""
+        try:
+            for wave in _waves(found):
+                if not self.conversion.stopping:
+                    await self._convert_wave(wave)
+        finally:
+            self.conversion.close()
+
+    async def _convert_wave(self, wave: list[Document | Refused]) -> None:
+        await self._opener.open_all([item for item in wave if isinstance(item, Document)])
+        for part in self._parts(wave):
+            if self.conversion.stopping:
                 return
-            await self._open_wave([item for item in wave if isinstance(item, Document)])
-            for part in self._parts(wave):
-                if self.stopping:
-                    return
-                await self._convert_part(part)
-            self._opened.clear()
-
-    async def _open_wave(self, documents: list[Document]) -> None:
-        """What the cluster opens, until it is through or the run is stopped. Raises EngineError."""
-
-        def work() -> None:
-            for opened in open_all(self._config, documents):
-                self._opened[opened.document.given] = opened
-
-        opening, halted = _in_thread(work), asyncio.ensure_future(self._halt.wait())
-        await asyncio.wait((opening, halted), return_when=asyncio.FIRST_COMPLETED)
-        halted.cancel()
-        if opening.done():
-            opening.result()
+            await self._convert_part(part)
 
     def _parts(self, wave: list[Document | Refused]) -> Iterator[list[Document | Refused]]:
         """The wave in pieces of at most WAVE_PAGES pages, or one document."""
         part: list[Document | Refused] = []
         pages = 0
         for item in wave:
-            known = self._opened.get(item.given)
-            count = known.opened.page_count if known and known.opened else 0
+            count = self._opener.page_count(item.given)
             if part and pages + count > WAVE_PAGES:
                 yield part
                 part, pages = [], 0
@@ -92,31 +82,57 @@ class ClusterConversion(Conversion):
         yield part
 
     async def _convert_part(self, part: list[Document | Refused]) -> None:
-        pages = [page for item in part if isinstance(item, Document) async for page in self._to_read(item)]
+        documents = [item for item in part if isinstance(item, Document)]
+        pages = [page for item in documents async for page in self.conversion.to_read(item)]
         feeding = asyncio.create_task(self._reader.feed(pages))
         try:
-            await super()._convert_all(part)
+            await self.conversion.convert(part)
         finally:
             # A stream that brings something ends by itself; of a silent one nothing more is to be had.
             await asyncio.wait((feeding,), timeout=_STREAM_END_S)
             feeding.cancel()
             await asyncio.gather(feeding, return_exceptions=True)
 
-    async def _to_read(self, document: Document) -> AsyncIterator[Page]:
-        """The document's pages that have to be read."""
-        try:
-            opened, indexes = await self._open(document)
-        except OcrError:
-            return  # recorded when the document is converted
-        for page in self._planner.pages(opened, indexes):
-            if self._planner.plan(page) is Plan.READ:
-                yield page
 
-    def _open_anywhere(self, document: Document) -> "Future[OpenedDocument]":
+class ClusterOpener:
+    """Gives out the documents of a wave as the cluster has opened them."""
+
+    def __init__(self, config: Config, here: Opener) -> None:
+        """`here` opens what the cluster has not."""
+        self._config = config
+        self._here = here
+        self._opened: dict[str, Opened] = {}
+        self._halt = asyncio.Event()
+
+    def stop(self) -> None:
+        """Let go of the stream."""
+        self._halt.set()
+
+    def page_count(self, given: str) -> int:
+        """Pages of a document of the wave; 0 where the cluster could not open it."""
+        known = self._opened.get(given)
+        return known.opened.page_count if known and known.opened else 0
+
+    async def open_all(self, documents: list[Document]) -> None:
+        """The next wave: what the cluster opens, until it is through or stopped. Raises EngineError."""
+        self._opened = opened = {}
+
+        def work() -> None:
+            for one in open_all(self._config, documents):
+                opened[one.document.given] = one
+
+        opening, halted = _in_thread(work), asyncio.ensure_future(self._halt.wait())
+        await asyncio.wait((opening, halted), return_when=asyncio.FIRST_COMPLETED)
+        halted.cancel()
+        if opening.done():
+            opening.result()
+
+    def open(self, document: Document) -> "Future[OpenedDocument]":
+        """As the cluster opened it."""
         known = self._opened.get(document.given)
         future: Future[OpenedDocument] = Future()
         if known is None or (known.opened is None and known.error is None):
-            return super()._open_anywhere(document)
+            return self._here.open(document)
         if known.error is not None:
             future.set_exception(known.error)
         elif known.opened is not None:
@@ -124,18 +140,19 @@ class ClusterConversion(Conversion):
         return future
 
 
-class ClusterReader(PageReader):
+class ClusterReader:
     """Gives out pages as the cluster's stream brings them."""
 
-    def __init__(self, config: Config, tools: Tools) -> None:
-        super().__init__(config, tools.pool, tools.engine, tools.info.family)
-        self._family = tools.info.family
+    starting = False
+    """Whether pages wait for an engine: those of the cluster start unseen."""
+
+    def __init__(self, config: Config, family: str) -> None:
+        self._config = config
+        self._family = family
         self._waiting: dict[PageRef, asyncio.Future[ReadPage]] = {}
         self._stopping = False
 
-    async def read(
-        self, ref: PageRef, key: PageKey, page_print: str, on_text: OnText | None = None
-    ) -> ReadPage:
+    async def read(self, ref: PageRef, key: PageKey, page_print: str) -> ReadPage:
         """The page, once the cluster has read it. Cancelled where the run is stopped before."""
         try:
             return await self._future(ref)
@@ -156,6 +173,9 @@ class ClusterReader(PageReader):
     def _future(self, ref: PageRef) -> "asyncio.Future[ReadPage]":
         return self._waiting.setdefault(ref, asyncio.get_running_loop().create_future())
 
+    def close(self) -> None:
+        """Nothing is held."""
+
     def stop(self) -> None:
         """Let go of the stream and of every page that waits for it."""
         self._stopping = True
@@ -171,7 +191,7 @@ class ClusterReader(PageReader):
                 lost = await self._round(missing)
         for ref, page in missing.items():
             reason = f"the cluster lost this page {MAX_ROUNDS} times"
-            self._settle(ref, lost or self.failed(ref, page.fingerprint, reason))
+            self._settle(ref, lost or failed_page(self._config, ref, page.fingerprint, reason))
 
     async def _round(self, missing: dict[PageRef, Page]) -> ClusterLostError | None:
         """One stream of what is missing; takes out what came back, and says what ended the stream early."""

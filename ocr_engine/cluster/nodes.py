@@ -7,8 +7,6 @@ types. Nothing here knows Ray.
 import asyncio
 import functools
 import pickle
-from collections.abc import Callable
-from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,13 +14,14 @@ from ocr_engine.config import Config
 from ocr_engine.conversion.planning import Page
 from ocr_engine.engine.factory import create_engine
 from ocr_engine.errors import InputError
+from ocr_engine.outputs.drawing import DrawnPage
 from ocr_engine.pages.pool import RenderPool
 from ocr_engine.pages.remote import FetchingPool
 from ocr_engine.reading.draw import draw_task
 from ocr_engine.reading.prepare import PreparedPage
-from ocr_engine.reading.reader import PageReader, ReadPage, first_task
+from ocr_engine.reading.reader import PageReader, ReadPage, failed_page, first_task
 from ocr_engine.reading.record import undrawn_record
-from ocr_engine.records import Document, OpenedDocument, PageImage, PageRef
+from ocr_engine.records import Document, OpenedDocument
 
 Row = dict[str, bytes]
 
@@ -87,15 +86,17 @@ class ReadPages:
 
     def __init__(self, config: Config, family: str) -> None:
         """The engine starts with the first page."""
-        self._pool = _PreparedFirst(config, family)
-        self._reader = PageReader(config, self._pool, create_engine(config), family)
+        # What is rendered here is what is asked for beyond the first: a retry, a figure.
+        self._reader = PageReader(config, render_pool(config), create_engine(config), family)
+        self._config = config
 
     async def __call__(self, row: Row) -> Row:
         """Raises EngineError where the engine does not start, or dies for good."""
         prepared: Prepared = await asyncio.to_thread(unpacked, row)
-        page = prepared.page
-        self._pool.give(prepared)
-        read = await self._reader.read(page.ref, page.key, page.fingerprint)
+        page, error = prepared.page, prepared.error
+        if error is not None:
+            return packed(Result(page, failed_page(self._config, page.ref, page.fingerprint, str(error))))
+        read = await self._reader.read(page.ref, page.key, page.fingerprint, prepared=prepared.prepared)
         return packed(Result(page, read))
 
 
@@ -108,11 +109,10 @@ def draw(row: Row, config: Config) -> Row:
         return row
     try:
         drawn = render_pool(config).run(page.ref, task).result()
-        return packed(Result(page, replace(read, drawn=drawn, drawing_done=True)))
+        return packed(Result(page, replace(read, drawn=drawn)))
     except InputError as error:
-        return packed(
-            Result(page, replace(read, record=undrawn_record(read.record, error), drawing_done=True))
-        )
+        record = undrawn_record(read.record, error)
+        return packed(Result(page, replace(read, record=record, drawn=DrawnPage())))
 
 
 def render_pool(config: Config) -> RenderPool:
@@ -121,32 +121,3 @@ def render_pool(config: Config) -> RenderPool:
 
 
 _render_pool = functools.cache(FetchingPool)
-
-
-class _PreparedFirst(FetchingPool):
-    """Gives out what another node prepared; renders only what is asked for beyond that, such as a retry."""
-
-    def __init__(self, config: Config, family: str) -> None:
-        super().__init__(replace(config.render, workers=1), config.input)
-        self._first = first_task(config, family)
-        self._prepared: dict[PageRef, Prepared] = {}
-
-    def give(self, prepared: Prepared) -> None:
-        """The next time this page is to be prepared, it is."""
-        self._prepared[prepared.page.ref] = prepared
-
-    def run(self, ref: PageRef, task: Callable[[PageImage], Any]) -> "Future[Any]":
-        """As a pool does."""
-        if ref not in self._prepared or not _same(task, self._first):
-            return super().run(ref, task)
-        prepared = self._prepared.pop(ref)
-        future: Future[Any] = Future()
-        if prepared.error is not None:
-            future.set_exception(prepared.error)
-        else:
-            future.set_result(prepared.prepared)
-        return future
-
-
-def _same(task: object, other: "functools.partial[Any]") -> bool:
-    return isinstance(task, functools.partial) and task.func is other.func and task.keywords == other.keywords

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from ocr_engine.config import Config
 from ocr_engine.conversion.counts import Counts
@@ -19,7 +20,7 @@ from ocr_engine.conversion.progress import Progress
 from ocr_engine.conversion.resume import Plan, Redo
 from ocr_engine.conversion.saver import Saver
 from ocr_engine.engine.base import Engine, EngineInfo
-from ocr_engine.errors import EngineError, InputError, OutputError, UsageError
+from ocr_engine.errors import EngineError, InputError, OcrError, OutputError, UsageError
 from ocr_engine.log import logger, printable
 from ocr_engine.outputs.document_folder import PageWriter, link_in_the_way
 from ocr_engine.outputs.journal import Journal
@@ -27,9 +28,9 @@ from ocr_engine.outputs.names import OutputNames
 from ocr_engine.pages.pool import RenderPool
 from ocr_engine.pages.sources import Refused, parse_page_ranges
 from ocr_engine.processes.aside import aside
-from ocr_engine.reading.reader import PageReader, ReadPage
+from ocr_engine.reading.reader import PageReader, ReadPage, failed_page
 from ocr_engine.reading.record import located, rewritten_record
-from ocr_engine.records import Document, OpenedDocument, PageStatus
+from ocr_engine.records import Document, OpenedDocument, PageKey, PageRef, PageStatus
 
 DOCUMENTS_AHEAD = 32
 """How many documents are open at one time: enough one-page documents to keep the window full."""
@@ -59,19 +60,64 @@ class Surveyed:
     plans: Counter[Plan] = field(default_factory=Counter)
 
 
+class Opener(Protocol):
+    """Opens documents; a `RenderPool` does."""
+
+    def open(self, document: Document) -> "Future[OpenedDocument]":
+        """The document once it is open; InputError where it cannot be."""
+
+
+class Reader(Protocol):
+    """Reads pages; a `PageReader` does."""
+
+    @property
+    def starting(self) -> bool:
+        """Whether pages wait for an engine that has not started."""
+
+    async def read(self, ref: PageRef, key: PageKey, page_print: str) -> ReadPage:
+        """The page's record and text, or one that says why it could not be read. Raises EngineError."""
+
+    def close(self) -> None:
+        """Give up what is not there yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """How much of a run is on its way at one time."""
+
+    documents: int
+    pages: int
+
+
 class Conversion:
     """One run over some inputs."""
 
-    def __init__(self, config: Config, tools: Tools, redo: Redo) -> None:
+    def __init__(
+        self,
+        config: Config,
+        tools: Tools,
+        redo: Redo,
+        *,
+        opener: Opener | None = None,
+        reader: Reader | None = None,
+        window: Window | None = None,
+    ) -> None:
+        """Without `opener` and `reader` documents are opened and pages read on this machine, by the tools."""
         self._config = config
         self._tools = tools
-        self._reader = PageReader(config, tools.pool, tools.engine, tools.info.family, tools.info.tokenizer)
+        self._opener = opener or tools.pool
+        self._reader = reader or PageReader(
+            config, tools.pool, tools.engine, tools.info.family, tools.info.tokenizer
+        )
+        window = window or Window(
+            DOCUMENTS_AHEAD, config.engine.in_flight or tools.info.capacity + PAGES_AHEAD
+        )
         self._saver = Saver(config, tools.root, tools.pool, tools.names, tools.journal)
         self._planner = PagePlanner(
             config, tools.root, tools.names, tools.info.model_id, redo, self._saver.earlier
         )
-        self._documents = asyncio.Semaphore(DOCUMENTS_AHEAD)
-        self._window = asyncio.Semaphore(config.engine.in_flight or tools.info.capacity + PAGES_AHEAD)
+        self._documents = asyncio.Semaphore(window.documents)
+        self._window = asyncio.Semaphore(window.pages)
         self.stopping = False
         """Whether `stop` was asked for."""
         self.counts = Counts()
@@ -95,10 +141,14 @@ class Conversion:
             OutputError: the output folder cannot be written.
         """
         try:
-            await self._convert_all(found)
+            await self.convert(found)
         finally:
-            self._reader.close()
-            self._saver.close()
+            self.close()
+
+    def close(self) -> None:
+        """End what is still on its way: the engine's start, what is being written. Raises OutputError."""
+        self._reader.close()
+        self._saver.close()
 
     async def survey(self, found: Iterable[Document | Refused]) -> AsyncIterator[Surveyed]:
         """Tell what `run` would do, document by document, without doing it."""
@@ -114,7 +164,8 @@ class Conversion:
                 pages = self._planner.pages(opened, indexes)
                 yield Surveyed(item.given, "", Counter(map(self._planner.plan, pages)))
 
-    async def _convert_all(self, found: Iterable[Document | Refused]) -> None:
+    async def convert(self, found: Iterable[Document | Refused]) -> None:
+        """A part of `run`, which may be followed by others; the caller closes. Raises as `run`."""
         async with asyncio.TaskGroup() as group:
             for item in found:
                 if self.stopping:
@@ -124,6 +175,16 @@ class Conversion:
                     continue
                 await self._documents.acquire()
                 group.create_task(self._convert_document(item))
+
+    async def to_read(self, document: Document) -> AsyncIterator[Page]:
+        """The pages of a document that have to be read, in order."""
+        try:
+            opened, indexes = await self._open(document)
+        except OcrError:
+            return  # recorded when the document is converted
+        for page in self._planner.pages(opened, indexes):
+            if self._planner.plan(page) is Plan.READ:
+                yield page
 
     async def _convert_document(self, document: Document) -> None:
         try:
@@ -149,14 +210,11 @@ class Conversion:
                 f"not written: {printable(str(link))} is a symbolic link, and none below the output folder is"
                 " written through; move it away, or choose another folder with --output"
             )
-        opened = await asyncio.wrap_future(self._open_anywhere(document))
+        opened = await asyncio.wrap_future(self._opener.open(document))
         indexes = parse_page_ranges(self._config.input.pages, opened.page_count)
         indexes = indexes[: self._config.input.max_pages or None]
         self._planner.lost.update(await self._saver.lost_records(opened, indexes, write=to_write))
         return opened, indexes
-
-    def _open_anywhere(self, document: Document) -> "Future[OpenedDocument]":
-        return self._tools.pool.open(document)
 
     async def _convert_pages(self, opened: OpenedDocument, indexes: tuple[int, ...]) -> None:
         writer = self._saver.writer_for(opened.document)
@@ -192,8 +250,8 @@ class Conversion:
             raise
         except Exception as error:  # noqa: BLE001 - a bug of ours that one page meets must not end the night
             logger.debug("%s: internal error", printable(str(page.ref)), exc_info=error)
-            failed = self._reader.failed(page.ref, page.fingerprint, f"internal error: {error!r}")
-            await self._save(page, writer, failed)
+            reason = f"internal error: {error!r}"
+            await self._save(page, writer, failed_page(self._config, page.ref, page.fingerprint, reason))
         finally:
             self._window.release()
 

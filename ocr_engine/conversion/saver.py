@@ -80,7 +80,7 @@ class Saver:
     async def save_page(self, ref: PageRef, writer: PageWriter, read: ReadPage) -> PageRecord:
         """Write a page's files and journal line; returns the record as it was written."""
         drawn, record, folder = read.drawn, read.record, str(self._names.folder_for(ref.document))
-        if not read.drawing_done:
+        if drawn is None:
             drawn, record = await self._draw(ref, record)
         texts = await aside(texts_of, self._config, record, read.raw)
         outputs = await self.call(writer.save_page, record, texts, drawn)

@@ -38,9 +38,7 @@ class ReadPage:
     raw: str
     seconds: dict[str, float]
     drawn: DrawnPage | None = None
-    """Its figures and overlay, where they were drawn on the machine that read it."""
-    drawing_done: bool = False
-    """Whether that was tried there."""
+    """What the machine that read it drew from it; None where that is still to be done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +72,12 @@ def _prepare_task(
     )
 
 
+def failed_page(config: Config, ref: PageRef, page_print: str, reason: str, seconds: float = 0.0) -> ReadPage:
+    """The result for a page that could not be read."""
+    record = failed_record(config, ref, page_print, reason)
+    return ReadPage(record, "", {"total": seconds} if seconds else {})
+
+
 class PageReader:
     """Reads pages with one config, one pool of renderers and one engine, any number at a time."""
 
@@ -94,26 +98,26 @@ class PageReader:
         self._engine_start: asyncio.Task[None] | None = None
 
     async def read(
-        self, ref: PageRef, key: PageKey, page_print: str, on_text: OnText | None = None
+        self,
+        ref: PageRef,
+        key: PageKey,
+        page_print: str,
+        on_text: OnText | None = None,
+        prepared: PreparedPage | None = None,
     ) -> ReadPage:
         """Read a page; returns its record and raw text. The record of a page that cannot be read says why.
 
         `key` is the page's place below the output folder, `page_print` the fingerprint its record carries.
-        `on_text` gets the pieces of the answer as they appear.
+        `on_text` gets the pieces of the answer as they appear. `prepared` is what `first_task` gave.
 
         Raises:
             EngineError: the engine did not start, or died.
         """
         started = time.perf_counter()
         try:
-            return await self._read(ref, key, page_print, on_text, started)
+            return await self._read(ref, key, page_print, on_text, prepared, started)
         except (InputError, RequestError) as error:
-            return self.failed(ref, page_print, str(error), time.perf_counter() - started)
-
-    def failed(self, ref: PageRef, page_print: str, reason: str, seconds: float = 0.0) -> ReadPage:
-        """The result for a page that could not be read."""
-        record = failed_record(self._config, ref, page_print, reason)
-        return ReadPage(record, "", {"total": seconds} if seconds else {})
+            return failed_page(self._config, ref, page_print, str(error), time.perf_counter() - started)
 
     @property
     def starting(self) -> bool:
@@ -126,10 +130,16 @@ class PageReader:
             self._engine_start.cancel()
 
     async def _read(
-        self, ref: PageRef, key: PageKey, page_print: str, on_text: OnText | None, started: float
+        self,
+        ref: PageRef,
+        key: PageKey,
+        page_print: str,
+        on_text: OnText | None,
+        prepared: PreparedPage | None,
+        started: float,
     ) -> ReadPage:
         quality = self._config.quality
-        first = await self._prepare(ref, ladder.FIRST, WHOLE, facts=True)
+        first = prepared or await self._prepare(ref, ladder.FIRST, WHOLE, facts=True)
         seconds = {"render": first.render_s, "views": first.views_s}
         if first.ink is not None and first.ink.share < quality.blank_ink:
             blank = blank_record(self._config, ref, page_print, first)

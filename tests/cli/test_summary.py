@@ -9,7 +9,7 @@ import pytest
 
 from ocr_engine import config as config_module
 from ocr_engine import log
-from ocr_engine.cli import summary
+from ocr_engine.cli import summary, survey
 from ocr_engine.cli.entries import batch_pdf
 from ocr_engine.conversion.counts import Counts
 from ocr_engine.conversion.progress import Progress
@@ -105,7 +105,7 @@ def test_a_dry_run_downloads_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     from ocr_engine.engine import hub
 
     monkeypatch.setattr(hub, "download", no_download)
-    info = summary.planned_engine(config, create_engine(config))
+    info = survey.planned_engine(config, create_engine(config))
     assert info.family == "deepseek-ocr-2" and "to be downloaded" in info.reason
     nano = config_module.load(None, {"engine.model": "nano"})
-    assert summary.planned_engine(nano, create_engine(nano)) == create_engine(nano).identify()
+    assert survey.planned_engine(nano, create_engine(nano)) == create_engine(nano).identify()

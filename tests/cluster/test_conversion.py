@@ -1,6 +1,7 @@
 """What a cluster run makes of streams that lose pages, break, or say nothing. No Ray is needed."""
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
@@ -8,40 +9,35 @@ from typing import Any
 
 import pytest
 
-from ocr_engine.cluster import conversion
+from ocr_engine.cluster import conversion, nodes
 from ocr_engine.cluster.conversion import MAX_ROUNDS, ClusterReader
 from ocr_engine.cluster.nodes import Result
 from ocr_engine.cluster.streams import ClusterLostError
-from ocr_engine.config import Config
+from ocr_engine.config import Config, EngineConfig
 from ocr_engine.conversion.planning import Page
-from ocr_engine.engine.base import EngineInfo
 from ocr_engine.errors import EngineError
 from ocr_engine.families import OCR
-from ocr_engine.reading.reader import ReadPage
+from ocr_engine.pages.pool import RenderPool
+from ocr_engine.reading.reader import ReadPage, failed_page
 from ocr_engine.records import Document, DocumentKind, PageKey, PageRef, PageStatus
+from tests.conversion.test_pipeline import make_pdf, rows, run_pdf
 
 Stream = Callable[[list[Page]], Iterator[Result]]
 
 
-class FakeTools:
-    pool: Any = None
-    engine: Any = None
-    info = EngineInfo("m", "r", "none", 0, 1, "id", OCR)
-
-
 def pages(count: int) -> list[Page]:
     document = Document("a.pdf", Path("a.pdf"), PurePosixPath("a.pdf"), DocumentKind.PDF, 1, 1)
-    return [Page(PageRef(document, "c", n, count, "b"), f"a/{n}", "f") for n in range(count)]
+    return [Page(PageRef(document, "c", n, count, "b"), PageKey("a", n + 1), "f") for n in range(count)]
 
 
 def result(reader: ClusterReader, page: Page, text: str = "read") -> Result:
-    return Result(page, ReadPage(reader.failed(page.ref, "f", text).record, text, {}))
+    return Result(page, ReadPage(failed_page(Config(), page.ref, "f", text).record, text, {}))
 
 
 def made(
     monkeypatch: pytest.MonkeyPatch, stream: Callable[[ClusterReader, list[Page]], Iterator[Result]]
 ) -> Any:
-    reader = ClusterReader(Config(), FakeTools())  # type: ignore[arg-type]
+    reader = ClusterReader(Config(), OCR)
     monkeypatch.setattr(conversion, "read_all", lambda config, family, asked: stream(reader, list(asked)))
     return reader
 
@@ -146,3 +142,55 @@ async def test_a_stop_waits_for_no_silent_cluster(monkeypatch: pytest.MonkeyPatc
         await asyncio.get_running_loop().shutdown_default_executor()
     assert not silent.is_set()
     silent.set()
+
+
+def opened_here(config: Config, documents: list[Document]) -> Iterator[nodes.Opened]:
+    yield from (nodes.unpacked(nodes.open_document(nodes.packed(one), config)) for one in documents)
+
+
+def read_here(config: Config, family: str, asked: list[Page]) -> Iterator[Result]:
+    async def read() -> list[nodes.Row]:
+        engine = nodes.ReadPages(config, family)
+        prepared = [nodes.prepare(nodes.packed(page), config, family) for page in asked]
+        return [await engine(row) for row in prepared]
+
+    yield from (nodes.unpacked(nodes.draw(row, config)) for row in asyncio.run(read()))
+
+
+def test_the_steps_of_the_nodes_give_what_a_local_run_gives(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ocr_engine.cli.run.connected", contextlib.nullcontext)
+    monkeypatch.setattr(conversion, "open_all", opened_here)
+    monkeypatch.setattr(conversion, "read_all", read_here)
+    make_pdf(tmp_path / "in/a.pdf", 3)
+    (tmp_path / "in/broken.pdf").write_bytes(b"%PDF-1.7 no more")
+    local = run_pdf(tmp_path / "in", "--output", tmp_path / "local", "--set", "output.overlays=true")
+    options = ("--set", "output.overlays=true", "--set", "cluster.backend=ray")
+    assert run_pdf(tmp_path / "in", "--output", tmp_path / "there", *options) == local
+    assert files(tmp_path / "there") == files(tmp_path / "local")
+    assert {"a/a.md", "a/figures/0001-1.jpg", "a/layout/0003.jpg"} <= files(tmp_path / "there").keys()
+    assert [row["seconds"].keys() for row in rows(tmp_path / "there") if row["page"]] == [
+        row["seconds"].keys() for row in rows(tmp_path / "local") if row["page"]
+    ]
+
+
+def test_a_page_that_was_prepared_elsewhere_is_not_rendered_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = Config(engine=EngineConfig(backend="replay"), mode="tiny")
+    path = make_pdf(tmp_path / "a.pdf", 1)
+    size, mtime_ns = path.stat().st_size, path.stat().st_mtime_ns
+    document = Document("a.pdf", path, PurePosixPath("a.pdf"), DocumentKind.PDF, size, mtime_ns)
+    opened = nodes.unpacked(nodes.open_document(nodes.packed(document), config))
+    assert opened.opened, opened.error
+    page = Page(opened.opened.page(0), PageKey("a", 1), "f")
+    row = nodes.prepare(nodes.packed(page), config, OCR)
+    monkeypatch.setattr(RenderPool, "run", None)
+    read = nodes.unpacked(asyncio.run(nodes.ReadPages(config, OCR)(row))).read
+    assert read.record.status is PageStatus.DONE and read.drawn is None
+
+
+def files(root: Path) -> dict[str, bytes]:
+    found = {str(path.relative_to(root)): path for path in root.rglob("*") if path.is_file()}
+    return {name: path.read_bytes() for name, path in found.items() if "/" in name}
