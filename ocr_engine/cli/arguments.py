@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ocr_engine import __version__
 from ocr_engine.config import Config
 from ocr_engine.config import options as config_options
-from ocr_engine.conversion.resume import Redo
+from ocr_engine.conversion.planning import Redo
 from ocr_engine.errors import UsageError
 from ocr_engine.families import FAMILIES, MODES, OCR2, PROMPTS
 from ocr_engine.outputs.retry import Command

@@ -21,8 +21,8 @@ from ocr_engine.cluster.streams import connected
 from ocr_engine.config import Config, as_dict
 from ocr_engine.conversion import exports, report
 from ocr_engine.conversion.pipeline import Conversion, Tools
+from ocr_engine.conversion.planning import Redo
 from ocr_engine.conversion.progress import Progress
-from ocr_engine.conversion.resume import Redo
 from ocr_engine.engine.base import Engine, EngineInfo, silent_s
 from ocr_engine.engine.factory import create_engine
 from ocr_engine.engine.log_folder import logs_of_run

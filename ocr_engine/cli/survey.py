@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from ocr_engine import log
 from ocr_engine.config import Config
 from ocr_engine.conversion.pipeline import Conversion
-from ocr_engine.conversion.resume import Plan
+from ocr_engine.conversion.planning import PageNeeds
 from ocr_engine.engine import checkpoint
 from ocr_engine.engine.base import Engine, EngineInfo
 from ocr_engine.errors import ExitCode
@@ -18,15 +18,15 @@ async def print_survey(
     conversion: Conversion, config: Config, info: EngineInfo, found: Iterable[Document | Refused]
 ) -> ExitCode:
     """Say what would be done; the exit code is that of a run that finds the same."""
-    total, readable = dict.fromkeys(Plan, 0), 0
+    total, readable = dict.fromkeys(PageNeeds, 0), 0
     for line in plan_head(config, info):
         print(line)
     async for item in conversion.survey(found):
-        counts = {plan: item.plans[plan] for plan in Plan}
-        total = {plan: total[plan] + counts[plan] for plan in Plan}
+        counts = {need: item.needs[need] for need in PageNeeds}
+        total = {need: total[need] + counts[need] for need in PageNeeds}
         readable += not item.reason
-        print(f"{log.printable(item.given)}: {item.reason or plan_words(counts)}")
-    print(f"in all: {plan_words(total)}")
+        print(f"{log.printable(item.given)}: {item.reason or needs_words(counts)}")
+    print(f"in all: {needs_words(total)}")
     return ExitCode.OK if readable else ExitCode.NO_INPUT
 
 
@@ -45,12 +45,10 @@ def planned_engine(config: Config, engine: Engine) -> EngineInfo:
     return engine.identify()
 
 
-def plan_words(counts: Mapping[Plan, int]) -> str:
+def needs_words(counts: Mapping[PageNeeds, int]) -> str:
     """How many pages need what."""
-    return (
-        f"{counts[Plan.READ]:,} pages to read, {counts[Plan.WRITE]:,} to write again from stored text, "
-        f"{counts[Plan.NOTHING]:,} unchanged"
-    )
+    read, write, nothing = (counts[need] for need in (PageNeeds.READ, PageNeeds.WRITE, PageNeeds.NOTHING))
+    return f"{read:,} pages to read, {write:,} to write again from stored text, {nothing:,} unchanged"
 
 
 def plan_head(config: Config, info: EngineInfo) -> Iterator[str]:

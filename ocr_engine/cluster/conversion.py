@@ -17,8 +17,7 @@ from ocr_engine.cluster.nodes import Opened, Result
 from ocr_engine.cluster.streams import ClusterLostError, open_all, read_all
 from ocr_engine.config import Config
 from ocr_engine.conversion.pipeline import Conversion, Opener, Tools, Window
-from ocr_engine.conversion.planning import Page
-from ocr_engine.conversion.resume import Redo
+from ocr_engine.conversion.planning import Page, Redo
 from ocr_engine.errors import EngineError
 from ocr_engine.log import logger
 from ocr_engine.pages.sources import Refused

@@ -15,9 +15,8 @@ from typing import Protocol
 
 from ocr_engine.config import Config
 from ocr_engine.conversion.counts import Counts
-from ocr_engine.conversion.planning import Page, PagePlanner
+from ocr_engine.conversion.planning import Page, PageNeeds, PagePlanner, Redo
 from ocr_engine.conversion.progress import Progress
-from ocr_engine.conversion.resume import Plan, Redo
 from ocr_engine.conversion.saver import Saver
 from ocr_engine.engine.base import Engine, EngineInfo
 from ocr_engine.errors import EngineError, InputError, OcrError, OutputError, UsageError
@@ -57,7 +56,7 @@ class Surveyed:
 
     given: str
     reason: str
-    plans: Counter[Plan] = field(default_factory=Counter)
+    needs: Counter[PageNeeds] = field(default_factory=Counter)
 
 
 class Opener(Protocol):
@@ -162,7 +161,7 @@ class Conversion:
                 yield Surveyed(item.given, str(error))
             else:
                 pages = self._planner.pages(opened, indexes)
-                yield Surveyed(item.given, "", Counter(map(self._planner.plan, pages)))
+                yield Surveyed(item.given, "", Counter(map(self._planner.needs, pages)))
 
     async def convert(self, found: Iterable[Document | Refused]) -> None:
         """A part of `run`, which may be followed by others; the caller closes. Raises as `run`."""
@@ -183,7 +182,7 @@ class Conversion:
         except OcrError:
             return  # recorded when the document is converted
         for page in self._planner.pages(opened, indexes):
-            if self._planner.plan(page) is Plan.READ:
+            if self._planner.needs(page) is PageNeeds.READ:
                 yield page
 
     async def _convert_document(self, document: Document) -> None:
@@ -227,8 +226,8 @@ class Conversion:
 
         async with asyncio.TaskGroup() as group:
             for page in self._planner.pages(opened, indexes):
-                plan = self._planner.plan(page)
-                if plan is Plan.NOTHING:
+                needs = self._planner.needs(page)
+                if needs is PageNeeds.NOTHING:
                     self._count_unchanged(page)
                     continue
                 await self._window.acquire()
@@ -238,14 +237,14 @@ class Conversion:
                 if not changed:
                     await self._saver.make_room(opened, writer, indexes)
                     changed = True
-                group.create_task(self._convert_page(page, writer, plan)).add_done_callback(note)
+                group.create_task(self._convert_page(page, writer, needs)).add_done_callback(note)
         if cancelled:
             return
         await self._saver.finish_document(writer, changed=changed)
 
-    async def _convert_page(self, page: Page, writer: PageWriter, plan: Plan) -> None:
+    async def _convert_page(self, page: Page, writer: PageWriter, needs: PageNeeds) -> None:
         try:
-            await self._save(page, writer, await self._obtain(page, writer, plan))
+            await self._save(page, writer, await self._obtain(page, writer, needs))
         except (EngineError, OutputError):
             raise
         except Exception as error:  # noqa: BLE001 - a bug of ours that one page meets must not end the night
@@ -255,10 +254,10 @@ class Conversion:
         finally:
             self._window.release()
 
-    async def _obtain(self, page: Page, writer: PageWriter, plan: Plan) -> ReadPage:
+    async def _obtain(self, page: Page, writer: PageWriter, needs: PageNeeds) -> ReadPage:
         """Get the page's record and raw text: from disk if only its writing changed, else from the model."""
         stored = None
-        if plan is Plan.WRITE:
+        if needs is PageNeeds.WRITE:
             stored = await self._saver.call(writer.stored, page.ref.number, page.fingerprint)
         if stored is not None:
             record, raw = stored

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from enum import Enum, auto
 from pathlib import Path
 
 from ocr_engine.config import READ_KEYS, WRITE_KEYS, Config, fingerprint
-from ocr_engine.conversion.resume import Plan, Redo, plan_page
+from ocr_engine.outputs.files import is_file
 from ocr_engine.outputs.names import OutputNames
 from ocr_engine.records import (
     Fingerprint,
@@ -13,7 +14,28 @@ from ocr_engine.records import (
     OpenedDocument,
     PageKey,
     PageRef,
+    PageStatus,
+    page_stem,
 )
+
+
+class PageNeeds(Enum):
+    """What a page still needs."""
+
+    NOTHING = auto()
+    """Its record and its files are there."""
+    WRITE = auto()
+    """Its stored raw text is current, but the way it is written changed, or a file is gone."""
+    READ = auto()
+    """It has to be rendered and read by the model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Redo:
+    """What the user asks to read again: everything, or pages that ended with one of these statuses."""
+
+    everything: bool = False
+    statuses: frozenset[PageStatus] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +74,11 @@ class PagePlanner:
         """The page's last journal row from earlier runs, if any."""
         return self.rows.get((page.ref.document.given, page.ref.number))
 
-    def plan(self, page: Page) -> Plan:
+    def needs(self, page: Page) -> PageNeeds:
         """Decide what a page needs."""
         if (page.ref.document.given, page.ref.number) in self.lost:
-            return Plan.READ
-        return plan_page(self.row(page), page.fingerprint, self.root, self.redo)
+            return PageNeeds.READ
+        return page_needs(self.row(page), page.fingerprint, self.root, self.redo)
 
 
 def page_fingerprint(config: Config, ref: PageRef, model_id: str) -> str:
@@ -67,3 +89,21 @@ def page_fingerprint(config: Config, ref: PageRef, model_id: str) -> str:
     """
     read = fingerprint(config, READ_KEYS, ref.content_id, str(ref.index), model_id)
     return str(Fingerprint(read, fingerprint(config, WRITE_KEYS)))
+
+
+def page_needs(row: JournalRow | None, page_print: str, root: Path, redo: Redo) -> PageNeeds:
+    """Compare a page's last row with its present fingerprint and with the files that are there."""
+    if row is None or redo.everything or row.status in redo.statuses:
+        return PageNeeds.READ
+    then, now = Fingerprint.parse(row.fingerprint), Fingerprint.parse(page_print)
+    if then.read != now.read:
+        return PageNeeds.READ
+    if all(is_file(root / output) for output in row.outputs):
+        return PageNeeds.NOTHING if then.write == now.write else PageNeeds.WRITE
+    return PageNeeds.WRITE if has_raw_text(row, root) else PageNeeds.READ
+
+
+def has_raw_text(row: JournalRow, root: Path) -> bool:
+    """Whether the raw text that was stored with the page is there."""
+    name = f"{page_stem(row.page or 0)}.raw.md"
+    return any(path.endswith(f"/{name}") and is_file(root / path) for path in row.outputs)
