@@ -26,7 +26,7 @@ from ocr_engine.engine.base import EngineInfo
 from ocr_engine.engine.loops import ends_in_loop
 from ocr_engine.engine.shared import SharedEngine
 from ocr_engine.evaluation import made_file
-from ocr_engine.evaluation.request import Made, Run
+from ocr_engine.evaluation.request import MadePredictions, Run
 from ocr_engine.evaluation.wanted import WantedPage
 from ocr_engine.families import FAMILIES, MODES, queries
 from ocr_engine.formats import EXPORTS
@@ -123,7 +123,7 @@ class BenchmarkRun:
 
     async def _make_mode(
         self, config: Config, pages: Sequence[WantedPage], inputs: Inputs, folder: Path
-    ) -> Made | None:
+    ) -> MadePredictions | None:
         root = folder / "run"
         logger.info("%s, mode %s: %s pages", self.benchmark, config.mode, f"{len(pages):,}")
         with contextlib.closing(Journal(root / "journal.jsonl")) as journal:
@@ -166,7 +166,7 @@ class BenchmarkRun:
     def _speed_key(self, config: Config) -> str:
         return fingerprint(config, READ_KEYS, self.info.model_id)
 
-    def _write_run(self, config: Config, made: Made, root: Path, started: datetime) -> None:
+    def _write_run(self, config: Config, made: MadePredictions, root: Path, started: datetime) -> None:
         run_files.write_run(
             root,
             config=config_module.as_dict(config),
@@ -198,11 +198,11 @@ class BenchmarkRun:
 
     def _made(
         self, config: Config, found: Rows, texts: Mapping[WantedPage, str | None], folder: Path
-    ) -> Made:
+    ) -> MadePredictions:
         rows = [row for row in found.values() if row is not None]
         statuses = Counter(_status(row, texts.get(page)) for page, row in found.items())
         mode = MODES.get(config.mode)
-        return Made(
+        return MadePredictions(
             model=self.info.model,
             mode=config.mode,
             prompt=config.prompt,

@@ -16,7 +16,7 @@ _LEAST_PAGES = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Gpu:
+class GpuKind:
     """A kind of GPU. `speed` is relative to the one that was measured; `measured` says whether it was."""
 
     memory_gb: float
@@ -29,7 +29,7 @@ class Costs:
     """Seconds, gigabytes and bytes, as their names say; the key in the file is the name here."""
 
     about: str
-    gpus: dict[str, Gpu]
+    gpus: dict[str, GpuKind]
     encoder_s_per_mpx: dict[str, float]
     prefill_s_per_tok: float
     decode_s_per_tok: float
@@ -88,7 +88,7 @@ def load(path: Path | None = None) -> Costs:
         raise UsageError(f"{path}: not a table of costs: {error}") from None
 
 
-def gpu_named(costs: Costs, name: str) -> Gpu:
+def gpu_named(costs: Costs, name: str) -> GpuKind:
     """A GPU of the table, in any case. Raises UsageError."""
     for known, gpu in costs.gpus.items():
         if known.lower() == name.lower():

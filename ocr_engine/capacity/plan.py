@@ -14,9 +14,9 @@ from tqdm import tqdm
 
 from ocr_engine.capacity import costs as cost_table
 from ocr_engine.capacity import simulation
-from ocr_engine.capacity.costs import Costs, Gpu, Memory, PageCosts, Work
-from ocr_engine.capacity.sample import Sample, take
-from ocr_engine.capacity.simulation import Load, Rates, Site
+from ocr_engine.capacity.costs import Costs, GpuKind, Memory, PageCosts, Work
+from ocr_engine.capacity.sample import CorpusSample, take
+from ocr_engine.capacity.simulation import Load, Site, StationRates
 from ocr_engine.config import Config
 from ocr_engine.config import options as config_options
 from ocr_engine.errors import ExitCode, OcrError, UsageError
@@ -32,14 +32,14 @@ _HOUR_S = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class CapacityPlan:
     """What is predicted for a corpus at one site."""
 
-    sample: Sample
+    sample: CorpusSample
     gpu: str
     site: Site
     page: PageCosts
-    rates: Rates
+    rates: StationRates
     memory: Memory
 
     @property
@@ -127,7 +127,7 @@ def _config(args: argparse.Namespace) -> Config:
     return config_options.load_given(args, {"input.path": args.inputs or None, "mode": args.mode})
 
 
-def _sample(config: Config, most: int) -> Sample:
+def _sample(config: Config, most: int) -> CorpusSample:
     given = [config.input.path] if isinstance(config.input.path, str) else list(config.input.path)
     family = guessed_family(config.engine.model)
     mode = resolve_mode(config.mode, config.max_tiles, family)
@@ -135,15 +135,15 @@ def _sample(config: Config, most: int) -> Sample:
         return take(sources.find(given, set(DocumentKind), OwnFiles(config.output.path)), pool, mode, most)
 
 
-def predict(sample: Sample, costs: Costs, name: str, gpu: Gpu, site: Site) -> Plan:
+def predict(sample: CorpusSample, costs: Costs, name: str, gpu: GpuKind, site: Site) -> CapacityPlan:
     """The prediction for a sampled corpus."""
     page = cost_table.page_costs(costs, sample.work, gpu.speed)
     load = Load(page, sample.work.bytes_per_page)
     memory = cost_table.memory(costs, sample.work, gpu.memory_gb)
-    return Plan(sample, name, site, page, simulation.rates(site, load), memory)
+    return CapacityPlan(sample, name, site, page, simulation.rates(site, load), memory)
 
 
-def as_dict(plan: Plan) -> dict[str, object]:
+def as_dict(plan: CapacityPlan) -> dict[str, object]:
     """The prediction as plain values."""
     return {
         "documents": plan.sample.documents,
@@ -159,7 +159,7 @@ def as_dict(plan: Plan) -> dict[str, object]:
     }
 
 
-def report(plan: Plan, gpu: Gpu) -> Iterator[str]:
+def report(plan: CapacityPlan, gpu: GpuKind) -> Iterator[str]:
     """The prediction in words, a line each."""
     sample, page, memory, site = plan.sample, plan.page, plan.memory, plan.site
     exactly = "" if sample.opened + sample.unreadable >= sample.documents else "about "
@@ -191,7 +191,7 @@ _ADVICE = {
 }
 
 
-def _seen(sample: Sample) -> str:
+def _seen(sample: CorpusSample) -> str:
     words = f"{sample.opened:,} opened, {sample.sampled_pages:,} rendered"
     return f"{words}, {sample.unreadable:,} unreadable" if sample.unreadable else words
 
@@ -218,12 +218,12 @@ class Scaled:
     """One line of the table over numbers of GPUs: with one driver, and with as many as it takes."""
 
     gpus: int
-    one_driver: simulation.Outcome
+    one_driver: simulation.SimulatedRun
     drivers: int
-    enough: simulation.Outcome
+    enough: simulation.SimulatedRun
 
 
-def scaling(plan: Plan, numbers: Sequence[int]) -> Iterator[Scaled]:
+def scaling(plan: CapacityPlan, numbers: Sequence[int]) -> Iterator[Scaled]:
     """Simulated runs of the same corpus on other numbers of GPUs."""
     load = Load(plan.page, plan.sample.work.bytes_per_page)
     for gpus in numbers:

@@ -27,7 +27,7 @@ _MIN_LAYER_CHARS = 40
 
 
 @dataclass(frozen=True, slots=True)
-class PageFacts:
+class SampledPage:
     """What the sample saw of one page."""
 
     tiles: int
@@ -36,7 +36,7 @@ class PageFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
+class CorpusSample:
     """A corpus, estimated. `pages` is exact where every document was opened."""
 
     documents: int
@@ -50,7 +50,7 @@ class Sample:
 
 def take(
     found: Iterable[Document | Refused], pool: RenderPool, mode: Mode, most: int, seed: int = 0
-) -> Sample:
+) -> CorpusSample:
     """Open and render at most `most` documents, chosen evenly at random, and as many of their pages.
 
     Raises:
@@ -70,7 +70,7 @@ def take(
         raise UsageError("no page can be rendered: nothing to plan for")
     in_all = round(fmean(one.page_count for one in opened) * len(documents) * len(opened) / len(chosen))
     layered = [one for one in facts if one.text_chars >= _MIN_LAYER_CHARS]
-    return Sample(
+    return CorpusSample(
         documents=len(documents),
         unreadable=len(items) - len(documents) + len(chosen) - len(opened),
         opened=len(opened),
@@ -92,17 +92,17 @@ def _some(items: Sequence[T], most: int, chance: random.Random) -> Sequence[T]:
     return items if len(items) <= most else chance.sample(items, most)
 
 
-def output_tokens(page: PageFacts) -> float:
+def output_tokens(page: SampledPage) -> float:
     """The answer to a page with this text layer, estimated."""
     return page.text_chars / CHARS_PER_TOK + page.text_chars * BOX_TOK_PER_CHAR
 
 
-def _facts(page: PageImage, mode: Mode) -> PageFacts:
+def _facts(page: PageImage, mode: Mode) -> SampledPage:
     prepared = prepare(page, mode, text_layer=True)
     views = prepared.views
     columns, rows = views.grid
     visual = view_tokens(mode.base_size_px, mode.tile_size_px, columns, rows, row_newline=mode.row_newline)
-    return PageFacts(len(views.tiles), visual, len(prepared.text_layer.text))
+    return SampledPage(len(views.tiles), visual, len(prepared.text_layer.text))
 
 
 def _results(futures: "Sequence[Future[T]]") -> list[T]:

@@ -37,7 +37,7 @@ class Load:
     spread: float = 0.6
 
 
-class Rates(NamedTuple):
+class StationRates(NamedTuple):
     """Pages a second that each station could do if the others cost nothing."""
 
     storage: float
@@ -52,7 +52,7 @@ class Rates(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class SimulatedRun:
     """What a simulated run gave. `steady_pages_per_s` leaves out the start and the tail."""
 
     pages: int
@@ -67,11 +67,11 @@ class Outcome:
         return self.steady_pages_per_s * DAY_S
 
 
-def rates(site: Site, load: Load) -> Rates:
+def rates(site: Site, load: Load) -> StationRates:
     """The bound of each station."""
     costs = load.costs
     alive = 1 / (1 + site.restart_s / (site.hours_between_failures * 3600))
-    return Rates(
+    return StationRates(
         storage=site.storage_gb_per_s * 1e9 / load.bytes_per_page,
         renderers=site.gpus * site.cores_per_gpu / costs.cpu_s,
         engines=site.gpus * alive / costs.gpu_s,
@@ -79,7 +79,7 @@ def rates(site: Site, load: Load) -> Rates:
     )
 
 
-def simulate(site: Site, load: Load, pages: int, seed: int = 0) -> Outcome:
+def simulate(site: Site, load: Load, pages: int, seed: int = 0) -> SimulatedRun:
     """`pages` pages through all stations, all there at the start."""
     chance = random.Random(seed)
     costs = load.costs
@@ -90,7 +90,7 @@ def simulate(site: Site, load: Load, pages: int, seed: int = 0) -> Outcome:
     ends = _station(sorted(ready), site.drivers, costs.driver_s)
     first, last = ends[pages // 10], ends[pages * 7 // 10]
     steady = (pages * 7 // 10 - pages // 10) / max(last - first, 1e-9)
-    return Outcome(pages, ends[-1], steady, failures, rates(site, load).bottleneck)
+    return SimulatedRun(pages, ends[-1], steady, failures, rates(site, load).bottleneck)
 
 
 def _station(arrivals: list[float], servers: int, service_s: float) -> list[float]:

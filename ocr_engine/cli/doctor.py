@@ -161,7 +161,7 @@ def _no_gpu() -> Check:
     )
 
 
-def _gpu_check(gpu: machine.Gpu) -> Check:
+def _gpu_check(gpu: machine.GpuHere) -> Check:
     total, free = gpu.total_mb / 1024, gpu.free_mb / 1024
     found = (
         f"{gpu.name}, {total:.0f} GiB, {free:.0f} free, driver {gpu.driver}, capability {gpu.capability:g}"

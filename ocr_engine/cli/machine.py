@@ -44,7 +44,7 @@ _MAX_FONTS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
-class Gpu:
+class GpuHere:
     """One line of nvidia-smi; memory in MiB."""
 
     name: str
@@ -54,13 +54,13 @@ class Gpu:
     capability: float
 
 
-def gpus() -> list[Gpu]:
+def gpus() -> list[GpuHere]:
     """The GPUs nvidia-smi lists; none where it is missing, hangs or fails."""
     command = ["nvidia-smi", f"--query-gpu={_GPU_QUERY}", "--format=csv,noheader,nounits"]
     try:
         run = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT_S, check=True)
         rows = [[cell.strip() for cell in row] for row in csv.reader(run.stdout.splitlines()) if row]
-        return [Gpu(row[0], row[1], *map(float, row[2:5])) for row in rows]
+        return [GpuHere(row[0], row[1], *map(float, row[2:5])) for row in rows]
     except (OSError, subprocess.SubprocessError, ValueError, IndexError, TypeError):
         return []
 

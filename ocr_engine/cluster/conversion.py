@@ -17,7 +17,7 @@ from ocr_engine.cluster.nodes import Opened, Result
 from ocr_engine.cluster.streams import ClusterLostError, open_all, read_all
 from ocr_engine.config import Config
 from ocr_engine.conversion.pipeline import Conversion, Opener, Tools, Window
-from ocr_engine.conversion.planning import Page, Redo
+from ocr_engine.conversion.planning import PlannedPage, Redo
 from ocr_engine.errors import EngineError
 from ocr_engine.log import logger
 from ocr_engine.pages.sources import Refused
@@ -181,7 +181,7 @@ class ClusterReader:
         for future in self._waiting.values():
             future.cancel()
 
-    async def feed(self, pages: list[Page]) -> None:
+    async def feed(self, pages: list[PlannedPage]) -> None:
         """Send pages until each came back, at most MAX_ROUNDS times."""
         missing = {page.ref: page for page in pages}
         lost: ClusterLostError | None = None
@@ -192,7 +192,7 @@ class ClusterReader:
             reason = f"the cluster lost this page {MAX_ROUNDS} times"
             self._settle(ref, lost or failed_page(self._config, ref, page.fingerprint, reason))
 
-    async def _round(self, missing: dict[PageRef, Page]) -> ClusterLostError | None:
+    async def _round(self, missing: dict[PageRef, PlannedPage]) -> ClusterLostError | None:
         """One stream of what is missing; takes out what came back, and says what ended the stream early."""
         loop = asyncio.get_running_loop()
 
@@ -201,7 +201,7 @@ class ClusterReader:
             if missing.pop(result.page.ref, None) is not None and not self._stopping:
                 self._settle(result.page.ref, result.read)
 
-        def work(pages: list[Page]) -> None:
+        def work(pages: list[PlannedPage]) -> None:
             for result in read_all(self._config, self._family, pages):
                 if self._stopping:
                     return

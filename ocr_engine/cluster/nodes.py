@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ocr_engine.config import Config
-from ocr_engine.conversion.planning import Page
+from ocr_engine.conversion.planning import PlannedPage
 from ocr_engine.engine.factory import create_engine
 from ocr_engine.errors import InputError
 from ocr_engine.outputs.drawing import DrawnPage
@@ -39,7 +39,7 @@ class Opened:
 class Prepared:
     """A page whose views are cut, or why they could not be."""
 
-    page: Page
+    page: PlannedPage
     prepared: PreparedPage | None
     error: InputError | None
 
@@ -48,7 +48,7 @@ class Prepared:
 class Result:
     """A page that was read, its figures cropped. Small: no pixels but those of figures."""
 
-    page: Page
+    page: PlannedPage
     read: ReadPage
 
 
@@ -73,7 +73,7 @@ def open_document(row: Row, config: Config) -> Row:
 
 def prepare(row: Row, config: Config, family: str) -> Row:
     """Page -> Prepared: rendered and cut into views."""
-    page: Page = unpacked(row)
+    page: PlannedPage = unpacked(row)
     try:
         prepared = render_pool(config).run(page.ref, first_task(config, family)).result()
         return packed(Prepared(page, prepared, None))

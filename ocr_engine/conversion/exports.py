@@ -65,7 +65,7 @@ class _Found:
 
 
 @dataclass(slots=True)
-class Made:
+class ExportResult:
     """What a call of `export` did."""
 
     written: int = 0
@@ -100,13 +100,13 @@ def make(root: Path, journal: Journal, config: Config, stopping: Stopping) -> No
         raise OutputError(f"{count} exports could not be made, the first: {first}; run again")
 
 
-def export(root: Path, journal: Journal, config: Config, stopping: Stopping) -> Made:
+def export(root: Path, journal: Journal, config: Config, stopping: Stopping) -> ExportResult:
     """Make the exports that are switched on and not there yet; take away others that are out of date.
 
     An export of one document that cannot be made is a line in the log and in the result.
     Raises OutputError where one of the whole run cannot be written.
     """
-    made = Made()
+    made = ExportResult()
     checksums = Checksums(root)
     stamps = Stamps(root, checksums)
     try:
@@ -177,7 +177,7 @@ def _export_documents(
     found: Sequence[_Found],
     stamps: Stamps,
     salt: str,
-    made: Made,
+    made: ExportResult,
     stopping: Stopping,
 ) -> None:
     wanted = [one for one in exports_of(MadeOf.DOCUMENT) if one in config.output.exports]
@@ -201,7 +201,7 @@ def _export_documents(
 
 
 def _export_run(
-    root: Path, config: Config, found: Sequence[_Found], stamps: Stamps, salt: str, made: Made
+    root: Path, config: Config, found: Sequence[_Found], stamps: Stamps, salt: str, made: ExportResult
 ) -> None:
     key = f"{_run_key(found)}-{salt}"
     wanted = config.output.exports
@@ -216,7 +216,7 @@ def _export_run(
             _once(stamps, one, root, key, made, root, folders)
 
 
-def _once(stamps: Stamps, one: Export, root: Path, key: str, made: Made, *sources: object) -> None:
+def _once(stamps: Stamps, one: Export, root: Path, key: str, made: ExportResult, *sources: object) -> None:
     path = root / one.target
     if stamps.is_current("", one.key, key, path):
         made.unchanged += 1

@@ -15,7 +15,7 @@ from typing import Protocol
 
 from ocr_engine.config import Config
 from ocr_engine.conversion.counts import Counts
-from ocr_engine.conversion.planning import Page, PageNeeds, PagePlanner, Redo
+from ocr_engine.conversion.planning import PageNeeds, PagePlanner, PlannedPage, Redo
 from ocr_engine.conversion.progress import Progress
 from ocr_engine.conversion.saver import Saver
 from ocr_engine.engine.base import Engine, EngineInfo
@@ -175,7 +175,7 @@ class Conversion:
                 await self._documents.acquire()
                 group.create_task(self._convert_document(item))
 
-    async def to_read(self, document: Document) -> AsyncIterator[Page]:
+    async def to_read(self, document: Document) -> AsyncIterator[PlannedPage]:
         """The pages of a document that have to be read, in order."""
         try:
             opened, indexes = await self._open(document)
@@ -242,7 +242,7 @@ class Conversion:
             return
         await self._saver.finish_document(writer, changed=changed)
 
-    async def _convert_page(self, page: Page, writer: PageWriter, needs: PageNeeds) -> None:
+    async def _convert_page(self, page: PlannedPage, writer: PageWriter, needs: PageNeeds) -> None:
         try:
             await self._save(page, writer, await self._obtain(page, writer, needs))
         except (EngineError, OutputError):
@@ -254,7 +254,7 @@ class Conversion:
         finally:
             self._window.release()
 
-    async def _obtain(self, page: Page, writer: PageWriter, needs: PageNeeds) -> ReadPage:
+    async def _obtain(self, page: PlannedPage, writer: PageWriter, needs: PageNeeds) -> ReadPage:
         """Get the page's record and raw text: from disk if only its writing changed, else from the model."""
         stored = None
         if needs is PageNeeds.WRITE:
@@ -264,7 +264,7 @@ class Conversion:
             return ReadPage(await aside(rewritten_record, record, raw, page.fingerprint), raw, {})
         return await self._reader.read(page.ref, page.key, page.fingerprint)
 
-    async def _save(self, page: Page, writer: PageWriter, read: ReadPage) -> None:
+    async def _save(self, page: PlannedPage, writer: PageWriter, read: ReadPage) -> None:
         record = await self._saver.save_page(page.ref, writer, read)
         self.counts.add(record)
         self._tools.progress.page_ended(record.status, record.text_tokens)
@@ -273,7 +273,7 @@ class Conversion:
         if places := located(self._config, record):
             logger.info("%s: %s", printable(str(page.ref)), places)
 
-    def _count_unchanged(self, page: Page) -> None:
+    def _count_unchanged(self, page: PlannedPage) -> None:
         row = self._planner.row(page)
         assert row is not None, "only a page with a row needs nothing"
         self.counts.add_unchanged(row.status)

@@ -39,7 +39,7 @@ class Redo:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class PlannedPage:
     """A page to convert: what it is, its place below the output folder, and the fingerprint it will have."""
 
     ref: PageRef
@@ -62,19 +62,19 @@ class PagePlanner:
     lost: set[tuple[str, int | None]] = field(default_factory=set, repr=False)
     """Documents and pages whose records were found to be gone."""
 
-    def pages(self, opened: OpenedDocument, indexes: Iterable[int]) -> Iterator[Page]:
+    def pages(self, opened: OpenedDocument, indexes: Iterable[int]) -> Iterator[PlannedPage]:
         """These pages of a document, 0-based, in order."""
         folder = str(self.names.folder_for(opened.document))
         for index in indexes:
             ref = opened.page(index)
             page_print = page_fingerprint(self.config, ref, self.model_id)
-            yield Page(ref, PageKey(folder, ref.number), page_print)
+            yield PlannedPage(ref, PageKey(folder, ref.number), page_print)
 
-    def row(self, page: Page) -> JournalRow | None:
+    def row(self, page: PlannedPage) -> JournalRow | None:
         """The page's last journal row from earlier runs, if any."""
         return self.rows.get((page.ref.document.given, page.ref.number))
 
-    def needs(self, page: Page) -> PageNeeds:
+    def needs(self, page: PlannedPage) -> PageNeeds:
         """Decide what a page needs."""
         if (page.ref.document.given, page.ref.number) in self.lost:
             return PageNeeds.READ

@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 
 from ocr_engine.evaluation.report import write_json
-from ocr_engine.evaluation.request import Made, Run
+from ocr_engine.evaluation.request import MadePredictions, Run
 from ocr_engine.log import logger, printable
 
 PREDICTIONS = "predictions"
@@ -14,7 +14,7 @@ NAME = "made.json"
 CACHE_NAME = "scores.cache"
 
 
-def write(folder: Path, made: Made) -> None:
+def write(folder: Path, made: MadePredictions) -> None:
     """Write it into the folder of a run. Raises OutputError."""
     write_json(folder / NAME, asdict(made))
 
@@ -29,9 +29,9 @@ def is_run(predictions: Path) -> bool:
     return predictions.name == PREDICTIONS and (predictions.parent / NAME).is_file()
 
 
-def _read(path: Path) -> Made | None:
+def _read(path: Path) -> MadePredictions | None:
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Made)
+        return msgspec.json.decode(path.read_bytes(), type=MadePredictions)
     except (OSError, msgspec.MsgspecError) as error:
         reason = " ".join(str(error).split())
         logger.warning("%s: tokens and speed are unknown (%s)", printable(str(path)), printable(reason))

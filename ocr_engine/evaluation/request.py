@@ -11,7 +11,7 @@ BENCHMARK_NAMES = ("omnidocbench", "fox", "olmocr-bench")
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class MadePredictions:
     """How the engine made a folder of predictions; token counts are means over the pages that were read."""
 
     model: str
@@ -36,7 +36,7 @@ class Run:
 
     label: str
     predictions: Path
-    made: Made | None = None
+    made: MadePredictions | None = None
     cache: Path | None = None
     """File that keeps the scores of pages, so that unchanged ones are not scored again."""
 

@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from ocr_engine.evaluation.report import write_bytes
-from ocr_engine.evaluation.workers import Outcome, map_items
+from ocr_engine.evaluation.workers import ItemOutcome, map_items
 from ocr_engine.log import logger, printable
 
 Item = TypeVar("Item")
@@ -56,7 +56,7 @@ def map_cached(
     cache_path: Path | None,
     kind: Any,
     **options: Any,
-) -> list[Outcome[Result]]:
+) -> list[ItemOutcome[Result]]:
     """`workers.map_items`, but what `cache_path` holds the result (of type `kind`) of is not done again."""
     if cache_path is None:
         return map_items(function, items, **options)
@@ -65,7 +65,7 @@ def map_cached(
     known = {name: found for name in names if (found := store.get(name)) is not None}
     new = [item for name, item in zip(names, items, strict=True) if name not in known]
     done = iter(map_items(function, new, **options))
-    outcomes = [Outcome(known[name]) if name in known else next(done) for name in names]
+    outcomes = [ItemOutcome(known[name]) if name in known else next(done) for name in names]
     named = zip(names, outcomes, strict=True)
     store.replace({name: outcome.result for name, outcome in named if outcome.result is not None})
     return outcomes

@@ -6,7 +6,7 @@ from typing import Any
 
 from ocr_engine.evaluation.plots import Axes, Series, draw
 from ocr_engine.evaluation.report import Cell, Report, Table
-from ocr_engine.evaluation.request import Made, Run
+from ocr_engine.evaluation.request import MadePredictions, Run
 from ocr_engine.records import PageStatus
 
 RATES = (*(status.value for status in PageStatus if status is not PageStatus.DONE), "no input")
@@ -41,13 +41,13 @@ def with_sweep(report: Report, score: Score, runs: Sequence[Run]) -> Report:
     )
 
 
-def _row(label: str, score: Score, made: Made) -> list[Cell]:
+def _row(label: str, score: Score, made: MadePredictions) -> list[Cell]:
     shares = [made.statuses.get(status, 0) / made.pages if made.pages else None for status in RATES]
     head = (made.vision_tokens, made.text_tokens, made.pages_per_s, made.pages, made.statuses.get("done", 0))
     return [label, made.mode, score.by_label.get(label), *head, *shares]
 
 
-def _plots(score: Score, made: Sequence[tuple[str, Made]]) -> dict[str, bytes]:
+def _plots(score: Score, made: Sequence[tuple[str, MadePredictions]]) -> dict[str, bytes]:
     costs: dict[str, Any] = {
         "vision tokens a page": [one.vision_tokens for _, one in made],
         "pages a second": [one.pages_per_s for _, one in made],

@@ -22,7 +22,7 @@ MIN_ITEMS_PER_WORKER = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome(Generic[Result]):
+class ItemOutcome(Generic[Result]):
     """What became of one item: its result, or why there is none."""
 
     result: Result | None
@@ -37,7 +37,7 @@ def map_items(
     timeout_s: float | None = None,
     label: str = "",
     quiet: bool = False,
-) -> list[Outcome[Result]]:
+) -> list[ItemOutcome[Result]]:
     """`function` of each item. An item that raises, dies or takes over `timeout_s` ends as its error.
 
     `workers` None: one a core, fewer for few items. One worker runs in this process, without a limit
@@ -65,11 +65,11 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _in_process(function: Callable[[Item], Result], item: Item, bar: Any) -> Outcome[Result]:
+def _in_process(function: Callable[[Item], Result], item: Item, bar: Any) -> ItemOutcome[Result]:
     try:
-        return Outcome(function(item))
+        return ItemOutcome(function(item))
     except Exception as error:  # noqa: BLE001 - one hostile page must not end the run; its reason is reported
-        return Outcome(None, _reason(error))
+        return ItemOutcome(None, _reason(error))
     finally:
         bar.update(1)
 
@@ -80,9 +80,9 @@ def _in_pool(
     workers: int,
     timeout_s: float | None,
     bar: Any,
-) -> list[Outcome[Result]]:
+) -> list[ItemOutcome[Result]]:
     context = multiprocessing.get_context("spawn")
-    outcomes: dict[int, Outcome[Result]] = {}
+    outcomes: dict[int, ItemOutcome[Result]] = {}
     with ProcessPool(max_workers=workers, context=context) as pool:
         futures = {
             pool.schedule(function, args=(item,), timeout=timeout_s): index
@@ -91,7 +91,7 @@ def _in_pool(
         for future in as_completed(futures):
             error = future.exception()
             outcomes[futures[future]] = (
-                Outcome(future.result()) if error is None else Outcome(None, _reason(error))
+                ItemOutcome(future.result()) if error is None else ItemOutcome(None, _reason(error))
             )
             bar.update(1)
     return [outcomes[index] for index in range(len(items))]

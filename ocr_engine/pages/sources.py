@@ -49,7 +49,7 @@ class Refused:
     reason: str
 
 
-class OwnFiles(Protocol):
+class NoInputs(Protocol):
     """What runs have written, which is no input."""
 
     def holds(self, given: str) -> bool:
@@ -59,7 +59,7 @@ class OwnFiles(Protocol):
 class _LeaveOut:
     """Says of each path whether it is left out, and of the first one also to the user."""
 
-    def __init__(self, own: OwnFiles | None) -> None:
+    def __init__(self, own: NoInputs | None) -> None:
         self._own = own
         self._said = False
 
@@ -78,7 +78,7 @@ class _LeaveOut:
 
 
 def find(
-    inputs: Sequence[str], kinds: Collection[DocumentKind], own: OwnFiles | None = None
+    inputs: Sequence[str], kinds: Collection[DocumentKind], own: NoInputs | None = None
 ) -> Iterator[Document | Refused]:
     """The documents of the given kinds among `inputs`, each once, lazily and always in the same order.
 
@@ -181,7 +181,7 @@ def _refusal(path: str, mode: int, suffixes: dict[str, DocumentKind]) -> str:
     return ""
 
 
-def _others(given: str, suffixes: Collection[str], own: OwnFiles | None) -> str:
+def _others(given: str, suffixes: Collection[str], own: NoInputs | None) -> str:
     """What else there is in a folder or glob without anything for this command."""
     elsewhere = {suffix: kind for kind in SUFFIXES for suffix in SUFFIXES[kind] if suffix not in suffixes}
     if urls.is_url(given):

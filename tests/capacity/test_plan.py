@@ -9,7 +9,7 @@ import pytest
 from ocr_engine.capacity import costs as cost_table
 from ocr_engine.capacity import plan, simulation
 from ocr_engine.capacity.costs import PageCosts, Work
-from ocr_engine.capacity.simulation import BATCH, Load, Rates, Site
+from ocr_engine.capacity.simulation import BATCH, Load, Site, StationRates
 from ocr_engine.errors import ExitCode, UsageError
 from ocr_engine.families import MODES, resolve_mode
 from tests.conversion.test_pipeline import ROOT, make_pdf
@@ -94,7 +94,9 @@ def test_enough_drivers_are_enough_and_not_more() -> None:
 
 
 def test_rates_name_their_slowest() -> None:
-    assert Rates(4, 3, 2, 1).bottleneck == "driver" and Rates(1, 3, 2, 5).bottleneck == "storage"
+    assert (
+        StationRates(4, 3, 2, 1).bottleneck == "driver" and StationRates(1, 3, 2, 5).bottleneck == "storage"
+    )
 
 
 def run(capsys: pytest.CaptureFixture[str], *args: str | Path) -> tuple[int, str, str]:

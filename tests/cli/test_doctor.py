@@ -15,7 +15,7 @@ from ocr_engine.config import Config
 from ocr_engine.engine import devices
 from tests.places import NANO
 
-GPU = machine.Gpu("NVIDIA X", "580.1", 81920, 80000, 9.0)
+GPU = machine.GpuHere("NVIDIA X", "580.1", 81920, 80000, 9.0)
 
 
 @pytest.fixture
@@ -183,7 +183,7 @@ def test_exit_codes_and_colours(
 def test_nvidia_smi_is_read_and_may_fail(monkeypatch: pytest.MonkeyPatch) -> None:
     answer = subprocess.CompletedProcess([], 0, "NVIDIA H200, 580.1, 143771, 143000, 9.0\n", "")
     monkeypatch.setattr(subprocess, "run", lambda *args, **kwargs: answer)
-    assert machine.gpus() == [machine.Gpu("NVIDIA H200", "580.1", 143771.0, 143000.0, 9.0)]
+    assert machine.gpus() == [machine.GpuHere("NVIDIA H200", "580.1", 143771.0, 143000.0, 9.0)]
     answer.stdout = "NVIDIA H200, [N/A], [N/A]\n"
     assert machine.gpus() == []
 

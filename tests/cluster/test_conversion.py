@@ -14,7 +14,7 @@ from ocr_engine.cluster.conversion import MAX_ROUNDS, ClusterReader
 from ocr_engine.cluster.nodes import Result
 from ocr_engine.cluster.streams import ClusterLostError
 from ocr_engine.config import Config, EngineConfig
-from ocr_engine.conversion.planning import Page
+from ocr_engine.conversion.planning import PlannedPage
 from ocr_engine.errors import EngineError
 from ocr_engine.families import OCR
 from ocr_engine.pages.pool import RenderPool
@@ -22,27 +22,29 @@ from ocr_engine.reading.reader import ReadPage, failed_page
 from ocr_engine.records import Document, DocumentKind, PageKey, PageRef, PageStatus
 from tests.conversion.test_pipeline import make_pdf, rows, run_pdf
 
-Stream = Callable[[list[Page]], Iterator[Result]]
+Stream = Callable[[list[PlannedPage]], Iterator[Result]]
 
 
-def pages(count: int) -> list[Page]:
+def pages(count: int) -> list[PlannedPage]:
     document = Document("a.pdf", Path("a.pdf"), PurePosixPath("a.pdf"), DocumentKind.PDF, 1, 1)
-    return [Page(PageRef(document, "c", n, count, "b"), PageKey("a", n + 1), "f") for n in range(count)]
+    return [
+        PlannedPage(PageRef(document, "c", n, count, "b"), PageKey("a", n + 1), "f") for n in range(count)
+    ]
 
 
-def result(reader: ClusterReader, page: Page, text: str = "read") -> Result:
+def result(reader: ClusterReader, page: PlannedPage, text: str = "read") -> Result:
     return Result(page, ReadPage(failed_page(Config(), page.ref, "f", text).record, text, {}))
 
 
 def made(
-    monkeypatch: pytest.MonkeyPatch, stream: Callable[[ClusterReader, list[Page]], Iterator[Result]]
+    monkeypatch: pytest.MonkeyPatch, stream: Callable[[ClusterReader, list[PlannedPage]], Iterator[Result]]
 ) -> Any:
     reader = ClusterReader(Config(), OCR)
     monkeypatch.setattr(conversion, "read_all", lambda config, family, asked: stream(reader, list(asked)))
     return reader
 
 
-async def outcomes(reader: ClusterReader, asked: list[Page]) -> list[ReadPage | BaseException]:
+async def outcomes(reader: ClusterReader, asked: list[PlannedPage]) -> list[ReadPage | BaseException]:
     feeding = asyncio.create_task(reader.feed(asked))
     reads = (reader.read(page.ref, page.key, page.fingerprint) for page in asked)
     async with asyncio.timeout(30):
@@ -54,7 +56,7 @@ async def outcomes(reader: ClusterReader, asked: list[Page]) -> list[ReadPage | 
 async def test_pages_that_do_not_come_back_are_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:
     rounds: list[int] = []
 
-    def stream(reader: ClusterReader, asked: list[Page]) -> Iterator[Result]:
+    def stream(reader: ClusterReader, asked: list[PlannedPage]) -> Iterator[Result]:
         rounds.append(len(asked))
         yield from (result(reader, page) for page in asked[: max(1, len(asked) // 2)])
 
@@ -65,7 +67,7 @@ async def test_pages_that_do_not_come_back_are_sent_again(monkeypatch: pytest.Mo
 async def test_pages_that_never_come_back_fail_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     rounds: list[int] = []
 
-    def stream(reader: ClusterReader, asked: list[Page]) -> Iterator[Result]:
+    def stream(reader: ClusterReader, asked: list[PlannedPage]) -> Iterator[Result]:
         rounds.append(len(asked))
         yield from (result(reader, page) for page in asked if page.ref.index)
 
@@ -76,7 +78,7 @@ async def test_pages_that_never_come_back_fail_with_the_reason(monkeypatch: pyte
 
 
 async def test_a_page_that_comes_twice_counts_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    def stream(reader: ClusterReader, asked: list[Page]) -> Iterator[Result]:
+    def stream(reader: ClusterReader, asked: list[PlannedPage]) -> Iterator[Result]:
         yield result(reader, asked[0], "first")
         yield result(reader, asked[0], "second")
 
@@ -91,7 +93,7 @@ async def test_a_cluster_that_fails_once_is_asked_again(
 ) -> None:
     rounds: list[int] = []
 
-    def stream(reader: ClusterReader, asked: list[Page]) -> Iterator[Result]:
+    def stream(reader: ClusterReader, asked: list[PlannedPage]) -> Iterator[Result]:
         rounds.append(len(asked))
         yield result(reader, asked[0])
         if len(rounds) == 1:
@@ -111,7 +113,7 @@ async def test_a_broken_stream_ends_every_page_that_waits(
 ) -> None:
     asked_for: list[int] = []
 
-    def stream(reader: ClusterReader, asked: list[Page]) -> Iterator[Result]:
+    def stream(reader: ClusterReader, asked: list[PlannedPage]) -> Iterator[Result]:
         asked_for.append(len(asked))
         raise error
         yield
@@ -123,7 +125,7 @@ async def test_a_broken_stream_ends_every_page_that_waits(
 async def test_a_stop_waits_for_no_silent_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
     silent, asked_s = threading.Event(), threading.Event()
 
-    def stream(reader: ClusterReader, asked: list[Page]) -> Iterator[Result]:
+    def stream(reader: ClusterReader, asked: list[PlannedPage]) -> Iterator[Result]:
         asked_s.set()
         silent.wait(60)
         yield from ()
@@ -148,7 +150,7 @@ def opened_here(config: Config, documents: list[Document]) -> Iterator[nodes.Ope
     yield from (nodes.unpacked(nodes.open_document(nodes.packed(one), config)) for one in documents)
 
 
-def read_here(config: Config, family: str, asked: list[Page]) -> Iterator[Result]:
+def read_here(config: Config, family: str, asked: list[PlannedPage]) -> Iterator[Result]:
     async def read() -> list[nodes.Row]:
         engine = nodes.ReadPages(config, family)
         prepared = [nodes.prepare(nodes.packed(page), config, family) for page in asked]
@@ -184,7 +186,7 @@ def test_a_page_that_was_prepared_elsewhere_is_not_rendered_again(
     document = Document("a.pdf", path, PurePosixPath("a.pdf"), DocumentKind.PDF, size, mtime_ns)
     opened = nodes.unpacked(nodes.open_document(nodes.packed(document), config))
     assert opened.opened, opened.error
-    page = Page(opened.opened.page(0), PageKey("a", 1), "f")
+    page = PlannedPage(opened.opened.page(0), PageKey("a", 1), "f")
     row = nodes.prepare(nodes.packed(page), config, OCR)
     monkeypatch.setattr(RenderPool, "run", None)
     read = nodes.unpacked(asyncio.run(nodes.ReadPages(config, OCR)(row))).read

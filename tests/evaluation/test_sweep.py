@@ -7,12 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ocr_engine.evaluation.report import Report
-from ocr_engine.evaluation.request import Made, Request, Run
+from ocr_engine.evaluation.request import MadePredictions, Request, Run
 from ocr_engine.evaluation.sampling import sampled
 from ocr_engine.evaluation.sweep import Score, with_sweep
 from ocr_engine.evaluation.wanted import wanted_pages
 
-MADE = Made("nano", "tiny", "markdown", 4, {"done": 1, "truncated": 2, "no input": 1}, 73.0, 64, 500.0, 2.0)
+MADE = MadePredictions(
+    "nano", "tiny", "markdown", 4, {"done": 1, "truncated": 2, "no input": 1}, 73.0, 64, 500.0, 2.0
+)
 
 
 @given(st.integers(1, 200), st.integers(1, 100))
@@ -44,7 +46,7 @@ def test_runs_of_others_leave_the_report_as_it_is() -> None:
 
 
 def test_a_run_without_speed_or_score_is_in_no_plot() -> None:
-    made = Made("nano", "tiny", "markdown", 0)
+    made = MadePredictions("nano", "tiny", "markdown", 0)
     found = with_sweep(Report("t", [], {}), Score("score", {"a": None}), [Run("a", Path(), made)])
     assert not found.plots and found.tables[0].rows[0][2] is None
 

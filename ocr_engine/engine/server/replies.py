@@ -16,7 +16,7 @@ TokenIds = Annotated[list[TokenId], msgspec.Meta(max_length=MAX_TOKENS)]
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=1024)]
 
 
-class Card(msgspec.Struct):
+class ServedModel(msgspec.Struct):
     """A model in `/v1/models`. An adapter (LoRA) has no length."""
 
     id: Name
@@ -27,7 +27,7 @@ class Card(msgspec.Struct):
 class Cards(msgspec.Struct):
     """The answer of `/v1/models`."""
 
-    data: list[Card]
+    data: list[ServedModel]
 
 
 class Tokenized(msgspec.Struct):

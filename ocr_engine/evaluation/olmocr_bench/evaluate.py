@@ -15,7 +15,7 @@ from ocr_engine.evaluation.olmocr_bench.rules import Verdict, run
 from ocr_engine.evaluation.predictions import read_markdown
 from ocr_engine.evaluation.sampling import sampled
 from ocr_engine.evaluation.score_cache import map_cached
-from ocr_engine.evaluation.workers import Outcome
+from ocr_engine.evaluation.workers import ItemOutcome
 from ocr_engine.log import logger
 
 CASE_TIMEOUT_S = 600.0
@@ -48,7 +48,7 @@ class CaseResult:
 
 
 @dataclass(frozen=True, slots=True)
-class Rates:
+class PassRates:
     """Pass rates. `overall` is the mean over groups, as upstream's; cases that were not run count nowhere."""
 
     overall: float
@@ -163,7 +163,7 @@ class _Task:
 
 def _outcomes(
     tasks: Sequence[_Task], katex: Katex | None, cache: Path | None, **options: Any
-) -> list[Outcome[float | None]]:
+) -> list[ItemOutcome[float | None]]:
     if katex is None:
         return map_cached(_share, tasks, cache, float, **options)
     with browser.renderer(katex):
@@ -198,7 +198,7 @@ def _repeats(folder: Path, pdf: str, page: int) -> tuple[str, ...]:
     return tuple(text for text in texts if text is not None)
 
 
-def rates(results: Sequence[CaseResult]) -> Rates:
+def rates(results: Sequence[CaseResult]) -> PassRates:
     """Pass rates of `results`."""
     ran = [result for result in results if result.share is not None]
     groups: dict[str, list[float]] = {}
@@ -209,7 +209,7 @@ def rates(results: Sequence[CaseResult]) -> Rates:
         types[result.case.type] = passed + result.passed, total + 1
     by_group = {group: mean(scores) for group, scores in sorted(groups.items())}
     missing = {f"{r.case.pdf} page {r.case.page}" for r in results if r.is_missing}
-    return Rates(
+    return PassRates(
         overall=mean(by_group.values()) if by_group else float("nan"),
         interval=bootstrap_interval([scores for _, scores in sorted(groups.items())]),
         by_group=by_group,

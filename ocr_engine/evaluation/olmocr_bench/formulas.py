@@ -18,7 +18,7 @@ _Sides = tuple[int | None, int | None, int | None, int | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Symbol:
+class RenderedSymbol:
     """A piece of text on the page; its box in px, from the top left corner."""
 
     text: str
@@ -33,7 +33,7 @@ class Rendering:
     """What a formula became. One that could not be rendered has the reason as `mathml`, and no symbols."""
 
     mathml: str
-    symbols: tuple[Symbol, ...] = ()
+    symbols: tuple[RenderedSymbol, ...] = ()
 
 
 def shows(found: Rendering, wanted: Rendering) -> bool:
@@ -55,18 +55,18 @@ def _content(mathml: str) -> str:
     return _SPACES.sub("", "".join(parts))
 
 
-def _characters(symbols: Sequence[Symbol]) -> list[Symbol]:
+def _characters(symbols: Sequence[RenderedSymbol]) -> list[RenderedSymbol]:
     """One symbol a character: pieces of several are divided evenly."""
     return [one for symbol in symbols for one in _divided(symbol, _SPACES.sub("", symbol.text))]
 
 
-def _divided(symbol: Symbol, text: str) -> Iterator[Symbol]:
+def _divided(symbol: RenderedSymbol, text: str) -> Iterator[RenderedSymbol]:
     for index, character in enumerate(text):
         x = symbol.x + symbol.width * index / len(text)
-        yield Symbol(character, x, symbol.y, symbol.width / len(text), symbol.height)
+        yield RenderedSymbol(character, x, symbol.y, symbol.width / len(text), symbol.height)
 
 
-def _neighbours(symbols: Sequence[Symbol]) -> list[_Sides]:
+def _neighbours(symbols: Sequence[RenderedSymbol]) -> list[_Sides]:
     """Above, below, left and right of each symbol: the nearest one's index; of equals the first."""
     x = np.array([symbol.x + symbol.width / 2 for symbol in symbols])
     y = np.array([symbol.y + symbol.height / 2 for symbol in symbols])
@@ -86,7 +86,7 @@ def _nearest(distances: np.ndarray) -> int | None:
     return nearest if np.isfinite(ahead[nearest]) else None
 
 
-def _can_be_placed(wanted: Sequence[Symbol], found: Sequence[Symbol]) -> bool:
+def _can_be_placed(wanted: Sequence[RenderedSymbol], found: Sequence[RenderedSymbol]) -> bool:
     """Whether each symbol of `wanted` can have one of `found` for itself with the same neighbours."""
     places: dict[str, list[int]] = {}
     for index, symbol in enumerate(found):
@@ -122,8 +122,8 @@ def _agrees(
     near: int | None,
     other_near: int | None,
     placed: dict[int, int],
-    wanted: Sequence[Symbol],
-    found: Sequence[Symbol],
+    wanted: Sequence[RenderedSymbol],
+    found: Sequence[RenderedSymbol],
 ) -> bool:
     """Whether a neighbour has its like on the other side: the one it was given, or one that looks so."""
     if near is None:

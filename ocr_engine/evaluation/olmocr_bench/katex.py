@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ocr_engine.errors import UsageError
-from ocr_engine.evaluation.olmocr_bench.formulas import Rendering, Symbol
+from ocr_engine.evaluation.olmocr_bench.formulas import RenderedSymbol, Rendering
 from ocr_engine.log import printable
 
 SCRIPT, STYLE = "katex.min.js", "katex.min.css"
@@ -118,7 +118,7 @@ class Renderer:
         if self._page is None:
             self._start()
         answer = self._page.evaluate(_RENDER, formula)
-        return Rendering(answer["mathml"], tuple(Symbol(*symbol) for symbol in answer["symbols"]))
+        return Rendering(answer["mathml"], tuple(RenderedSymbol(*symbol) for symbol in answer["symbols"]))
 
     def _start(self) -> None:
         from playwright.sync_api import sync_playwright

@@ -13,7 +13,7 @@ from rapidfuzz import fuzz
 
 from ocr_engine.evaluation.olmocr_bench.cases import Case, normalise
 from ocr_engine.evaluation.olmocr_bench.formulas import Rendering, shows
-from ocr_engine.evaluation.olmocr_bench.tables import Cell, Grid, html_tables, markdown_tables
+from ocr_engine.evaluation.olmocr_bench.tables import Grid, GridCell, html_tables, markdown_tables
 
 MAX_REPEATS = 30
 Render = Callable[[str], Rendering]
@@ -77,7 +77,7 @@ _SIDES = ("up", "down", "left", "right")
 _HEADINGS = {"top_heading": "up", "left_heading": "left"}
 
 
-def _has_neighbours(case: Case, grid: Grid, cell: Cell) -> bool:
+def _has_neighbours(case: Case, grid: Grid, cell: GridCell) -> bool:
     wanted = {key: case.fields.get(key) for key in (*_SIDES, *_HEADINGS)}
     return all(
         _says(
@@ -90,7 +90,7 @@ def _has_neighbours(case: Case, grid: Grid, cell: Cell) -> bool:
     )
 
 
-def _says(case: Case, text: str, cells: Iterable[Cell]) -> bool:
+def _says(case: Case, text: str, cells: Iterable[GridCell]) -> bool:
     needed = max(0.5, case.ratio_needed(text))
     return any(fuzz.ratio(text, normalise(cell.text)) / 100.0 >= needed for cell in cells)
 

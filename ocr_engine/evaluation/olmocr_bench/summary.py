@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from ocr_engine.evaluation.olmocr_bench.evaluate import CaseResult, Rates, rates
+from ocr_engine.evaluation.olmocr_bench.evaluate import CaseResult, PassRates, rates
 from ocr_engine.evaluation.report import Cell, Report, Table
 
 _NOT_RUN = (
@@ -26,7 +26,7 @@ def report(runs: Sequence[tuple[str, Sequence[CaseResult]]]) -> Report:
     return Report("olmOCR-bench", tables, {"benchmark": "olmocr-bench", **details}, notes)
 
 
-def _details(results: Sequence[CaseResult], rate: Rates) -> dict[str, Any]:
+def _details(results: Sequence[CaseResult], rate: PassRates) -> dict[str, Any]:
     return {
         **asdict(rate),
         "tests": len(results),
@@ -37,7 +37,7 @@ def _details(results: Sequence[CaseResult], rate: Rates) -> dict[str, Any]:
     }
 
 
-def _overall(rated: Sequence[tuple[str, Rates]]) -> Table:
+def _overall(rated: Sequence[tuple[str, PassRates]]) -> Table:
     rows: list[list[Cell]] = [
         [label, rate.overall, *rate.interval, rate.not_run, len(rate.missing_pages)] for label, rate in rated
     ]
@@ -45,7 +45,7 @@ def _overall(rated: Sequence[tuple[str, Rates]]) -> Table:
     return Table("Mean of the files' pass rates", columns, rows)
 
 
-def _groups(label: str, rate: Rates) -> Table:
+def _groups(label: str, rate: PassRates) -> Table:
     rows: list[list[Cell]] = [[group, score] for group, score in rate.by_group.items()]
     rows += [[f"type {kind}", f"{passed}/{total}"] for kind, (passed, total) in rate.by_type.items()]
     return Table(label, ("tests", "passed"), rows)

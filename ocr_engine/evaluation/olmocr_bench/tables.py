@@ -14,7 +14,7 @@ DIRECTIONS = {"up": (-1, 0), "down": (1, 0), "left": (0, -1), "right": (0, 1)}
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class GridCell:
     """One cell and the places it covers, from (`row`, `column`)."""
 
     row: int
@@ -28,16 +28,16 @@ class Cell:
 class Grid:
     """Cells by the places they cover."""
 
-    def __init__(self, cells: Sequence[Cell]) -> None:
+    def __init__(self, cells: Sequence[GridCell]) -> None:
         self.cells = tuple(cells)
-        self._at: dict[tuple[int, int], Cell] = {}
+        self._at: dict[tuple[int, int], GridCell] = {}
         for cell in cells:
             for column in range(cell.column, cell.column + cell.columns):
                 self._cover(cell, column)
         self._height = 1 + max((row for row, _ in self._at), default=-1)
         self._width = 1 + max((column for _, column in self._at), default=-1)
 
-    def _cover(self, cell: Cell, column: int) -> None:
+    def _cover(self, cell: GridCell, column: int) -> None:
         """A later cell ends the reach of one from above that it runs into."""
         displaced, row = self._at.get((cell.row, column)), cell.row
         while displaced is not None and self._at.get((row, column)) is displaced:
@@ -45,17 +45,17 @@ class Grid:
             row += 1
         self._at |= {(row, column): cell for row in range(cell.row, cell.row + cell.rows)}
 
-    def neighbours(self, cell: Cell, direction: str) -> set[Cell]:
+    def neighbours(self, cell: GridCell, direction: str) -> set[GridCell]:
         """The nearest other cell on each line that leaves `cell` in a direction; gaps are jumped."""
         step_row, step_column = DIRECTIONS[direction]
         found = (self._nearest(cell, *start, step_row, step_column) for start in _edge(cell, direction))
         return {near for near in found if near is not None}
 
-    def headings(self, cell: Cell, direction: str) -> set[Cell]:
+    def headings(self, cell: GridCell, direction: str) -> set[GridCell]:
         """Heading cells on the way `direction`; without any, the last cells on that way."""
-        marked: set[Cell] = set()
-        last: set[Cell] = set()
-        seen: set[Cell] = set()
+        marked: set[GridCell] = set()
+        last: set[GridCell] = set()
+        seen: set[GridCell] = set()
         waiting = {cell}
         while waiting:
             current = waiting.pop()
@@ -68,7 +68,9 @@ class Grid:
             waiting |= further - seen
         return (marked - {cell}) or (last - {cell})
 
-    def _nearest(self, cell: Cell, row: int, column: int, step_row: int, step_column: int) -> Cell | None:
+    def _nearest(
+        self, cell: GridCell, row: int, column: int, step_row: int, step_column: int
+    ) -> GridCell | None:
         while 0 <= row < self._height and 0 <= column < self._width:
             other = self._at.get((row, column))
             if other is not None and other != cell:
@@ -77,7 +79,7 @@ class Grid:
         return None
 
 
-def _edge(cell: Cell, direction: str) -> Iterator[tuple[int, int]]:
+def _edge(cell: GridCell, direction: str) -> Iterator[tuple[int, int]]:
     """Places just outside the cell on one side."""
     rows = range(cell.row, cell.row + cell.rows)
     columns = range(cell.column, cell.column + cell.columns)
@@ -98,7 +100,7 @@ class _Spec:
 
 def _lay_out(rows: Sequence[Sequence[_Spec]]) -> Grid | None:
     """Each cell at the first column that no cell from above reaches into; None without cells."""
-    cells: list[Cell] = []
+    cells: list[GridCell] = []
     taken_until: dict[int, int] = {}
     places = 0
     for row, specs in enumerate(rows):
@@ -109,7 +111,7 @@ def _lay_out(rows: Sequence[Sequence[_Spec]]) -> Grid | None:
             places += spec.rows * spec.columns
             if places > MAX_GRID:
                 return Grid(cells) if cells else None
-            cells.append(Cell(row, column, spec.rows, spec.columns, spec.text, spec.is_heading))
+            cells.append(GridCell(row, column, spec.rows, spec.columns, spec.text, spec.is_heading))
             taken_until |= dict.fromkeys(range(column, column + spec.columns), row + spec.rows)
             column += spec.columns
     return Grid(cells) if cells else None

@@ -10,7 +10,7 @@ from typing import Any
 
 from ocr_engine.evaluation.omnidocbench import normalise
 from ocr_engine.evaluation.omnidocbench.ground_truth import Element
-from ocr_engine.evaluation.omnidocbench.markdown_split import Block
+from ocr_engine.evaluation.omnidocbench.markdown_split import MarkdownBlock
 from ocr_engine.evaluation.omnidocbench.protocol import (
     FORMULA,
     INLINE_FORMULA,
@@ -59,7 +59,7 @@ def targets(
     ]
 
 
-def candidates(blocks: Sequence[Block], norm: Callable[[Block], str]) -> list[Candidate]:
+def candidates(blocks: Sequence[MarkdownBlock], norm: Callable[[MarkdownBlock], str]) -> list[Candidate]:
     """Blocks with a string to compare; kind and position are shifted behind a gap, as in `targets`."""
     kept = [(block.content, line) for block in blocks if (line := norm(block)) and block.content]
     return [
@@ -79,14 +79,14 @@ def norm_of(element: Element, protocol: Protocol) -> str:
     return normalise.formula(raw, protocol) if element.category == FORMULA else normalise.text(raw)
 
 
-def block_norm(block: Block, protocol: Protocol) -> str:
+def block_norm(block: MarkdownBlock, protocol: Protocol) -> str:
     """What a text or formula block is compared by."""
     if block.category == TEXT:
         return normalise.text(block.content)
     return normalise.formula(block.content, protocol)
 
 
-def inline_last(blocks: Sequence[Block]) -> list[Block]:
+def inline_last(blocks: Sequence[MarkdownBlock]) -> list[MarkdownBlock]:
     """By position, but all inline formulas at the end; ties keep their place."""
     return sorted(blocks, key=lambda block: (block.kind == INLINE_FORMULA, block.position))
 
@@ -105,9 +105,9 @@ def split_element_arrays(elements: Sequence[Element]) -> list[Element]:
     return split
 
 
-def split_block_arrays(blocks: Sequence[Block]) -> list[Block]:
+def split_block_arrays(blocks: Sequence[MarkdownBlock]) -> list[MarkdownBlock]:
     """The same for predictions, each row at its own position."""
-    split: list[Block] = []
+    split: list[MarkdownBlock] = []
     for block in blocks:
         rows = _array_rows(block.content) if block.category == FORMULA else None
         if rows is None:

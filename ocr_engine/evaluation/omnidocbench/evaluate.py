@@ -9,12 +9,12 @@ from typing import Any
 from ocr_engine.errors import InputError
 from ocr_engine.evaluation import predictions as files
 from ocr_engine.evaluation.omnidocbench import ground_truth
-from ocr_engine.evaluation.omnidocbench.ground_truth import Page
+from ocr_engine.evaluation.omnidocbench.ground_truth import TruthPage
 from ocr_engine.evaluation.omnidocbench.matching import MatchOptions, PageRows, match_page
 from ocr_engine.evaluation.omnidocbench.protocol import Protocol
 from ocr_engine.evaluation.omnidocbench.scoring import (
     ElementScores,
-    Sample,
+    RowScores,
     order_sample,
     score,
     text_sample,
@@ -63,19 +63,19 @@ class Evaluation:
 
 @dataclass(frozen=True, slots=True)
 class _Task:
-    page: Page
+    page: TruthPage
     markdown: str
     options: MatchOptions
 
 
 @dataclass(frozen=True, slots=True)
 class _PageSamples:
-    text: tuple[Sample, ...]
-    formula_as_text: tuple[Sample, ...]
-    formula: tuple[Sample, ...]
-    html_table: tuple[Sample, ...]
-    latex_table: tuple[Sample, ...]
-    order: Sample | None
+    text: tuple[RowScores, ...]
+    formula_as_text: tuple[RowScores, ...]
+    formula: tuple[RowScores, ...]
+    html_table: tuple[RowScores, ...]
+    latex_table: tuple[RowScores, ...]
+    order: RowScores | None
     timed_out: bool
 
 
@@ -137,7 +137,7 @@ def _score_page(task: _Task) -> _PageSamples:
 
 
 def _samples(rows: PageRows) -> _PageSamples:
-    def tables(found: Iterable) -> tuple[Sample, ...]:  # type: ignore[type-arg]
+    def tables(found: Iterable) -> tuple[RowScores, ...]:  # type: ignore[type-arg]
         return tuple(text_sample(row, teds(row.compared[1], row.compared[0])) for row in found)
 
     return _PageSamples(
@@ -162,7 +162,7 @@ def _with_failed_as_empty(
 
 
 def _aggregate(
-    pages: Sequence[Page], samples: Sequence[_PageSamples | None], options: MatchOptions
+    pages: Sequence[TruthPage], samples: Sequence[_PageSamples | None], options: MatchOptions
 ) -> Scores:
     scored = [page for page in samples if page is not None]
     attributes = {page.image_name: page.attributes for page in pages}
@@ -177,7 +177,7 @@ def _aggregate(
     )
 
 
-def _tables(pages: Sequence[_PageSamples], protocol: Protocol) -> list[Sample]:
+def _tables(pages: Sequence[_PageSamples], protocol: Protocol) -> list[RowScores]:
     """v1.5 counts LaTeX pages among the HTML ones, after them; v1.0 drops the pages of the rarer format."""
     html = [sample for page in pages for sample in page.html_table]
     latex = [sample for page in pages for sample in page.latex_table]

@@ -26,7 +26,7 @@ class Element:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class TruthPage:
     """One page: its image's file name, its attributes and its elements by category."""
 
     image_name: str
@@ -39,7 +39,7 @@ class Page:
         return sorted(listed, key=lambda element: element.order or 0)
 
 
-def load(path: Path, page_filter: Mapping[str, Any] | None = None) -> list[Page]:
+def load(path: Path, page_filter: Mapping[str, Any] | None = None) -> list[TruthPage]:
     """Pages of an OmniDocBench JSON file whose attributes equal `page_filter`; InputError if it is none."""
     try:
         raw = json.loads(path.read_text(encoding="utf-8-sig"))
@@ -57,7 +57,7 @@ def load(path: Path, page_filter: Mapping[str, Any] | None = None) -> list[Page]
     return kept
 
 
-def _attributes(pages: Sequence[Page], wanted: Iterable[tuple[str, Any]]) -> str:
+def _attributes(pages: Sequence[TruthPage], wanted: Iterable[tuple[str, Any]]) -> str:
     """What the attributes that were asked for can be; without such an attribute, which ones there are."""
     for key, value in wanted:
         if not any(key in page.attributes for page in pages):
@@ -69,11 +69,11 @@ def _attributes(pages: Sequence[Page], wanted: Iterable[tuple[str, Any]]) -> str
     return "no page has them all"
 
 
-def _page(raw: Any, where: str) -> Page:
+def _page(raw: Any, where: str) -> TruthPage:
     try:
         info, boxes = raw["page_info"], raw["layout_dets"]
         relations = (raw.get("extra") or {}).get("relation") or []
-        return Page(
+        return TruthPage(
             image_name=PurePosixPath(info["image_path"].replace("\\", "/")).name,
             attributes=info.get("page_attribute") or {},
             elements=_elements(boxes, relations),

@@ -19,7 +19,7 @@ from ocr_engine.evaluation.omnidocbench.protocol import (
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class MarkdownBlock:
     """One piece of a prediction. `category` decides what it is matched with, `kind` is finer."""
 
     category: str
@@ -47,20 +47,20 @@ _WRAPPERS = (
 )
 
 
-def split(markdown: str, protocol: Protocol) -> dict[str, list[Block]]:
+def split(markdown: str, protocol: Protocol) -> dict[str, list[MarkdownBlock]]:
     """Blocks by category, each list in order of position.
 
     The dictionary's own order is that of each category's first block: later steps break ties by it.
     """
     content = _preprocess(markdown, protocol)
-    blocks: list[Block] = []
+    blocks: list[MarkdownBlock] = []
     for step in (_latex_tables, _html_tables):
         content = step(content, blocks)
     content = _formulas(content, blocks, protocol)
     for step in (_pipe_tables, _code):
         content = step(content, blocks)
     _texts(_unwrap(content), blocks)
-    by_category: dict[str, list[Block]] = {}
+    by_category: dict[str, list[MarkdownBlock]] = {}
     for block in sorted(blocks, key=lambda block: block.position):
         by_category.setdefault(block.category, []).append(block)
     return by_category
@@ -79,19 +79,19 @@ def _preprocess(content: str, protocol: Protocol) -> str:
     return content
 
 
-def _latex_tables(content: str, blocks: list[Block]) -> str:
+def _latex_tables(content: str, blocks: list[MarkdownBlock]) -> str:
     found = spans.latex_tables(content)
-    blocks += [Block(LATEX_TABLE, LATEX_TABLE, content[start:end], start) for start, end in found]
+    blocks += [MarkdownBlock(LATEX_TABLE, LATEX_TABLE, content[start:end], start) for start, end in found]
     return spans.blank(content, found)
 
 
-def _html_tables(content: str, blocks: list[Block]) -> str:
+def _html_tables(content: str, blocks: list[MarkdownBlock]) -> str:
     found = spans.html_tables(content)
-    blocks += [Block(HTML_TABLE, HTML_TABLE, content[start:end], start) for start, end in found]
+    blocks += [MarkdownBlock(HTML_TABLE, HTML_TABLE, content[start:end], start) for start, end in found]
     return spans.blank(content, found)
 
 
-def _formulas(content: str, blocks: list[Block], protocol: Protocol) -> str:
+def _formulas(content: str, blocks: list[MarkdownBlock], protocol: Protocol) -> str:
     r"""Displayed formulas leave the text; `$...$` and `\(...\)` stay in it and are candidates as well."""
     displayed: list[spans.Span] = []
     for match in _MATH.finditer(content):
@@ -102,7 +102,7 @@ def _formulas(content: str, blocks: list[Block], protocol: Protocol) -> str:
             # The groups the alternative did not use are empty, so one of the two is the whole body.
             body = r"\\[\2\3\\]" if inline else r"\\[\1\\]"
             line = _DELIMITED.sub(body, line)
-        blocks.append(Block(FORMULA, INLINE_FORMULA if inline else FORMULA, line, match.start()))
+        blocks.append(MarkdownBlock(FORMULA, INLINE_FORMULA if inline else FORMULA, line, match.start()))
         if not inline:
             displayed.append(match.span())
     return spans.blank(content, displayed)
@@ -112,19 +112,21 @@ def _on_one_line(formula: str, protocol: Protocol) -> str:
     return " ".join(formula.strip().split("\n")) if protocol.hybrid else "".join(formula.split())
 
 
-def _pipe_tables(content: str, blocks: list[Block]) -> str:
+def _pipe_tables(content: str, blocks: list[MarkdownBlock]) -> str:
     if not markdown_tables.has_table(content):
         return content
     content = markdown_tables.to_html(content)
     found = [match.span() for match in _HTML_TABLE.finditer(content)]
-    blocks += [Block(HTML_TABLE, "md2html_table", content[start:end].strip(), start) for start, end in found]
+    blocks += [
+        MarkdownBlock(HTML_TABLE, "md2html_table", content[start:end].strip(), start) for start, end in found
+    ]
     return spans.blank(content, found)
 
 
-def _code(content: str, blocks: list[Block]) -> str:
+def _code(content: str, blocks: list[MarkdownBlock]) -> str:
     """Rarely finds any: preprocessing has already removed closing fences at line ends."""
     found = list(_CODE.finditer(content))
-    blocks += [Block(TEXT, "code", match.group(2).strip(), match.start()) for match in found]
+    blocks += [MarkdownBlock(TEXT, "code", match.group(2).strip(), match.start()) for match in found]
     return spans.blank(content, [match.span() for match in found])
 
 
@@ -138,7 +140,7 @@ def _stripped(match: re.Match[str]) -> str:
     return match[1].strip()
 
 
-def _texts(content: str, blocks: list[Block]) -> None:
+def _texts(content: str, blocks: list[MarkdownBlock]) -> None:
     """Paragraphs; a page without one blank line is split by line.
 
     Positions are running sums of lengths without the separators, so they drift against those of
@@ -155,10 +157,10 @@ def _texts(content: str, blocks: list[Block]) -> None:
         position += len(piece)
 
 
-def _text(text: str, position: int, blocks: list[Block]) -> None:
+def _text(text: str, position: int, blocks: list[MarkdownBlock]) -> None:
     if text.startswith("<table") and text.endswith("</table>"):
-        blocks.append(Block(HTML_TABLE, HTML_TABLE, text, position))
+        blocks.append(MarkdownBlock(HTML_TABLE, HTML_TABLE, text, position))
     elif not (text.startswith("$") and text.endswith("$")):
-        blocks.append(Block(TEXT, "text_block", text, position))
+        blocks.append(MarkdownBlock(TEXT, "text_block", text, position))
     elif text.replace("$", "").strip():
-        blocks.append(Block(FORMULA, FORMULA, text, position))
+        blocks.append(MarkdownBlock(FORMULA, FORMULA, text, position))

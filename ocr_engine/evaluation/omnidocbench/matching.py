@@ -16,8 +16,8 @@ from ocr_engine.evaluation.omnidocbench.assignment import (
     quick_links,
 )
 from ocr_engine.evaluation.omnidocbench.candidates import Candidate, Target
-from ocr_engine.evaluation.omnidocbench.ground_truth import Element, Page
-from ocr_engine.evaluation.omnidocbench.markdown_split import Block, split
+from ocr_engine.evaluation.omnidocbench.ground_truth import Element, TruthPage
+from ocr_engine.evaluation.omnidocbench.markdown_split import MarkdownBlock, split
 from ocr_engine.evaluation.omnidocbench.protocol import (
     FORMULA,
     HTML_TABLE,
@@ -29,7 +29,7 @@ from ocr_engine.evaluation.omnidocbench.protocol import (
     MatchMethod,
     Protocol,
 )
-from ocr_engine.evaluation.omnidocbench.rows import Row, build
+from ocr_engine.evaluation.omnidocbench.rows import MatchedRow, build
 from ocr_engine.evaluation.omnidocbench.simple_matching import (
     TableRows,
     match_tables,
@@ -73,17 +73,17 @@ class ReadingOrder:
 class PageRows:
     """Everything that is scored on one page."""
 
-    text: tuple[Row, ...] = ()
-    formula_as_text: tuple[Row, ...] = ()
+    text: tuple[MatchedRow, ...] = ()
+    formula_as_text: tuple[MatchedRow, ...] = ()
     """Formulas that were matched with a text block: scored as text, not in the reading order (v1.5)."""
-    formula: tuple[Row, ...] = ()
-    html_table: tuple[Row, ...] = ()
-    latex_table: tuple[Row, ...] = ()
+    formula: tuple[MatchedRow, ...] = ()
+    html_table: tuple[MatchedRow, ...] = ()
+    latex_table: tuple[MatchedRow, ...] = ()
     reading_order: ReadingOrder | None = None
     timed_out: bool = False
 
 
-def match_page(page: Page, markdown: str, options: MatchOptions) -> PageRows:
+def match_page(page: TruthPage, markdown: str, options: MatchOptions) -> PageRows:
     """Rows of one page under `options`."""
     blocks = split(markdown, options.protocol)
     tables = match_tables(page, blocks, options.protocol)
@@ -91,7 +91,7 @@ def match_page(page: Page, markdown: str, options: MatchOptions) -> PageRows:
 
 
 def _match_hybrid(
-    page: Page, blocks: dict[str, list[Block]], tables: TableRows, options: MatchOptions
+    page: TruthPage, blocks: dict[str, list[MarkdownBlock]], tables: TableRows, options: MatchOptions
 ) -> PageRows:
     """v1.5: text and formulas in one match."""
     elements = page.in_reading_order((*TEXT_CATEGORIES, FORMULA))
@@ -107,13 +107,13 @@ def _is_table(category: str) -> bool:
     return category in (HTML_TABLE, LATEX_TABLE)
 
 
-def _is_scored(row: Row) -> bool:
+def _is_scored(row: MatchedRow) -> bool:
     return row.gt_category not in IGNORED_CATEGORIES
 
 
 def _hybrid_rows(
-    image_name: str, elements: list[Element], blocks: list[Block], options: MatchOptions
-) -> tuple[list[Row], bool]:
+    image_name: str, elements: list[Element], blocks: list[MarkdownBlock], options: MatchOptions
+) -> tuple[list[MatchedRow], bool]:
     if options.method is MatchMethod.SIMPLE:
         return _mixed_simple_rows(image_name, elements, blocks, options.protocol), False
     try:
@@ -123,15 +123,15 @@ def _hybrid_rows(
 
 
 def _mixed_simple_rows(
-    image_name: str, elements: list[Element], blocks: list[Block], protocol: Protocol
-) -> list[Row]:
+    image_name: str, elements: list[Element], blocks: list[MarkdownBlock], protocol: Protocol
+) -> list[MatchedRow]:
     targets, lines = _mixed_sides(elements, blocks, protocol)
     return [row for row in simple_rows(targets, lines, image_name) if row.gt_indices]
 
 
 def _mixed_quick_rows(
-    image_name: str, elements: list[Element], blocks: list[Block], options: MatchOptions
-) -> list[Row]:
+    image_name: str, elements: list[Element], blocks: list[MarkdownBlock], options: MatchOptions
+) -> list[MatchedRow]:
     """Ignored categories take their predictions first; their own rows are never scored."""
     targets, lines = _mixed_sides(
         sides.split_element_arrays(elements),
@@ -155,7 +155,7 @@ def _mixed_quick_rows(
 
 
 def _mixed_sides(
-    elements: Sequence[Element], blocks: Sequence[Block], protocol: Protocol
+    elements: Sequence[Element], blocks: Sequence[MarkdownBlock], protocol: Protocol
 ) -> tuple[list[Target], list[Candidate]]:
     targets = sides.targets(elements, sides.raw_of, lambda e: sides.norm_of(e, protocol))
     return targets, sides.candidates(blocks, lambda b: sides.block_norm(b, protocol))
@@ -182,7 +182,7 @@ def _on_page(link: Link, kept_targets: list[int], kept_lines: list[int]) -> Link
 
 
 def _match_separately(
-    page: Page, blocks: dict[str, list[Block]], tables: TableRows, options: MatchOptions
+    page: TruthPage, blocks: dict[str, list[MarkdownBlock]], tables: TableRows, options: MatchOptions
 ) -> PageRows:
     """v1.0: text with text, formulas with formulas. Unmatched predictions cost as text, not as formulas."""
     rows, timed_out = _rows_of_kind(page, TEXT_CATEGORIES, blocks.get(TEXT, []), options, limited=True)
@@ -194,8 +194,13 @@ def _match_separately(
 
 
 def _rows_of_kind(
-    page: Page, categories: Sequence[str], blocks: list[Block], options: MatchOptions, *, limited: bool
-) -> tuple[list[Row], bool]:
+    page: TruthPage,
+    categories: Sequence[str],
+    blocks: list[MarkdownBlock],
+    options: MatchOptions,
+    *,
+    limited: bool,
+) -> tuple[list[MatchedRow], bool]:
     elements = page.in_reading_order(categories)
     if not elements:
         return [], False
@@ -220,7 +225,7 @@ def _deadline_s(options: MatchOptions) -> float | None:
     return None if options.timeout_s is None else time.monotonic() + options.timeout_s
 
 
-def _reading_order(image_name: str, text: Sequence[Row]) -> ReadingOrder | None:
+def _reading_order(image_name: str, text: Sequence[MatchedRow]) -> ReadingOrder | None:
     """From text rows alone. A block without a prediction is a deletion; order 0 or none does not count."""
     matched = [row for row in text if row.gt_indices and row.pred_position is not None]
     predicted = sorted(matched, key=lambda row: row.pred_position or 0)
@@ -229,7 +234,7 @@ def _reading_order(image_name: str, text: Sequence[Row]) -> ReadingOrder | None:
     return ReadingOrder(image_name, tuple(gt), pred) if gt or pred else None
 
 
-def _split_formulas(rows: Iterable[Row]) -> tuple[tuple[Row, ...], tuple[Row, ...]]:
+def _split_formulas(rows: Iterable[MatchedRow]) -> tuple[tuple[MatchedRow, ...], tuple[MatchedRow, ...]]:
     """Formula rows that stay, and those matched with a text block, rewritten as text."""
     formula, as_text = [], []
     for row in rows:
@@ -240,6 +245,6 @@ def _split_formulas(rows: Iterable[Row]) -> tuple[tuple[Row, ...], tuple[Row, ..
     return tuple(formula), tuple(as_text)
 
 
-def _as_text(row: Row) -> Row:
+def _as_text(row: MatchedRow) -> MatchedRow:
     text = normalise.latex_to_text(row.gt)
     return replace(row, gt=text, norm_gt=normalise.clean(text))

@@ -10,7 +10,7 @@ from ocr_engine.evaluation.bleu import corpus_bleu
 from ocr_engine.evaluation.meteor import MeteorMode, available_mode, meteor
 from ocr_engine.evaluation.metrics import mean
 from ocr_engine.evaluation.omnidocbench.evaluate import ELEMENTS, Evaluation
-from ocr_engine.evaluation.omnidocbench.scoring import EDIT, TEDS, TEDS_STRUCTURE, ElementScores, Sample
+from ocr_engine.evaluation.omnidocbench.scoring import EDIT, TEDS, TEDS_STRUCTURE, ElementScores, RowScores
 from ocr_engine.evaluation.report import finite, write_text
 
 VARIANCE = EDIT + "_var"
@@ -53,7 +53,7 @@ def _element(evaluation: Evaluation, element: str) -> dict[str, Any]:
     return {"all": {**found, EDIT: edit}, "group": scores.groups, "page": pages}
 
 
-def sample_row(sample: Sample) -> dict[str, Any]:
+def sample_row(sample: RowScores) -> dict[str, Any]:
     """A row of `*_result.json`."""
     row = {
         **sample.official,
@@ -101,6 +101,6 @@ def mean_meteor(scores: ElementScores) -> tuple[float, MeteorMode]:
     return (mean(values) if values else math.nan), mode
 
 
-def _compared(sample: Sample) -> tuple[str, str]:
+def _compared(sample: RowScores) -> tuple[str, str]:
     row = sample.official
     return row["norm_gt"] or row["gt"], row["norm_pred"] or row["pred"]

@@ -14,7 +14,7 @@ from ocr_engine.evaluation.omnidocbench.protocol import (
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class MatchedRow:
     """A row of `*_result.json`. Indices count the page's lines of that match; empty means none.
 
     `edit` is the ratio at matching time; scores are computed from the strings again.
@@ -62,13 +62,13 @@ class Row:
 
 def build(
     link: Link, targets: Sequence[Target], lines: Sequence[Candidate], image_name: str, *, arrays: bool
-) -> Row:
+) -> MatchedRow:
     """The row of a link. `arrays` writes several formulas as one array, as v1.5 does for CDM."""
     gts = [targets[i] for i in link.targets]
     preds = [lines[i] for i in link.lines]
     category = _category(gts)
     kind = preds[0].kind if preds else ""
-    return Row(
+    return MatchedRow(
         image_name=image_name,
         gt_indices=link.targets,
         pred_indices=link.lines,

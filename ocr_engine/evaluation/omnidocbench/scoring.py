@@ -11,7 +11,7 @@ from typing import Any
 
 from ocr_engine.evaluation import metrics
 from ocr_engine.evaluation.omnidocbench.matching import ReadingOrder
-from ocr_engine.evaluation.omnidocbench.rows import Row
+from ocr_engine.evaluation.omnidocbench.rows import MatchedRow
 from ocr_engine.evaluation.omnidocbench.teds import Similarity
 
 EDIT = "Edit_dist"
@@ -20,7 +20,7 @@ TEDS_STRUCTURE = "TEDS_structure_only"
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
+class RowScores:
     """One row's scores. `edits` and `length` are characters (numbers for reading order)."""
 
     image_name: str
@@ -45,7 +45,7 @@ class Sample:
 class ElementScores:
     """One of text_block, display_formula, table, reading_order; NaN where nothing could be scored."""
 
-    samples: tuple[Sample, ...]
+    samples: tuple[RowScores, ...]
     page_average: float
     pooled: float
     sample_average: float
@@ -60,15 +60,15 @@ class ElementScores:
         return self.pages.get(metric, {}).get("ALL", math.nan)
 
 
-def text_sample(row: Row, teds: Similarity | None = None) -> Sample:
+def text_sample(row: MatchedRow, teds: Similarity | None = None) -> RowScores:
     """Scores of a row, from the strings it is compared by."""
     gt, pred = row.compared
     edits, length = metrics.edit_distance(pred, gt), max(len(pred), len(gt))
     attributes = tuple(row.gt_attributes)
-    return Sample(row.image_name, edits, length, teds, attributes, row.official())
+    return RowScores(row.image_name, edits, length, teds, attributes, row.official())
 
 
-def order_sample(order: ReadingOrder) -> Sample:
+def order_sample(order: ReadingOrder) -> RowScores:
     """Scores of a page's reading order."""
     official = {
         "gt": list(order.gt),
@@ -76,10 +76,10 @@ def order_sample(order: ReadingOrder) -> Sample:
         "img_id": order.image_name,
         "edit": order.edits / order.longest,
     }
-    return Sample(order.image_name, order.edits, order.longest, official=official)
+    return RowScores(order.image_name, order.edits, order.longest, official=official)
 
 
-def score(samples: Sequence[Sample], attributes: Mapping[str, Mapping[str, Any]]) -> ElementScores:
+def score(samples: Sequence[RowScores], attributes: Mapping[str, Mapping[str, Any]]) -> ElementScores:
     """All averages of one element. `attributes` are those of each page, by image name."""
     per_page = {name: _pooled(page) for name, page in sorted(_by_page(samples).items())}
     ratios = [sample.edits / sample.length if sample.length else math.nan for sample in samples]
@@ -101,21 +101,21 @@ def score(samples: Sequence[Sample], attributes: Mapping[str, Mapping[str, Any]]
     )
 
 
-def _by_page(samples: Iterable[Sample]) -> dict[str, list[Sample]]:
-    pages: dict[str, list[Sample]] = defaultdict(list)
+def _by_page(samples: Iterable[RowScores]) -> dict[str, list[RowScores]]:
+    pages: dict[str, list[RowScores]] = defaultdict(list)
     for sample in samples:
         pages[sample.image_name].append(sample)
     return pages
 
 
-def _pooled(samples: Iterable[Sample]) -> float:
+def _pooled(samples: Iterable[RowScores]) -> float:
     """Sum of edits over sum of lengths."""
     counted = [(sample.edits, sample.length) for sample in samples]
     length = sum(length for _, length in counted)
     return sum(edits for edits, _ in counted) / length if length else math.nan
 
 
-def _group_scores(samples: Sequence[Sample]) -> dict[str, dict[str, float]]:
+def _group_scores(samples: Sequence[RowScores]) -> dict[str, dict[str, float]]:
     """Mean of row scores by "key: value" of the annotations; a row counts once in each of its labels."""
     values: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for sample in samples:
@@ -132,7 +132,7 @@ def _group_scores(samples: Sequence[Sample]) -> dict[str, dict[str, float]]:
 
 
 def _page_scores(
-    samples: Sequence[Sample], attributes: Mapping[str, Mapping[str, Any]]
+    samples: Sequence[RowScores], attributes: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, dict[str, float]]:
     """Page scores averaged over the pages of each attribute, and over ALL."""
     by_attribute: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
@@ -161,7 +161,7 @@ def _page_labels(attributes: Mapping[str, Any]) -> list[str]:
     return labels
 
 
-def _page_metrics(samples: Sequence[Sample]) -> dict[str, float]:
+def _page_metrics(samples: Sequence[RowScores]) -> dict[str, float]:
     """A page's edit distance weighted by length, and the plain mean of its other scores."""
     found: dict[str, float] = {}
     scored = [sample for sample in samples if sample.metrics]

@@ -7,13 +7,13 @@ from ocr_engine.evaluation.omnidocbench import candidates as sides
 from ocr_engine.evaluation.omnidocbench import normalise
 from ocr_engine.evaluation.omnidocbench.assignment import Link, cost_matrix, simple_links
 from ocr_engine.evaluation.omnidocbench.candidates import Candidate, Target
-from ocr_engine.evaluation.omnidocbench.ground_truth import Page
-from ocr_engine.evaluation.omnidocbench.markdown_split import Block
+from ocr_engine.evaluation.omnidocbench.ground_truth import TruthPage
+from ocr_engine.evaluation.omnidocbench.markdown_split import MarkdownBlock
 from ocr_engine.evaluation.omnidocbench.protocol import HTML_TABLE, LATEX_TABLE, TEXT, Protocol
-from ocr_engine.evaluation.omnidocbench.rows import Row, build
+from ocr_engine.evaluation.omnidocbench.rows import MatchedRow, build
 
 
-def simple_rows(targets: Sequence[Target], lines: Sequence[Candidate], image_name: str) -> list[Row]:
+def simple_rows(targets: Sequence[Target], lines: Sequence[Candidate], image_name: str) -> list[MatchedRow]:
     """One row a target, then one of all predictions left over."""
     return [_row(link, targets, lines, image_name) for link in _links(targets, lines)]
 
@@ -35,7 +35,7 @@ def _links(targets: Sequence[Target], lines: Sequence[Candidate]) -> list[Link]:
     return trivial_links(targets, lines)
 
 
-def _row(link: Link, targets: Sequence[Target], lines: Sequence[Candidate], image_name: str) -> Row:
+def _row(link: Link, targets: Sequence[Target], lines: Sequence[Candidate], image_name: str) -> MatchedRow:
     """Upstream reads index 0 as "no prediction" here: the first one loses its kind and position."""
     row = build(link, targets, lines, image_name, arrays=False)
     if link.targets and link.lines == (0,):
@@ -47,13 +47,13 @@ def _row(link: Link, targets: Sequence[Target], lines: Sequence[Candidate], imag
 class TableRows:
     """Rows of a page's tables by the format of the prediction."""
 
-    html: tuple[Row, ...] = ()
-    latex: tuple[Row, ...] = ()
-    cells: tuple[Block, ...] = ()
+    html: tuple[MatchedRow, ...] = ()
+    latex: tuple[MatchedRow, ...] = ()
+    cells: tuple[MarkdownBlock, ...] = ()
     """Cells of predicted tables that no annotated table wanted (v1.5 treats them as text)."""
 
 
-def match_tables(page: Page, blocks: dict[str, list[Block]], protocol: Protocol) -> TableRows:
+def match_tables(page: TruthPage, blocks: dict[str, list[MarkdownBlock]], protocol: Protocol) -> TableRows:
     """One assignment over raw strings. Without an annotated table predicted ones are not looked at.
 
     The page counts as LaTeX if it predicts more LaTeX tables than HTML ones. v1.5 then scores it as if
@@ -76,7 +76,7 @@ def match_tables(page: Page, blocks: dict[str, list[Block]], protocol: Protocol)
     return TableRows(html=tuple(_with_norms(row, html=True) for row in rows), cells=cells)
 
 
-def _cells(rows: list[Row], predicted: list[Block]) -> tuple[Block, ...]:
+def _cells(rows: list[MatchedRow], predicted: list[MarkdownBlock]) -> tuple[MarkdownBlock, ...]:
     """The cells of each predicted table without a target, as text blocks at the table's position."""
     unused = [predicted[i] for row in rows if not row.gt_indices for i in row.pred_indices]
     return tuple(
@@ -86,15 +86,15 @@ def _cells(rows: list[Row], predicted: list[Block]) -> tuple[Block, ...]:
     )
 
 
-def _cell_kind(table: Block) -> str:
+def _cell_kind(table: MarkdownBlock) -> str:
     return TEXT if table.kind == table.category else table.kind
 
 
-def _with_norms(row: Row, *, html: bool = False) -> Row:
+def _with_norms(row: MatchedRow, *, html: bool = False) -> MatchedRow:
     """A LaTeX prediction normalises to nothing: it is never converted here."""
     norm_pred = normalise.table(row.pred) if html else ""
     return replace(row, norm_gt=normalise.table(row.gt), norm_pred=norm_pred)
 
 
-def _unpredicted(row: Row) -> Row:
+def _unpredicted(row: MatchedRow) -> MatchedRow:
     return replace(row, pred_indices=(), pred="", pred_kind="", pred_position=None, edit=1.0, is_blanked=True)

@@ -2,13 +2,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ocr_engine.evaluation.olmocr_bench import formulas
-from ocr_engine.evaluation.olmocr_bench.formulas import Rendering, Symbol, shows
+from ocr_engine.evaluation.olmocr_bench.formulas import RenderedSymbol, Rendering, shows
 
 
 def rendered(*symbols: tuple[str, float, float], mathml: str = "") -> Rendering:
     """Symbols by their place in px, each character 10 wide and 10 high."""
     source = mathml or f"<math>{symbols}</math>"
-    return Rendering(source, tuple(Symbol(text, x, y, 10 * len(text), 10) for text, x, y in symbols))
+    return Rendering(source, tuple(RenderedSymbol(text, x, y, 10 * len(text), 10) for text, x, y in symbols))
 
 
 def mathml(body: str, source: str) -> str:

@@ -1,7 +1,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ocr_engine.evaluation.olmocr_bench.tables import Cell, Grid, html_tables, markdown_tables
+from ocr_engine.evaluation.olmocr_bench.tables import Grid, GridCell, html_tables, markdown_tables
 
 
 def grid(html: str) -> Grid:
@@ -9,11 +9,11 @@ def grid(html: str) -> Grid:
     return only
 
 
-def cell(table: Grid, text: str) -> Cell:
+def cell(table: Grid, text: str) -> GridCell:
     return next(cell for cell in table.cells if cell.text == text)
 
 
-def texts(cells: set[Cell]) -> set[str]:
+def texts(cells: set[GridCell]) -> set[str]:
     return {cell.text for cell in cells}
 
 

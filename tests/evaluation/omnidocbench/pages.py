@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ocr_engine.evaluation.omnidocbench.ground_truth import Element, Page
+from ocr_engine.evaluation.omnidocbench.ground_truth import Element, TruthPage
 from ocr_engine.evaluation.omnidocbench.matching import MatchOptions, PageRows, match_page
 from ocr_engine.evaluation.omnidocbench.protocol import V1_5, Protocol
 
@@ -23,11 +23,11 @@ def table(html: str, order: float | None = 1) -> Element:
     return Element("table", order, html=html, latex=html)
 
 
-def page(*elements: Element) -> Page:
+def page(*elements: Element) -> TruthPage:
     by_category: dict[str, list[Element]] = {}
     for element in elements:
         by_category.setdefault(element.category, []).append(element)
-    return Page("page.jpg", {}, {category: tuple(found) for category, found in by_category.items()})
+    return TruthPage("page.jpg", {}, {category: tuple(found) for category, found in by_category.items()})
 
 
 def match(elements: list[Element], markdown: str, protocol: Protocol = V1_5) -> PageRows:

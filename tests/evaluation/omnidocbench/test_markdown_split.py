@@ -5,13 +5,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ocr_engine.evaluation.omnidocbench import spans
-from ocr_engine.evaluation.omnidocbench.markdown_split import Block, split
+from ocr_engine.evaluation.omnidocbench.markdown_split import MarkdownBlock, split
 from ocr_engine.evaluation.omnidocbench.markdown_tables import has_table, to_html
 from ocr_engine.evaluation.omnidocbench.protocol import V1_0, V1_5, Protocol
 
 
 def pieces(markdown: str, protocol: Protocol = V1_5) -> list[tuple[str, str]]:
-    blocks: list[Block] = [b for found in split(markdown, protocol).values() for b in found]
+    blocks: list[MarkdownBlock] = [b for found in split(markdown, protocol).values() for b in found]
     return [(b.kind, b.content) for b in sorted(blocks, key=lambda b: b.position)]
 
 

@@ -2,7 +2,7 @@
 
 from ocr_engine.evaluation.omnidocbench.matching import MatchOptions, PageRows, match_page
 from ocr_engine.evaluation.omnidocbench.protocol import V1_0, V1_5, MatchMethod
-from ocr_engine.evaluation.omnidocbench.rows import Row
+from ocr_engine.evaluation.omnidocbench.rows import MatchedRow
 
 from .pages import LONG_A, LONG_B, LONG_C, formula, match, page, table, text
 
@@ -10,7 +10,7 @@ TABLE = "<table><tr><td>1</td><td>2</td></tr></table>"
 OTHER_TABLE = "<table><tr><td>unrelated</td><td>cells</td></tr></table>"
 
 
-def pairs(rows: tuple[Row, ...]) -> list[tuple[str, str]]:
+def pairs(rows: tuple[MatchedRow, ...]) -> list[tuple[str, str]]:
     return [(row.norm_gt, row.norm_pred) for row in rows]
 
 
