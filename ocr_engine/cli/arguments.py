@@ -9,7 +9,7 @@ from ocr_engine.config import Config
 from ocr_engine.config import options as config_options
 from ocr_engine.conversion.planning import Redo
 from ocr_engine.errors import UsageError
-from ocr_engine.families import FAMILIES, MODES, OCR2, PROMPTS
+from ocr_engine.families import FAMILIES, OCR, PROMPTS
 from ocr_engine.outputs.retry import Command
 from ocr_engine.pages.page_ranges import validate_page_ranges
 from ocr_engine.records import DocumentKind, PageStatus
@@ -75,12 +75,19 @@ def _add_files(made: argparse.ArgumentParser) -> None:
 def _add_reading(made: argparse.ArgumentParser, kind: DocumentKind) -> None:
     add = made.add_argument_group("how pages are read").add_argument
     add("--model", metavar="MODEL", help="auto, nano, a folder or a hub id [engine.model]")
-    add("--mode", metavar="MODE", help=f"{', '.join(MODES)}; OCR-2: {', '.join(FAMILIES[OCR2].modes)} [mode]")
+    add("--mode", metavar="MODE", help=f"{_modes()} [mode]")
     add("--prompt", metavar="NAME", help=f"{', '.join(PROMPTS)} [prompt]")
     add("--find", metavar="TEXT", help="find and draw where TEXT stands; implies --prompt locate [find]")
     if kind is DocumentKind.IMAGE:
         add("--stream", action="store_true", help="show the text of each image as it appears, read it anew")
         add("--raw", action="store_true", help="with --stream: show the model's own text with its tags")
+
+
+def _modes() -> str:
+    """The modes of every family, those of DeepSeek-OCR without its name."""
+    names = {family.name: family.name.removeprefix("deepseek-").upper() for family in FAMILIES.values()}
+    others = (f"; {names[one.name]}: {', '.join(one.modes)}" for one in FAMILIES.values() if one.name != OCR)
+    return ", ".join(FAMILIES[OCR].modes) + "".join(others)
 
 
 def _add_again(made: argparse.ArgumentParser) -> None:
