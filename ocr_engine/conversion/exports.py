@@ -38,7 +38,7 @@ Stopping = Callable[[], bool]
 
 
 @dataclass(slots=True)
-class _Found:
+class _Finished:
     """A document of the journal: where it is, and a hash of its pages' last rows in whatever order."""
 
     given: str
@@ -77,7 +77,7 @@ class ExportResult:
 class _Job:
     """One export of one document."""
 
-    found: _Found
+    found: _Finished
     export: Export
     source: SourceDocument
     target: Path
@@ -128,18 +128,18 @@ def export(root: Path, journal: Journal, config: Config, stopping: Stopping) -> 
     return made
 
 
-def _found(journal: Journal, claims: Mapping[str, str]) -> list[_Found]:
+def _found(journal: Journal, claims: Mapping[str, str]) -> list[_Finished]:
     """The documents whose folder is there, in the order of their folders."""
     folders = {given: folder for folder, given in claims.items()}
-    found: dict[str, _Found] = {}
+    found: dict[str, _Finished] = {}
     for row in journal.latest_rows():
         folder = folders.get(row.document)
         if row.page is not None and folder is not None:
-            found.setdefault(row.document, _Found(row.document, folder)).add(row)
+            found.setdefault(row.document, _Finished(row.document, folder)).add(row)
     return sorted(found.values(), key=lambda item: item.folder)
 
 
-def _source(root: Path, config: Config, found: _Found) -> SourceDocument:
+def _source(root: Path, config: Config, found: _Finished) -> SourceDocument:
     texts = partial(block_texts_of, config)
     folder, join = PurePosixPath(found.folder), page_joiner(config)
     return SourceDocument(root, folder, found.given, found.content_id, texts, join, found.last_page)
@@ -149,9 +149,11 @@ def _target(root: Path, folder: str, one: Export) -> Path:
     return root / folder / one.target.format(name=PurePosixPath(folder).name)
 
 
-def _remove_outdated(root: Path, config: Config, found: Sequence[_Found], stamps: Stamps, salt: str) -> None:
+def _remove_outdated(
+    root: Path, config: Config, found: Sequence[_Finished], stamps: Stamps, salt: str
+) -> None:
     """An export that is switched off and no longer true would pass for true."""
-    for item, key in [*((item, item.key) for item in found), (_Found("", ""), _run_key(found))]:
+    for item, key in [*((item, item.key) for item in found), (_Finished("", ""), _run_key(found))]:
         for one in EXPORTS.values():
             if bool(item.folder) != (one.made_of is MadeOf.DOCUMENT) or one in config.output.exports:
                 continue
@@ -174,7 +176,7 @@ def _remove(one: Export, path: Path, last_page: int) -> None:
 def _export_documents(
     root: Path,
     config: Config,
-    found: Sequence[_Found],
+    found: Sequence[_Finished],
     stamps: Stamps,
     salt: str,
     made: ExportResult,
@@ -201,7 +203,7 @@ def _export_documents(
 
 
 def _export_run(
-    root: Path, config: Config, found: Sequence[_Found], stamps: Stamps, salt: str, made: ExportResult
+    root: Path, config: Config, found: Sequence[_Finished], stamps: Stamps, salt: str, made: ExportResult
 ) -> None:
     key = f"{_run_key(found)}-{salt}"
     wanted = config.output.exports
@@ -226,7 +228,7 @@ def _once(stamps: Stamps, one: Export, root: Path, key: str, made: ExportResult,
     stamps.put("", one.key, key, path)
 
 
-def _run_key(found: Sequence[_Found]) -> str:
+def _run_key(found: Sequence[_Finished]) -> str:
     digest = hashlib.blake2b(digest_size=_KEY_BYTES)
     for item in found:
         digest.update(f"{item.folder}\0{item.given}\0{item.key}\n".encode("utf-8", "surrogateescape"))
@@ -261,5 +263,5 @@ def _write(job: _Job, call: Call) -> str:
     return ""
 
 
-def _timeout_s(found: _Found) -> float:
+def _timeout_s(found: _Finished) -> float:
     return BASE_TIMEOUT_S + found.pages * PAGE_TIMEOUT_S

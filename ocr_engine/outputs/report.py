@@ -54,7 +54,7 @@ NOWHERE: ReviewFolders = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
-class _Card:
+class _PageCard:
     """A page with its picture."""
 
     document: str
@@ -221,9 +221,9 @@ def _stages(numbers: RunNumbers) -> list[_Stage]:
     return found
 
 
-def _cards(lines: Iterable[PageLine], thumbnails: Thumbnails, review: ReviewFolders) -> list[_Card]:
+def _cards(lines: Iterable[PageLine], thumbnails: Thumbnails, review: ReviewFolders) -> list[_PageCard]:
     return [
-        _Card(
+        _PageCard(
             document=printable(line.document),
             name=_name(line.document),
             page=line.page,

@@ -37,7 +37,7 @@ _STATUSES = tuple(status.value for status in PageStatus)
 
 
 @dataclass(frozen=True, slots=True)
-class _Entry:
+class _ListedPage:
     """A page in the list of pages."""
 
     number: int
@@ -51,7 +51,7 @@ class _Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class _Block:
+class _ShownBlock:
     """A block as the page shows it."""
 
     at: int
@@ -98,9 +98,9 @@ def _file(page: int) -> str:
     return f"{page_stem(page)}.html"
 
 
-def _entry(document: SourceDocument, page: SourcePage) -> _Entry:
+def _entry(document: SourceDocument, page: SourcePage) -> _ListedPage:
     record = page.record
-    return _Entry(record.page, record.status.value, record.text_tokens, _words(document, page))
+    return _ListedPage(record.page, record.status.value, record.text_tokens, _words(document, page))
 
 
 def _words(document: SourceDocument, page: SourcePage) -> str:
@@ -110,7 +110,9 @@ def _words(document: SourceDocument, page: SourcePage) -> str:
     return printable(" ".join(cell for row in rows for cell in row) or page.record.reason, _WORDS_CHARS)
 
 
-def _page(document: SourceDocument, page: SourcePage, at: int, near: Near, entries: Sequence[_Entry]) -> str:
+def _page(
+    document: SourceDocument, page: SourcePage, at: int, near: Near, entries: Sequence[_ListedPage]
+) -> str:
     record = page.record
     blocks = list(_blocks(document, page))
     ratio = record.compression_ratio
@@ -135,21 +137,23 @@ def _page(document: SourceDocument, page: SourcePage, at: int, near: Near, entri
     )
 
 
-def _blocks(document: SourceDocument, page: SourcePage) -> Iterator[_Block]:
+def _blocks(document: SourceDocument, page: SourcePage) -> Iterator[_ShownBlock]:
     left = MAX_DRAWN_BOXES
     texts, room = document.block_texts(page.record), Room()
     for at, (block, text) in enumerate(zip(page.record.blocks, texts, strict=True)):
         if at >= MAX_BLOCKS:
-            yield _Block(at, "", html.escape(f"{len(texts) - at:,} more blocks are in pages.jsonl"), (), "")
+            yield _ShownBlock(
+                at, "", html.escape(f"{len(texts) - at:,} more blocks are in pages.jsonl"), (), ""
+            )
             return
         boxes = block.boxes[:left]
         left -= len(boxes)
         if text.strip() or boxes:
             color = "rgb({}, {}, {})".format(*color_of(block.label))
-            yield _Block(at, printable(block.label, 60), to_html(text, room), boxes, color)
+            yield _ShownBlock(at, printable(block.label, 60), to_html(text, room), boxes, color)
 
 
-def _neighbours(entries: Sequence[_Entry]) -> list[Near]:
+def _neighbours(entries: Sequence[_ListedPage]) -> list[Near]:
     """For each page, among all pages and among those of each status: the files before and after it."""
     found: list[Near] = [{} for _ in entries]
     for way, order in (("previous", range(len(entries))), ("next", range(len(entries) - 1, -1, -1))):
@@ -162,12 +166,12 @@ def _neighbours(entries: Sequence[_Entry]) -> list[Near]:
     return found
 
 
-def _counts(entries: Sequence[_Entry]) -> list[tuple[str, int]]:
+def _counts(entries: Sequence[_ListedPage]) -> list[tuple[str, int]]:
     counts = Counter(entry.status for entry in entries)
     return [(status, counts[status]) for status in _STATUSES if counts[status]]
 
 
-def _index(document: SourceDocument, entries: Sequence[_Entry]) -> str:
+def _index(document: SourceDocument, entries: Sequence[_ListedPage]) -> str:
     return _render(
         "review_index.html.j2",
         {
