@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor, nn
 
+from ocr_engine.model.deep_encoder import run_layer
 from ocr_engine.model.encoder_config import DeepEncoderConfig
 from ocr_engine.model.vision_tower import VisionTower
 from research.nano.model.decoder import Guide, guide_loss
@@ -46,6 +48,18 @@ def test_features_are_the_products() -> None:
         (expected,) = tower.encode_views([picture])
         assert torch.allclose(model.encode(images).tokens, expected, atol=1e-4)
     assert torch.allclose(trained, expected, atol=1e-4) and expected.std() > 0.1
+
+
+def test_activations_keep_the_type_of_training() -> None:
+    types: set[torch.dtype] = set()
+
+    def run(layer: nn.Module, x: Tensor, added: Tensor | None) -> tuple[Tensor, Tensor]:
+        types.update(part.dtype for part in (x, added) if part is not None)
+        return run_layer(layer, x, added)
+
+    with torch.autocast("cpu", torch.bfloat16):
+        seen = _tiny().encode_plainly(torch.randn(1, 3, 128, 128).bfloat16(), run)
+    assert types | {part.dtype for part in seen} == {torch.bfloat16}
 
 
 def test_every_weight_of_the_encoder_learns() -> None:
