@@ -13,7 +13,7 @@ LAYERS = (
     ("families", "formats"),
     ("config",),
     ("urls", "drafts"),
-    ("pages", "model", "text", "outputs", "evaluation"),
+    ("pages", "model", "text", "outputs", "evaluation", "layer"),
     ("engine",),
     ("reading",),
     ("conversion", "capacity"),

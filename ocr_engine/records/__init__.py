@@ -13,12 +13,15 @@ from ocr_engine.records.pixels import A4, Ink, PageGeometry, PageImage, PageView
 from ocr_engine.records.results import (
     Attempt,
     Block,
+    BlockAgreement,
     Box,
     FigureText,
     JournalRow,
+    PageAgreement,
     PageRecord,
     PageTexts,
     ParsedText,
+    TextRepair,
 )
 from ocr_engine.records.status import PageStatus
 
@@ -26,6 +29,7 @@ __all__ = [
     "A4",
     "Attempt",
     "Block",
+    "BlockAgreement",
     "Box",
     "Document",
     "DocumentKind",
@@ -39,6 +43,7 @@ __all__ = [
     "LayerVerdict",
     "Loop",
     "OpenedDocument",
+    "PageAgreement",
     "PageGeometry",
     "PageImage",
     "PageKey",
@@ -49,6 +54,7 @@ __all__ = [
     "PageViews",
     "ParsedText",
     "TextLayer",
+    "TextRepair",
     "WordFlag",
     "no_layer",
     "page_stem",

@@ -4,10 +4,15 @@ Boxes are in model units, 0..999. Page numbers count from 1, as in the files on 
 """
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
+from ocr_engine.records.layer import LayerVerdict
 from ocr_engine.records.pixels import PageGeometry
 from ocr_engine.records.status import PageStatus
+
+MIN_WORDS = 20
+"""A text layer with fewer words says nothing: a page number, a stamp."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +97,53 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
+class TextRepair:
+    """One change that the page's text layer made to what was read. `block` is the block's index, from 0."""
+
+    block: int
+    before: str
+    after: str
+    reason: str
+
+
+class BlockAgreement(StrEnum):
+    """How a block's text agrees with the words that the file holds where it stands."""
+
+    SAME = "same"
+    SPACING = "spacing"
+    """The same characters, with blanks elsewhere."""
+    FEW = "few"
+    """A few other characters."""
+    MANY = "many"
+    NO_LAYER = "no layer"
+    """The file holds no text there, or the block is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class PageAgreement:
+    """What was read of a page beside its text layer. Words of margins and figures are not counted."""
+
+    layer: LayerVerdict
+    why: str
+    """Why the layer is that, for people."""
+    blocks: tuple[BlockAgreement, ...] = ()
+    """Of each block as the model wrote it."""
+    written: int = 0
+    """Words on the page."""
+    missed: int = 0
+    """Words of it that were not read."""
+    made_up: int = 0
+    """Words that were read and are not on the page."""
+    twice: int = 0
+    """Lines that were read more often than they stand there."""
+
+    @property
+    def recall(self) -> float | None:
+        """The share of the page's words that were read; None where there are too few to tell."""
+        return round(1 - self.missed / self.written, 4) if self.written >= MIN_WORDS else None
+
+
+@dataclass(frozen=True, slots=True)
 class PageRecord:
     """One line of `pages.jsonl`. It follows from input, config and model alone, so it holds no times."""
 
@@ -120,6 +172,9 @@ class PageRecord:
     turned_deg: int = 0
     """How far the page was turned clockwise before it was read. Boxes are those of the upright page."""
     from_text_layer: bool = False
+    agreement: PageAgreement | None = None
+    """None where the text layer was not looked at."""
+    text_repairs: tuple[TextRepair, ...] = ()
     renderer: str = ""
     """The library that drew the page: `pymupdf`, `pdfium` or `pillow`. "" if none could, or if unknown."""
 

@@ -1,0 +1,199 @@
+"""Exact text: real answers against the words of their PDFs' own layers, before and after each step of repair.
+
+    python -m bench.exact_text FOLDER [--pages N] [--show N]
+
+FOLDER holds `NAME.pdf` and `NAME/pages/0001.raw.md` ... . Repair reads the layer with PyMuPDF; the truth is
+PDFium's reading of the same page. Words are split at blanks; those without a letter or digit, those of
+margins, figures and formulas are left out. A word divided at a line's end counts with or without its hyphen.
+"""
+
+import argparse
+import html
+import pickle
+import re
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from ocr_engine.config import RenderConfig
+from ocr_engine.layer.comparison import compared
+from ocr_engine.layer.missed import LABEL
+from ocr_engine.layer.repair import repaired
+from ocr_engine.pages.render import open_document, render_page
+from ocr_engine.records import Block, Document, DocumentKind, TextLayer, WordFlag
+from ocr_engine.text.grounding import parse
+
+MARGIN = 70
+"""Model units from the page's upper and lower edge that are margin, where no block is."""
+LEVELS = ("off", "spacing", "words")
+_FORMULA = re.compile(r"\\\(.*?\\\)|\\\[.*?\\\]", re.DOTALL)
+_MARKUP = re.compile(r"<[^<>]*>|\*\*|^[ \t]*#{1,6}\s|\|", re.MULTILINE)
+_UNSEEN = int(WordFlag.HIDDEN | WordFlag.TURNED)
+_NO_TEXT = ("image", "equation")
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page: its answer's blocks, the layer that repairs, the layer that tells."""
+
+    name: str
+    blocks: tuple[Block, ...]
+    layer: TextLayer
+    truth: TextLayer
+
+
+@dataclass(slots=True)
+class Score:
+    """Words of the page and of the text, and those in both."""
+
+    written: int = 0
+    read: int = 0
+    both: int = 0
+    missing: Counter[str] = field(default_factory=Counter)
+    extra: Counter[str] = field(default_factory=Counter)
+
+    def add(self, written: Counter[str], read: Counter[str]) -> None:
+        self.written += written.total()
+        self.read += read.total()
+        self.both += (written & read).total()
+        self.missing += written - read
+        self.extra += read - written
+
+
+def pages(folder: Path, most: int, cache: Path | None = None, only: str = "") -> Iterator[Page]:
+    """The pages of all documents in the folder."""
+    for pdf in sorted(folder.glob(f"{only}*.pdf")):
+        status = pdf.stat()
+        document = Document(
+            pdf.name, pdf, PurePosixPath(pdf.name), DocumentKind.PDF, status.st_size, status.st_mtime_ns
+        )
+        for answer in sorted((folder / pdf.stem / "pages").glob("*.raw.md"))[:most]:
+            number = int(answer.name.split(".")[0])
+            layers = _layers(document, number, cache)
+            yield Page(f"{pdf.stem} {number}", parse(answer.read_text(encoding="utf-8")).blocks, *layers)
+
+
+def _layers(document: Document, number: int, cache: Path | None) -> tuple[TextLayer, TextLayer]:
+    kept = cache / f"{document.path.stem}-{number}.pickle" if cache else None
+    if kept and kept.exists():
+        found: tuple[TextLayer, TextLayer] = pickle.loads(kept.read_bytes())  # noqa: S301 - our own file
+        return found
+    layers = _layer(document, number, "pymupdf"), _layer(document, number, "pdfium")
+    if kept:
+        kept.write_bytes(pickle.dumps(layers))
+    return layers
+
+
+def _layer(document: Document, number: int, backend: str) -> TextLayer:
+    config = RenderConfig(backend=backend, dpi=96)  # type: ignore[arg-type]
+    opened = open_document(document, config, "", 10_000)
+    return render_page(opened.page(number - 1), config, "").text_layer()
+
+
+def written_words(page: Page) -> Counter[str]:
+    """The words of the truth that a reader of the page's text should find."""
+    boxes = page.truth.boxes
+    x, y = ((boxes[:, side] + boxes[:, side + 2]) / 2 for side in (0, 1))
+    inside, out = np.zeros(len(boxes), np.bool_), (page.truth.flags & _UNSEEN) > 0
+    for block in page.blocks:
+        for box in block.boxes:
+            within = (x >= box.x1) & (x <= box.x2) & (y >= box.y1) & (y <= box.y2)
+            inside |= within
+            if block.label in _NO_TEXT:
+                out |= within
+    out |= ~inside & ((y < MARGIN) | (y > 999 - MARGIN))
+    words, lines = page.truth.words, page.truth.lines
+    return _joined([(words[at], int(lines[at])) for at in np.flatnonzero(~out).tolist()])
+
+
+def _joined(words: Sequence[tuple[str, int]]) -> Counter[str]:
+    parts = [part for word, _ in words for part in re.split(r"[.…_·]{4,}", word)]
+    return Counter(part for part in parts if any(map(str.isalnum, part)))
+
+
+def read_words(blocks: Sequence[Block]) -> Counter[str]:
+    """The words of the text, without markup and formulas."""
+    found: Counter[str] = Counter()
+    for block in blocks:
+        if block.label in _NO_TEXT:
+            continue
+        text = html.unescape(_MARKUP.sub(" ", _FORMULA.sub(" ", block.content)))
+        text = re.sub(r"[.…_·]{4,}", " ", text)
+        found.update(word for word in text.split() if any(map(str.isalnum, word)))
+    return found
+
+
+def right_blocks(page: Page) -> set[int]:
+    """Blocks that already hold exactly the words of the truth in their box."""
+    return {at for at, block in enumerate(page.blocks) if _is_right(block, page.truth)}
+
+
+def _is_right(block: Block, truth: TextLayer) -> bool:
+    if block.label in _NO_TEXT or not block.boxes:
+        return False
+    inside = np.zeros(len(truth.words), np.bool_)
+    x, y = ((truth.boxes[:, side] + truth.boxes[:, side + 2]) / 2 for side in (0, 1))
+    for box in block.boxes:
+        inside |= (x >= box.x1 - 2) & (x <= box.x2 + 2) & (y >= box.y1 - 2) & (y <= box.y2 + 2)
+    written = Counter(truth.words[at] for at in np.flatnonzero(inside).tolist())
+    return _without_marks(written) == _without_marks(read_words([block])) != Counter()
+
+
+def _without_marks(words: Counter[str]) -> Counter[str]:
+    return Counter({word: count for word, count in words.items() if any(map(str.isalnum, word))})
+
+
+def formulas(blocks: Sequence[Block]) -> list[str]:
+    """All formulas, in order."""
+    return [found for block in blocks for found in _FORMULA.findall(block.content)]
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--pages", type=int, default=10_000, help="of each document, at most")
+    parser.add_argument("--show", type=int, default=0, help="show so many differences that are left")
+    parser.add_argument("--cache", type=Path, help="a folder to keep the layers in")
+    parser.add_argument("--only", default="", help="documents whose name starts so")
+    arguments = parser.parse_args()
+    found = list(pages(arguments.folder, arguments.pages, arguments.cache, arguments.only))
+    for level in LEVELS:
+        score, kept, total, seconds = Score(), 0, 0, 0.0
+        right = wrong = 0
+        reasons: Counter[str] = Counter()
+        for page in found:
+            started = time.process_time()
+            blocks, edits = repaired(compared(page.blocks, page.layer), level)  # type: ignore[arg-type]
+            seconds += time.process_time() - started
+            reasons.update(edit.reason for edit in edits)
+            score.add(written_words(page), read_words(blocks))
+            were_right = right_blocks(page)
+            after_of = [block for block in blocks if block.label != LABEL]
+            broken = [at for at in were_right if not _is_right(after_of[at], page.truth)]
+            right, wrong = right + len(were_right), wrong + len(broken)
+            for at in broken[: arguments.show]:
+                print("false repair", page.name, repr(page.blocks[at].content), repr(after_of[at].content))
+            before, after = formulas(page.blocks), formulas(blocks)
+            total += len(before)
+            kept += sum(a == b for a, b in zip(before, after, strict=False))
+        print(
+            f"{level:8} written {score.written:,} read {score.read:,}:"
+            f" of the page in the text {score.both / score.written:.2%},"
+            f" of the text on the page {score.both / score.read:.2%}; formulas {kept:,}/{total:,};"
+            f" false repairs {wrong:,} of {right:,} right blocks;"
+            f" {seconds / len(found) * 1e3:.2f} ms a page; {dict(reasons)}"
+        )
+    if arguments.show:
+        print("missing", score.missing.most_common(arguments.show))
+        print("extra", score.extra.most_common(arguments.show))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,72 @@
+"""A page's blocks beside the words that the file holds of the page."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ocr_engine.layer.alignment import Alignment, align
+from ocr_engine.layer.letters import PageTexts
+from ocr_engine.layer.prose import prose_of
+from ocr_engine.layer.unboxed import with_unboxed
+from ocr_engine.layer.words import PageWords, page_words
+from ocr_engine.records import Block, LayerVerdict, TextLayer
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+MAX_BLOCKS = 1_000
+"""Blocks of a page that are compared; a page with more is a loop, and nothing of it is."""
+_LEAST_LIKE = 0.8
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A page's blocks beside its words; None for a block without words, without text, or with a figure."""
+
+    blocks: tuple[Block, ...]
+    page: PageWords
+    alignments: tuple[Alignment | None, ...]
+    free: "npt.NDArray[np.int64]" = field(repr=False)
+    """Words in no block's box."""
+    texts: PageTexts = field(repr=False)
+
+    @property
+    def likeness(self) -> float:
+        """Share of the characters of blocks and their words that are equal."""
+        found = [one for one in self.alignments if one is not None]
+        total = sum(len(one.prose.letters) + len(one.letters) for one in found)
+        return 2 * sum(one.equal for one in found) / max(total, 1)
+
+    @property
+    def may_repair(self) -> bool:
+        """Whether the layer is the document's own text, and the text that was read."""
+        return self.page.layer.verdict is LayerVerdict.BORN_DIGITAL and self.likeness >= _LEAST_LIKE
+
+
+def is_table(block: Block) -> bool:
+    """Whether a block's text stands in cells."""
+    return "<td" in block.content or "<th" in block.content
+
+
+def compared(blocks: Sequence[Block], layer: TextLayer) -> Compared:
+    """Each block aligned with the words in its boxes."""
+    page, taken = page_words(layer), tuple(blocks) if len(blocks) <= MAX_BLOCKS else ()
+    owned = with_unboxed(taken, page, page.owned([block.boxes for block in taken]))
+    alignments = [_aligned(block, page, words) for block, words in zip(taken, owned, strict=True)]
+    alignments += [None] * (len(blocks) - len(taken))
+    free = np.setdiff1d(np.arange(len(page.texts)), np.concatenate([*owned, np.zeros(0, np.int64)]))
+    return Compared(tuple(blocks), page, tuple(alignments), free, _texts(taken, page))
+
+
+def _aligned(block: Block, page: PageWords, words: "npt.NDArray[np.int64]") -> Alignment | None:
+    if block.figures or not block.content.strip() or not len(words):
+        return None
+    prose = prose_of(block.content)
+    return align(prose, page, words, is_table=is_table(block)) if prose.letters else None
+
+
+def _texts(blocks: Sequence[Block], page: PageWords) -> PageTexts:
+    read = "\n".join(prose_of(block.content).letters for block in blocks if not block.figures)
+    return PageTexts(read, "".join(page.folded))

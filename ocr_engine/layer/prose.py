@@ -1,0 +1,56 @@
+"""A block's content in, the characters that stand on the page out, each with its place in the content.
+
+Markup and formulas are no such characters: they are walls, which nothing is compared or changed across.
+"""
+
+import re
+from dataclasses import dataclass
+
+from ocr_engine.layer.folding import BULLETS, fold
+
+MAX_CHARS = 40_000
+_WALL = re.compile(
+    r"<[^<>]*>"
+    r"|\\\(.*?\\\)|\\\[.*?\\\]|\$\$.*?\$\$|\$[^$\n]*\$"
+    r"|!?\[[^\]\n]*\]\([^)\n]*\)"
+    r"|^ {0,3}(?:```|~~~).*?(?:^ {0,3}(?:```|~~~)[^\n]*$|\Z)"
+    r"|&(?:[A-Za-z]{2,8}|#[0-9]{1,6}|#x[0-9A-Fa-f]{1,6});"
+    r"|\*+|~~|__|(?<!\w)_(?=\S)|(?<=\S)_(?!\w)|`+|\|"
+    r"|^[ \t]*#{1,6}(?=\s)"
+    r"|\\[A-Za-z]+|\\.",
+    re.DOTALL | re.MULTILINE,
+)
+_TEXT = re.compile(r"\S+")
+_MARKER = re.compile(rf"^[ \t]*(?:[-*+{BULLETS}])(?=\s)", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Prose:
+    """The compared characters of a content, folded, and their places in it."""
+
+    content: str
+    letters: str
+    places: tuple[int, ...]
+    walls: tuple[tuple[int, int], ...]
+    markers: frozenset[int]
+    """Places of list markers, which stay as they are."""
+
+    def between(self, left: int) -> str:
+        """What stands in the content between a compared character and the next."""
+        return self.content[self.places[left] + 1 : self.places[left + 1]]
+
+
+def prose_of(content: str) -> Prose:
+    """What of a content is compared; nothing of one that is too long."""
+    if len(content) > MAX_CHARS:
+        return Prose(content, "", (), (), frozenset())
+    walls = tuple(found.span() for found in _WALL.finditer(content))
+    places: list[int] = []
+    position = 0
+    for start, end in (*walls, (len(content), len(content))):
+        for found in _TEXT.finditer(content, position, start):
+            places.extend(range(*found.span()))
+        position = max(position, end)
+    letters = fold("".join(map(content.__getitem__, places)))
+    markers = frozenset(found.end() - 1 for found in _MARKER.finditer(content))
+    return Prose(content, letters, tuple(places), walls, markers)

@@ -1,0 +1,75 @@
+"""Blocks and the page's text layer in, the blocks with the page's own characters out, and what was changed.
+
+A pure function; bounded; what agrees is unchanged. Only a born-digital layer that is like what was read is
+used, only inside a block's box, only where what stands around is the same. Formulas, tables' structure and
+figures are walls. Rules and numbers: docs/quality.md.
+"""
+
+from dataclasses import replace
+from typing import Literal
+
+from ocr_engine.layer.alignment import Alignment
+from ocr_engine.layer.comparison import Compared, is_table
+from ocr_engine.layer.edits import Edit, Reason, applied
+from ocr_engine.layer.letters import letter_edits
+from ocr_engine.layer.missed import missed_text
+from ocr_engine.layer.spacing import SpacingRules, spacing_edits
+from ocr_engine.records import Block, TextRepair
+
+Level = Literal["off", "spacing", "words"]
+MAX_REPAIRS = 2_000
+"""Changes of one page; a page that needs more is not repaired."""
+_TITLES = frozenset({"title", "sub_title", "section_header", "subtitle"})
+
+
+def repaired(found: Compared, level: Level) -> tuple[tuple[Block, ...], tuple[TextRepair, ...]]:
+    """The blocks with the page's characters, and each change; blocks of text that was missed among them."""
+    if level == "off" or not found.may_repair:
+        return found.blocks, ()
+    blocks, repairs = _mended(found, level)
+    if level == "words":
+        blocks, repairs = _with_missed(found, blocks, repairs)
+    return (found.blocks, ()) if len(repairs) > MAX_REPAIRS else (tuple(blocks), tuple(repairs))
+
+
+def _mended(found: Compared, level: Level) -> tuple[list[Block], list[TextRepair]]:
+    rules = SpacingRules(found.page)
+    blocks, repairs = list(found.blocks), list[TextRepair]()
+    for at, alignment in enumerate(found.alignments):
+        edits = _edits(found, at, alignment, rules, level) if alignment else []
+        if edits:
+            content = blocks[at].content
+            blocks[at] = replace(blocks[at], content=applied(content, edits))
+            repairs += [
+                TextRepair(at, content[edit.start : edit.end], edit.text, edit.reason) for edit in edits
+            ]
+    return blocks, repairs
+
+
+def _edits(found: Compared, at: int, alignment: Alignment, rules: SpacingRules, level: Level) -> list[Edit]:
+    block = found.blocks[at]
+    cells = is_table(block)
+    lines = not cells and block.label not in _TITLES and "<center>" not in block.content
+    lines = lines and not block.content.lstrip().startswith("#")
+    edits = list(spacing_edits(alignment, rules, lines=lines))
+    if level == "words":
+        edits += letter_edits(alignment, found.page, found.texts, is_table=cells)
+    return edits
+
+
+def _with_missed(
+    found: Compared, blocks: list[Block], repairs: list[TextRepair]
+) -> tuple[list[Block], list[TextRepair]]:
+    """All blocks in order, the repairs with the blocks' new indexes."""
+    missed = missed_text(found.blocks, found.page, found.free, found.texts)
+    out: list[Block] = []
+    moved: dict[int, int] = {}
+    added: list[TextRepair] = []
+    for at in range(len(blocks) + 1):
+        for piece in (piece for piece in missed if piece.before == at):
+            added.append(TextRepair(len(out), "", piece.block.content.strip(), Reason.MISSED_TEXT))
+            out.append(piece.block)
+        if at < len(blocks):
+            moved[at] = len(out)
+            out.append(blocks[at])
+    return out, [replace(repair, block=moved[repair.block]) for repair in repairs] + added
