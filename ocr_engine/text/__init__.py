@@ -1,1 +1,1 @@
-"""Raw model text in, blocks and markdown out. Knows no files and no engine."""
+"""Turns raw model text into blocks and markdown. Knows no files and no engine."""

@@ -12,7 +12,7 @@ _MAX_KNOWN_BOXES = 200
 
 
 def turned_back(parsed: ParsedText, turn_deg: int) -> ParsedText:
-    """What was read of a page turned clockwise by `turn_deg`, with the boxes of the upright page."""
+    """Move the boxes of a page that was read turned clockwise by `turn_deg` to the upright page."""
     return _mapped(parsed, lambda box: _turned_back(box, turn_deg)) if turn_deg else parsed
 
 
@@ -65,7 +65,7 @@ def _covers(other: Box, box: Box) -> bool:
 
 
 def _in_one(above: Sequence[Block], below: Sequence[Block]) -> list[Block]:
-    """The blocks of both; text without a box that begins the lower ones goes on with the last upper one."""
+    """Join the blocks. Text without a box at the start of `below` goes into the last block of `above`."""
     *before, last = above or (Block("", (), ""),)
     start = ""
     if below and not (below[0].label or below[0].boxes):
