@@ -20,7 +20,7 @@ MAX_LETTERS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class AlignedRun:
     """Characters `first` to `last` of the block beside `start` to `end` of the words; equal or not."""
 
     kind: str
@@ -41,7 +41,7 @@ class Alignment:
     letters: str
     ends: tuple[int, ...]
     """Where each word ends in `letters`."""
-    runs: tuple[Run, ...]
+    runs: tuple[AlignedRun, ...]
 
     @property
     def equal(self) -> int:
@@ -77,7 +77,9 @@ def _aligned(prose: Prose, page: PageWords, words: Sequence[int]) -> Alignment:
     if max(len(letters), len(prose.letters)) > MAX_LETTERS:
         return Alignment(prose, (), "", (), ())
     if letters == prose.letters:
-        runs: tuple[Run, ...] = (Run("equal", 0, len(letters), 0, len(letters)),) if letters else ()
+        runs: tuple[AlignedRun, ...] = (
+            (AlignedRun("equal", 0, len(letters), 0, len(letters)),) if letters else ()
+        )
     else:
-        runs = tuple(Run(*code) for code in Levenshtein.opcodes(prose.letters, letters).as_list())
+        runs = tuple(AlignedRun(*code) for code in Levenshtein.opcodes(prose.letters, letters).as_list())
     return Alignment(prose, tuple(words), letters, ends, runs)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ocr_engine.layer.alignment import Alignment, align
-from ocr_engine.layer.letters import PageTexts
+from ocr_engine.layer.letters import FoldedTexts
 from ocr_engine.layer.prose import prose_of
 from ocr_engine.layer.unboxed import with_unboxed
 from ocr_engine.layer.words import PageWords, page_words
@@ -30,7 +30,7 @@ class Compared:
     alignments: tuple[Alignment | None, ...]
     free: "npt.NDArray[np.int64]" = field(repr=False)
     """Words in no block's box."""
-    texts: PageTexts = field(repr=False)
+    texts: FoldedTexts = field(repr=False)
 
     @property
     def likeness(self) -> float:
@@ -67,6 +67,6 @@ def _aligned(block: Block, page: PageWords, words: "npt.NDArray[np.int64]") -> A
     return align(prose, page, words, is_table=is_table(block)) if prose.letters else None
 
 
-def _texts(blocks: Sequence[Block], page: PageWords) -> PageTexts:
+def _texts(blocks: Sequence[Block], page: PageWords) -> FoldedTexts:
     read = "\n".join(prose_of(block.content).letters for block in blocks if not block.figures)
-    return PageTexts(read, "".join(page.folded))
+    return FoldedTexts(read, "".join(page.folded))

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import inf
 
-from ocr_engine.layer.alignment import Alignment, Run
+from ocr_engine.layer.alignment import AlignedRun, Alignment
 from ocr_engine.layer.edits import Edit, Reason, as_text
 from ocr_engine.layer.folding import BULLETS, fold
 from ocr_engine.layer.spacing import ends_early, on_one_row
@@ -21,7 +21,7 @@ _SHORT = 30
 
 
 @dataclass(frozen=True, slots=True)
-class PageTexts:
+class FoldedTexts:
     """All that was read of a page, and all that stands on it, folded and without blanks."""
 
     read: str
@@ -43,7 +43,7 @@ def is_alike(alignment: Alignment) -> bool:
 
 
 def letter_edits(
-    alignment: Alignment, page: PageWords, texts: PageTexts, *, is_table: bool
+    alignment: Alignment, page: PageWords, texts: FoldedTexts, *, is_table: bool
 ) -> Iterator[Edit]:
     """Edits of characters and words."""
     if not is_alike(alignment):
@@ -58,9 +58,9 @@ def letter_edits(
             yield edit
 
 
-def _gathered(runs: Sequence[Run]) -> list[Run]:
+def _gathered(runs: Sequence[AlignedRun]) -> list[AlignedRun]:
     """The runs, those that differ joined over equal ones that are too short to tell anything."""
-    out: list[Run] = []
+    out: list[AlignedRun] = []
     for at, run in enumerate(runs):
         is_short = run.kind == "equal" and run.last - run.first < MIN_FLANK and 0 < at < len(runs) - 1
         if out and out[-1].kind != "equal" and (is_short or run.kind != "equal"):
@@ -70,13 +70,13 @@ def _gathered(runs: Sequence[Run]) -> list[Run]:
                 kind = "insert"
             elif last.start == run.end:
                 kind = "delete"
-            out.append(Run(kind, last.first, run.last, last.start, run.end))
+            out.append(AlignedRun(kind, last.first, run.last, last.start, run.end))
         else:
             out.append(run)
     return out
 
 
-def _slid(run: Run, alignment: Alignment) -> Run:
+def _slid(run: AlignedRun, alignment: Alignment) -> AlignedRun:
     """Characters that only the page has, moved to the start of a word where that is the same as well.
 
     Of `n[pn]ow` and `[np]now` the second is a word that was missed.
@@ -88,17 +88,17 @@ def _slid(run: Run, alignment: Alignment) -> Run:
         first, start, end = first - 1, start - 1, end - 1
     if start and start not in alignment.ends:
         return run
-    return Run(run.kind, first, first, start, end)
+    return AlignedRun(run.kind, first, first, start, end)
 
 
-def _flanks(runs: Sequence[Run], at: int) -> tuple[float, float]:
+def _flanks(runs: Sequence[AlignedRun], at: int) -> tuple[float, float]:
     """How many characters are the same directly before and after a run; infinite at the ends of the block."""
     before = runs[at - 1].last - runs[at - 1].first if at else inf
     after = runs[at + 1].last - runs[at + 1].first if at + 1 < len(runs) else inf
     return before, after
 
 
-def _punctuation(alignment: Alignment, run: Run, page: PageWords) -> Iterator[Edit]:
+def _punctuation(alignment: Alignment, run: AlignedRun, page: PageWords) -> Iterator[Edit]:
     """Dashes and quotes that are compared as equal and are not."""
     prose, shift = alignment.prose, run.start - run.first
     raw = "".join(page.texts[word] for word in alignment.words)
@@ -117,11 +117,11 @@ class _Change:
     """One run that differs, with what decides whether it is mended."""
 
     alignment: Alignment
-    run: Run
+    run: AlignedRun
     before: float
     after: float
     page: PageWords
-    texts: PageTexts
+    texts: FoldedTexts
     is_table: bool
 
     def edit(self) -> Edit | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ocr_engine.layer.edits import as_text
-from ocr_engine.layer.letters import PageTexts
+from ocr_engine.layer.letters import FoldedTexts
 from ocr_engine.layer.words import PageWords
 from ocr_engine.records import Block, Box
 
@@ -33,7 +33,7 @@ class MissedText:
 
 
 def missed_text(
-    blocks: Sequence[Block], page: PageWords, free: "npt.NDArray[np.int64]", texts: PageTexts
+    blocks: Sequence[Block], page: PageWords, free: "npt.NDArray[np.int64]", texts: FoldedTexts
 ) -> list[MissedText]:
     """The pieces of body text in no block's box that were not read, in the order of the page."""
     whole = [line for line in _lines(page, free) if _is_missed(page, line, texts)][:_MAX_LINES]
@@ -49,7 +49,7 @@ def _lines(page: PageWords, free: "npt.NDArray[np.int64]") -> list[list[int]]:
     return [group for group in groups if counts[page.lines[group[0]]] == len(group)]
 
 
-def _is_missed(page: PageWords, line: list[int], texts: PageTexts) -> bool:
+def _is_missed(page: PageWords, line: list[int], texts: FoldedTexts) -> bool:
     middle = float(page.boxes[line, 1].min() + page.boxes[line, 3].max()) / 2
     letters = "".join(page.folded[word] for word in line)
     is_body = MARGIN < middle < 999 - MARGIN and any(map(str.isalnum, letters))

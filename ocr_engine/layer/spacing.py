@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from ocr_engine.layer.alignment import Alignment, Run
+from ocr_engine.layer.alignment import AlignedRun, Alignment
 from ocr_engine.layer.edits import Edit, Reason
 from ocr_engine.layer.words import PageWords
 
@@ -37,7 +37,7 @@ def spacing_edits(alignment: Alignment, rules: SpacingRules, *, lines: bool) -> 
             yield from _in_run(alignment, run, rules, lines)
 
 
-def _in_run(alignment: Alignment, run: Run, rules: SpacingRules, lines: bool) -> Iterator[Edit]:
+def _in_run(alignment: Alignment, run: AlignedRun, rules: SpacingRules, lines: bool) -> Iterator[Edit]:
     prose, shift = alignment.prose, run.first - run.start
     places = prose.places
     ours = {at for at in range(run.first, run.last - 1) if places[at + 1] != places[at] + 1}
@@ -52,7 +52,7 @@ def _in_run(alignment: Alignment, run: Run, rules: SpacingRules, lines: bool) ->
             yield edit
 
 
-def _is_firm(alignment: Alignment, run: Run, at: int) -> bool:
+def _is_firm(alignment: Alignment, run: AlignedRun, at: int) -> bool:
     left, right = at + 1 - run.first, run.last - at - 1
     starts = run.first == 0 and run.start == 0
     ends = run.last == len(alignment.prose.letters) and run.end == len(alignment.letters)
