@@ -10,8 +10,8 @@ from ocr_engine.text.table_csv import MAX_FIELDS, tables_as_csv
 from ocr_engine.text.table_rows import continued, read_rows, to_pipes
 
 _RUN = ("=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-_NUMBER = frozenset("0123456789.,% \u00a0()+-\uff0b\uff0d")
-"""A field of these alone is a number, a range of them, or a sign."""
+_NUMBER = frozenset("0123456789.,;% \u00a0()+-\uff0b\uff0d")
+"""A field of these alone is a number, several of them, or a sign."""
 
 
 def check(data: bytes) -> None:

@@ -14,7 +14,7 @@ FOUND: dict[str, tuple[bytes, ...]] = {
         b"<table><tr><td><codede>F/C=C\\F</code><>F/C=C\\F</code></tdtbod/>y<tr></table<ta<table>><td><codede>F/>",
     ),
     "grounding": (b"<<|ref|>|ref|>",),
-    "tables": (b"&#13;", b"&#10;=1+1", b"&#9;=1+1", b"\xef\xbc\x8d"),
+    "tables": (b"&#13;", b"&#10;=1+1", b"&#9;=1+1", b"\xef\xbc\x8d", b"\xef\xbc\x8d;<", b"<th>+;"),
     "journal": (
         b'{"document": "a", "page": 1, "status": "done", "reason": "", "fingerprint": "a.b", "outputs": [],'
         b' "attempts": 1}\n',
