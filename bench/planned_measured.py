@@ -47,7 +47,7 @@ def work(mode: str) -> Work:
     known = resolve_mode(mode)
     columns, rows = choose_grid(*A4_PX, known)
     tiles = columns * rows if columns * rows > 1 else 0
-    return Work(known, tiles, visual_tokens(*A4_PX, known), MEAN_TOKENS)
+    return Work.in_mode(known, tiles, visual_tokens(*A4_PX, known), MEAN_TOKENS)
 
 
 def times(costs: Costs, mode: str) -> Times:

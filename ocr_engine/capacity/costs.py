@@ -1,5 +1,6 @@
 """What a page costs in each stage: a table of measured numbers that comes with the package (`costs.json`)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,12 +51,22 @@ class Costs:
 class Work:
     """An average page of a corpus, as the stages see it."""
 
-    mode: Mode
+    modes: Mapping[str, float]
+    """The share of pages in each mode, by its name: several with `mode: auto`."""
+    global_mpx: float
     tiles: float
+    tiles_mpx: float
+    """Of all tiles of a page together."""
     visual_tok: float
     output_tok: float
     pages_per_document: float = 10.0
     bytes_per_page: float = 100_000.0
+
+    @classmethod
+    def in_mode(cls, mode: Mode, tiles: float, visual_tok: float, output_tok: float) -> "Work":
+        """A page of a corpus whose pages are all read in one mode."""
+        tiles_mpx = tiles * mpx(mode.tile_size_px)
+        return cls({mode.name: 1.0}, mpx(mode.base_size_px), tiles, tiles_mpx, visual_tok, output_tok)
 
     @property
     def context_tok(self) -> float:
@@ -98,16 +109,16 @@ def gpu_named(costs: Costs, name: str) -> GpuKind:
 
 def page_costs(costs: Costs, work: Work, speed: float) -> PageCosts:
     """What an average page takes on a GPU of that speed."""
-    mode = work.mode
     per_mpx = costs.encoder_s_per_mpx
-    encoder_s = (
-        _mpx(mode.base_size_px) * per_mpx["global"] + work.tiles * _mpx(mode.tile_size_px) * per_mpx["tile"]
+    encoder_s = work.global_mpx * per_mpx["global"] + work.tiles_mpx * per_mpx["tile"]
+    views_s = sum(
+        share * costs.views_s.get(name, costs.views_s["gundam"]) for name, share in work.modes.items()
     )
     open_s = (
         costs.open_s_per_document / work.pages_per_document + costs.open_s_per_gb * work.bytes_per_page / 1e9
     )
     return PageCosts(
-        cpu_s=costs.render_s + costs.views_s.get(mode.name, costs.views_s["gundam"]) + open_s,
+        cpu_s=costs.render_s + views_s + open_s,
         encoder_s=encoder_s / speed,
         prefill_s=(work.visual_tok + _PROMPT_TOK) * costs.prefill_s_per_tok / speed,
         decode_s=work.output_tok * decode_s_per_tok(costs, work) / speed,
@@ -120,7 +131,8 @@ def decode_s_per_tok(costs: Costs, work: Work) -> float:
     return costs.decode_s_per_tok + work.context_tok * costs.decode_s_per_context_tok
 
 
-def _mpx(side_px: int) -> float:
+def mpx(side_px: int) -> float:
+    """Megapixels of a square view."""
     return side_px * side_px / 1e6
 
 

@@ -20,10 +20,11 @@ from ocr_engine.capacity.simulation import Load, Site, StationRates
 from ocr_engine.config import Config
 from ocr_engine.config import options as config_options
 from ocr_engine.errors import ExitCode, OcrError, UsageError
-from ocr_engine.families import guessed_family, resolve_mode
+from ocr_engine.families import guessed_family
 from ocr_engine.outputs.own_files import OwnFiles
 from ocr_engine.pages import sources
 from ocr_engine.pages.remote import FetchingPool
+from ocr_engine.reading.request import mode_of
 from ocr_engine.records import DocumentKind
 
 SCALES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1000)
@@ -130,7 +131,7 @@ def _config(args: argparse.Namespace) -> Config:
 def _sample(config: Config, most: int) -> CorpusSample:
     given = [config.input.path] if isinstance(config.input.path, str) else list(config.input.path)
     family = guessed_family(config.engine.model)
-    mode = resolve_mode(config.mode, config.max_tiles, family)
+    mode = mode_of(config, family)
     with FetchingPool(config.render, config.input) as pool:
         return take(sources.find(given, set(DocumentKind), OwnFiles(config.output.path)), pool, mode, most)
 
@@ -155,7 +156,7 @@ def as_dict(plan: CapacityPlan) -> dict[str, object]:
         "rates": plan.rates._asdict(),
         "page": asdict(plan.page),
         "memory": asdict(plan.memory),
-        "work": {**asdict(plan.sample.work), "mode": plan.sample.work.mode.name},
+        "work": {**asdict(plan.sample.work), "mode": _mode_words(plan.sample.work)},
     }
 
 
@@ -196,9 +197,16 @@ def _seen(sample: CorpusSample) -> str:
     return f"{words}, {sample.unreadable:,} unreadable" if sample.unreadable else words
 
 
+def _mode_words(work: Work) -> str:
+    """The mode of all pages, or the share of each."""
+    if len(work.modes) == 1:
+        return next(iter(work.modes))
+    return ", ".join(f"{name} {share:.0%}" for name, share in work.modes.items())
+
+
 def _page_words(work: Work) -> str:
     return (
-        f"{work.mode.name}: {work.tiles:.1f} tiles, {work.visual_tok:,.0f} visual tokens, answer of about"
+        f"{_mode_words(work)}: {work.tiles:.1f} tiles, {work.visual_tok:,.0f} visual tokens, answer of about"
         f" {work.output_tok:,.0f} tokens"
     )
 

@@ -1,6 +1,7 @@
 """A corpus measured by a sample: documents opened, a few pages rendered, text layers counted. No model."""
 
 import random
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -8,17 +9,16 @@ from functools import partial
 from statistics import fmean
 from typing import TypeVar
 
-from ocr_engine.capacity.costs import Work
+from ocr_engine.capacity.costs import Work, mpx
 from ocr_engine.errors import InputError, UsageError
 from ocr_engine.families import Mode, view_tokens
 from ocr_engine.pages.pool import RenderPool
 from ocr_engine.pages.sources import Refused
+from ocr_engine.reading.auto_mode import CHARS_PER_TOK, AutoMode
 from ocr_engine.reading.prepare import prepare
 from ocr_engine.records import Document, PageImage
 
 T = TypeVar("T")
-CHARS_PER_TOK = 3.6
-"""Characters of text an output token stands for, boxes not counted (English and markdown)."""
 BOX_TOK_PER_CHAR = 0.035
 """Tokens of boxes and tags, by the characters of the page: a block of 600 characters has about 21."""
 DEFAULT_OUTPUT_TOK = 880.0
@@ -30,6 +30,7 @@ _MIN_LAYER_CHARS = 40
 class SampledPage:
     """What the sample saw of one page."""
 
+    mode: Mode
     tiles: int
     visual_tok: int
     text_chars: int
@@ -49,7 +50,7 @@ class CorpusSample:
 
 
 def take(
-    found: Iterable[Document | Refused], pool: RenderPool, mode: Mode, most: int, seed: int = 0
+    found: Iterable[Document | Refused], pool: RenderPool, mode: Mode | AutoMode, most: int, seed: int = 0
 ) -> CorpusSample:
     """Open and render at most `most` documents, chosen evenly at random, and as many of their pages.
 
@@ -69,6 +70,7 @@ def take(
     if not facts:
         raise UsageError("no page can be rendered: nothing to plan for")
     in_all = round(fmean(one.page_count for one in opened) * len(documents) * len(opened) / len(chosen))
+    modes = Counter(one.mode.name for one in facts)
     layered = [one for one in facts if one.text_chars >= _MIN_LAYER_CHARS]
     return CorpusSample(
         documents=len(documents),
@@ -78,8 +80,10 @@ def take(
         sampled_pages=len(facts),
         with_text_layer=len(layered),
         work=Work(
-            mode=mode,
+            modes={name: count / len(facts) for name, count in modes.most_common()},
+            global_mpx=fmean(mpx(one.mode.base_size_px) for one in facts),
             tiles=fmean(one.tiles for one in facts),
+            tiles_mpx=fmean(one.tiles * mpx(one.mode.tile_size_px) for one in facts),
             visual_tok=fmean(one.visual_tok for one in facts),
             output_tok=fmean(map(output_tokens, layered)) if layered else DEFAULT_OUTPUT_TOK,
             pages_per_document=max(1.0, in_all / len(documents)),
@@ -97,12 +101,12 @@ def output_tokens(page: SampledPage) -> float:
     return page.text_chars / CHARS_PER_TOK + page.text_chars * BOX_TOK_PER_CHAR
 
 
-def _facts(page: PageImage, mode: Mode) -> SampledPage:
-    prepared = prepare(page, mode, text_layer=True)
-    views = prepared.views
+def _facts(page: PageImage, mode: Mode | AutoMode) -> SampledPage:
+    prepared = prepare(page, mode, ink=True, text_layer=True)
+    views, mode = prepared.views, prepared.mode
     columns, rows = views.grid
     visual = view_tokens(mode.base_size_px, mode.tile_size_px, columns, rows, row_newline=mode.row_newline)
-    return SampledPage(len(views.tiles), visual, len(prepared.text_layer.text))
+    return SampledPage(mode, len(views.tiles), visual, len(prepared.text_layer.text))
 
 
 def _results(futures: "Sequence[Future[T]]") -> list[T]:

@@ -75,7 +75,7 @@ def _add_files(made: argparse.ArgumentParser) -> None:
 def _add_reading(made: argparse.ArgumentParser, kind: DocumentKind) -> None:
     add = made.add_argument_group("how pages are read").add_argument
     add("--model", metavar="MODEL", help="auto, nano, a folder or a hub id [engine.model]")
-    add("--mode", metavar="MODE", help=f"{_modes()} [mode]")
+    add("--mode", metavar="MODE", help=f"{_modes()}; auto: the cheapest that keeps a page's text [mode]")
     add("--prompt", metavar="NAME", help=f"{', '.join(PROMPTS)} [prompt]")
     add("--find", metavar="TEXT", help="find and draw where TEXT stands; implies --prompt locate [find]")
     if kind is DocumentKind.IMAGE:

@@ -6,6 +6,7 @@ from ocr_engine.config.loading import default_file, find_file, load, parse_overr
 from ocr_engine.config.schema import (
     READ_KEYS,
     WRITE_KEYS,
+    AutoModeConfig,
     ClusterConfig,
     Config,
     EngineConfig,
@@ -23,6 +24,7 @@ from ocr_engine.config.schema import (
 )
 
 __all__ = [
+    "AutoModeConfig",
     "ClusterConfig",
     "Config",
     "EngineConfig",

@@ -14,7 +14,7 @@ from ocr_engine.config.keys import all_keys
 from ocr_engine.config.schema import Config, OutputConfig, RetryStep, step_ngram
 from ocr_engine.config.suggestions import closest, one_of
 from ocr_engine.errors import UsageError
-from ocr_engine.families import PROMPTS, TOKENS, mode_names
+from ocr_engine.families import AUTO, PROMPTS, TOKENS, mode_names
 from ocr_engine.formats import EXPORTS, LAYOUTS
 
 Where = Callable[[str], str]
@@ -79,7 +79,7 @@ def _suggestion(key: str, path: tuple[str, ...], here: Iterable[str]) -> str:
 def check_meaning(config: Config, where: Where) -> None:
     """Raises UsageError for values that are well-formed, but name nothing or contradict each other."""
     refuse_credentials(config, where)
-    _one_of(where, "mode", config.mode, mode_names())
+    _one_of(where, "mode", config.mode, (*mode_names(), AUTO))
     if config.prompt not in PROMPTS and not config.allow_custom_prompt:
         _one_of(where, "prompt", config.prompt, PROMPTS, " or set allow_custom_prompt: true")
     if config.prompt not in PROMPTS and config.prompt.count("<image>") != 1:

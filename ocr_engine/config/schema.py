@@ -92,6 +92,14 @@ class FiguresConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class AutoModeConfig:
+    """What a mode has to keep of a page to be chosen by `mode: auto`."""
+
+    min_type_px: Annotated[float, msgspec.Meta(gt=0, le=1000)] = 16.0
+    max_compression: Annotated[float, msgspec.Meta(gt=0, le=1000)] = 10.0
+
+
+@dataclass(frozen=True, slots=True)
 class RenderConfig:
     """How a page becomes pixels."""
 
@@ -214,6 +222,7 @@ class Config:
     figures: FiguresConfig = field(default_factory=FiguresConfig)
     render: RenderConfig = field(default_factory=RenderConfig)
     mode: str = "gundam"
+    auto_mode: AutoModeConfig = field(default_factory=AutoModeConfig)
     max_tiles: Annotated[int, msgspec.Meta(ge=2, le=9)] = 6
     prompt: str = "markdown"
     find: str = ""
@@ -224,7 +233,7 @@ class Config:
 
 
 READ_KEYS = (
-    "render.dpi", "render.max_pixels", "mode", "max_tiles", "prompt", "find", "engine.ngram",
+    "render.dpi", "render.max_pixels", "mode", "auto_mode", "max_tiles", "prompt", "find", "engine.ngram",
     "engine.max_tokens", "engine.max_model_len", "engine.dtype",
     "engine.quantization", "engine.kv_cache_dtype",
     "figures.parse", "figures.max_per_page", "figures.min_side_px", "quality.loop_abort",

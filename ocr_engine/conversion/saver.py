@@ -190,6 +190,7 @@ def journal_row(
             "text_tokens": record.text_tokens,
             **({} if record.recall is None else {"recall": record.recall}),
             **({"suspect": record.suspect} if record.suspect or record.recall is not None else {}),
+            **({"mode_reason": record.mode_reason} if record.mode_reason else {}),
             **({"renderer": record.renderer} if record.renderer else {}),
             **({"from_text_layer": True} if record.from_text_layer else {}),
             "ended": round(time.time(), 1),

@@ -22,10 +22,10 @@ from ocr_engine.families.tokens import (
 )
 
 __all__ = [
-    "BOX_SCALE", "FAMILIES", "LOCATE_SLOT", "MODES", "NGRAM_MAX_SIZE", "NGRAM_MAX_WHITELIST",
+    "AUTO", "BOX_SCALE", "FAMILIES", "LOCATE_SLOT", "MODES", "NGRAM_MAX_SIZE", "NGRAM_MAX_WHITELIST",
     "NGRAM_MAX_WINDOW", "NGRAM_WHITELIST", "OCR", "OCR2", "PAD_COLOR", "PROMPTS", "TOKENS", "Family",
-    "Mode", "family_of_architecture", "guessed_family", "mode_names", "queries", "resolve_mode",
-    "token_ids", "view_tokens",
+    "Mode", "auto_modes", "family_of_architecture", "guessed_family", "mode_names", "queries",
+    "resolve_mode", "token_ids", "view_tokens",
 ]  # fmt: skip
 
 OCR, OCR2 = ocr.FAMILY.name, ocr2.FAMILY.name
@@ -33,6 +33,16 @@ FAMILIES: dict[str, Family] = {family.name: family for family in (ocr.FAMILY, oc
 """Every family by its name. The one list to add to."""
 MODES: Mapping[str, Mode] = ocr.FAMILY.modes
 """The modes of DeepSeek-OCR."""
+
+
+AUTO = "auto"
+"""What stands for a mode where each page's is chosen (`reading.auto_mode`)."""
+
+
+def auto_modes(max_tiles: int | None, family: str) -> tuple[Mode, ...]:
+    """The modes of a model family that a page's is chosen from. Raises UsageError, as `resolve_mode`."""
+    known = FAMILIES[family]
+    return tuple(resolve_mode(name, max_tiles, family) for name in known.auto or known.modes)
 
 
 def mode_names() -> tuple[str, ...]:

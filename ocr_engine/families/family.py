@@ -32,6 +32,8 @@ class Family:
     """Whether its official evaluation script leaves `<center>` tags in the text."""
     hub_id: str
     """The official checkpoint."""
+    auto: tuple[str, ...] = ()
+    """The modes that `mode: auto` chooses from; none named are all of them."""
     hints: tuple[str, ...] = ()
     """Lower-case pieces of a name that tell its checkpoints where there is nothing else to go by."""
 

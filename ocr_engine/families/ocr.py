@@ -20,6 +20,8 @@ FAMILY = Family(
             "gundam-m": Mode("gundam-m", 1280, 1024, crop=True),
         }
     ),
+    # The paper's gundam-m belongs to a model trained further, which is not the one that was published.
+    auto=("tiny", "small", "base", "large", "gundam"),
     # The Hugging Face code allows 9 tiles, the vLLM scripts 6.
     max_tiles=9,
     prompts=PROMPTS,

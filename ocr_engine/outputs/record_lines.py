@@ -27,7 +27,7 @@ from ocr_engine.records import (
 _FACTS = ("prompt", "finish_reason", "turned_deg", "repairs", "tried", "size")
 """Values of a record that neither the journal's row nor the raw text tells."""
 _EXTRAS = (
-    "mode", "vision_tokens", "text_tokens", "recall", "suspect", "from_text_layer", "renderer",
+    "mode", "mode_reason", "vision_tokens", "text_tokens", "recall", "suspect", "from_text_layer", "renderer",
     "content_id",
 )  # fmt: skip
 """Those that the row tells by its `extra`."""
@@ -94,6 +94,7 @@ class StoredRecord(msgspec.Struct):
     suspect: bool = False
     turned_deg: Annotated[int, Meta(ge=-360, le=360)] = 0
     from_text_layer: bool = False
+    mode_reason: str = ""
     renderer: str = ""
     content_id: str = ""
     figure_texts: list[_FigureText] = []
@@ -127,6 +128,7 @@ def to_values(record: PageRecord) -> dict[str, Any]:
         "suspect": record.suspect,
         "turned_deg": record.turned_deg,
         "from_text_layer": record.from_text_layer,
+        "mode_reason": record.mode_reason,
         "renderer": record.renderer,
         "content_id": record.content_id,
         "size": _size_values(geometry) if geometry else None,
@@ -237,6 +239,7 @@ def _record(found: StoredRecord) -> PageRecord:
         suspect=found.suspect,
         turned_deg=found.turned_deg,
         from_text_layer=found.from_text_layer,
+        mode_reason=found.mode_reason,
         renderer=found.renderer,
         content_id=found.content_id,
         figure_texts=tuple(FigureText(**msgspec.structs.asdict(text)) for text in found.figure_texts),

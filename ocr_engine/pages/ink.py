@@ -30,13 +30,14 @@ def measure_ink(image: Image.Image) -> Ink:
     grey = image.convert("L")
     factor = max(1, round(math.sqrt(image.width * image.height / _WORK_PIXELS)))
     levels = np.asarray(grey.reduce(factor) if factor > 1 else grey, np.int16)
-    ink = _ink(levels)
+    ink = ink_of(levels)
     share = float(ink.mean())
     lines_down = share >= _LEAST_INK and _contrast(ink.T) > _DOWN_RATIO * _contrast(ink)
     return Ink(round(share, 6), lines_down, _gap(ink))
 
 
-def _ink(levels: npt.NDArray[np.int16]) -> npt.NDArray[np.bool_]:
+def ink_of(levels: npt.NDArray[np.int16]) -> npt.NDArray[np.bool_]:
+    """Which pixels of a grey picture are ink."""
     height, width = (-(-side // _BLOCK_PX) * _BLOCK_PX for side in levels.shape)
     padding = ((0, height - levels.shape[0]), (0, width - levels.shape[1]))
     blocks = np.pad(levels, padding, mode="edge").reshape(

@@ -26,17 +26,17 @@ from ocr_engine.text.figure_text import card_text
 class FigureReader:
     """Reads the figures of pages with the engine and the mode that read the pages."""
 
-    def __init__(self, config: Config, pool: RenderPool, engine: Engine, mode: Mode) -> None:
+    def __init__(self, config: Config, pool: RenderPool, engine: Engine) -> None:
         self._config = config
         self._pool = pool
         self._engine = engine
-        self._mode = mode
 
     async def read(
         self,
         ref: PageRef,
         key: PageKey,
         figures: Iterable[tuple[str, Box]],
+        mode: Mode,
         on_text: OnText | None = None,
     ) -> tuple[tuple[FigureText, ...], float]:
         """Read these figures of a page, in order; returns what they say and the seconds it took.
@@ -44,13 +44,15 @@ class FigureReader:
         A figure that cannot be read gets a status and a reason, as a page does. Raises EngineError.
         """
         started_s = time.perf_counter()
-        texts = [await self._read_one(ref, key.figure_id(name), name, box, on_text) for name, box in figures]
+        texts = [
+            await self._read_one(ref, key.figure_id(name), name, box, mode, on_text) for name, box in figures
+        ]
         return tuple(texts), time.perf_counter() - started_s
 
     async def _read_one(
-        self, ref: PageRef, request_id: str, name: str, box: Box, on_text: OnText | None
+        self, ref: PageRef, request_id: str, name: str, box: Box, mode: Mode, on_text: OnText | None
     ) -> FigureText:
-        task = partial(prepare_figure, box=box, mode=self._mode, png=sends_png(self._config))
+        task = partial(prepare_figure, box=box, mode=mode, png=sends_png(self._config))
         try:
             views = await asyncio.wrap_future(self._pool.run(ref, task))
             request = figure_request(self._config, views, request_id)

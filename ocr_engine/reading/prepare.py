@@ -13,6 +13,7 @@ from ocr_engine.families.views import make_views
 from ocr_engine.outputs.drawing import crop_box
 from ocr_engine.pages.ink import measure_ink
 from ocr_engine.pages.look import WHOLE, Look, apply_look
+from ocr_engine.reading.auto_mode import AutoMode, ModeChoice, choose
 from ocr_engine.reading.draft import DraftForm, draft_of
 from ocr_engine.records import Box, Ink, PageGeometry, PageImage, PageViews, TextLayer, no_layer
 
@@ -25,6 +26,8 @@ class PreparedPage:
     """A page ready for the engine, as it comes back from a render worker."""
 
     views: PageViews
+    mode: Mode
+    """The mode of the views."""
     geometry: PageGeometry
     render_s: float
     views_s: float
@@ -35,11 +38,13 @@ class PreparedPage:
     renderer: str = ""
     damage: str = ""
     """What is missing or doubtful about the page, as in `PageImage.damage`."""
+    mode_reason: str = ""
+    """Why this mode, where it was chosen for the page."""
 
 
 def prepare(
     page: PageImage,
-    mode: Mode,
+    mode: Mode | AutoMode,
     *,
     png: bool = False,
     look: Look = WHOLE,
@@ -47,28 +52,38 @@ def prepare(
     text_layer: bool = False,
     draft: DraftForm | None = None,
 ) -> PreparedPage:
-    """Cut the views of a rendered page.
+    """Cut the views of a rendered page, in the mode or in the one that is chosen for it.
 
     `look` turns the page or takes a part of it. `png` also keeps that as a PNG, for a server to cut. `ink`,
     `text_layer` and `draft` ask for facts about the whole page.
     """
     started = time.perf_counter()
+    layer = page.text_layer() if text_layer or draft or isinstance(mode, AutoMode) else no_layer()
+    found = (page.ink or measure_ink(page.image)) if ink else None
+    choice = _choice(page, mode, layer, found)
     image = apply_look(page.image, look)
-    views = make_views(image, mode)
+    views = make_views(image, choice.mode)
     if png:
         views = replace(views, page_png=_png(image))
-    layer = page.text_layer() if text_layer or draft else no_layer()
     return PreparedPage(
         views=views,
+        mode=choice.mode,
         geometry=page.geometry,
         render_s=page.seconds,
         views_s=time.perf_counter() - started,
-        ink=(page.ink or measure_ink(page.image)) if ink else None,
+        ink=found,
         text_layer=layer if text_layer else no_layer(),
         draft=draft_of(layer, draft) if draft else b"",
         renderer=page.backend,
         damage=page.damage,
+        mode_reason=choice.reason,
     )
+
+
+def _choice(page: PageImage, mode: Mode | AutoMode, layer: TextLayer, ink: Ink | None) -> ModeChoice:
+    if isinstance(mode, Mode):
+        return ModeChoice(mode, "")
+    return choose(page, layer, mode, lines_down=ink is not None and ink.lines_down)
 
 
 def prepare_figure(page: PageImage, box: Box, mode: Mode, *, png: bool = False) -> PageViews:

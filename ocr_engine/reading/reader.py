@@ -19,6 +19,7 @@ from ocr_engine.pages.pool import RenderPool
 from ocr_engine.processes.aside import aside
 from ocr_engine.reading import ladder
 from ocr_engine.reading.answer import PageAnswer, answer_to_halves, answer_to_page
+from ocr_engine.reading.auto_mode import AutoMode
 from ocr_engine.reading.draft import DraftForm, form_of
 from ocr_engine.reading.figures import FigureReader, chosen
 from ocr_engine.reading.prepare import PreparedPage, prepare
@@ -46,6 +47,8 @@ class _Page:
     ref: PageRef
     key: PageKey
     facts: ladder.PageFacts
+    mode: Mode
+    """The mode of attempts that name none."""
 
 
 def first_task(config: Config, family: str, tokenizer: str | None = None) -> "partial[PreparedPage]":
@@ -58,7 +61,7 @@ def first_task(config: Config, family: str, tokenizer: str | None = None) -> "pa
 
 
 def _prepare_task(
-    config: Config, mode: Mode, look: Look, *, facts: bool, draft: DraftForm | None = None
+    config: Config, mode: Mode | AutoMode, look: Look, *, facts: bool, draft: DraftForm | None = None
 ) -> "partial[PreparedPage]":
     quality = config.quality
     return partial(
@@ -93,7 +96,7 @@ class PageReader:
         self._engine = engine
         steps = (ladder.FIRST, *config.quality.retries)
         self._modes = {step.mode: mode_of(ladder.config_of(config, step), family) for step in steps}
-        self._figures = FigureReader(config, pool, engine, self._modes[None])
+        self._figures = FigureReader(config, pool, engine)
         self._draft = form_of(config, tokenizer)
         self._engine_start: asyncio.Task[None] | None = None
 
@@ -139,7 +142,7 @@ class PageReader:
         started: float,
     ) -> ReadPage:
         quality = self._config.quality
-        first = prepared or await self._prepare(ref, ladder.FIRST, WHOLE, facts=True)
+        first = prepared or await self._prepare(ref, self._modes[None], WHOLE, facts=True)
         seconds = {"render": first.render_s, "views": first.views_s}
         if first.ink is not None and first.ink.share < quality.blank_ink:
             blank = blank_record(self._config, ref, page_print, first)
@@ -147,7 +150,7 @@ class PageReader:
         waiting = time.perf_counter()
         await self._engine_ready()
         started += time.perf_counter() - waiting  # the engine's start is no part of the first pages' time
-        page = _Page(ref, key, ladder.PageFacts(first.ink, first.text_layer))
+        page = _Page(ref, key, ladder.PageFacts(first.ink, first.text_layer), first.mode)
         attempts = [await self._attempt(page, 0, ladder.FIRST, first, on_text)]
         for number, step in enumerate(quality.retries, 1):
             if ladder.applies(step, ladder.best(attempts, page.facts), page.facts, quality):
@@ -157,13 +160,18 @@ class PageReader:
         kept = await aside(ladder.kept, attempts, page.facts, quality, page.key.stem)
         texts: tuple[FigureText, ...] = ()
         if figures := chosen(self._config, kept.answer.parsed.blocks, first.geometry):
-            texts, seconds["figures"] = await self._figures.read(ref, key, figures, on_text)
+            texts, seconds["figures"] = await self._figures.read(ref, key, figures, first.mode, on_text)
         record = read_record(self._config, ref, page_print, first, kept, texts)
         return ReadPage(record, kept.answer.generation.text, seconds | _total(started))
 
-    async def _prepare(self, ref: PageRef, step: RetryStep, look: Look, *, facts: bool) -> PreparedPage:
+    def _mode(self, page: _Page, step: RetryStep) -> Mode | AutoMode:
+        return self._modes[step.mode] if step.mode else page.mode
+
+    async def _prepare(
+        self, ref: PageRef, mode: Mode | AutoMode, look: Look, *, facts: bool = False
+    ) -> PreparedPage:
         draft = self._draft if facts else None
-        task = _prepare_task(self._config, self._modes[step.mode], look, facts=facts, draft=draft)
+        task = _prepare_task(self._config, mode, look, facts=facts, draft=draft)
         return await asyncio.wrap_future(self._pool.run(ref, task))
 
     async def _attempt(
@@ -181,7 +189,7 @@ class PageReader:
                 answer = await self._halves(page, key, step)
             else:
                 if prepared is None:
-                    prepared = await self._prepare(page.ref, step, Look(step.turn), facts=False)
+                    prepared = await self._prepare(page.ref, self._mode(page, step), Look(step.turn))
                     prepared = replace(prepared, draft=self._earlier_draft(step, earlier))
                 generation = await self._ask(prepared, key, step, on_text)
                 answer = await aside(answer_to_page, generation, step.turn, page.key.stem)
@@ -206,7 +214,7 @@ class PageReader:
         looks = Look(step.turn, 0.0, end), Look(step.turn, start, 1.0)
         top, bottom = [
             await self._ask(
-                await self._prepare(page.ref, step, look, facts=False),
+                await self._prepare(page.ref, self._mode(page, step), look),
                 key.again(key.attempt, part),
                 step,
                 None,

@@ -3,7 +3,8 @@
 from dataclasses import replace
 
 from ocr_engine.config import Config
-from ocr_engine.families import LOCATE_SLOT, PROMPTS, Mode, resolve_mode
+from ocr_engine.families import AUTO, LOCATE_SLOT, PROMPTS, Mode, auto_modes, resolve_mode
+from ocr_engine.reading.auto_mode import AutoMode
 from ocr_engine.records import (
     GenerationRequest,
     PageViews,
@@ -20,12 +21,14 @@ def figure_request(config: Config, views: PageViews, request_id: str) -> Generat
     return replace(request_for(config, views, request_id), prompt=PROMPTS["figure"])
 
 
-def mode_of(config: Config, family: str) -> Mode:
-    """The configured mode with its tile limit.
+def mode_of(config: Config, family: str) -> Mode | AutoMode:
+    """The configured mode with its tile limit; with `mode: auto` what chooses each page's.
 
     Raises:
         UsageError: the model family has no such mode.
     """
+    if config.mode == AUTO:
+        return AutoMode(auto_modes(config.max_tiles, family), config.auto_mode)
     return resolve_mode(config.mode, config.max_tiles, family)
 
 

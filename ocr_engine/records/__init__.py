@@ -9,7 +9,7 @@ from ocr_engine.records.answers import FinishReason, Generation, GenerationReque
 from ocr_engine.records.inputs import Document, DocumentKind, OpenedDocument, PageRef
 from ocr_engine.records.keys import Fingerprint, PageKey, page_stem
 from ocr_engine.records.layer import LayerVerdict, TextLayer, WordFlag, no_layer
-from ocr_engine.records.pixels import A4, Ink, PageGeometry, PageImage, PageViews
+from ocr_engine.records.pixels import A4, Ink, PageGeometry, PageImage, PageViews, TypeSize
 from ocr_engine.records.results import (
     Attempt,
     Block,
@@ -56,6 +56,7 @@ __all__ = [
     "TextLayer",
     "TextRepair",
     "WordFlag",
+    "TypeSize",
     "no_layer",
     "page_stem",
 ]

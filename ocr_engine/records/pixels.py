@@ -61,6 +61,14 @@ class Ink:
 
 
 @dataclass(frozen=True, slots=True)
+class TypeSize:
+    """The smaller type of a page, and how much there is of all: `length_em` is that of its lines in ems."""
+
+    size_px: float
+    length_em: float
+
+
+@dataclass(frozen=True, slots=True)
 class PageViews:
     """What the model sees of a page, before normalisation.
 

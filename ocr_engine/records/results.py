@@ -175,6 +175,8 @@ class PageRecord:
     agreement: PageAgreement | None = None
     """None where the text layer was not looked at."""
     text_repairs: tuple[TextRepair, ...] = ()
+    mode_reason: str = ""
+    """Why the page was read in this mode, where `mode: auto` chose it."""
     renderer: str = ""
     """The library that drew the page: `pymupdf`, `pdfium` or `pillow`. "" if none could, or if unknown."""
 

@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import pymupdf
 import pytest
 
 from ocr_engine.capacity import costs as cost_table
@@ -21,7 +22,7 @@ CALM = 1e9
 
 
 def work(mode: str = "gundam", tiles: float = 6, visual: float = 903, output: float = 880) -> Work:
-    return Work(resolve_mode(mode), tiles, visual, output)
+    return Work.in_mode(resolve_mode(mode), tiles, visual, output)
 
 
 def test_the_table_names_every_mode_and_an_h200() -> None:
@@ -166,3 +167,21 @@ def test_a_table_of_costs_that_is_none_is_refused(tmp_path: Path) -> None:
     path.write_text('{"about": 1}')
     with pytest.raises(UsageError, match="not a table of costs"):
         cost_table.load(path)
+
+
+def test_pages_of_mode_auto_count_with_their_own_modes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pymupdf.open() as document:
+        for size in (60, 8):
+            page = document.new_page()
+            for line in range(12):
+                words = "five words on a line and more" if size == 8 else "five words on it ok"
+                page.insert_text((40, 70 + line * size * 1.1), words, fontsize=size)
+        document.save(tmp_path / "a.pdf")
+    code, words, _ = run(capsys, tmp_path / "a.pdf", "--mode", "auto", "--json")
+    plan_ = json.loads(words)
+    assert code == ExitCode.OK
+    assert plan_["work"]["modes"] == {"tiny": 0.5, "gundam": 0.5}
+    assert plan_["work"]["mode"] == "tiny 50%, gundam 50%"
+    assert plan_["work"]["tiles"] == 3 and plan_["work"]["visual_tok"] == (73 + 903) / 2

@@ -37,6 +37,7 @@ def test_records_come_back_as_they_were(tmp_path: Path, record: MakeRecord) -> N
             suspect=True,
             turned_deg=90,
             from_text_layer=True,
+            mode_reason="auto: why",
             renderer="pdfium",
         ),
     ]
