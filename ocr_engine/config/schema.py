@@ -82,6 +82,13 @@ class TextConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class TextLayerConfig:
+    """What the text that a PDF itself holds does for what was read (`layout: tree`)."""
+
+    repair: Literal["off", "spacing", "words"] = "words"
+
+
+@dataclass(frozen=True, slots=True)
 class FiguresConfig:
     """The second look at cropped figures."""
 
@@ -219,6 +226,7 @@ class Config:
     input: InputConfig = field(default_factory=InputConfig)
     output: OutputConfig = field(default_factory=OutputConfig)
     text: TextConfig = field(default_factory=TextConfig)
+    text_layer: TextLayerConfig = field(default_factory=TextLayerConfig)
     figures: FiguresConfig = field(default_factory=FiguresConfig)
     render: RenderConfig = field(default_factory=RenderConfig)
     mode: str = "gundam"
@@ -251,6 +259,7 @@ WRITE_KEYS = (
     "output.tables_csv",
     *(f"output.{export.key}" for export in EXPORTS.values() if export.needs_pictures),
     "text",
+    "text_layer",
     "figures.cards",
 )
 """Keys that change only how an answer is written: the stored raw text is used again."""

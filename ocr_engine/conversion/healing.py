@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from ocr_engine.layer.repair import replayed
 from ocr_engine.log import logger, printable
 from ocr_engine.outputs.checksums import Checksums
 from ocr_engine.outputs.document_folder import records_path
@@ -137,7 +138,9 @@ class Healer:
         )
         if digest_of_texts(raw, [read.text for read in reads]) != facts["raw"]:
             return None
-        return rewritten_record(replace(record, figure_texts=reads), raw, record.fingerprint)
+        made = rewritten_record(replace(record, figure_texts=reads), raw, record.fingerprint)
+        blocks = replayed(made.blocks, record.text_repairs)
+        return replace(made, blocks=blocks, text_repairs=record.text_repairs)
 
     def _text(self, row: JournalRow, name: str) -> str:
         """Read a text that was written with the page; empty if there was none, or if it is gone."""

@@ -20,7 +20,8 @@ _LINE_CHARS = 8
 def agreement(found: Compared) -> PageAgreement:
     """What the page's blocks and its layer have in common."""
     layer = found.page.layer
-    body = _body(found)
+    # Without boxes nothing is known of figures and margins, nor in which order the page was read.
+    body = _body(found) & any(block.boxes for block in found.blocks)
     read = _read(found)
     unread = [word for word in np.flatnonzero(body & ~read).tolist() if _is_missed(found, word)]
     made_up, twice = _surplus(found)

@@ -1,6 +1,7 @@
 """What repair would change in a block's content, and why it may: places, the new text, a reason."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -35,12 +36,20 @@ def as_text(written: str) -> str:
     return _ENTITY.sub("&amp;", written).replace("<", "&lt;")
 
 
-def applied(content: str, edits: list[Edit]) -> str:
-    """The content with all edits made; of two that overlap, the first counts."""
+def apart(edits: Iterable[Edit]) -> list[Edit]:
+    """Edits in order, without those that overlap one before."""
+    kept: list[Edit] = []
+    for edit in sorted(edits, key=lambda edit: (edit.start, edit.end)):
+        if not kept or edit.start >= kept[-1].end:
+            kept.append(edit)
+    return kept
+
+
+def applied(content: str, edits: Iterable[Edit]) -> str:
+    """The content with edits made that are in order and apart."""
     parts: list[str] = []
     position = 0
-    for edit in sorted(edits, key=lambda edit: (edit.start, edit.end)):
-        if edit.start >= position:
-            parts += [content[position : edit.start], edit.text]
-            position = edit.end
+    for edit in edits:
+        parts += [content[position : edit.start], edit.text]
+        position = edit.end
     return "".join([*parts, content[position:]])

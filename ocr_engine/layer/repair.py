@@ -5,14 +5,16 @@ used, only inside a block's box, only where what stands around is the same. Form
 figures are walls. Rules and numbers: docs/quality.md.
 """
 
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
 from ocr_engine.layer.alignment import Alignment
 from ocr_engine.layer.comparison import Compared, is_table
-from ocr_engine.layer.edits import Edit, Reason, applied
+from ocr_engine.layer.edits import Edit, Reason, apart, applied
 from ocr_engine.layer.letters import letter_edits
-from ocr_engine.layer.missed import missed_text
+from ocr_engine.layer.missed import LABEL, missed_text
 from ocr_engine.layer.spacing import SpacingRules, spacing_edits
 from ocr_engine.records import Block, TextRepair
 
@@ -41,7 +43,8 @@ def _mended(found: Compared, level: Level) -> tuple[list[Block], list[TextRepair
             content = blocks[at].content
             blocks[at] = replace(blocks[at], content=applied(content, edits))
             repairs += [
-                TextRepair(at, content[edit.start : edit.end], edit.text, edit.reason) for edit in edits
+                TextRepair(at, edit.start, content[edit.start : edit.end], edit.text, edit.reason)
+                for edit in edits
             ]
     return blocks, repairs
 
@@ -54,7 +57,7 @@ def _edits(found: Compared, at: int, alignment: Alignment, rules: SpacingRules, 
     edits = list(spacing_edits(alignment, rules, lines=lines))
     if level == "words":
         edits += letter_edits(alignment, found.page, found.texts, is_table=cells)
-    return edits
+    return apart(edits)
 
 
 def _with_missed(
@@ -67,9 +70,27 @@ def _with_missed(
     added: list[TextRepair] = []
     for at in range(len(blocks) + 1):
         for piece in (piece for piece in missed if piece.before == at):
-            added.append(TextRepair(len(out), "", piece.block.content.strip(), Reason.MISSED_TEXT))
+            text, boxes = piece.block.content, piece.block.boxes
+            added.append(TextRepair(len(out), 0, "", text, Reason.MISSED_TEXT, boxes))
             out.append(piece.block)
         if at < len(blocks):
             moved[at] = len(out)
             out.append(blocks[at])
     return out, [replace(repair, block=moved[repair.block]) for repair in repairs] + added
+
+
+def replayed(blocks: Sequence[Block], repairs: Sequence[TextRepair]) -> tuple[Block, ...]:
+    """The blocks as the model wrote them with repairs made that are known: the layer is not needed."""
+    out = list(blocks)
+    for repair in sorted(repairs, key=lambda repair: repair.block):
+        if repair.boxes:
+            out.insert(repair.block, Block(LABEL, repair.boxes, repair.after))
+    edits = defaultdict(list)
+    for repair in repairs:
+        if not repair.boxes:
+            end = repair.at + len(repair.before)
+            edits[repair.block].append(Edit(repair.at, end, repair.after, Reason.LETTERS))
+    for at, of_block in edits.items():
+        if at < len(out):
+            out[at] = replace(out[at], content=applied(out[at].content, apart(of_block)))
+    return tuple(out)

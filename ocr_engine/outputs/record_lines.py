@@ -16,15 +16,19 @@ from ocr_engine.outputs.jsonl import decode, encode
 from ocr_engine.records import (
     Attempt,
     Block,
+    BlockAgreement,
     Box,
     FigureText,
     JournalRow,
+    LayerVerdict,
+    PageAgreement,
     PageGeometry,
     PageRecord,
     PageStatus,
+    TextRepair,
 )
 
-_FACTS = ("prompt", "finish_reason", "turned_deg", "repairs", "tried", "size")
+_FACTS = ("prompt", "finish_reason", "turned_deg", "repairs", "tried", "size", "agreement", "text_repairs")
 """Values of a record that neither the journal's row nor the raw text tells."""
 _EXTRAS = (
     "mode", "mode_reason", "vision_tokens", "text_tokens", "recall", "suspect", "from_text_layer", "renderer",
@@ -73,6 +77,25 @@ class _FigureText(msgspec.Struct):
     text_tokens: _Count = 0
 
 
+class _Agreement(msgspec.Struct):
+    layer: LayerVerdict
+    why: str
+    blocks: tuple[BlockAgreement, ...] = ()
+    written: _Count = 0
+    missed: _Count = 0
+    made_up: _Count = 0
+    twice: _Count = 0
+
+
+class _TextRepair(msgspec.Struct):
+    block: _Count
+    at: _Count
+    before: str
+    after: str
+    reason: str
+    boxes: list[_Box] = []
+
+
 class StoredRecord(msgspec.Struct):
     """A line with its bounds. What is not named here is passed over."""
 
@@ -98,6 +121,8 @@ class StoredRecord(msgspec.Struct):
     renderer: str = ""
     content_id: str = ""
     figure_texts: list[_FigureText] = []
+    agreement: _Agreement | None = None
+    text_repairs: list[_TextRepair] = []
 
 
 _NOTHING_TOLD: Mapping[str, Any] = {
@@ -134,6 +159,8 @@ def to_values(record: PageRecord) -> dict[str, Any]:
         "size": _size_values(geometry) if geometry else None,
         "blocks": [_block_values(block, geometry) for block in record.blocks],
         "figure_texts": [asdict(text) for text in record.figure_texts],
+        "agreement": asdict(record.agreement) if record.agreement else None,
+        "text_repairs": [_repair_values(repair, geometry) for repair in record.text_repairs],
     }
 
 
@@ -161,6 +188,10 @@ def _box_values(box: Box, geometry: PageGeometry | None) -> dict[str, Any]:
         sizes = (geometry.width_pt, geometry.height_pt) * 2
         values["pt"] = [round(n / BOX_SCALE * size, 2) for n, size in zip(values["norm"], sizes, strict=True)]
     return values
+
+
+def _repair_values(repair: TextRepair, geometry: PageGeometry | None) -> dict[str, Any]:
+    return asdict(repair) | {"boxes": [_box_values(box, geometry) for box in repair.boxes]}
 
 
 def stored_record(line: bytes) -> StoredRecord | None:
@@ -215,7 +246,8 @@ def rebuilt(row: JournalRow, facts: Mapping[str, Any]) -> PageRecord | None:
 
 
 def _boxes_in_order(found: StoredRecord) -> bool:
-    boxes = (box.norm for block in found.blocks for box in block.boxes)
+    held = [*(block.boxes for block in found.blocks), *(repair.boxes for repair in found.text_repairs)]
+    boxes = (box.norm for boxes in held for box in boxes)
     return all(x1 <= x2 and y1 <= y2 for x1, y1, x2, y2 in boxes)
 
 
@@ -242,8 +274,15 @@ def _record(found: StoredRecord) -> PageRecord:
         mode_reason=found.mode_reason,
         renderer=found.renderer,
         content_id=found.content_id,
+        agreement=PageAgreement(**msgspec.structs.asdict(found.agreement)) if found.agreement else None,
+        text_repairs=tuple(map(_text_repair, found.text_repairs)),
         figure_texts=tuple(FigureText(**msgspec.structs.asdict(text)) for text in found.figure_texts),
     )
+
+
+def _text_repair(found: _TextRepair) -> TextRepair:
+    boxes = tuple(Box(*box.norm) for box in found.boxes)
+    return TextRepair(found.block, found.at, found.before, found.after, found.reason, boxes)
 
 
 def _block(found: _Block) -> Block:

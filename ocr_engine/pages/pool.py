@@ -58,6 +58,13 @@ class RenderPool(WorkerPool):
         )
         return self._submit(attempts, self._config.timeout_s, PageError)
 
+    def work(self, task: Callable[[], T]) -> "Future[T]":
+        """Run a task in a worker that needs no page drawn; it and its result are pickled.
+
+        The future raises `PageError`.
+        """
+        return self._submit((task,), self._config.timeout_s, PageError)
+
     def _configs(self, document: Document) -> tuple[RenderConfig, ...]:
         if self._config.backend == "auto" and document.kind is DocumentKind.PDF:
             return (self._config, replace(self._config, backend="pdfium"))

@@ -15,12 +15,12 @@ from dataclasses import dataclass, field
 
 from ocr_engine.config import Config, QualityConfig, RetryStep, step_ngram
 from ocr_engine.reading.answer import PageAnswer, other_text, status_of
+from ocr_engine.reading.witness import READING_PROMPTS
 from ocr_engine.records import Attempt, FinishReason, Ink, PageStatus, TextLayer, no_layer
 from ocr_engine.text.recall import letters, mostly_cjk, text_of, word_recall
 
 FIRST = RetryStep()
 SHARED_STRIP = (0.53, 0.47)
-_READING_PROMPTS = ("markdown", "ocr", "free")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +87,11 @@ def judged(config: Config, step: RetryStep, answer: PageAnswer, facts: PageFacts
     status, reason = status_of(answer.generation)
     text = text_of(answer.parsed.blocks)
     recall = None
-    if facts.text_layer.words and config.prompt in _READING_PROMPTS:
+    quality = config.quality
+    is_compared = quality.compare_text_layer or quality.text_layer_fallback
+    if is_compared and facts.text_layer.words and config.prompt in READING_PROMPTS:
         recall = word_recall(text, facts.text_layer.text)
-    suspect = recall is not None and recall < config.quality.suspect_recall
+    suspect = recall is not None and recall < quality.suspect_recall
     return Judged(step, answer, status, reason, text, recall, suspect)
 
 

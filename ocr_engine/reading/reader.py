@@ -25,7 +25,8 @@ from ocr_engine.reading.figures import FigureReader, chosen
 from ocr_engine.reading.prepare import PreparedPage, prepare
 from ocr_engine.reading.record import blank_record, failed_record, read_record
 from ocr_engine.reading.request import mode_of, request_for, sends_png
-from ocr_engine.records import FigureText, Generation, PageKey, PageRecord, PageRef
+from ocr_engine.reading.witness import READING_PROMPTS, repair_level, with_agreement, with_repairs, witness
+from ocr_engine.records import FigureText, Generation, PageKey, PageRecord, PageRef, TextLayer
 
 NOTE_START_S = 2.0
 """After this long without a started engine, a line says that it is starting."""
@@ -70,7 +71,8 @@ def _prepare_task(
         png=sends_png(config),
         look=look,
         ink=facts,
-        text_layer=facts and (quality.compare_text_layer or quality.text_layer_fallback),
+        text_layer=facts
+        and (quality.compare_text_layer or quality.text_layer_fallback or repair_level(config) != "off"),
         draft=draft,
     )
 
@@ -162,7 +164,22 @@ class PageReader:
         if figures := chosen(self._config, kept.answer.parsed.blocks, first.geometry):
             texts, seconds["figures"] = await self._figures.read(ref, key, figures, first.mode, on_text)
         record = read_record(self._config, ref, page_print, first, kept, texts)
+        record = await self._witnessed(record, first.text_layer)
         return ReadPage(record, kept.answer.generation.text, seconds | _total(started))
+
+    async def _witnessed(self, record: PageRecord, layer: TextLayer) -> PageRecord:
+        """The record with what the page's text layer says of it; as it is where that cannot be asked."""
+        if not layer.words or record.from_text_layer or record.prompt not in READING_PROMPTS:
+            return record
+        task = partial(witness, record.blocks, layer, repair_level(self._config))
+        try:
+            found = await asyncio.wrap_future(self._pool.work(task))
+        except InputError as error:
+            logger.debug("page %d: the text layer was not compared: %s", record.page, error)
+            return record
+        record = with_repairs(record, found)
+        quality = self._config.quality
+        return with_agreement(record, found, quality.suspect_recall) if quality.compare_text_layer else record
 
     def _mode(self, page: _Page, step: RetryStep) -> Mode | AutoMode:
         return self._modes[step.mode] if step.mode else page.mode

@@ -89,7 +89,7 @@ def rewritten_record(record: PageRecord, raw: str, page_print: str) -> PageRecor
     """
     parsed = parse(raw, page_stem(record.page))
     repairs = max(record.repairs, parsed.repairs)
-    return replace(record, blocks=parsed.blocks, repairs=repairs, fingerprint=page_print)
+    return replace(record, blocks=parsed.blocks, repairs=repairs, fingerprint=page_print, text_repairs=())
 
 
 def undrawn_record(record: PageRecord, error: InputError) -> PageRecord:

@@ -98,12 +98,18 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class TextRepair:
-    """One change that the page's text layer made to what was read. `block` is the block's index, from 0."""
+    """One change that the page's text layer made to what was read.
+
+    `block` is the block's index among those of the record, `at` the place in its text before all changes.
+    Changes that say where the text stands, in `boxes`, are whole blocks that were missed.
+    """
 
     block: int
+    at: int
     before: str
     after: str
     reason: str
+    boxes: tuple[Box, ...] = ()
 
 
 class BlockAgreement(StrEnum):

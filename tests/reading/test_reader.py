@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import replace
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any, cast
 
@@ -58,8 +59,11 @@ class Pool:
         self.page = PageImage(image, geometry, "pillow", 0.0, lambda: layer_of(layer), damage)
 
     def run(self, _ref: PageRef, task: Callable[[PageImage], Any]) -> "Future[Any]":
+        return self.work(partial(task, self.page))
+
+    def work(self, task: Callable[[], Any]) -> "Future[Any]":
         future: Future[Any] = Future()
-        future.set_result(task(self.page))
+        future.set_result(task())
         return future
 
 

@@ -1,0 +1,88 @@
+"""Whole runs over a born-digital page: what its own text mends, written anew and healed without the model."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pymupdf
+import pytest
+
+from ocr_engine.cli.entries import batch_pdf
+from ocr_engine.engine.replay import ReplayEngine
+from ocr_engine.errors import ExitCode
+
+WRITTEN = "Published on 2025-02-18 by the group, and read by GetItemAttributes in the end"
+READ = "Published on 2025-02-18 by the gro up, and read by Getltem Attributes in the end"
+RAW = f"<|ref|>text<|/ref|><|det|>[[60, 60, 990, 200]]<|/det|>\n{READ}\n"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    document = pymupdf.open()
+    document.new_page(width=600, height=200).insert_text((50, 30), WRITTEN, fontsize=12)
+    document.save(tmp_path / "a.pdf")
+    (tmp_path / "raw/a/pages").mkdir(parents=True)
+    (tmp_path / "raw/a/pages/0001.raw.md").write_text(RAW)
+    return tmp_path
+
+
+def run(folder: Path, *options: str, output: str = "out") -> dict[str, Any]:
+    keys = ("engine.backend=replay", f"engine.replay_from={folder / 'raw'}", "render.workers=1", *options)
+    arguments = [str(folder / "a.pdf"), "--output", str(folder / output)]
+    for key in keys:
+        arguments += ["--set", key]
+    assert batch_pdf(arguments) == ExitCode.OK
+    found: dict[str, Any] = json.loads((folder / output / "a/pages.jsonl").read_text())
+    return found
+
+
+def markdown(folder: Path) -> str:
+    return (folder / "out/a/pages/0001.md").read_text().strip()
+
+
+def test_a_page_is_mended_and_each_change_is_recorded(folder: Path) -> None:
+    record = run(folder)
+    assert markdown(folder) == WRITTEN
+    assert (folder / "out/a/pages/0001.raw.md").read_text() == RAW
+    assert {one["reason"] for one in record["text_repairs"]} >= {"no blank on the page"}
+    assert record["agreement"]["layer"] == "born-digital" and record["agreement"]["blocks"] == ["few"]
+    assert record["repairs"] == 0 and not record["suspect"]
+
+
+def test_a_changed_key_writes_anew_without_the_model(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mended = run(folder)
+    before = (folder / "out/a/pages.jsonl").read_bytes()
+
+    async def refuse(*_: object) -> None:
+        raise AssertionError("the model was asked")
+
+    monkeypatch.setattr(ReplayEngine, "generate", refuse)
+    record = run(folder, "text_layer.repair=off")
+    assert markdown(folder) == READ and record["text_repairs"] == []
+    assert record["agreement"] == mended["agreement"]
+    record = run(folder, "text_layer.repair=spacing")
+    assert markdown(folder) == READ.replace("gro up", "group").replace("ltem A", "ltemA")
+    run(folder)
+    assert (folder / "out/a/pages.jsonl").read_bytes() == before
+
+
+def test_a_lost_record_is_made_again_with_its_repairs(folder: Path) -> None:
+    run(folder)
+    records = folder / "out/a/pages.jsonl"
+    before = records.read_bytes()
+    records.unlink()
+    (folder / "raw/a/pages/0001.raw.md").write_text("never read again")
+    run(folder)
+    assert records.read_bytes() == before
+
+
+@pytest.mark.parametrize("options", [("output.layout=official",), ("preset=pdf",)])
+def test_official_layouts_hold_the_models_own_text(folder: Path, options: tuple[str, ...]) -> None:
+    keys = ("engine.backend=replay", f"engine.replay_from={folder / 'raw'}", *options)
+    arguments = [str(folder / "a.pdf"), "--output", str(folder / "out")]
+    for key in keys:
+        arguments += ["--set", key]
+    assert batch_pdf(arguments) == ExitCode.OK
+    written = [path.read_text() for path in (folder / "out").rglob("*") if path.suffix in (".mmd", ".jsonl")]
+    assert any("the gro up" in text for text in written)
+    assert not any("the group" in text for text in written)
