@@ -8,7 +8,7 @@ import numpy as np
 
 from ocr_engine.layer.alignment import Alignment, align
 from ocr_engine.layer.letters import FoldedTexts
-from ocr_engine.layer.prose import prose_of
+from ocr_engine.layer.prose import Prose, prose_of
 from ocr_engine.layer.unboxed import with_unboxed
 from ocr_engine.layer.words import PageWords, page_words
 from ocr_engine.records import Block, LayerVerdict, TextLayer
@@ -54,19 +54,21 @@ def compared(blocks: Sequence[Block], layer: TextLayer) -> Compared:
     """Each block aligned with the words in its boxes."""
     page, taken = page_words(layer), tuple(blocks) if len(blocks) <= MAX_BLOCKS else ()
     owned = with_unboxed(taken, page, page.owned([block.boxes for block in taken]))
-    alignments = [_aligned(block, page, words) for block, words in zip(taken, owned, strict=True)]
+    proses = [prose_of(block.content) for block in taken]
+    pairs = zip(taken, proses, owned, strict=True)
+    alignments = [_aligned(block, prose, page, words) for block, prose, words in pairs]
     alignments += [None] * (len(blocks) - len(taken))
     free = np.setdiff1d(np.arange(len(page.texts)), np.concatenate([*owned, np.zeros(0, np.int64)]))
-    return Compared(tuple(blocks), page, tuple(alignments), free, _texts(taken, page))
+    return Compared(tuple(blocks), page, tuple(alignments), free, _texts(taken, proses, page))
 
 
-def _aligned(block: Block, page: PageWords, words: "npt.NDArray[np.int64]") -> Alignment | None:
-    if block.figures or not block.content.strip() or not len(words):
+def _aligned(block: Block, prose: Prose, page: PageWords, words: "npt.NDArray[np.int64]") -> Alignment | None:
+    if block.figures or not prose.letters or not len(words):
         return None
-    prose = prose_of(block.content)
-    return align(prose, page, words, is_table=is_table(block)) if prose.letters else None
+    return align(prose, page, words, is_table=is_table(block))
 
 
-def _texts(blocks: Sequence[Block], page: PageWords) -> FoldedTexts:
-    read = "\n".join(prose_of(block.content).letters for block in blocks if not block.figures)
+def _texts(blocks: Sequence[Block], proses: Sequence[Prose], page: PageWords) -> FoldedTexts:
+    pairs = zip(blocks, proses, strict=True)
+    read = "\n".join(prose.letters for block, prose in pairs if not block.figures)
     return FoldedTexts(read, "".join(page.folded))

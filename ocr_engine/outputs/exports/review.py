@@ -8,7 +8,7 @@ import contextlib
 import html
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
@@ -19,6 +19,7 @@ from ocr_engine.outputs.drawing import MAX_DRAWN_BOXES, color_of
 from ocr_engine.outputs.exports.document import SourceDocument, SourcePage
 from ocr_engine.outputs.exports.page_html import rendered, to_html
 from ocr_engine.outputs.exports.plain_rows import plain_rows
+from ocr_engine.outputs.exports.review_changes import ShownChange, agreements_of, changes_of
 from ocr_engine.outputs.exports.table_bounds import Room
 from ocr_engine.outputs.files import write_all_atomic, write_atomic
 from ocr_engine.outputs.templates import environment, policy, read, styles
@@ -59,6 +60,9 @@ class _ShownBlock:
     html: str
     boxes: Sequence[Box]
     color: str
+    agreement: str = ""
+    """How it agrees with the page's text layer."""
+    changes: Sequence[ShownChange] = ()
 
 
 def write(document: SourceDocument, folder: Path) -> None:
@@ -140,6 +144,7 @@ def _page(
 def _blocks(document: SourceDocument, page: SourcePage) -> Iterator[_ShownBlock]:
     left = MAX_DRAWN_BOXES
     texts, room = document.block_texts(page.record), Room()
+    changes, agreements = changes_of(page.record), agreements_of(page.record)
     for at, (block, text) in enumerate(zip(page.record.blocks, texts, strict=True)):
         if at >= MAX_BLOCKS:
             yield _ShownBlock(
@@ -150,7 +155,8 @@ def _blocks(document: SourceDocument, page: SourcePage) -> Iterator[_ShownBlock]
         left -= len(boxes)
         if text.strip() or boxes:
             color = "rgb({}, {}, {})".format(*color_of(block.label))
-            yield _ShownBlock(at, printable(block.label, 60), to_html(text, room), boxes, color)
+            shown = _ShownBlock(at, printable(block.label, 60), to_html(text, room), boxes, color)
+            yield replace(shown, changes=changes.get(at, ()), agreement=agreements.get(at, ""))
 
 
 def _neighbours(entries: Sequence[_ListedPage]) -> list[Near]:

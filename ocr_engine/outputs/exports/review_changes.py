@@ -1,0 +1,66 @@
+"""What a page's text layer changed, block by block, as review pages show it: with the text around it."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ocr_engine.log import printable
+from ocr_engine.records import BlockAgreement, PageRecord, TextRepair
+
+MAX_SHOWN = 100
+"""Changes shown of one block."""
+_AROUND, _MAX_CHARS = 24, 300
+
+
+@dataclass(frozen=True, slots=True)
+class ShownChange:
+    """A change between the characters that stand around it."""
+
+    left: str
+    before: str
+    after: str
+    right: str
+    reason: str
+
+
+def changes_of(record: PageRecord) -> Mapping[int, Sequence[ShownChange]]:
+    """The changes of each block, by its index."""
+    of_block: dict[int, list[TextRepair]] = defaultdict(list)
+    for repair in record.text_repairs:
+        if repair.block < len(record.blocks):
+            of_block[repair.block].append(repair)
+    return {at: _shown(record.blocks[at].content, repairs) for at, repairs in of_block.items()}
+
+
+def _shown(content: str, repairs: Sequence[TextRepair]) -> list[ShownChange]:
+    """`content` is that with the changes made; a change's place moves by what those before it added."""
+    shown: list[ShownChange] = []
+    moved = 0
+    for repair in sorted(repairs, key=lambda repair: repair.at):
+        start = repair.at + moved
+        end = start + len(repair.after)
+        moved += len(repair.after) - len(repair.before)
+        left, right = content[max(start - _AROUND, 0) : start], content[end : end + _AROUND]
+        before, after = map(_visible, (repair.before, repair.after))
+        shown.append(ShownChange(_plain(left), before, after, _plain(right), printable(repair.reason, 60)))
+    return shown[:MAX_SHOWN]
+
+
+def _visible(text: str) -> str:
+    """Blanks and line ends as signs where there is nothing else."""
+    if text and not text.strip():
+        return text.replace("\n", "\u23ce").replace(" ", "\u2423")[:_MAX_CHARS]
+    return _plain(text)
+
+
+def _plain(text: str) -> str:
+    return printable(text.replace("\n", " "), _MAX_CHARS)
+
+
+def agreements_of(record: PageRecord) -> Mapping[int, BlockAgreement]:
+    """How each block agrees with the layer, by its index; blocks that the layer added have no entry."""
+    if record.agreement is None:
+        return {}
+    added = {repair.block for repair in record.text_repairs if repair.boxes}
+    read = [at for at in range(len(record.blocks)) if at not in added]
+    return dict(zip(read, record.agreement.blocks, strict=False))
