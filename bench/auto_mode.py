@@ -3,16 +3,16 @@
 python -m bench.auto_mode FOLDER --out WORK [--pages 24] [--modes gundam auto]
 
 Takes pages of the folder's PDFs whose text layer is the document's own, mostly Latin letters, spread evenly
-over the files. The truth is that layer. CPU seconds are those of a run of all pages less those of a run of
-one, so that the engine's start and what else the machine does are left out; pages a second are what two cores
-make of them. A run that was stopped goes on when started again, its seconds are then too few.
+over the files. The truth is that layer. CPU seconds are counted from a run's first finished page to its last,
+over all its processes, so that the engine's start and what else the machine does are left out; pages a second
+are what two cores make of them. A run that was stopped goes on when started again.
 """
 
 import argparse
+import contextlib
 import json
-import resource
-import subprocess
 import sys
+import time
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator
@@ -21,6 +21,7 @@ from itertools import zip_longest
 from pathlib import Path
 from statistics import fmean, median
 
+import psutil
 from rapidfuzz.distance import Levenshtein
 
 from ocr_engine.config import RenderConfig
@@ -30,6 +31,7 @@ from ocr_engine.records import LayerVerdict
 
 ROOT = Path(__file__).parents[1]
 CORES = 2
+_POLL_S = 0.2
 _LEAST_WORDS, _MOST_WORDS = 60, 1000
 _LATIN = 0.95
 _MOST_PAGES = 6
@@ -85,14 +87,42 @@ def cut_out(pages: list[tuple[Path, int, str]], folder: Path) -> dict[str, str]:
     return texts
 
 
-def run(inputs: Path, out: Path, mode: str, options: list[str]) -> float:
-    """Read the pages in a mode, or those that are left; the CPU seconds that took."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+def run(inputs: Path, out: Path, mode: str, options: list[str]) -> None:
+    """Read the pages in a mode, or those that are left; what they took is noted as they are done."""
     command = [sys.executable, str(ROOT / "batch_pdf.py"), str(inputs), "--output", str(out), "--mode", mode]
     keys = ["output.report=false", "quality.retries=[]", "engine.replicas=1", *options]
-    subprocess.run([*command, "--model", "nano", *(f"--set={key}" for key in keys)], check=False)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+    journal, notes = out / "journal.jsonl", out.with_suffix(".cpu")
+    started = psutil.Popen([*command, "--model", "nano", *(f"--set={key}" for key in keys)])
+    before = done = lines(journal)
+    while started.poll() is None:
+        time.sleep(_POLL_S)
+        if (now := lines(journal)) > done:
+            done = now
+            with notes.open("a", encoding="utf-8") as file:
+                file.write(f"{started.pid} {done - before} {cpu_of_tree(started):.2f}\n")
+
+
+def lines(path: Path) -> int:
+    """Lines of a file, 0 where there is none."""
+    return path.read_bytes().count(b"\n") if path.exists() else 0
+
+
+def cpu_of_tree(process: psutil.Process) -> float:
+    """CPU seconds of a process and those that it started, as far as they live."""
+    times = []
+    for one in (process, *process.children(recursive=True)):
+        with contextlib.suppress(psutil.Error):
+            times.append(one.cpu_times())
+    return sum(one.user + one.system for one in times)
+
+
+def cpu_s_a_page(notes: Path) -> float:
+    """Of all runs, from each one's first finished pages to its last."""
+    runs: dict[str, list[tuple[int, float]]] = {}
+    for pid, pages, cpu_s in (row.split() for row in notes.read_text(encoding="utf-8").splitlines()):
+        runs.setdefault(pid, []).append((int(pages), float(cpu_s)))
+    pages_done = sum(noted[-1][0] - noted[0][0] for noted in runs.values())
+    return sum(noted[-1][1] - noted[0][1] for noted in runs.values()) / max(pages_done, 1)
 
 
 def plain(text: str) -> str:
@@ -124,16 +154,6 @@ def line(mode: str, pages: dict[str, Read], cpu_s: float) -> str:
     return f"| {mode} | {len(pages)} | {numbers} | {modes} |"
 
 
-def measured(
-    mode: str, work: Path, options: list[str], texts: dict[str, str]
-) -> tuple[dict[str, Read], float]:
-    """How the pages were read in a mode, and the CPU seconds of one, of runs that were not stopped."""
-    first = work / "pages" / f"{next(iter(texts))}.pdf"
-    start_s = run(first, work / f"{mode}-first", mode, options)
-    took_s = run(work / "pages", work / mode, mode, options)
-    return results(work / mode, texts), max(took_s - start_s, 0.001) / max(len(texts) - 1, 1)
-
-
 def main() -> None:
     """Run the modes and print the table."""
     parser = argparse.ArgumentParser(prog="python -m bench.auto_mode", description=__doc__)
@@ -145,12 +165,14 @@ def main() -> None:
     parser.add_argument("--each", action="store_true", help="also each page's error in every mode")
     args = parser.parse_args()
     texts = cut_out(spread(args.folder, args.pages), args.out / "pages")
-    done = {mode: measured(mode, args.out, args.set, texts) for mode in args.modes}
-    found = {mode: pages for mode, (pages, _) in done.items()}
+    found: dict[str, dict[str, Read]] = {}
+    for mode in args.modes:
+        run(args.out / "pages", args.out / mode, mode, args.set)
+        found[mode] = results(args.out / mode, texts)
     lines = [
         "| mode | pages | median error | mean | CPU s a page | pages/s | visual tokens | modes |",
         "|---|---|---|---|---|---|---|---|",
-        *(line(mode, *measurement) for mode, measurement in done.items()),
+        *(line(mode, pages, cpu_s_a_page(args.out / f"{mode}.cpu")) for mode, pages in found.items()),
     ]
     for name in texts if args.each else ():
         lines.append(
