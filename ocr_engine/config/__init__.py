@@ -4,6 +4,7 @@ from ocr_engine.config.addresses import without_credentials
 from ocr_engine.config.keys import all_keys, as_dict, fingerprint
 from ocr_engine.config.loading import default_file, find_file, load, parse_override
 from ocr_engine.config.schema import (
+    AUTO_READ_KEYS,
     READ_KEYS,
     WRITE_KEYS,
     AutoModeConfig,
@@ -20,10 +21,12 @@ from ocr_engine.config.schema import (
     RetryStep,
     ServerConfig,
     TextConfig,
+    read_keys,
     step_ngram,
 )
 
 __all__ = [
+    "AUTO_READ_KEYS",
     "AutoModeConfig",
     "ClusterConfig",
     "Config",
@@ -47,6 +50,7 @@ __all__ = [
     "fingerprint",
     "load",
     "parse_override",
+    "read_keys",
     "step_ngram",
     "without_credentials",
 ]

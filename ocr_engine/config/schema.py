@@ -9,7 +9,7 @@ from typing import Annotated, Literal, TypeVar
 
 import msgspec
 
-from ocr_engine.families import NGRAM_MAX_SIZE, NGRAM_MAX_WHITELIST, NGRAM_MAX_WINDOW, NGRAM_WHITELIST
+from ocr_engine.families import AUTO, NGRAM_MAX_SIZE, NGRAM_MAX_WHITELIST, NGRAM_MAX_WINDOW, NGRAM_WHITELIST
 from ocr_engine.formats import EXPORTS, Export
 
 Positive = Annotated[int, msgspec.Meta(ge=1)]
@@ -241,7 +241,7 @@ class Config:
 
 
 READ_KEYS = (
-    "render.dpi", "render.max_pixels", "mode", "auto_mode", "max_tiles", "prompt", "find", "engine.ngram",
+    "render.dpi", "render.max_pixels", "mode", "max_tiles", "prompt", "find", "engine.ngram",
     "engine.max_tokens", "engine.max_model_len", "engine.dtype",
     "engine.quantization", "engine.kv_cache_dtype",
     "figures.parse", "figures.max_per_page", "figures.min_side_px", "quality.loop_abort",
@@ -249,6 +249,8 @@ READ_KEYS = (
     "quality.retry_suspect", "quality.retry_below_chars", "quality.text_layer_fallback",
 )  # fmt: skip
 """Keys that change what the model reads or answers: changing one means reading the page again."""
+AUTO_READ_KEYS = ("auto_mode",)
+"""Those that do so with `mode: auto` alone."""
 WRITE_KEYS = (
     "output.layout",
     "output.merge",
@@ -263,6 +265,11 @@ WRITE_KEYS = (
     "figures.cards",
 )
 """Keys that change only how an answer is written: the stored raw text is used again."""
+
+
+def read_keys(config: Config) -> tuple[str, ...]:
+    """The keys that change what the model reads or answers in a run with this config."""
+    return (*READ_KEYS, *AUTO_READ_KEYS) if config.mode == AUTO else READ_KEYS
 
 
 def step_ngram(ngram: NgramConfig, step: RetryStep) -> NgramConfig:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from pathlib import Path
 
-from ocr_engine.config import READ_KEYS, WRITE_KEYS, Config, fingerprint
+from ocr_engine.config import WRITE_KEYS, Config, fingerprint, read_keys
 from ocr_engine.outputs.files import is_file
 from ocr_engine.outputs.names import OutputNames
 from ocr_engine.records import (
@@ -85,9 +85,9 @@ def page_fingerprint(config: Config, ref: PageRef, model_id: str) -> str:
     """`READ.WRITE`: the first half names what was read, the second how it was written.
 
     Two runs agree on a half exactly when nothing it depends on changed: file content, page, model and
-    the keys of `READ_KEYS`, or the keys of `WRITE_KEYS`.
+    the keys of `read_keys`, or the keys of `WRITE_KEYS`.
     """
-    read = fingerprint(config, READ_KEYS, ref.content_id, str(ref.index), model_id)
+    read = fingerprint(config, read_keys(config), ref.content_id, str(ref.index), model_id)
     return str(Fingerprint(read, fingerprint(config, WRITE_KEYS)))
 
 

@@ -185,10 +185,13 @@ def test_anchors_may_give_a_key_again(tmp_path: Path) -> None:
 
 def test_fingerprint_changes_with_what_it_covers_and_only_that() -> None:
     def page(overrides: dict[str, object], index: str = "0") -> str:
-        return config.fingerprint(config.load(None, overrides), config.READ_KEYS, "content", index)
+        loaded = config.load(None, overrides)
+        return config.fingerprint(loaded, config.read_keys(loaded), "content", index)
 
     same = page({})
     assert page({"output.path": "elsewhere", "render.workers": 3}) == same
+    assert page({"auto_mode.min_type_px": 9}) == same, "no page's mode is chosen"
+    assert page({"mode": "auto"}) != page({"mode": "auto", "auto_mode.min_type_px": 9})
     changed = [
         page({"mode": "base"}),
         page({"render.dpi": 96}),
@@ -199,7 +202,7 @@ def test_fingerprint_changes_with_what_it_covers_and_only_that() -> None:
 
 
 def test_every_read_and_write_key_exists() -> None:
-    for key in (*config.READ_KEYS, *config.WRITE_KEYS):
+    for key in (*config.READ_KEYS, *config.AUTO_READ_KEYS, *config.WRITE_KEYS):
         config.fingerprint(Config(), [key])
 
 
