@@ -102,7 +102,9 @@ def _tools(
     *,
     quiet: bool,
 ) -> Tools:
-    pool = stack.enter_context(FetchingPool(config.render, config.input))
+    pool = stack.enter_context(
+        FetchingPool(config.render, config.input, bookmarks=config.text.wants_bookmarks)
+    )
     progress = stack.enter_context(Progress(quiet=quiet))
     # A mirror may hold parts of what a killed run sent, which tell of no stranger.
     looked_at = None if urls.is_url(config.output.path) else root

@@ -117,7 +117,8 @@ def draw(row: Row, config: Config) -> Row:
 
 def render_pool(config: Config) -> RenderPool:
     """This process's one killable render worker: the node's scheduler says how many such processes run."""
-    return _render_pool(replace(config.render, workers=1), config.input)
+    wants = config.text.wants_bookmarks
+    return _render_pool(replace(config.render, workers=1), config.input, bookmarks=wants)
 
 
 _render_pool = functools.cache(FetchingPool)

@@ -79,6 +79,13 @@ class TextConfig:
     max_equal_lines: Annotated[int, msgspec.Meta(ge=0)] = 0
     merge_tables: bool = False
     join_paragraphs: bool = False
+    headings: Literal["as-read", "document"] = "as-read"
+    contents: bool = False
+
+    @property
+    def wants_bookmarks(self) -> bool:
+        """Whether documents are opened with their outlines."""
+        return self.headings == "document"
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,8 +27,9 @@ from ocr_engine.processes.pool import Call, WorkerPool
 from ocr_engine.processes.worker import WorkerDiedError, WorkerTimeoutError
 from ocr_engine.reading.texts import block_texts_of, page_joiner
 from ocr_engine.records import Fingerprint, JournalRow
+from ocr_engine.text.outline import outline_of
 
-VERSION = 2
+VERSION = 3
 """Counts up when an export of the same document becomes another file."""
 MAX_WORKERS = 4
 BASE_TIMEOUT_S, PAGE_TIMEOUT_S = 120.0, 2.0
@@ -142,7 +143,8 @@ def _found(journal: Journal, claims: Mapping[str, str]) -> list[_Finished]:
 def _source(root: Path, config: Config, found: _Finished) -> SourceDocument:
     texts = partial(block_texts_of, config)
     folder, join = PurePosixPath(found.folder), page_joiner(config)
-    return SourceDocument(root, folder, found.given, found.content_id, texts, join, found.last_page)
+    outline = partial(outline_of, options=config.text)
+    return SourceDocument(root, folder, found.given, found.content_id, texts, join, found.last_page, outline)
 
 
 def _target(root: Path, folder: str, one: Export) -> Path:

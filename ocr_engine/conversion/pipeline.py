@@ -9,7 +9,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -272,6 +272,7 @@ class Conversion:
         if stored is not None:
             record, raw = stored
             record = await aside(rewritten_record, record, raw, page.fingerprint)
+            record = replace(record, bookmarks=page.ref.bookmarks)
             return ReadPage(await self._mended(page.ref, record), raw, {})
         return await self._reader.read(page.ref, page.key, page.fingerprint)
 

@@ -3,7 +3,7 @@
 import contextlib
 import os
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path, PurePath, PurePosixPath
 from typing import Protocol
 
@@ -24,8 +24,17 @@ from ocr_engine.outputs.page_store import NAME as STORE_NAME
 from ocr_engine.outputs.page_store import PageStore
 from ocr_engine.records import Fingerprint, PageRecord, PageStatus, PageTexts, page_stem
 
-JoinPages = Callable[[Iterator[PageRecord]], Iterator[tuple[PageRecord, str | None]]]
-"""Pages in order in, each with its text for the merged file out; None where that of its own file will do."""
+
+class JoinPages(Protocol):
+    """What makes one document of pages. Goes through the records it is given more than once."""
+
+    def __call__(self, records: Iterable[PageRecord]) -> Iterator[tuple[PageRecord, str | None]]:
+        """Each page with its text for the merged file; None where that of its own file will do."""
+
+    def contents(self, records: Iterable[PageRecord]) -> str:
+        """What stands at the top of the merged file, as markdown."""
+
+
 _RAW_TEXTS = {"": "pages", HIDDEN: HIDDEN}
 """Where `pages.jsonl` may be -> where the raw texts are then."""
 

@@ -1,6 +1,7 @@
 """`pages.jsonl` of one document: its page records, as lines. Holds no times: equal runs give equal bytes."""
 
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from ocr_engine.outputs.files import atomic_file, output_errors
@@ -40,6 +41,10 @@ class PageStore:
         for position, line in self._lines.lines():
             if (found := stored_record(line)) is not None:
                 yield position, found, line
+
+    def at(self, positions: Mapping[int, Position]) -> "StoredPages":
+        """The records at these positions, to go through any number of times."""
+        return StoredPages(self, positions)
 
     def iterate(self, positions: Mapping[int, Position]) -> Iterator[PageRecord]:
         """The records at these positions, one at a time."""
@@ -85,3 +90,14 @@ class PageStore:
                 return False
             end = offset + length
         return end == (self._lines.path.stat().st_size if self._lines.path.exists() else 0)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPages:
+    """Records of a store in order; each pass reads them anew, one at a time."""
+
+    store: PageStore
+    positions: Mapping[int, Position]
+
+    def __iter__(self) -> Iterator[PageRecord]:
+        return self.store.iterate(self.positions)

@@ -5,7 +5,7 @@ What a line may hold is bounded: one that was changed is a record of ours, or no
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, astuple
 from typing import Annotated, Any
 
 import msgspec
@@ -17,8 +17,10 @@ from ocr_engine.records import (
     Attempt,
     Block,
     BlockAgreement,
+    Bookmark,
     Box,
     FigureText,
+    HeadingType,
     JournalRow,
     LayerVerdict,
     PageAgreement,
@@ -28,7 +30,10 @@ from ocr_engine.records import (
     TextRepair,
 )
 
-_FACTS = ("prompt", "finish_reason", "turned_deg", "repairs", "tried", "size", "agreement", "text_repairs")
+_FACTS = (
+    "prompt", "finish_reason", "turned_deg", "repairs", "tried", "size", "agreement", "text_repairs",
+    "heading_types", "bookmarks",
+)  # fmt: skip
 """Values of a record that neither the journal's row nor the raw text tells."""
 _EXTRAS = (
     "mode", "mode_reason", "vision_tokens", "text_tokens", "recall", "suspect", "from_text_layer", "renderer",
@@ -96,6 +101,17 @@ class _TextRepair(msgspec.Struct):
     boxes: list[_Box] = []
 
 
+class _HeadingType(msgspec.Struct):
+    box: tuple[_Unit, _Unit, _Unit, _Unit]
+    size_pt: _Side
+    bold: bool
+
+
+class _Bookmark(msgspec.Struct):
+    level: Annotated[int, Meta(ge=1, le=10**4)]
+    title: str
+
+
 class StoredRecord(msgspec.Struct):
     """A line with its bounds. What is not named here is passed over."""
 
@@ -123,6 +139,8 @@ class StoredRecord(msgspec.Struct):
     figure_texts: list[_FigureText] = []
     agreement: _Agreement | None = None
     text_repairs: list[_TextRepair] = []
+    heading_types: list[_HeadingType] = []
+    bookmarks: list[_Bookmark] = []
 
 
 _NOTHING_TOLD: Mapping[str, Any] = {
@@ -161,7 +179,15 @@ def to_values(record: PageRecord) -> dict[str, Any]:
         "figure_texts": [asdict(text) for text in record.figure_texts],
         "agreement": asdict(record.agreement) if record.agreement else None,
         "text_repairs": [_repair_values(repair, geometry) for repair in record.text_repairs],
+        **_heading_values(record),
     }
+
+
+def _heading_values(record: PageRecord) -> dict[str, Any]:
+    """Only what there is: lines of pages without any are as they always were."""
+    types = [asdict(one) | {"box": astuple(one.box)} for one in record.heading_types]
+    bookmarks = [asdict(one) for one in record.bookmarks]
+    return {key: some for key, some in (("heading_types", types), ("bookmarks", bookmarks)) if some}
 
 
 def _size_values(geometry: PageGeometry) -> dict[str, Any]:
@@ -225,7 +251,7 @@ def facts_of(record: PageRecord, raw: str | None) -> dict[str, Any]:
     facts: dict[str, Any] = {"line": digest(encode(values))}
     if raw is not None:
         facts["raw"] = digest_of_texts(raw, [read.text for read in record.figure_texts])
-    facts |= {key: values[key] for key in _FACTS if values[key]}
+    facts |= {key: values[key] for key in _FACTS if values.get(key)}
     if record.figure_texts:
         facts["figure_texts"] = [value | {"text": ""} for value in values["figure_texts"]]
     return facts
@@ -277,6 +303,8 @@ def _record(found: StoredRecord) -> PageRecord:
         agreement=PageAgreement(**msgspec.structs.asdict(found.agreement)) if found.agreement else None,
         text_repairs=tuple(map(_text_repair, found.text_repairs)),
         figure_texts=tuple(FigureText(**msgspec.structs.asdict(text)) for text in found.figure_texts),
+        heading_types=tuple(HeadingType(Box(*one.box), one.size_pt, one.bold) for one in found.heading_types),
+        bookmarks=tuple(Bookmark(**msgspec.structs.asdict(one)) for one in found.bookmarks),
     )
 
 

@@ -7,7 +7,7 @@ Every file is whole or not there; `pages.jsonl` gets a page's line after the pag
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
 from ocr_engine.config import OutputConfig
@@ -132,13 +132,16 @@ class DocumentWriter:
             self.unmerge()
             return (self._files.below_root(STORE_NAME),)
         path = self._files.path / self._merged_name
+        records = self._files.store.at(positions)
         with output_errors(path), atomic_file(path) as temporary, temporary.open("wb") as file:
-            for at, (record, text) in enumerate(self._joined(self._files.store.iterate(positions))):
+            contents = self._join_pages.contents(records) if self._join_pages else ""
+            file.write(contents.encode("utf-8", "replace"))
+            for at, (record, text) in enumerate(self._joined(records)):
                 slot = self._slot(record) if text is None else self._slot(record, _page_text(record, text))
-                file.write((("\n" if at else "") + slot).encode("utf-8", "replace"))
+                file.write((("\n" if at or contents else "") + slot).encode("utf-8", "replace"))
         return self._files.below_root(self._merged_name), self._files.below_root(STORE_NAME)
 
-    def _joined(self, records: Iterator[PageRecord]) -> Iterator[tuple[PageRecord, str | None]]:
+    def _joined(self, records: Iterable[PageRecord]) -> Iterator[tuple[PageRecord, str | None]]:
         return self._join_pages(records) if self._join_pages else ((record, None) for record in records)
 
     def _slot(self, record: PageRecord, text: str | None = None) -> str:

@@ -1,6 +1,7 @@
 """What every renderer of a document offers, and the size limits they share. Knows no library."""
 
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -19,6 +20,13 @@ class OpenDocument(Protocol):
     """A document held open by one library. Not thread-safe."""
 
     page_count: int
+
+    def bookmarks(self) -> Iterator[tuple[int, int, str]]:
+        """The entries of its outline in order: level, from 1; page index, negative for none; title.
+
+        Raises whatever the library raises on a hostile outline.
+        """
+        ...
 
     def render(self, index: int, config: RenderConfig) -> PageImage:
         """The page at 0-based `index` as upright RGB.

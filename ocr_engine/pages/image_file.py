@@ -67,6 +67,10 @@ class ImageDocument:
         except Exception as error:  # noqa: BLE001 - hostile images make Pillow raise many types
             raise DocumentError(_why_not_an_image(path, error)) from None
 
+    def bookmarks(self) -> Iterator[tuple[int, int, str]]:
+        """None: images have no outline."""
+        return iter(())
+
     def render(self, index: int, config: RenderConfig) -> PageImage:
         """The frame at `index` (0-based), upright by EXIF, on white, with at most `max_pixels` pixels.
 

@@ -4,6 +4,7 @@ import contextlib
 import io
 import mmap
 import re
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,16 @@ class PdfiumDocument:
         if self.page_count < 1:
             raise DocumentError(f"{NAME}: no pages")
         self._has_user_units = _mentions_user_unit(path)
+
+    def bookmarks(self) -> Iterator[tuple[int, int, str]]:
+        """The entries of the outline in order: level, from 1; page index, negative for none; title.
+
+        Raises whatever PDFium's binding raises on a hostile outline.
+        """
+        for entry in self._document.get_toc():
+            place = entry.get_dest()
+            index = place.get_index() if place else None
+            yield entry.level + 1, -1 if index is None else index, entry.get_title()
 
     def render(self, index: int, config: RenderConfig) -> PageImage:
         """The page at `index` (0-based), /Rotate and /UserUnit applied, annotations and forms drawn.

@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,18 @@ class PyMuPdfDocument:
         if document.needs_pass and not (self._password and document.authenticate(self._password)):
             raise encrypted(self._password)
         return document
+
+    def bookmarks(self) -> Iterator[tuple[int, int, str]]:
+        """The entries of the outline in order: level, from 1; page index, negative for none; title.
+
+        Raises whatever MuPDF raises on a hostile outline.
+        """
+        pending = [(1, self._document.outline)]
+        while pending:
+            level, entry = pending.pop()
+            if entry is not None:
+                yield level, entry.page, entry.title or ""
+                pending += [(level, entry.next), (level + 1, entry.down)]
 
     def render(self, index: int, config: RenderConfig) -> PageImage:
         """The page at `index` (0-based), /Rotate and /UserUnit applied, annotations drawn.

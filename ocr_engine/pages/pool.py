@@ -28,22 +28,31 @@ _HASH_BYTES_PER_S = 20_000_000
 class RenderPool(WorkerPool):
     """Worker processes that open documents and render pages. Usable from any thread; a context manager."""
 
-    def __init__(self, config: RenderConfig, password: str, max_document_pages: int) -> None:
-        """Workers start when the first work arrives: `config.workers`, or one a CPU (at most 16)."""
+    def __init__(
+        self, config: RenderConfig, password: str, max_document_pages: int, *, bookmarks: bool = False
+    ) -> None:
+        """Workers start when the first work arrives: `config.workers`, or one a CPU (at most 16).
+
+        With `bookmarks`, documents are opened with their outlines.
+        """
         keep_heap_small()
         count = config.workers or min(_cpu_count(), MAX_WORKERS)
         super().__init__(count, config.worker_memory_mb, PRELOAD, "render")
         self._config = config
         self._password = password
         self._max_document_pages = max_document_pages
+        self._bookmarks = bookmarks
 
     def open(self, document: Document) -> "Future[OpenedDocument]":
         """Open a document; the future raises `DocumentError`."""
         timeout_s = self._config.timeout_s + document.size_bytes / _HASH_BYTES_PER_S
-        attempts = tuple(
+        attempts = [
             partial(render.open_document, document, config, self._password, self._max_document_pages)
             for config in self._configs(document)
-        )
+        ]
+        if self._bookmarks:
+            # An outline over which a worker dies costs the document its outline, not its pages.
+            attempts.insert(0, partial(attempts[0], bookmarks=True))
         return self._submit(attempts, timeout_s, DocumentError)
 
     def run(self, ref: PageRef, task: Callable[[PageImage], T]) -> "Future[T]":

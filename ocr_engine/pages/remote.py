@@ -155,8 +155,8 @@ def _removed(path: Path) -> bool:
 class FetchingPool(RenderPool):
     """A render pool whose documents may be in object stores."""
 
-    def __init__(self, render: RenderConfig, inputs: InputConfig) -> None:
-        super().__init__(render, inputs.password, inputs.max_document_pages)
+    def __init__(self, render: RenderConfig, inputs: InputConfig, *, bookmarks: bool = False) -> None:
+        super().__init__(render, inputs.password, inputs.max_document_pages, bookmarks=bookmarks)
         folder = Path(inputs.cache).expanduser() if inputs.cache else _default_folder()
         self._cache = InputCache(folder, int(inputs.cache_gb * _GIB))
         self._downloads = ThreadPoolExecutor(_DOWNLOADS, thread_name_prefix="fetch")

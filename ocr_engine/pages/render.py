@@ -15,6 +15,7 @@ from ocr_engine.config import RenderConfig
 from ocr_engine.errors import DocumentError, InputError, PageError
 from ocr_engine.pages import image_file, pdf_pdfium, pdf_pymupdf
 from ocr_engine.pages.backend import EncryptedError, NotInstalledError, OpenDocument, what_is
+from ocr_engine.pages.bookmarks import bookmarks_of
 from ocr_engine.pages.second_look import draw_page
 from ocr_engine.records import Document, DocumentKind, OpenedDocument, PageImage, PageRef
 
@@ -24,8 +25,12 @@ _HELD_OPEN = 2
 _CHUNK_BYTES = 1 << 20
 
 
-def open_document(document: Document, config: RenderConfig, password: str, max_pages: int) -> OpenedDocument:
+def open_document(
+    document: Document, config: RenderConfig, password: str, max_pages: int, *, bookmarks: bool = False
+) -> OpenedDocument:
     """Open a document once: its content hash, its page count (at most `max_pages`) and who could open it.
+
+    With `bookmarks`, also its outline.
 
     Raises:
         DocumentError: encrypted, damaged, without pages, or not what its suffix says; one line.
@@ -45,7 +50,8 @@ def open_document(document: Document, config: RenderConfig, password: str, max_p
     except DocumentError as error:
         raise _explained(error, document) from None
     count = min(pages.page_count, max_pages)
-    return OpenedDocument(document, content_id, count, backend, claimed_pages=pages.page_count)
+    found = bookmarks_of(pages) if bookmarks else {}
+    return OpenedDocument(document, content_id, count, backend, pages.page_count, found)
 
 
 def render_page(ref: PageRef, config: RenderConfig, password: str) -> PageImage:

@@ -5,6 +5,7 @@ from dataclasses import astuple, replace
 
 from ocr_engine.config import Config
 from ocr_engine.errors import InputError
+from ocr_engine.reading.heading_types import heading_types
 from ocr_engine.reading.ladder import Kept, config_of
 from ocr_engine.reading.prepare import PreparedPage
 from ocr_engine.records import FigureText, PageRecord, PageRef, PageStatus, page_stem
@@ -48,6 +49,8 @@ def read_record(
         turned_deg=best.step.turn,
         from_text_layer=kept.from_text_layer,
         renderer=prepared.renderer,
+        heading_types=heading_types(parsed.blocks, prepared.text_layer),
+        bookmarks=ref.bookmarks,
     )
 
 
@@ -65,6 +68,7 @@ def blank_record(config: Config, ref: PageRef, page_print: str, prepared: Prepar
         content_id=ref.content_id,
         suspect=bool(prepared.damage),
         renderer=prepared.renderer,
+        bookmarks=ref.bookmarks,
     )
 
 
@@ -78,6 +82,7 @@ def failed_record(config: Config, ref: PageRef, page_print: str, reason: str) ->
         mode=config.mode,
         prompt=config.prompt,
         content_id=ref.content_id,
+        bookmarks=ref.bookmarks,
     )
 
 

@@ -1,7 +1,7 @@
 """Makes every text that a layout writes for a page, from its record and its raw text."""
 
-from collections.abc import Iterator
-from functools import partial
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 import ocr_engine.text.official as official
 from ocr_engine.config import Config
@@ -16,6 +16,7 @@ from ocr_engine.records import (
 from ocr_engine.text.cross_page import join_pages
 from ocr_engine.text.figure_text import texts_by_name
 from ocr_engine.text.markdown import block_texts, to_markdown
+from ocr_engine.text.outline import Levels, by_page, contents_list, outline_of, with_outline
 from ocr_engine.text.table_csv import tables_as_csv
 
 
@@ -72,13 +73,28 @@ def block_texts_of(config: Config, record: PageRecord) -> tuple[str, ...]:
 
 
 def page_joiner(config: Config) -> JoinPages | None:
-    """The function that joins tables and paragraphs cut by page breaks; None if neither is asked for."""
-    if not (config.text.merge_tables or config.text.join_paragraphs):
-        return None
+    """What makes the pages one document, see `PageJoiner`; None if nothing of it is asked for."""
+    text = config.text
+    asked = text.merge_tables or text.join_paragraphs or text.contents or text.headings == "document"
+    return PageJoiner(config) if asked else None
 
-    return partial(_joined, config)
 
+@dataclass(frozen=True, slots=True)
+class PageJoiner:
+    """Joins tables and paragraphs cut by page breaks, and gives headings the levels of the whole document."""
 
-def _joined(config: Config, records: Iterator[PageRecord]) -> Iterator[tuple[PageRecord, str | None]]:
-    for record, changed in join_pages(records, config.text):
-        yield record, markdown_of(config, record) if changed else None
+    config: Config
+
+    def __call__(self, records: Iterable[PageRecord]) -> Iterator[tuple[PageRecord, str | None]]:
+        """Each page with its text where that is not as in its own file. Goes through `records` twice."""
+        levels: Levels = {}
+        if self.config.text.headings == "document":
+            levels = by_page(outline_of(records, self.config.text))
+        leveled = with_outline(records, levels)
+        for record, changed in join_pages(leveled, self.config.text):
+            changed = changed or record.page in levels
+            yield record, markdown_of(self.config, record) if changed else None
+
+    def contents(self, records: Iterable[PageRecord]) -> str:
+        """The list of contents as markdown, "" where it is not asked for or there are no headings."""
+        return contents_list(outline_of(records, self.config.text)) if self.config.text.contents else ""

@@ -6,7 +6,7 @@ numbers exist only in file names, records on disk and messages.
 """
 
 from ocr_engine.records.answers import FinishReason, Generation, GenerationRequest, Loop
-from ocr_engine.records.inputs import Document, DocumentKind, OpenedDocument, PageRef
+from ocr_engine.records.inputs import Bookmark, Document, DocumentKind, OpenedDocument, PageRef
 from ocr_engine.records.keys import Fingerprint, PageKey, page_stem
 from ocr_engine.records.layer import LayerVerdict, TextLayer, WordFlag, no_layer
 from ocr_engine.records.pixels import A4, Ink, PageGeometry, PageImage, PageViews, TypeSize
@@ -16,7 +16,9 @@ from ocr_engine.records.results import (
     BlockAgreement,
     Box,
     FigureText,
+    HeadingType,
     JournalRow,
+    OutlineEntry,
     PageAgreement,
     PageRecord,
     PageTexts,
@@ -30,6 +32,7 @@ __all__ = [
     "Attempt",
     "Block",
     "BlockAgreement",
+    "Bookmark",
     "Box",
     "Document",
     "DocumentKind",
@@ -38,12 +41,14 @@ __all__ = [
     "FinishReason",
     "Generation",
     "GenerationRequest",
+    "HeadingType",
     "Ink",
     "JournalRow",
     "LayerVerdict",
     "Loop",
     "OpenedDocument",
     "PageAgreement",
+    "OutlineEntry",
     "PageGeometry",
     "PageImage",
     "PageKey",

@@ -1,6 +1,7 @@
 """Documents and their pages, before any pixel is read. Page indexes are 0-based."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
 
@@ -10,6 +11,14 @@ class DocumentKind(StrEnum):
 
     PDF = "pdf"
     IMAGE = "image"
+
+
+@dataclass(frozen=True, slots=True)
+class Bookmark:
+    """An entry of a PDF's own outline: its level, 1 for the top, and its title as the file has it."""
+
+    level: int
+    title: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +51,13 @@ class OpenedDocument:
     claimed_pages: int = 0
     """Pages the file claims; more than `page_count` where `input.max_document_pages` cut it."""
 
+    bookmarks: Mapping[int, tuple[Bookmark, ...]] = field(default_factory=dict)
+    """Of each page, by 0-based index, the entries of the outline that lead to it; only where asked for."""
+
     def page(self, index: int) -> "PageRef":
         """One of its pages, 0-based."""
-        return PageRef(self.document, self.content_id, index, self.page_count, self.backend)
+        bookmarks = self.bookmarks.get(index, ())
+        return PageRef(self.document, self.content_id, index, self.page_count, self.backend, bookmarks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +69,8 @@ class PageRef:
     index: int
     page_count: int
     backend: str
+    bookmarks: tuple[Bookmark, ...] = ()
+    """The entries of the document's outline that lead to it."""
 
     @property
     def number(self) -> int:

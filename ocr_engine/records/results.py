@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from ocr_engine.records.inputs import Bookmark
 from ocr_engine.records.layer import LayerVerdict
 from ocr_engine.records.pixels import PageGeometry
 from ocr_engine.records.status import PageStatus
@@ -67,6 +68,15 @@ class FigureText:
     text: str = ""
     vision_tokens: int = 0
     text_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class HeadingType:
+    """The type a heading is set in, by the text layer; `box` is its block's first."""
+
+    box: Box
+    size_pt: float
+    bold: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,11 +195,28 @@ class PageRecord:
     """Why the page was read in this mode, where `mode: auto` chose it."""
     renderer: str = ""
     """The library that drew the page: `pymupdf`, `pdfium` or `pillow`. "" if none could, or if unknown."""
+    heading_types: tuple[HeadingType, ...] = ()
+    """Of the headings for which the text layer tells."""
+    bookmarks: tuple[Bookmark, ...] = ()
+    """The entries of the PDF's own outline that lead to the page; only with `text.headings: document`."""
 
     @property
     def compression_ratio(self) -> float | None:
         """Text tokens per vision token, as the official compression test prints it."""
         return round(self.text_tokens / self.vision_tokens, 3) if self.vision_tokens else None
+
+
+@dataclass(frozen=True, slots=True)
+class OutlineEntry:
+    """A heading of a document: its title as clean markdown, its place."""
+
+    level: int
+    """From 1; 0 for a line of a list of contents that was read as a heading."""
+    title: str
+    page: int
+    """1-based."""
+    block: int
+    """0-based, among the page's blocks."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import shutil
 from functools import partial
 from pathlib import Path
@@ -293,3 +294,38 @@ def test_a_looping_page_is_read_again_and_a_rerun_gives_the_same(tmp_path: Path)
     assert (counts["looped"], counts["retried"], counts["from_text_layer"]) == (1, 2, 1)
     rows_by_page = {row["page"]: row for row in rows(tmp_path / "one")}
     assert rows_by_page[2]["attempts"] == 2 and rows_by_page[3]["from_text_layer"] is True
+
+
+def test_headings_of_a_document_are_rewritten_from_stored_text_with_the_pdfs_outline(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, stored, out = make_pdf(tmp_path / "in/a.pdf", pages=3), tmp_path / "stored", tmp_path / "out"
+    with pymupdf.open(path) as made:
+        made.set_toc([[1, "One", 1], [2, "Two", 2], [3, "Three", 3]])
+        made.saveIncr()
+    (stored / "a/pages").mkdir(parents=True)
+    for number, title in enumerate(("One", "Two", "Three"), 1):
+        text = f"<|ref|>sub_title<|/ref|><|det|>[[10, 10, 300, 40]]<|/det|>\n## {title}\n"
+        (stored / f"a/pages/{number:04d}.raw.md").write_text(text)
+    command = (path.parent, "--output", out, "--set", f"engine.replay_from={stored}")
+    assert run_pdf(*command, "--set", "output.jsonl=true") == ExitCode.OK
+    merged = out / "a/a.md"
+    assert re.findall("^#+ .*", merged.read_text(), re.M) == ["## One", "## Two", "## Three"]
+    assert "bookmarks" not in (out / "a/pages.jsonl").read_text()
+    for file in (stored / "a/pages").iterdir():
+        file.write_text("the model was asked again")
+    command += tuple(
+        f"--set={key}" for key in ("text.headings=document", "text.contents=true", "output.jsonl=true")
+    )
+    assert run_pdf(*command) == ExitCode.OK
+    assert re.findall("^#+ .*", merged.read_text(), re.M) == ["# One", "## Two", "### Three"]
+    assert merged.read_text().startswith(
+        "- One (1)\n  - Two (2)\n    - Three (3)\n\n<!-- page 1 -->\n\n# One\n"
+    )
+    assert (out / "a/pages/0003.md").read_text() == "## Three\n"
+    (line,) = map(json.loads, (out / "documents.jsonl").read_text().splitlines())
+    assert [entry["level"] for entry in line["outline"]] == [1, 2, 3] and "### Three" in line["text"]
+    before = tree(out)
+    (out / "a/pages.jsonl").unlink()
+    assert run_pdf(*command) == ExitCode.OK
+    assert tree(out) == before, "made again from the journal, bookmarks included"

@@ -1,18 +1,21 @@
 """One document as it stands on disk, page by page: what every export is made from. Memory holds one page."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from ocr_engine.outputs.document_folder import JoinPages, marker
 from ocr_engine.outputs.jsonl import Position
-from ocr_engine.outputs.page_store import PageStore
+from ocr_engine.outputs.page_store import PageStore, StoredPages
 from ocr_engine.outputs.writer import FIGURE_LINK
-from ocr_engine.records import PageRecord, page_stem
+from ocr_engine.records import OutlineEntry, PageRecord, page_stem
 
 BlockTexts = Callable[[PageRecord], tuple[str, ...]]
 """The clean markdown of each block of a record, figure links as `../figures/NAME`."""
+
+OutlineOf = Callable[[Iterable[PageRecord]], Sequence[OutlineEntry]]
+"""The headings of a document, from its records."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,8 @@ class SourceDocument:
     """What puts together tables and paragraphs that page breaks cut, where that is asked for."""
     last_page: int = 0
     """The highest page number of any run, of pages included that are gone."""
+    outline_of: OutlineOf | None = None
+    """What finds the document's headings."""
 
     @property
     def path(self) -> Path:
@@ -61,9 +66,14 @@ class SourceDocument:
         """Where each page's record is, by 1-based page number, in order."""
         return PageStore(self.path).positions()
 
-    def records(self) -> Iterator[PageRecord]:
+    def records(self) -> StoredPages:
         """All records in page order, one at a time."""
-        return PageStore(self.path).iterate(self.positions)
+        return PageStore(self.path).at(self.positions)
+
+    def outline(self) -> list[OutlineEntry]:
+        """The document's headings in order."""
+        found = self.outline_of(self.records()) if self.outline_of else ()
+        return [entry for entry in found if entry.level]
 
     def pages(self) -> Iterator[SourcePage]:
         """All pages in order, one at a time. Raises OSError where a file cannot be read."""

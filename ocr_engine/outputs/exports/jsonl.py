@@ -1,6 +1,7 @@
 """`documents.jsonl`: one document a line with its text, page spans and statuses, for training pipelines.
 
-    {"id", "source", "text", "pages": [{"page", "start", "end", "status", ...}], "metadata": {...}}
+    {"id", "source", "text", "pages": [{"page", "start", "end", "status", ...}],
+     "outline": [{"level", "title", "page", "block"}], "metadata": {...}}
 
 `text[start:end]`, counted in characters, is a page. Written page by page: a line may be longer than memory.
 """
@@ -8,6 +9,7 @@
 import json
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -47,7 +49,9 @@ def _write_line(document: SourceDocument, file: BinaryIO) -> None:
         "characters": position,
         "statuses": statuses,
     }
-    file.write(b'", "pages": %s, "metadata": %s}\n' % (_json(spans), _json(metadata)))
+    outline = [asdict(entry) for entry in document.outline()]
+    end = b'", "pages": %s, "outline": %s, "metadata": %s}\n'
+    file.write(end % (_json(spans), _json(outline), _json(metadata)))
 
 
 def _facts(record: PageRecord) -> dict[str, Any]:
