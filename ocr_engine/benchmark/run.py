@@ -18,7 +18,7 @@ import msgspec
 
 from ocr_engine import config as config_module
 from ocr_engine.benchmark.inputs import Inputs
-from ocr_engine.config import Config, fingerprint, read_keys
+from ocr_engine.config import Config, fingerprint, for_family, read_keys
 from ocr_engine.conversion.pipeline import Conversion, Tools
 from ocr_engine.conversion.planning import Redo
 from ocr_engine.conversion.progress import Progress
@@ -165,7 +165,7 @@ class BenchmarkRun:
         return refused
 
     def _speed_key(self, config: Config) -> str:
-        return fingerprint(config, read_keys(config), self.info.model_id)
+        return fingerprint(for_family(config, self.info.family), read_keys(config), self.info.model_id)
 
     def _write_run(self, config: Config, made: MadePredictions, root: Path, started: datetime) -> None:
         run_files.write_run(

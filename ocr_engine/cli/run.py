@@ -18,7 +18,7 @@ from ocr_engine.cli import arguments, signals, summary, survey, terminal
 from ocr_engine.cli.arguments import Entry
 from ocr_engine.cluster.conversion import ClusterRun
 from ocr_engine.cluster.streams import connected
-from ocr_engine.config import Config, as_dict
+from ocr_engine.config import Config, as_dict, for_family
 from ocr_engine.conversion import exports, report
 from ocr_engine.conversion.pipeline import Conversion, Tools
 from ocr_engine.conversion.planning import Redo
@@ -74,6 +74,7 @@ def _run(entry: Entry, args: argparse.Namespace) -> ExitCode:
             redo = replace(redo, everything=True)
             config = replace(config, engine=replace(config.engine, in_flight=1))
         tools = _tools(stack, config, root, journal, engine, engine.identify(), quiet=args.quiet or stream)
+        config = for_family(config, tools.info.family)
         logger.info(tools.info.reason)
         command = arguments.command_of(entry, args, given, config.output.path)
         runner, conversion = _runner(config, tools, redo)
@@ -117,6 +118,7 @@ def _survey(
     engine = create_engine(config)
     info = survey.planned_engine(config, engine)
     tools = _tools(stack, config, root, journal, engine, info, quiet=True)
+    config = for_family(config, info.family)
     return asyncio.run(survey.print_survey(Conversion(config, tools, redo), config, info, found))
 
 

@@ -3,6 +3,7 @@
 from ocr_engine.config.addresses import without_credentials
 from ocr_engine.config.keys import all_keys, as_dict, fingerprint
 from ocr_engine.config.loading import default_file, find_file, load, parse_override
+from ocr_engine.config.of_family import for_family, guard_of
 from ocr_engine.config.schema import (
     AUTO_READ_KEYS,
     READ_KEYS,
@@ -48,6 +49,8 @@ __all__ = [
     "default_file",
     "find_file",
     "fingerprint",
+    "for_family",
+    "guard_of",
     "load",
     "parse_override",
     "read_keys",

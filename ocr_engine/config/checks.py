@@ -11,10 +11,11 @@ from typing import Any
 
 from ocr_engine.config.addresses import refuse_credentials
 from ocr_engine.config.keys import all_keys
+from ocr_engine.config.of_family import can_ban, guard_of, no_guard
 from ocr_engine.config.schema import Config, OutputConfig, RetryStep, step_ngram
 from ocr_engine.config.suggestions import closest, one_of
 from ocr_engine.errors import UsageError
-from ocr_engine.families import AUTO, PROMPTS, TOKENS, mode_names
+from ocr_engine.families import AUTO, TOKENS, mode_names, prompt_names
 from ocr_engine.formats import EXPORTS, LAYOUTS
 
 Where = Callable[[str], str]
@@ -80,9 +81,10 @@ def check_meaning(config: Config, where: Where) -> None:
     """Raises UsageError for values that are well-formed, but name nothing or contradict each other."""
     refuse_credentials(config, where)
     _one_of(where, "mode", config.mode, (*mode_names(), AUTO))
-    if config.prompt not in PROMPTS and not config.allow_custom_prompt:
-        _one_of(where, "prompt", config.prompt, PROMPTS, " or set allow_custom_prompt: true")
-    if config.prompt not in PROMPTS and config.prompt.count("<image>") != 1:
+    prompts = prompt_names()
+    if config.prompt not in prompts and not config.allow_custom_prompt:
+        _one_of(where, "prompt", config.prompt, prompts, " or set allow_custom_prompt: true")
+    if config.prompt not in prompts and config.prompt.count("<image>") != 1:
         raise UsageError(f"{where('prompt')}: prompt: a custom prompt needs `<image>` exactly once")
     if not _REVISION.fullmatch(config.engine.revision):
         key = "engine.revision"
@@ -93,12 +95,9 @@ def check_meaning(config: Config, where: Where) -> None:
         raise UsageError(f'{where("prompt")}: prompt: locate needs the text to find: --find "text"')
     _check_endpoints(config, where)
     _check_exports(config.output, where)
-    ngram = config.engine.ngram
-    if ngram.size == 1 or (ngram.size and ngram.window < ngram.size):
-        raise UsageError(
-            f"{where('engine.ngram')}: engine.ngram: size {ngram.size}, window {ngram.window} can never ban"
-            " anything; use size >= 2 and window >= size, or size 0 to turn the guard off"
-        )
+    size, window = guard_of(config.engine.ngram)
+    if not can_ban(size, window):
+        raise UsageError(f"{where('engine.ngram')}: engine.ngram: {no_guard(size, window)}")
     _check_steps(config, where)
 
 
@@ -133,9 +132,11 @@ def _check_steps(config: Config, where: Where) -> None:
         if step.mode is not None:
             _one_of(where, "quality.retries", step.mode, mode_names())
         if step.prompt is not None:
-            _one_of(where, "quality.retries", step.prompt, [name for name in PROMPTS if name != "locate"])
-        ngram = step_ngram(config.engine.ngram, step)
-        if ngram.size and ngram.window < ngram.size:
+            _one_of(
+                where, "quality.retries", step.prompt, [name for name in prompt_names() if name != "locate"]
+            )
+        size, window = guard_of(step_ngram(config.engine.ngram, step))
+        if size and window < size:
             raise UsageError(f"{where('quality.retries')}: quality.retries: ngram_window below ngram_size")
 
 

@@ -9,13 +9,13 @@ OFFICIAL_PAGE_SPLIT = "\n\n<--- Page Split --->\n"
 """What the official PDF script writes after every page, the last one included."""
 
 
-def _preset(size: int, window: int, layout: str) -> Mapping[str, object]:
+def _preset(size: int, window: int, layout: str, dpi: int = 144) -> Mapping[str, object]:
     return MappingProxyType(
         {
             "engine.ngram.size": size,
             "engine.ngram.window": window,
             "engine.ngram.whitelist": NGRAM_WHITELIST,
-            "render.dpi": 144,
+            "render.dpi": dpi,
             "quality.loop_abort": False,
             "quality.retries": (),
             "quality.blank_ink": 0.0,
@@ -32,6 +32,10 @@ PRESETS: Mapping[str, Mapping[str, object]] = MappingProxyType(
         "image2": _preset(20, 90, "official-image"),
         "eval": _preset(40, 90, "official-eval"),
         "eval2": _preset(40, 90, "official-eval2"),
+        "unlimited": _preset(35, 128, "tree", dpi=300),
     }
 )
-"""Config keys that make a run equal an official script's; 2 is DeepSeek-OCR-2, whose PDF script is equal."""
+"""Config keys that make a run equal an official script's; 2 is DeepSeek-OCR-2, whose PDF script is equal.
+
+Unlimited-OCR's `infer.py` writes the model's own text alone: here those are the pages' raw files.
+"""

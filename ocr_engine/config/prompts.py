@@ -3,12 +3,14 @@
 import re
 from typing import NamedTuple
 
-from ocr_engine.families import LOCATE_SLOT, PROMPTS, TOKENS
+from ocr_engine.families import FAMILIES, LOCATE_SLOT, PROMPTS, TOKENS
 
 _LOCATE = re.compile(re.escape(PROMPTS["locate"]).replace(LOCATE_SLOT, r"(?P<find>.+)"), re.DOTALL)
-_BY_TEXT = {text: name for name, text in PROMPTS.items() if name != "locate"}
+_BY_TEXT = {
+    text: name for family in FAMILIES.values() for name, text in family.prompts.items() if name != "locate"
+}
 _BY_WORDS = {
-    text.partition("\n")[2].removeprefix(TOKENS.grounding).rstrip(".").lower(): name
+    text.removeprefix(TOKENS.image).lstrip().removeprefix(TOKENS.grounding).rstrip(".").lower(): name
     for text, name in _BY_TEXT.items()
 } | {"grounding": "markdown", "free ocr": "free"}
 """The last two are what other pipelines around this model call them."""

@@ -127,10 +127,13 @@ class RenderConfig:
 
 @dataclass(frozen=True, slots=True)
 class NgramConfig:
-    """The n-gram guard: no n-gram of `size` tokens twice within `window` output tokens. 0 turns it off."""
+    """The n-gram guard: no n-gram of `size` tokens twice within `window` output tokens. 0 turns it off.
 
-    size: NgramSize = 20
-    window: NgramWindow = 50
+    `auto` is what the official script of the model family has.
+    """
+
+    size: Literal["auto"] | NgramSize = "auto"
+    window: Literal["auto"] | NgramWindow = "auto"
     whitelist: Annotated[tuple[str, ...], msgspec.Meta(max_length=NGRAM_MAX_WHITELIST)] = NGRAM_WHITELIST
 
 
@@ -229,7 +232,7 @@ class ClusterConfig:
 class Config:
     """Everything a run depends on."""
 
-    preset: Literal["", "pdf", "image", "image2", "eval", "eval2"] = ""
+    preset: Literal["", "pdf", "image", "image2", "eval", "eval2", "unlimited"] = ""
     input: InputConfig = field(default_factory=InputConfig)
     output: OutputConfig = field(default_factory=OutputConfig)
     text: TextConfig = field(default_factory=TextConfig)
@@ -238,7 +241,8 @@ class Config:
     render: RenderConfig = field(default_factory=RenderConfig)
     mode: str = "gundam"
     auto_mode: AutoModeConfig = field(default_factory=AutoModeConfig)
-    max_tiles: Annotated[int, msgspec.Meta(ge=2, le=9)] = 6
+    max_tiles: Literal["auto"] | Annotated[int, msgspec.Meta(ge=2, le=32)] = "auto"
+    """`auto` is what the modes of the family have."""
     prompt: str = "markdown"
     find: str = ""
     allow_custom_prompt: bool = False

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from ocr_engine.config import Config
+from ocr_engine.config import Config, for_family
 from ocr_engine.conversion.counts import Counts
 from ocr_engine.conversion.planning import PageNeeds, PagePlanner, PlannedPage, Redo
 from ocr_engine.conversion.progress import Progress
@@ -112,7 +112,7 @@ class Conversion:
         window: Window | None = None,
     ) -> None:
         """Without `opener` and `reader` documents are opened and pages read on this machine, by the tools."""
-        self._config = config
+        self._config = config = for_family(config, tools.info.family)
         self._tools = tools
         self._opener = opener or tools.pool
         self._reader = reader or PageReader(

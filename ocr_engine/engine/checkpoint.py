@@ -20,8 +20,6 @@ from ocr_engine.log import logger, printable
 
 AUTO, NANO = "auto", "nano"
 AUTO_HUB_ID = FAMILIES[OCR].hub_id
-MAX_MODEL_LEN = 8192
-"""Longest prompt plus output of the official scripts; longer positions were never trained."""
 
 _NANO_FOLDER = Path(__file__).parents[1] / "model" / NANO
 _CHECKSUMS = "SHA256SUMS"
@@ -124,10 +122,10 @@ def _inspect(folder: Path, name: str, reason: str) -> Checkpoint:
     architecture = _architecture(folder, config)
     read_json(folder / "tokenizer.json")
     shards, shapes = read_shards(folder)
-    max_model_len = min(_number(folder, config, "max_position_embeddings"), MAX_MODEL_LEN)
     kv_values_per_token = _kv_values_per_token(folder, config)
     family = family_of_architecture(architecture)
     assert family is not None, "`_architecture` found it"
+    max_model_len = min(_number(folder, config, "max_position_embeddings"), family.max_model_len)
     _check_weights(folder, config, shapes, family.name)
     digest = hashlib.sha256()
     for path in (folder / "config.json", folder / "tokenizer.json", *shards):
@@ -178,10 +176,10 @@ def _architecture(folder: Path, config: dict[str, Any]) -> str:
     for name in names:
         if family_of_architecture(name) is not None:
             return name
-    known = " or ".join(family.architecture for family in FAMILIES.values())
+    known = ", ".join(family.architecture for family in FAMILIES.values())
     raise UsageError(
-        f"{folder}: architecture {printable(', '.join(names)) or 'unknown'}, expected"
-        f" {known}; set engine.model to a DeepSeek-OCR checkpoint"
+        f"{folder}: architecture {printable(', '.join(names)) or 'unknown'}, expected one of"
+        f" {known}; set engine.model to a checkpoint of these models"
     )
 
 

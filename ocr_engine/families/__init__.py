@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from ocr_engine.errors import UsageError
-from ocr_engine.families import ocr, ocr2
+from ocr_engine.families import ocr, ocr2, unlimited
 from ocr_engine.families.family import Family
 from ocr_engine.families.modes import PAD_COLOR, Mode, queries, view_tokens
 from ocr_engine.families.prompts import LOCATE_SLOT, PROMPTS
@@ -23,13 +23,14 @@ from ocr_engine.families.tokens import (
 
 __all__ = [
     "AUTO", "BOX_SCALE", "FAMILIES", "LOCATE_SLOT", "MODES", "NGRAM_MAX_SIZE", "NGRAM_MAX_WHITELIST",
-    "NGRAM_MAX_WINDOW", "NGRAM_WHITELIST", "OCR", "OCR2", "PAD_COLOR", "PROMPTS", "TOKENS", "Family",
-    "Mode", "auto_modes", "family_of_architecture", "guessed_family", "mode_names", "queries",
+    "NGRAM_MAX_WINDOW", "NGRAM_WHITELIST", "OCR", "OCR2", "PAD_COLOR", "PROMPTS", "TOKENS", "UNLIMITED",
+    "Family", "Mode", "auto_modes", "family_of_architecture", "guessed_family", "mode_names", "prompt_names",
+    "queries",
     "resolve_mode", "token_ids", "view_tokens",
 ]  # fmt: skip
 
-OCR, OCR2 = ocr.FAMILY.name, ocr2.FAMILY.name
-FAMILIES: dict[str, Family] = {family.name: family for family in (ocr.FAMILY, ocr2.FAMILY)}
+OCR, OCR2, UNLIMITED = ocr.FAMILY.name, ocr2.FAMILY.name, unlimited.FAMILY.name
+FAMILIES: dict[str, Family] = {family.name: family for family in (ocr.FAMILY, ocr2.FAMILY, unlimited.FAMILY)}
 """Every family by its name. The one list to add to."""
 MODES: Mapping[str, Mode] = ocr.FAMILY.modes
 """The modes of DeepSeek-OCR."""
@@ -48,6 +49,11 @@ def auto_modes(max_tiles: int | None, family: str) -> tuple[Mode, ...]:
 def mode_names() -> tuple[str, ...]:
     """Every name of a mode that some family has, in the order of the families."""
     return tuple(dict.fromkeys(name for family in FAMILIES.values() for name in family.modes))
+
+
+def prompt_names() -> tuple[str, ...]:
+    """Every name of a prompt that some family has, in the order of the families."""
+    return tuple(dict.fromkeys(name for family in FAMILIES.values() for name in family.prompts))
 
 
 def family_of_architecture(architecture: object) -> Family | None:
@@ -86,6 +92,7 @@ def _mode_of_family(name: str, family: Family) -> Mode:
         return family.modes[name]
     known = ", ".join(family.modes)
     if name in mode_names():
-        sizes = " and ".join(map(str, sorted({mode.tile_size_px for mode in family.modes.values()})))
-        raise UsageError(f"mode {name!r}: {family.name} knows views of {sizes} px alone (one of: {known})")
+        sizes = {px for mode in family.modes.values() for px in (mode.base_size_px, mode.tile_size_px)}
+        words = " and ".join(map(str, sorted(sizes)))
+        raise UsageError(f"mode {name!r}: {family.name} knows views of {words} px alone (one of: {known})")
     raise UsageError(f"mode {name!r}: unknown (one of: {known})")

@@ -36,6 +36,12 @@ class Family:
     """The modes that `mode: auto` chooses from; none named are all of them."""
     hints: tuple[str, ...] = ()
     """Lower-case pieces of a name that tell its checkpoints where there is nothing else to go by."""
+    max_model_len: int = 8192
+    """Longest prompt plus output of its official scripts; longer positions were never trained."""
+    ngram: tuple[int, int] = (20, 50)
+    """Size and window of the n-gram guard in its official script for PDFs."""
+    window_tok: int = 0
+    """Tokens of the answer that its decoder looks back at, beside the whole prompt; 0 where it sees all."""
 
     def view_tokens(self, base_size_px: int, tile_size_px: int, columns: int, rows: int) -> int:
         """Visual tokens of a page with views of these sizes; see `modes.view_tokens`."""

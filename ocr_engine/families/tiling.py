@@ -24,16 +24,32 @@ _UP_TO_9: tuple[Grid, ...] = (
     (3, 2), (2, 3), (7, 1), (1, 7), (4, 2), (2, 4), (1, 8), (8, 1), (1, 9), (3, 3), (9, 1),
 )  # fmt: skip
 
+_UP_TO_32: tuple[Grid, ...] = (
+    (1, 2), (2, 1), (3, 1), (1, 3), (2, 2), (4, 1), (1, 4), (5, 1), (1, 5), (6, 1), (3, 2), (2, 3), (1, 6),
+    (7, 1), (1, 7), (4, 2), (2, 4), (1, 8), (8, 1), (9, 1), (3, 3), (1, 9), (1, 10), (5, 2), (10, 1),
+    (2, 5), (1, 11), (11, 1), (6, 2), (1, 12), (2, 6), (12, 1), (3, 4), (4, 3), (13, 1), (1, 13), (14, 1),
+    (1, 14), (7, 2), (2, 7), (1, 15), (5, 3), (3, 5), (15, 1), (8, 2), (16, 1), (4, 4), (1, 16), (2, 8),
+    (1, 17), (17, 1), (18, 1), (3, 6), (9, 2), (1, 18), (6, 3), (2, 9), (1, 19), (19, 1), (20, 1), (5, 4),
+    (2, 10), (1, 20), (4, 5), (10, 2), (7, 3), (1, 21), (3, 7), (21, 1), (2, 11), (11, 2), (22, 1), (1, 22),
+    (1, 23), (23, 1), (1, 24), (24, 1), (6, 4), (3, 8), (4, 6), (2, 12), (8, 3), (12, 2), (5, 5), (1, 25),
+    (25, 1), (1, 26), (2, 13), (13, 2), (26, 1), (9, 3), (27, 1), (3, 9), (1, 27), (1, 28), (7, 4), (14, 2),
+    (2, 14), (4, 7), (28, 1), (29, 1), (1, 29), (3, 10), (15, 2), (1, 30), (2, 15), (10, 3), (5, 6),
+    (30, 1), (6, 5), (1, 31), (31, 1), (8, 4), (1, 32), (4, 8), (32, 1), (16, 2), (2, 16),
+)  # fmt: skip
+
 
 def _up_to(max_tiles: int) -> tuple[Grid, ...]:
-    order = _UP_TO_7 if max_tiles <= 7 else _UP_TO_9
+    order = _UP_TO_7 if max_tiles <= 7 else _UP_TO_9 if max_tiles <= 9 else _UP_TO_32
     return tuple(grid for grid in order if grid[0] * grid[1] <= max_tiles)
 
 
 CANDIDATES: Mapping[tuple[int, int], tuple[Grid, ...]] = MappingProxyType(
-    {(2, max_tiles): _up_to(max_tiles) for max_tiles in range(2, 10)}
+    {(2, max_tiles): _up_to(max_tiles) for max_tiles in range(2, 33)}
 )
-"""Candidate grids, in the official order, by (min_tiles, max_tiles) of the mode."""
+"""Candidate grids, in the official order, by (min_tiles, max_tiles) of the mode.
+
+Official code knows at most 6, 9 and 32 tiles; from 10 to 31 the order is that up to 32.
+"""
 
 
 def choose_grid(width: int, height: int, mode: Mode | str) -> Grid:
@@ -44,7 +60,7 @@ def choose_grid(width: int, height: int, mode: Mode | str) -> Grid:
     exactly between 1 x 5 and 1 x 6 tiles, and the official code's rounding settles it.
 
     Raises:
-        UsageError: unknown mode, or tile limits outside 2..9.
+        UsageError: unknown mode, or tile limits outside 2..32.
     """
     mode = resolve_mode(mode)
     if not mode.crop or (width <= mode.untiled_max_px and height <= mode.untiled_max_px):
@@ -74,5 +90,5 @@ def _candidates(mode: Mode) -> tuple[Grid, ...]:
         return CANDIDATES[mode.min_tiles, mode.max_tiles]
     except KeyError:
         raise UsageError(
-            f"mode {mode.name}: {mode.min_tiles} to {mode.max_tiles} tiles: must be 2 to at most 9"
+            f"mode {mode.name}: {mode.min_tiles} to {mode.max_tiles} tiles: must be 2 to at most 32"
         ) from None

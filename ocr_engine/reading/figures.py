@@ -55,7 +55,7 @@ class FigureReader:
         task = partial(prepare_figure, box=box, mode=mode, png=sends_png(self._config))
         try:
             views = await asyncio.wrap_future(self._pool.run(ref, task))
-            request = figure_request(self._config, views, request_id)
+            request = figure_request(self._config, views, request_id, mode.family)
             generation = await self._engine.generate(request, on_text)
         except (InputError, RequestError) as error:
             return FigureText(name, PageStatus.FAILED, str(error))

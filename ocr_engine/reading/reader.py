@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass, replace
 from functools import partial
 
-from ocr_engine.config import Config, RetryStep
+from ocr_engine.config import Config, RetryStep, for_family
 from ocr_engine.engine.base import Engine, OnText
 from ocr_engine.errors import EngineError, InputError, OcrError, RequestError
 from ocr_engine.families import Mode
@@ -24,7 +24,7 @@ from ocr_engine.reading.draft import DraftForm, form_of
 from ocr_engine.reading.figures import FigureReader, chosen
 from ocr_engine.reading.prepare import PreparedPage, prepare
 from ocr_engine.reading.record import blank_record, failed_record, read_record
-from ocr_engine.reading.request import mode_of, request_for, sends_png
+from ocr_engine.reading.request import mode_of, prompt_of, request_for, sends_png
 from ocr_engine.reading.witness import READING_PROMPTS, repair_level, with_agreement, with_repairs, witness
 from ocr_engine.records import FigureText, Generation, PageKey, PageRecord, PageRef, TextLayer
 
@@ -91,12 +91,18 @@ class PageReader:
     ) -> None:
         """`family` and `tokenizer` as the engine says. The first page starts the engine; the caller stops it.
 
-        Raises UsageError where the family has no such mode.
+        Raises UsageError where the family has no such mode or prompt.
         """
+        config = for_family(config, family)
         self._config = config
+        self._family = family
         self._pool = pool
         self._engine = engine
         steps = (ladder.FIRST, *config.quality.retries)
+        for step in steps:
+            prompt_of(ladder.config_of(config, step), family)
+        if config.figures.parse:
+            prompt_of(replace(config, prompt="figure"), family)
         self._modes = {step.mode: mode_of(ladder.config_of(config, step), family) for step in steps}
         self._figures = FigureReader(config, pool, engine)
         self._draft = form_of(config, tokenizer)
@@ -244,7 +250,8 @@ class PageReader:
         self, prepared: PreparedPage, key: PageKey, step: RetryStep, on_text: OnText | None
     ) -> Generation:
         config = ladder.config_of(self._config, step)
-        request = request_for(config, prepared.views, key.request_id, step.temperature or 0.0)
+        heat = step.temperature or 0.0
+        request = request_for(config, prepared.views, key.request_id, heat, family=self._family)
         request = replace(request, draft=prepared.draft)
         return await self._engine.generate(request, on_text)
 

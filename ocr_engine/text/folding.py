@@ -7,6 +7,7 @@ text of the page. Linear time.
 import re
 
 from ocr_engine.families import TOKENS
+from ocr_engine.text.det_form import LABEL_IN_DET, PERHAPS_LABEL
 from ocr_engine.text.grounding import MAX_LABEL_CHARS, STRAY, TAG, TAGS
 from ocr_engine.text.markdown import LAYOUT_LABELS
 
@@ -67,7 +68,7 @@ class TagFolder:
         if tag[0] == TOKENS.ref_open:
             self._state = self._ref
         elif tag[0] == TOKENS.det_open:
-            self._state, self._depth = self._boxes, 0
+            self._state, self._depth = self._label_or_boxes, 0
         return shown
 
     def _ref(self, last: bool) -> str:
@@ -81,6 +82,17 @@ class TagFolder:
             self._label = self._take_to(tag.start()).strip()
             self._at = tag.end()
         return ""
+
+    def _label_or_boxes(self, last: bool) -> str:
+        """Read the label before the boxes, where it stands there."""
+        if not last and PERHAPS_LABEL.match(self._buffer, self._at):
+            return ""
+        shown = ""
+        if found := LABEL_IN_DET.match(self._buffer, self._at):
+            shown = self._end_block()
+            self._label, self._at = found[1], found.end()
+        self._state = self._boxes
+        return shown
 
     def _boxes(self, last: bool) -> str:
         """Skip numbers in brackets, up to the last bracket or the first character that is no part of them."""

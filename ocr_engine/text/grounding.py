@@ -2,6 +2,7 @@
 
 `<|ref|>label<|/ref|><|det|>[[x1, y1, x2, y2], ...]<|/det|>` starts a block; the text up to the next tag is
 its content. Malformed tags are repaired and counted. Text outside of tags is never lost. Linear time.
+`det_form` knows the form with the label among the boxes.
 """
 
 import re
@@ -10,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from ocr_engine.families import BOX_SCALE, TOKENS
 from ocr_engine.records import Block, Box, ParsedText
+from ocr_engine.text.det_form import as_markdown, in_first_form, is_det_form
 
 FIGURE_LABEL = "image"
 """The label whose boxes the official scripts crop and link."""
@@ -39,11 +41,14 @@ def parse(raw: str, figure_stem: str = "0001") -> ParsedText:
 
     Each box of an `image` block gets a figure name `<figure_stem>-<k>.jpg`, k counting from 1 over the page.
     Boxes are clamped to 0..999, reversed corners swapped, boxes without area dropped; each of these and each
-    malformed tag counts as a repair. The contents of all blocks joined are the raw text without its tags.
+    malformed tag counts as a repair. The contents of all blocks joined are the raw text without its tags, in
+    the form of `det_form` with marks of headings and line ends added.
     """
-    parser = _Parser(raw)
+    other_form = is_det_form(raw)
+    parser = _Parser(in_first_form(raw) if other_form else raw)
     parser.parse()
-    return ParsedText(numbered(parser.done, figure_stem), parser.repairs)
+    blocks = map(as_markdown, parser.done) if other_form else parser.done
+    return ParsedText(numbered(blocks, figure_stem), parser.repairs)
 
 
 def numbered(blocks: Iterable[Block], figure_stem: str) -> tuple[Block, ...]:

@@ -45,7 +45,7 @@ def test_shipped_config_lists_every_key_with_a_comment() -> None:
         ({"engine": 3}, ["engine", "expected keys below it"]),
         ({"engine.ngram.size": 1}, ["engine.ngram", "never ban"]),
         ({"engine.ngram.window": 3}, ["engine.ngram", "never ban"]),
-        ({"max_tiles": 10}, ["max_tiles", "at most 9"]),
+        ({"max_tiles": 33}, ["max_tiles", "at most 32"]),
         (
             {"quality.retries": [{"ngram_windo": 9}]},
             ["ngram_windo: unknown key", "did you mean", "ngram_window"],

@@ -6,10 +6,11 @@ import io
 import json
 import time
 from collections.abc import Callable
+from typing import Literal
 
 import numpy as np
 
-from ocr_engine.config import EngineConfig
+from ocr_engine.config import EngineConfig, guard_of
 from ocr_engine.engine.answer import LoopWatch, answer_room, copy_ends
 from ocr_engine.engine.base import EngineInfo, OnText, vision_tokens
 from ocr_engine.engine.checkpoint import AUTO, Checkpoint, resolve
@@ -36,7 +37,7 @@ _REMEDY = {
 class ServerEngine:
     """An `Engine` over HTTP. Serves many concurrent `generate` calls."""
 
-    def __init__(self, config: EngineConfig, max_tiles: int, mode: str = "") -> None:
+    def __init__(self, config: EngineConfig, max_tiles: int | Literal["auto"], mode: str = "") -> None:
         """`max_tiles` goes with a page that a server is to cut; `mode` is that of the first, blank page."""
         self._config = config
         self._servers = Servers(config.server)
@@ -93,9 +94,9 @@ class ServerEngine:
             ) from None
 
     async def _try_out(self) -> None:
-        ngram = self._config.ngram
+        guard = guard_of(self._config.ngram, self._family)
         views = await asyncio.to_thread(_blank_page, self._mode, self._family)
-        request = GenerationRequest("try-out", views, PROMPTS["free"], 1, ngram.size, ngram.window)
+        request = GenerationRequest("try-out", views, PROMPTS["free"], 1, *guard)
         try:
             await self.generate(request)
         except RequestError as error:

@@ -8,7 +8,7 @@ import io
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import numpy as np
@@ -43,7 +43,7 @@ class Asked:
     family: str
     max_tokens: int
     whitelist: tuple[int, ...]
-    max_tiles: int | None
+    max_tiles: int | Literal["auto"] | None
 
 
 @dataclass(slots=True)
@@ -142,7 +142,8 @@ def chat_body(request: GenerationRequest, asked: Asked) -> bytes:
         body["vllm_xargs"] = _guard(request, asked.whitelist)
     if asked.max_tiles is not None:
         mode = mode_of_views(request.views, asked.family)
-        body["mm_processor_kwargs"] = {"mode": mode, "max_tiles": asked.max_tiles}
+        tiles = FAMILIES[asked.family].modes[mode].max_tiles if asked.max_tiles == "auto" else asked.max_tiles
+        body["mm_processor_kwargs"] = {"mode": mode, "max_tiles": tiles}
     if request.temperature > 0:
         body["seed"] = 0
     if request.abort_loops:

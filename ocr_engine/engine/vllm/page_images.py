@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 DEFAULT_MODE = "gundam"
-DEFAULT_TILES = 6
 _OPTIONS = {"mode", "max_tiles"}
 
 
@@ -21,13 +20,14 @@ def views_of_image(image: "Image", options: Mapping[str, object], family: str) -
 
     Args:
         image: any mode; transparency is put on white by vLLM's image loader.
-        options: the request's `mm_processor_kwargs`: `mode` (gundam) and `max_tiles` (6), nothing else.
+        options: the request's `mm_processor_kwargs`: `mode` (gundam) and `max_tiles` (the mode's), nothing
+            else.
 
     Raises:
         RequestError: an unknown option, mode or number of tiles.
     """
     unknown = sorted(options.keys() - _OPTIONS)
-    mode, tiles = options.get("mode", DEFAULT_MODE), options.get("max_tiles", DEFAULT_TILES)
+    mode, tiles = options.get("mode", DEFAULT_MODE), options.get("max_tiles")
     if unknown:
         raise RequestError(
             f"mm_processor_kwargs: {unknown[0]}: unknown (one of: {', '.join(sorted(_OPTIONS))})"
@@ -35,7 +35,7 @@ def views_of_image(image: "Image", options: Mapping[str, object], family: str) -
     if not isinstance(mode, str):
         raise RequestError(f"mm_processor_kwargs: mode: expected a name, got {mode!r}")
     most = FAMILIES[family].max_tiles
-    if not isinstance(tiles, int) or not 2 <= tiles <= most:
+    if tiles is not None and not (isinstance(tiles, int) and 2 <= tiles <= most):
         raise RequestError(f"mm_processor_kwargs: max_tiles: expected 2 to {most}, got {tiles!r}")
     try:
         return make_views(image, resolve_mode(mode, tiles, family))

@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 from PIL import Image
 
-from ocr_engine.config import Config, EngineConfig
+from ocr_engine.config import Config, EngineConfig, guard_of
 from ocr_engine.engine.base import Engine
 from ocr_engine.engine.factory import create_engine
 from ocr_engine.engine.replicas import ReplicaSet
@@ -82,11 +82,11 @@ class Reader:
 
     async def read(self, image: Image.Image, mode: str, prompt: str, name: str = "page") -> Generation:
         """Read one page; waits while as many as are allowed in flight are being read."""
-        ngram = self.config.ngram
+        guard = guard_of(self.config.ngram)
         async with self._places:
             views = make_views(image, mode)
             return await self.engine.generate(
-                GenerationRequest(name, views, prompt, self.config.max_tokens, ngram.size, ngram.window)
+                GenerationRequest(name, views, prompt, self.config.max_tokens, *guard)
             )
 
     async def read_all(self, images: Sequence[Image.Image], mode: str, prompt: str) -> list[Generation]:
