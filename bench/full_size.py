@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from ocr_engine.engine.weights import expected_tensors
-from ocr_engine.families import FAMILIES, OCR, OCR2, TOKENS
+from ocr_engine.families import FAMILIES, OCR, OCR2, TOKENS, UNLIMITED
 
 NANO = Path(__file__).parents[1] / "ocr_engine/model/nano"
 STD = 0.02
@@ -84,14 +84,15 @@ def full_config(family: str) -> dict[str, Any]:
         "n_embed": LANGUAGE["hidden_size"],
         "projector_type": "linear",
     }
+    language = LANGUAGE | {"max_position_embeddings": FAMILIES[family].max_model_len}
     return {
-        **LANGUAGE,
-        "architectures": [f"DeepseekOCR{'2' if second else ''}ForCausalLM"],
-        "model_type": "deepseek_vl_v2",
+        **language,
+        "architectures": [FAMILIES[family].architecture],
+        "model_type": "unlimited-ocr" if family == UNLIMITED else "deepseek_vl_v2",
         "candidate_resolutions": [[1024, 1024]],
         "global_view_pos": "head",
         "tile_tag": "2D",
-        "language_config": LANGUAGE,
+        "language_config": language,
         "projector_config": projector | {"input_dim": 896 if second else 2048},
         "vision_config": vision | {"width": {"sam_vit_b": sam, **stages}},
     }
@@ -125,7 +126,7 @@ def write_full_size(folder: Path, family: str) -> None:
     (folder / "config.json").write_text(json.dumps(config))
     _write_tokenizer(folder)
     shapes = expected_tensors(config, family)
-    if family == OCR:
+    if family != OCR2:
         # Official checkpoints have it, and vLLM's own class asks for it; no forward pass reads it.
         shapes["model.vision_model.embeddings.patch_embedding.weight"] = (1024, 3, 14, 14)
     files = {name: f"model-{i % 2 + 1}-of-2.safetensors" for i, name in enumerate(shapes)}

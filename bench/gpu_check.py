@@ -126,7 +126,7 @@ def mismatch(page: Image.Image, mode: Mode, answer: Any) -> str:
 
 async def check_guard(engine: VllmEngine, family: str, page: Image.Image) -> None:
     """No banned token in guarded answers of one batch, which without the guard repeat."""
-    views = make_views(page, FAMILIES[family].modes["small"])
+    views = make_views(page, FAMILIES[family].smallest_mode)
     # A preferred token makes repeats likely whatever the weights.
     bias = {engine._prompts.encode(PROMPTS["markdown"])[-1]: 2.0}
     guards = ((0, 0), (2, 400), (3, 90))
@@ -230,7 +230,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--family", choices=FAMILIES, action="append", help="default: both")
+    parser.add_argument("--family", choices=FAMILIES, action="append", help="default: all")
     parser.add_argument("--quantization", nargs="+", default=[], help="engine.quantization values to compare")
     parser.add_argument(
         "--card-gib",

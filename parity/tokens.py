@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from bench import in_process
 from fixtures import recipe
 from fixtures.checkpoints import decoder, encoder, write_checkpoint
-from ocr_engine.families import FAMILIES, OCR, OCR2, Mode, resolve_mode
+from ocr_engine.families import OCR, OCR2, Mode, resolve_mode
 from ocr_engine.families.views import make_views
 from parity.official_code import Official
 from parity.stages import PROMPT, tokenizer
@@ -126,7 +126,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--official", type=Path, required=True, help="checkout of the family's repository")
-    parser.add_argument("--family", choices=FAMILIES, default=OCR)
+    parser.add_argument("--family", choices=(OCR, OCR2), default=OCR)
     parser.add_argument("--pages", type=int, default=200)
     parser.add_argument("--tokens", type=int, default=8, help="greedy tokens a page")
     parser.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32")

@@ -23,7 +23,7 @@ def test_a_folder_is_a_whole_checkpoint(family, tmp_path, monkeypatch):
     monkeypatch.setattr(full_size, "CLIP", full_size.CLIP | {"layers": 1})
     full_size.write_full_size(tmp_path / "model", family)
     found = resolve(str(tmp_path / "model"))
-    assert found.family == family and found.max_model_len == 8192
+    assert found.family == family and found.max_model_len == FAMILIES[family].max_model_len
     prompts = PromptEncoder(tmp_path / "model", NGRAM_WHITELIST)
     assert all(prompts.decode([token])[0] for token in (9250, 100_000, 129_279)), "every id has a text"
 

@@ -8,7 +8,7 @@ from safetensors import safe_open
 
 from fixtures.checkpoints import NANO, official_config, official_weights
 from ocr_engine.engine.weights import differences, expected_tensors
-from ocr_engine.families import FAMILIES, OCR, OCR2
+from ocr_engine.families import FAMILIES, OCR, OCR2, UNLIMITED
 from ocr_engine.model.encoder_config import DeepEncoderConfig, QueryDeepEncoderConfig
 from ocr_engine.model.query_tower import QueryVisionTower
 from ocr_engine.model.vision_tower import VisionTower
@@ -17,6 +17,7 @@ SAM = {"downsample_channels": [512, 1024], "global_attn_indexes": [2, 5, 8, 11],
 CLIP = {"heads": 16, "image_size": 224, "layers": 24, "patch_size": 14, "width": 1024}
 VISION = {
     OCR: {"sam_vit_b": {**SAM, "width": 768}, "clip-l-14-224": CLIP},
+    UNLIMITED: {"sam_vit_b": {**SAM, "width": 768}, "clip-l-14-224": CLIP},
     OCR2: {"sam_vit_b": {**SAM, "width": 768}, "qwen2-0-5b": {"dim": 896}},
 }
 LANGUAGE = {

@@ -100,6 +100,18 @@ _BY_MODULE: dict[str, dict[str, str]] = {
     "vllm.sequence": {
         "IntermediateTensors": "signature of `forward`",
     },
+    "vllm.v1.attention.backend": {
+        "CommonAttentionMetadata": "what a step's attention is made from (R-SWA on a CPU)",
+    },
+    "vllm.v1.attention.backends.cpu_attn": {
+        "CPUAttentionBackend": "base of ours for R-SWA on a CPU",
+        "CPUAttentionBackendImpl": "its attention; `do_kv_cache_update` and `forward` are called",
+        "CPUAttentionMetadataBuilder": "prepares a step; `build` is called with changed metadata",
+    },
+    "vllm.v1.attention.backends.registry": {
+        "AttentionBackendEnum": "the name of the backend that ours replaces; public",
+        "register_backend": "replaces it; public",
+    },
     "vllm.v1.core.kv_cache_manager": {
         "KVCacheManager": "blocks of requests (decode steps)",
     },

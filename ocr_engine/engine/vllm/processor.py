@@ -34,7 +34,7 @@ from ocr_engine.engine.vllm.page_images import views_of_image
 from ocr_engine.engine.vllm.received import RefusedPageError
 from ocr_engine.engine.vllm.view_tensors import FIELDS, check_views, count_tokens, largest_page
 from ocr_engine.errors import RequestError
-from ocr_engine.families import OCR, OCR2, TOKENS
+from ocr_engine.families import OCR, OCR2, TOKENS, UNLIMITED
 
 
 def _fields(_: Mapping[str, Tensor]) -> Mapping[str, MultiModalFieldConfig]:
@@ -115,6 +115,12 @@ class QueryPageInfo(PageInfo):
     """The same for DeepSeek-OCR-2."""
 
     family = OCR2
+
+
+class UnlimitedPageInfo(PageInfo):
+    """The same for Unlimited-OCR."""
+
+    family = UNLIMITED
 
 
 class PageDummyInputs(BaseDummyInputsBuilder[PageInfo]):

@@ -22,7 +22,13 @@ def register() -> None:
     """Teach vLLM to take page images for our architectures, and to guard and configure them by default."""
     from ocr_engine.engine.vllm.internals import MODELS_CONFIG_MAP
 
-    MODELS_CONFIG_MAP.update({family.architecture: ServedDefaults for family in FAMILIES.values()})
+    for family in FAMILIES.values():
+        before = MODELS_CONFIG_MAP.get(family.architecture)
+        if before is None:
+            MODELS_CONFIG_MAP[family.architecture] = ServedDefaults
+        elif not issubclass(before, ServedDefaults):
+            # vLLM's own defaults of the architecture come first: Unlimited-OCR's attention is chosen there.
+            MODELS_CONFIG_MAP[family.architecture] = type("Both", (ServedDefaults,), {"before": before})
 
 
 def _takes_views(additional_config: object) -> bool:
@@ -32,12 +38,17 @@ def _takes_views(additional_config: object) -> bool:
 class ServedDefaults:
     """vLLM's hook for an architecture's config: what `vllm serve` then needs no flag for."""
 
-    @staticmethod
-    def verify_and_update_config(vllm_config: Any) -> None:
+    before: Any = None
+    """vLLM's own hook for it."""
+
+    @classmethod
+    def verify_and_update_config(cls, vllm_config: Any) -> None:
         """Take ready views, and guard requests that ask for it (`vllm_xargs`).
 
         `additional_config: {"ocr_engine_views": false}` leaves views to vLLM's own `enable_mm_embeds`.
         """
+        if cls.before is not None:
+            cls.before.verify_and_update_config(vllm_config)
         model = vllm_config.model_config
         set_vocabulary(model.get_vocab_size())
         if model.multimodal_config is not None and _takes_views(vllm_config.additional_config):
@@ -46,6 +57,8 @@ class ServedDefaults:
         if vllm_config.speculative_config is None and not processors:
             model.logits_processors = [GUARDS[bool(vllm_config.use_v2_model_runner)]]
 
-    @staticmethod
-    def verify_and_update_model_config(model_config: Any) -> None:
-        """Nothing to change before the whole config is known."""
+    @classmethod
+    def verify_and_update_model_config(cls, model_config: Any) -> None:
+        """Nothing of ours to change before the whole config is known."""
+        if cls.before is not None:
+            cls.before.verify_and_update_model_config(model_config)

@@ -13,7 +13,7 @@ from ocr_engine.config import EngineConfig
 from ocr_engine.engine.prompts import PromptEncoder
 from ocr_engine.engine.self_test import expanded_prompt
 from ocr_engine.engine.vllm.engine import VllmEngine
-from ocr_engine.families import FAMILIES, OCR, OCR2, PROMPTS, resolve_mode
+from ocr_engine.families import FAMILIES, OCR, OCR2, PROMPTS, UNLIMITED, resolve_mode
 from ocr_engine.families.views import make_views
 from ocr_engine.records import GenerationRequest
 
@@ -21,6 +21,7 @@ pytest.importorskip("vllm", reason="needs vllm")
 PAGES = {
     OCR: (("tiny", (300, 400)), ("base", (500, 700)), ("gundam", (1920, 1080)), ("small", (900, 700))),
     OCR2: (("small", (300, 400)), ("base", (500, 700)), ("gundam", (1920, 1080))),
+    UNLIMITED: (("base", (500, 700)), ("gundam", (1920, 1080))),
 }
 LENGTH = 6
 
