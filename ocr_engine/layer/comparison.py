@@ -1,5 +1,6 @@
 """A page's blocks beside the words that the file holds of the page."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -71,4 +72,5 @@ def _aligned(block: Block, prose: Prose, page: PageWords, words: "npt.NDArray[np
 def _texts(blocks: Sequence[Block], proses: Sequence[Prose], page: PageWords) -> FoldedTexts:
     pairs = zip(blocks, proses, strict=True)
     read = "\n".join(prose.letters for block, prose in pairs if not block.figures)
-    return FoldedTexts(read, "".join(page.folded))
+    words = Counter(word for prose in proses for word in prose.words())
+    return FoldedTexts(read, "".join(page.folded), words, Counter(page.folded))

@@ -1,5 +1,6 @@
 """Characters of a block made those of the page, where what stands around them is the same for certain."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import inf
@@ -26,6 +27,12 @@ class FoldedTexts:
 
     read: str
     written: str
+    read_words: Counter[str]
+    written_words: Counter[str]
+
+    def stands_elsewhere(self, word: str) -> bool:
+        """Whether a word that was read is on the page as often as it was read."""
+        return self.written_words[word] >= max(self.read_words[word], 1)
 
     def is_surplus(self, letters: str) -> bool:
         """Whether it was read more often than it stands on the page."""
@@ -164,6 +171,11 @@ class _Change:
         around = range(max(touched.start - 1, 0), min(touched.stop + 1, count))
         return any(self.page.doubtful[self.alignment.words[at]] for at in around)
 
+    def _stands_elsewhere(self) -> bool:
+        """Whether the model's word is one of the page: the block's box may be that of another line."""
+        word = self.alignment.prose.word_around(self.run.first, self.run.last)
+        return self.texts.stands_elsewhere(word)
+
     def _touched(self) -> range:
         """Which of the block's words the run touches."""
         alignment, run = self.alignment, self.run
@@ -194,6 +206,8 @@ class _Change:
         run, prose = self.run, self.alignment.prose
         places = prose.places[run.first : run.last]
         if any(place in prose.markers for place in places) or self._ours.strip("-") == "":
+            return None
+        if self._stands_elsewhere():
             return None
         is_inner = not self._gap(run.first) and not self._gap(run.last)
         start, end = places[0], places[-1] + 1
@@ -256,7 +270,7 @@ class _Change:
                 return None
             if divided != self._theirs:
                 return None  # half of a word, whose other half is elsewhere
-        elif run.end - run.start > MAX_CHANGED or not self._theirs.strip("-\u00ad"):
+        elif self._stands_elsewhere() or not 0 < len(self._theirs.strip("-")) <= MAX_CHANGED:
             return None
         gap, raw = self._gap(run.first), self._raw()
         reason = Reason.MISSED if starts and ends else Reason.LETTERS
@@ -287,8 +301,10 @@ class _Change:
         run, prose = self.run, self.alignment.prose
         ours, theirs = self._ours, self._theirs
         places = prose.places[run.first : run.last]
-        if any(place in prose.markers for place in places):
+        if any(place in prose.markers for place in places) or self._stands_elsewhere():
             return None
+        if sorted(ours) == sorted(theirs):
+            return None  # accents that a file writes before their letters
         limit = MAX_CHANGED
         if min(self.before, self.after) >= MIN_FLANK_OF_WORDS and not self.is_table:
             limit = 4 * MAX_CHANGED

@@ -4,7 +4,10 @@ Markup and formulas are no such characters: they are walls, which nothing is com
 """
 
 import re
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 from ocr_engine.layer.folding import BULLETS, fold
 
@@ -31,9 +34,21 @@ class Prose:
     content: str
     letters: str
     places: tuple[int, ...]
+    tokens: tuple[int, ...]
+    """Where in `letters` each stretch without a blank or wall ends."""
     walls: tuple[tuple[int, int], ...]
     markers: frozenset[int]
     """Places of list markers, which stay as they are."""
+
+    def words(self) -> Iterator[str]:
+        """The stretches without a blank or wall."""
+        return (self.letters[start:end] for start, end in pairwise((0, *self.tokens)))
+
+    def word_around(self, first: int, last: int) -> str:
+        """Those that characters `first` to `last` are part of, without the blanks between them."""
+        start = bisect_right(self.tokens, first)
+        end = bisect_left(self.tokens, max(last, first + 1))
+        return self.letters[self.tokens[start - 1] if start else 0 : (*self.tokens, len(self.letters))[end]]
 
     def between(self, left: int) -> str:
         """What stands in the content between a compared character and the next."""
@@ -43,14 +58,16 @@ class Prose:
 def prose_of(content: str) -> Prose:
     """What of a content is compared; nothing of one that is too long."""
     if len(content) > MAX_CHARS:
-        return Prose(content, "", (), (), frozenset())
+        return Prose(content, "", (), (), (), frozenset())
     walls = tuple(found.span() for found in _WALL.finditer(content))
     places: list[int] = []
+    tokens: list[int] = []
     position = 0
     for start, end in (*walls, (len(content), len(content))):
         for found in _TEXT.finditer(content, position, start):
             places.extend(range(*found.span()))
+            tokens.append(len(places))
         position = max(position, end)
     letters = fold("".join(map(content.__getitem__, places)))
     markers = frozenset(found.end() - 1 for found in _MARKER.finditer(content))
-    return Prose(content, letters, tuple(places), walls, markers)
+    return Prose(content, letters, tuple(places), tuple(tokens), walls, markers)

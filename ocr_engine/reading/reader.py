@@ -181,7 +181,7 @@ class PageReader:
         try:
             found = await asyncio.wrap_future(self._pool.work(task))
         except InputError as error:
-            logger.debug("page %d: the text layer was not compared: %s", record.page, error)
+            logger.warning("page %d is not compared with its text layer: %s", record.page, error)
             return record
         record = with_repairs(record, found)
         quality = self._config.quality

@@ -155,6 +155,18 @@ def test_layers_that_lie_change_nothing(lie: str) -> None:
     assert mended(PROSE, lies()[lie], boxes=box) == (PROSE, [])
 
 
+def test_boxes_off_by_a_line_of_a_list_of_much_the_same_lines_change_nothing() -> None:
+    rows = [
+        f"AVRCP/TG/MCN/CB/BV-{at:02}-C [Browsing of the current folder] {120 + at}" for at in range(1, 12)
+    ]
+    layer = layer_of("\n".join(rows))
+    tops = [100 + 20 * at for at in range(len(rows))]
+    boxes = [(Box(90, top + 18, 990, top + 34),) for top in tops]
+    blocks = tuple(Block("text", box, row) for box, row in zip(boxes, rows, strict=True))
+    found, repairs = repaired(compared(blocks[:-1], layer), "words")
+    assert found == blocks[:-1] and not repairs
+
+
 def test_an_honest_layer_would_have_changed_it() -> None:
     assert mended(PROSE, layer_of(WRONG), boxes=(Box(90, 90, 990, 120),))[0] == WRONG
 
