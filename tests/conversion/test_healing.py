@@ -5,6 +5,7 @@ import random
 import shutil
 import zlib
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from itertools import permutations
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ocr_engine.conversion import exports
 from ocr_engine.engine.replay import ReplayEngine
-from ocr_engine.errors import ExitCode, InputError
+from ocr_engine.errors import ExitCode
 from ocr_engine.outputs.journal import Journal
 from ocr_engine.outputs.store import Store
-from ocr_engine.pages.pool import RenderPool
+from ocr_engine.processes.pool import Call, WorkerPool
 from tests.conversion.test_pipeline import make_pdf, rows, run_pdf, tree
 
 LAYOUTS = ("tree", "page-folders", "official", "official-image", "official-eval")
@@ -29,31 +29,21 @@ GENERATE = ReplayEngine.generate
 PAGES = {("a.pdf", 1), ("a.pdf", 2), ("b.pdf", 1)}
 
 
-class _HereNotThere:
-    """A worker that does its work in this process."""
-
-    def __init__(self, memory_mb: int) -> None: ...
-
-    def call(self, function: Callable[[], object], timeout_s: float) -> object:
-        return function()
-
-    def close(self) -> None: ...
-
-
-def _submit_here(_: RenderPool, job: Any) -> Any:
+def _submit_here(_: WorkerPool, job: Callable[[Call], Any]) -> "Future[Any]":
+    """The job done, what its worker should do done in this process."""
+    future: Future[Any] = Future()
     try:
-        job.future.set_result(job.attempts[0]())
-    except InputError as error:
-        job.future.set_exception(error)
-    return job.future
+        future.set_result(job(lambda function, timeout_s: function()))
+    except Exception as error:  # noqa: BLE001 - it belongs to the one who waits
+        future.set_exception(error)
+    return future
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _in_this_process() -> Iterator[None]:
     """Starting workers would take most of the time."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(RenderPool, "_submit", _submit_here)
-        patch.setattr(exports, "Worker", _HereNotThere)
+        patch.setattr(WorkerPool, "submit", _submit_here)
         yield
 
 
