@@ -57,6 +57,7 @@ class OutputConfig:
     tables_csv: bool = False
     raw: bool = True
     report: bool = True
+    chunk_tokens: Annotated[int, msgspec.Meta(ge=20, le=100_000)] = 400
 
     @property
     def exports(self) -> tuple[Export, ...]:

@@ -15,7 +15,7 @@ from ocr_engine import __version__
 from ocr_engine.config import Config, fingerprint
 from ocr_engine.conversion.healing import heal_all
 from ocr_engine.errors import OutputError
-from ocr_engine.formats import EXPORTS, Export, MadeOf, exports_of
+from ocr_engine.formats import EXPORTS, REVIEW, Export, MadeOf, exports_of
 from ocr_engine.log import logger, printable
 from ocr_engine.outputs.checksums import Checksums
 from ocr_engine.outputs.document_folder import folders_without_links
@@ -25,7 +25,7 @@ from ocr_engine.outputs.files import output_errors
 from ocr_engine.outputs.journal import Journal
 from ocr_engine.processes.pool import Call, WorkerPool
 from ocr_engine.processes.worker import WorkerDiedError, WorkerTimeoutError
-from ocr_engine.reading.texts import block_texts_of, page_joiner
+from ocr_engine.reading.texts import block_texts_of, leveled, page_joiner
 from ocr_engine.records import Fingerprint, JournalRow
 from ocr_engine.text.outline import outline_of
 
@@ -143,8 +143,9 @@ def _found(journal: Journal, claims: Mapping[str, str]) -> list[_Finished]:
 def _source(root: Path, config: Config, found: _Finished) -> SourceDocument:
     texts = partial(block_texts_of, config)
     folder, join = PurePosixPath(found.folder), page_joiner(config)
-    outline = partial(outline_of, options=config.text)
-    return SourceDocument(root, folder, found.given, found.content_id, texts, join, found.last_page, outline)
+    outline, levels = partial(outline_of, options=config.text), partial(leveled, config)
+    found_facts = (found.given, found.content_id, texts, join, found.last_page, outline, levels)
+    return SourceDocument(root, folder, *found_facts, config.output.chunk_tokens)
 
 
 def _target(root: Path, folder: str, one: Export) -> Path:
@@ -209,12 +210,14 @@ def _export_run(
 ) -> None:
     key = f"{_run_key(found)}-{salt}"
     wanted = config.output.exports
+    chunks = f"{config.output.chunk_tokens}-{REVIEW in wanted}"  # how long they are, whether they have links
     for one in exports_of(MadeOf.RUN):
         if one in wanted:
             sources = (_source(root, config, item) for item in found)
-            _once(stamps, one, root, key, made, sources)
+            of_chunks = f"-{chunks}" if one.key.startswith("chunks") else ""
+            _once(stamps, one, root, key + of_chunks, made, sources)
     folders = [root / item.folder for item in found]
-    key = f"{key}-{','.join(one.key for one in wanted)}"
+    key = f"{key}-{chunks}-{','.join(one.key for one in wanted)}"
     for one in exports_of(MadeOf.FILES):
         if one in wanted:
             _once(stamps, one, root, key, made, root, folders)

@@ -57,6 +57,14 @@ _ALL = (
     Export(
         "parquet", "pages.parquet", f"{_ROOM}.parquet:write", MadeOf.RUN, require=f"{_ROOM}.parquet:require"
     ),
+    Export("chunks", "chunks.jsonl", f"{_ROOM}.chunks:write", MadeOf.RUN),
+    Export(
+        "chunks_parquet",
+        "chunks.parquet",
+        f"{_ROOM}.chunks_parquet:write",
+        MadeOf.RUN,
+        require=f"{_ROOM}.chunks_parquet:require",
+    ),
     Export("zip", "outputs.zip", f"{_ROOM}.archive:write", MadeOf.FILES),
 )
 EXPORTS: dict[str, Export] = {export.key: export for export in _ALL}

@@ -79,6 +79,15 @@ def page_joiner(config: Config) -> JoinPages | None:
     return PageJoiner(config) if asked else None
 
 
+def leveled(config: Config, records: Iterable[PageRecord]) -> Iterator[PageRecord]:
+    """The pages with their headings as `text.headings` asks. Goes through `records` twice."""
+    return with_outline(records, _levels(config, records))
+
+
+def _levels(config: Config, records: Iterable[PageRecord]) -> Levels:
+    return by_page(outline_of(records, config.text)) if config.text.headings == "document" else {}
+
+
 @dataclass(frozen=True, slots=True)
 class PageJoiner:
     """Joins tables and paragraphs cut by page breaks, and gives headings the levels of the whole document."""
@@ -87,11 +96,8 @@ class PageJoiner:
 
     def __call__(self, records: Iterable[PageRecord]) -> Iterator[tuple[PageRecord, str | None]]:
         """Each page with its text where that is not as in its own file. Goes through `records` twice."""
-        levels: Levels = {}
-        if self.config.text.headings == "document":
-            levels = by_page(outline_of(records, self.config.text))
-        leveled = with_outline(records, levels)
-        for record, changed in join_pages(leveled, self.config.text):
+        levels = _levels(self.config, records)
+        for record, changed in join_pages(with_outline(records, levels), self.config.text):
             changed = changed or record.page in levels
             yield record, markdown_of(self.config, record) if changed else None
 

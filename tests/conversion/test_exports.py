@@ -227,3 +227,29 @@ def test_a_folder_in_place_of_an_export_is_not_removed(tmp_path: Path) -> None:
     make_pdf(path, 1, "other")
     assert run_pdf(*command) == ExitCode.OK
     assert (tmp_path / "out/a/a.html/mine").read_text() == "theirs"
+
+
+def test_chunks_of_a_run_hold_the_document_and_link_to_its_review_pages(tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow")
+    import pyarrow.parquet as pq
+
+    path, stored = realistic.make(tmp_path)
+    out = tmp_path / "out"
+    command = (path.parent, "--output", out, "--set", f"engine.replay_from={stored}")
+    assert run_pdf(*command, *keys("chunks", "chunks_parquet")) == ExitCode.OK
+    chunks = [json.loads(line) for line in (out / "chunks.jsonl").read_text().splitlines()]
+    pages = [
+        (out / "survey/pages" / file.name).read_text()
+        for file in sorted((out / "survey/pages").glob("????.md"))
+    ]
+    letters = "".join(filter(str.isalnum, re.sub("<!--.*?-->|figures", "", "".join(pages))))
+    said = "".join(filter(str.isalnum, re.sub("figures", "", "".join(chunk["text"] for chunk in chunks))))
+    assert said == letters and len(chunks) > 1 and not any(chunk["review"] for chunk in chunks)
+    rows = pq.read_table(out / "chunks.parquet").to_pylist()
+    assert [(row["id"], row["text"]) for row in rows] == [(chunk["id"], chunk["text"]) for chunk in chunks]
+    assert run_pdf(*command, *keys("chunks", "review"), "--set", "output.chunk_tokens=50") == ExitCode.OK
+    again = [json.loads(line) for line in (out / "chunks.jsonl").read_text().splitlines()]
+    assert len(again) > len(chunks)
+    for chunk in again:
+        file, _, anchor = chunk["review"].partition("#")
+        assert f'id="{anchor}"' in (out / file).read_text()

@@ -50,6 +50,10 @@ class SourceDocument:
     """The highest page number of any run, of pages included that are gone."""
     outline_of: OutlineOf | None = None
     """What finds the document's headings."""
+    with_levels: Callable[[StoredPages], Iterable[PageRecord]] | None = None
+    """What writes headings at the outline's levels."""
+    chunk_tokens: int = 400
+    """The most tokens of a chunk."""
 
     @property
     def path(self) -> Path:
@@ -69,6 +73,10 @@ class SourceDocument:
     def records(self) -> StoredPages:
         """All records in page order, one at a time."""
         return PageStore(self.path).at(self.positions)
+
+    def leveled_records(self) -> Iterable[PageRecord]:
+        """All records in page order, their headings at the levels of the outline."""
+        return self.with_levels(self.records()) if self.with_levels else self.records()
 
     def outline(self) -> list[OutlineEntry]:
         """The document's headings in order."""
