@@ -167,7 +167,15 @@ def test_all_that_is_written_is_known(shapes: list[str]) -> None:
         ".pages", "figures", "images", "layout", "page_0", "page_12344", "pages", "review", "tables",
     }  # fmt: skip
     assert {"NAME.md", "NAME.html", "NAME.pdf", "NAME_layouts.pdf", "geo.jpg", "pages.jsonl"} <= set(shapes)
-    exported = {stamps.NAME, "outputs.zip", "documents.jsonl", "pages.parquet", *archive.ABOUT_THE_RUN}
+    chunks = {"chunks.jsonl", "chunks.parquet"}
+    exported = {
+        stamps.NAME,
+        "outputs.zip",
+        "documents.jsonl",
+        "pages.parquet",
+        *chunks,
+        *archive.ABOUT_THE_RUN,
+    }
     assert set(files.RUN_FILES) == exported | {report.NAME, "run.json", files.CHECKSUMS}
 
 
