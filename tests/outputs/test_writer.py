@@ -2,7 +2,7 @@
 
 import errno
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -303,15 +303,21 @@ def test_merging_reads_one_page_at_a_time(
 
 
 def test_joined_pages_are_written_as_the_joiner_gives_them(tmp_path: Path, record: MakeRecord) -> None:
-    def join(records: Iterator[PageRecord]) -> Iterator[tuple[PageRecord, str | None]]:
-        for item in records:
-            yield item, "one table ![](../figures/0001-1.jpg)" if item.page == 1 else None
+    class Joiner:
+        def __call__(self, records: Iterable[PageRecord]) -> Iterator[tuple[PageRecord, str | None]]:
+            for item in records:
+                yield item, "one table ![](../figures/0001-1.jpg)" if item.page == 1 else None
 
-    writer = open_writer(tmp_path, FOLDER, OutputConfig(), "report.pdf", join)
+        def contents(self, records: Iterable[PageRecord]) -> str:
+            return "".join(f"- page {item.page}\n" for item in records)
+
+    writer = open_writer(tmp_path, FOLDER, OutputConfig(), "report.pdf", Joiner())
     writer.save_page(record(1), texts(1), None)
     writer.save_page(record(2), texts(2), None)
     writer.merge()
     merged = (tmp_path / FOLDER / "report.md").read_text()
-    assert merged.startswith("<!-- page 1 -->\n\none table ![](figures/0001-1.jpg)\n\n<!-- page 2 -->\n\n")
+    contents = "- page 1\n- page 2\n\n"
+    page_1 = "<!-- page 1 -->\n\none table ![](figures/0001-1.jpg)\n\n"
+    assert merged.startswith(f"{contents}{page_1}<!-- page 2 -->\n\n")
     assert "# Page 2\n\n![](figures/0002-1.jpg)\n" in merged
     assert (tmp_path / FOLDER / "pages/0001.md").read_text() == texts(1).markdown
