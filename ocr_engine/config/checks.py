@@ -89,6 +89,9 @@ def check_meaning(config: Config, where: Where) -> None:
     if not _REVISION.fullmatch(config.engine.revision):
         key = "engine.revision"
         raise UsageError(f"{where(key)}: {key}: {config.engine.revision!r} is no commit, tag or branch")
+    if config.engine.lora and config.engine.backend != "vllm":
+        key = "engine.lora"
+        raise UsageError(f"{where(key)}: {key}: for backend: vllm alone, which loads the weights itself")
     _check_find(config, where)
     _check_output(config.output, where)
     if config.prompt == "locate" and not config.find:

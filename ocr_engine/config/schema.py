@@ -158,6 +158,7 @@ class EngineConfig:
     backend: Literal["vllm", "server", "replay"] = "vllm"
     model: str = "auto"
     revision: str = ""
+    lora: str = ""
     replay_from: str = ""
     replay_delay_s: Annotated[float, msgspec.Meta(ge=0, le=3600)] = 0.0
     replicas: Literal["auto"] | Positive = "auto"

@@ -5,7 +5,6 @@ before an engine starts. Loads neither torch nor vllm; runs no code from the che
 """
 
 import hashlib
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,7 @@ AUTO_HUB_ID = FAMILIES[OCR].hub_id
 
 _NANO_FOLDER = Path(__file__).parents[1] / "model" / NANO
 _CHECKSUMS = "SHA256SUMS"
-_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+_DTYPES = ("bfloat16", "float16", "float32")
 _WHOLE_HASH_BYTES = 64 << 20
 _SAMPLES, _SAMPLE_BYTES = 256, 4096
 
@@ -53,6 +52,8 @@ class Checkpoint:
     """Size of the weight files."""
     revision: str = ""
     """The commit of the hub's repository; "" where the folder is not of the hub's cache."""
+    lora: str = ""
+    """The folder of the adapter that is added to the weights; "" for none."""
 
     @property
     def family(self) -> str:
@@ -86,7 +87,7 @@ def resolve(model: str, revision: str = "", *, download: bool = True) -> Checkpo
     folder = Path(model).expanduser()
     if folder.is_dir():
         return _inspect(folder.resolve(), str(folder), reason)
-    if _HUB_ID.fullmatch(model) and not folder.exists():
+    if hub.HUB_ID.fullmatch(model) and not folder.exists():
         return _of_hub(model, hub.chosen_revision(model, revision), reason, download=download)
     raise UsageError(
         f"engine.model: {printable(model)}: no such folder; give auto, nano, a folder or a hub id"
@@ -129,13 +130,13 @@ def _inspect(folder: Path, name: str, reason: str) -> Checkpoint:
     _check_weights(folder, config, shapes, family.name)
     digest = hashlib.sha256()
     for path in (folder / "config.json", folder / "tokenizer.json", *shards):
-        _add_to_digest(digest, path)
+        add_to_digest(digest, path)
     return Checkpoint(
         folder=folder,
         name=name,
         reason=reason,
         architecture=architecture,
-        dtype=str(config.get("torch_dtype", config.get("dtype", "bfloat16"))),
+        dtype=_dtype(config),
         max_model_len=max_model_len,
         kv_values_per_token=kv_values_per_token,
         model_id=digest.hexdigest()[:24],
@@ -153,6 +154,17 @@ def _check_weights(folder: Path, config: dict[str, Any], shapes: dict[str, Any],
         raise EngineError(f"{folder}: {error}; not a whole checkpoint") from None
     if found:
         raise EngineError(f"{folder}: not the weights that its config.json describes: {found}")
+
+
+def _dtype(config: dict[str, Any]) -> str:
+    """As trainers write it: under either name, at the top or with the decoder's sizes, or not at all."""
+    language = config.get("language_config")
+    for place in (config, language if isinstance(language, dict) else {}):
+        for key in ("torch_dtype", "dtype"):
+            name = str(place.get(key)).removeprefix("torch.")
+            if name in _DTYPES:
+                return name
+    return "bfloat16"
 
 
 def _kv_values_per_token(folder: Path, config: dict[str, Any]) -> int:
@@ -183,7 +195,7 @@ def _architecture(folder: Path, config: dict[str, Any]) -> str:
     )
 
 
-def _add_to_digest(digest: "hashlib._Hash", path: Path) -> None:
+def add_to_digest(digest: "hashlib._Hash", path: Path) -> None:
     """Small files whole; of large ones the size and blocks spread evenly.
 
     Cheap, and new weights under the same names and shapes still give a new digest.

@@ -13,7 +13,8 @@ PINNED = {
 """Hub ids in small letters, and the commit that is taken unless `engine.revision` names another."""
 _FILES = ["*.json", "*.safetensors"]
 _COMMIT = re.compile("[0-9a-f]{40}")
-_REMEDY = "or download it elsewhere and set engine.model to the folder"
+HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+_REMEDY = "or download it elsewhere and set {key} to the folder"
 _CAUSES = {
     "GatedRepoError": "access is restricted: accept its terms on its page and set HF_TOKEN",
     "RepositoryNotFoundError": "no such repository, or it is private: check the name, or set HF_TOKEN",
@@ -52,10 +53,10 @@ def cached(hub_id: str, revision: str) -> Path | None:
         return None
 
 
-def download(hub_id: str, revision: str) -> Path:
+def download(hub_id: str, revision: str, key: str = "engine.model") -> Path:
     """Download config, tokenizer and weights of a revision; no code of the repository.
 
-    A branch or tag can be moved: which commit it is now is said in a warning.
+    A branch or tag can be moved: which commit it is now is said in a warning. `key` of the config names it.
 
     Raises:
         EngineError: offline, not found, restricted, or the download broke off.
@@ -64,14 +65,14 @@ def download(hub_id: str, revision: str) -> Path:
 
     if constants.HF_HUB_OFFLINE:
         raise EngineError(
-            f"engine.model: {hub_id}: {_short(revision)} is not in the cache, and HF_HUB_OFFLINE is set;"
-            f" unset it, {_REMEDY}"
+            f"{key}: {hub_id}: {_short(revision)} is not in the cache, and HF_HUB_OFFLINE is set;"
+            f" unset it, {_REMEDY.format(key=key)}"
         )
     logger.info("downloading %s, %s, once", hub_id, _short(revision))
     try:
         folder = Path(snapshot_download(hub_id, revision=revision, allow_patterns=_FILES))
     except Exception as error:  # noqa: BLE001 - the library lets its HTTP client's errors through, which change
-        raise EngineError(f"engine.model: {hub_id}: {_cause(error)}; {_REMEDY}") from None
+        raise EngineError(f"{key}: {hub_id}: {_cause(error)}; {_REMEDY.format(key=key)}") from None
     if not _COMMIT.fullmatch(revision):
         logger.warning(
             "%s: %s is commit %s now; to read with the same weights anywhere, set engine.revision to it",

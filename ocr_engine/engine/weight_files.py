@@ -45,7 +45,7 @@ def read_shards(folder: Path) -> tuple[list[Path], dict[str, Shape]]:
         raise EngineError(f"{folder}: no *.safetensors file; download the weights into it")
     tensors: dict[str, Shape] = {}
     for shard in shards:
-        tensors |= _tensors(shard)
+        tensors |= tensors_of(shard)
     missing = sorted(weight_map.keys() - tensors.keys())
     if missing:
         raise EngineError(f"{folder}: {len(missing)} tensors of the index are in no file, first {missing[0]}")
@@ -59,7 +59,7 @@ def _weight_map(index: Path) -> dict[str, str]:
     return {str(name): str(file) for name, file in weight_map.items()}
 
 
-def _tensors(shard: Path) -> dict[str, Shape]:
+def tensors_of(shard: Path) -> dict[str, Shape]:
     """Names and shapes of a safetensors file; the library checks that it is as long as its header says."""
     from safetensors import SafetensorError, safe_open
 

@@ -4,10 +4,13 @@ Takes the checked uint8 views of a step's pages and loads official checkpoints b
 """
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 from torch import Tensor, nn
 
+from ocr_engine.engine.lora import LORA_KEY
 from ocr_engine.engine.sizes import ENCODER_PX_KEY
+from ocr_engine.engine.vllm.adapter import merged
 from ocr_engine.engine.vllm.internals import (
     MULTIMODAL_REGISTRY,
     AutoWeightsLoader,
@@ -61,6 +64,8 @@ class DeepseekOCRForCausalLM(nn.Module, SupportsMultiModal, SupportsPP):
             raise ValueError("config.json: tile_tag and global_view_pos must be 2D and head")
         with self._mark_tower_model(vllm_config, "image"):
             self.vision_tower = self.tower(encoder, projector.n_embed)
+        adapter = vllm_config.additional_config.get(LORA_KEY, "")
+        self._adapter = (Path(vllm_config.model_config.model), Path(adapter)) if adapter else None
         self.vision_tower.chunk_px = vllm_config.additional_config.get(ENCODER_PX_KEY, 0)
         with self._mark_language_model(vllm_config):
             self.language_model = init_vllm_registered_model(
@@ -112,11 +117,13 @@ class DeepseekOCRForCausalLM(nn.Module, SupportsMultiModal, SupportsPP):
         return self.language_model.compute_logits(hidden_states)
 
     def load_weights(self, weights: Iterable[tuple[str, Tensor]]) -> set[str]:
-        """Every tensor of an official checkpoint, by name.
+        """Every tensor of an official checkpoint, by name, with `engine.lora` added.
 
         Raises:
             ValueError: a tensor of the checkpoint belongs nowhere, or has another shape.
         """
+        if self._adapter is not None:
+            weights = merged(weights, *self._adapter)
         unused = {f"model.vision_model.{name}" for name in UNUSED_WEIGHTS}
         used = ((name, tensor) for name, tensor in weights if name not in unused)
         return AutoWeightsLoader(self).load_weights(used, mapper=self.hf_to_vllm_mapper)

@@ -20,6 +20,7 @@ from ocr_engine.engine.checkpoint import Checkpoint, resolve
 from ocr_engine.engine.devices import cuda_gpu_visible
 from ocr_engine.engine.draft_args import draft_args
 from ocr_engine.engine.guard_args import guard_args
+from ocr_engine.engine.lora import LORA_KEY, with_adapter
 from ocr_engine.engine.prompts import TOKENIZER, PromptEncoder
 from ocr_engine.engine.sizes import EngineSizes, choose_sizes, slow_start_warning
 from ocr_engine.engine.vllm import contract, process
@@ -76,6 +77,7 @@ class VllmEngine:
             gpu = cuda_gpu_visible()
             check_platform(self._config, gpu=gpu)
             checkpoint = resolve(self._config.model, self._config.revision)
+            checkpoint = with_adapter(checkpoint, self._config.lora)
             sizes = choose_sizes(self._config, checkpoint, gpu=gpu)
             self._plan = _Plan(checkpoint, replace(sizes, threads=self._threads or sizes.threads), gpu)
         return self._plan
@@ -160,6 +162,8 @@ class VllmEngine:
             shortcuts=shortcuts,
             phrases=self._prompts.phrases() if plan.sizes.drafts else (),
         )
+        if plan.checkpoint.lora:
+            args["additional_config"] = args.get("additional_config", {}) | {LORA_KEY: plan.checkpoint.lora}
         if self._start.abandoned:
             return
         self._llm = AsyncLLM.from_engine_args(AsyncEngineArgs(**args))

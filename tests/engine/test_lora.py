@@ -1,0 +1,146 @@
+"""Adapters are read and checked by their headers: wrong or partial ones are one clear line."""
+
+import json
+
+import pytest
+from safetensors.torch import load_file, save_file
+
+from fixtures.checkpoints import write_adapter, write_checkpoint
+from ocr_engine import config as config_module
+from ocr_engine.engine.checkpoint import resolve
+from ocr_engine.engine.lora import WEIGHTS, pairs, with_adapter
+from ocr_engine.engine.weight_files import read_shards
+from ocr_engine.errors import EngineError, UsageError
+from ocr_engine.families import OCR
+
+FIRST = "base_model.model.model.layers.0.self_attn.q_proj"
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory):
+    return resolve(str(write_checkpoint(tmp_path_factory.mktemp("lora") / "model", OCR)))
+
+
+@pytest.fixture
+def adapter(tmp_path):
+    return write_adapter(tmp_path / "adapter")
+
+
+def changed_config(folder, **values):
+    path = folder / "adapter_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | values))
+
+
+def changed_weights(folder, change):
+    tensors = load_file(folder / WEIGHTS)
+    change(tensors)
+    save_file(tensors, folder / WEIGHTS)
+
+
+def test_a_whole_adapter_is_taken_and_changes_the_fingerprint(checkpoint, adapter):
+    found = with_adapter(checkpoint, str(adapter))
+    assert found.lora == str(adapter) and "engine.lora" in found.reason
+    assert found.model_id != checkpoint.model_id == with_adapter(checkpoint, "").model_id
+    changed_weights(adapter, lambda tensors: tensors[f"{FIRST}.lora_A.weight"].add_(1))
+    assert with_adapter(checkpoint, str(adapter)).model_id != found.model_id
+
+
+@pytest.mark.parametrize(
+    ("values", "scale"),
+    [
+        ({}, 2.0),
+        ({"lora_alpha": 6}, 1.5),
+        ({"use_rslora": True}, 4.0),
+        ({"alpha_pattern": {"layers.0.self_attn.q_proj": 2}}, 0.5),
+    ],
+)
+def test_the_scale_is_that_of_peft(checkpoint, adapter, values, scale):
+    changed_config(adapter, **values)
+    found = pairs(adapter, read_shards(checkpoint.folder)[1])
+    assert found["model.layers.0.self_attn.q_proj.weight"].scale == scale
+
+
+def drop_half(tensors):
+    del tensors[f"{FIRST}.lora_B.weight"]
+
+
+def drop_layer(tensors):
+    for factor in "AB":
+        del tensors[f"{FIRST}.lora_{factor}.weight"]
+
+
+def rename_layer(tensors):
+    for factor in "AB":
+        name = f"{FIRST}.lora_{factor}.weight"
+        tensors[name.replace("layers.0", "layers.9")] = tensors.pop(name)
+
+
+def narrow(tensors):
+    name = f"{FIRST}.lora_A.weight"
+    tensors[name] = tensors[name][:, :-1].contiguous()
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (drop_half, "layers.0.self_attn.q_proj has one factor of two"),
+        (drop_layer, "layers.0.self_attn.q_proj is missing, which its adapter_config.json names"),
+        (rename_layer, "layers.9.self_attn.q_proj is no matrix of the checkpoint; and 1 more"),
+        (narrow, "the checkpoint has"),
+    ],
+)
+def test_a_partial_or_foreign_adapter_is_one_line(checkpoint, adapter, change, words):
+    changed_weights(adapter, change)
+    with pytest.raises(EngineError, match="engine.lora: .*not a whole adapter of this checkpoint") as caught:
+        with_adapter(checkpoint, str(adapter))
+    assert words in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"peft_type": "IA3"}, "type IA3"),
+        ({"use_dora": True}, "DoRA"),
+        ({"modules_to_save": ["lm_head"]}, "whole layers"),
+        ({"bias": "all"}, "biases"),
+    ],
+)
+def test_what_cannot_be_added_to_weights_is_refused(checkpoint, adapter, values, words):
+    changed_config(adapter, **values)
+    with pytest.raises(UsageError, match=words):
+        with_adapter(checkpoint, str(adapter))
+
+
+def test_a_folder_that_is_none(checkpoint, adapter, tmp_path):
+    with pytest.raises(UsageError, match="no such folder"):
+        with_adapter(checkpoint, str(tmp_path / "nowhere"))
+    with pytest.raises(UsageError, match="no adapter_config.json"):
+        with_adapter(checkpoint, str(checkpoint.folder))
+    (adapter / WEIGHTS).unlink()
+    with pytest.raises(EngineError, match="save the adapter as safetensors"):
+        with_adapter(checkpoint, str(adapter))
+
+
+def test_it_is_for_an_engine_of_our_own():
+    with pytest.raises(UsageError, match="engine.lora"):
+        config_module.load(None, {"engine.lora": "a/b", "engine.backend": "replay"})
+
+
+@pytest.mark.parametrize(
+    ("values", "dtype"),
+    [
+        ({"torch_dtype": "float16"}, "float16"),
+        ({"torch_dtype": None, "dtype": "float32"}, "float32"),
+        ({"torch_dtype": "torch.bfloat16"}, "bfloat16"),
+        ({"torch_dtype": None}, "bfloat16"),
+    ],
+)
+def test_merged_checkpoints_of_trainers(tmp_path, values, dtype):
+    """Other file names than the official ones, and dtypes as trainers write them."""
+    folder = write_checkpoint(tmp_path / "model", OCR)
+    (folder / "model.safetensors").rename(folder / "merged-00001-of-00001.safetensors")
+    config = json.loads((folder / "config.json").read_text())
+    language = config["language_config"]
+    config, language = ({k: v for k, v in one.items() if "dtype" not in k} for one in (config, language))
+    (folder / "config.json").write_text(json.dumps(config | {"language_config": language} | values))
+    assert resolve(str(folder)).dtype == dtype
