@@ -1,0 +1,95 @@
+"""Unlimited-OCR from the command line: a small random checkpoint on vLLM, its answers from a store."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from fixtures.checkpoints import write_checkpoint
+from ocr_engine.cli.entries import batch_images, batch_pdf
+from ocr_engine.errors import ExitCode
+from ocr_engine.families import UNLIMITED
+from tests.text.test_det_form import PAGE
+
+ROOT = Path(__file__).parents[2]
+SAMPLE = ROOT / "samples/handbook.pdf"
+OPTIONS = (str(SAMPLE), "--pages", "1-2", "--config", str(ROOT / "config.yaml"), "--output")
+
+
+def records(output: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in next(output.rglob("pages.jsonl")).read_text().splitlines()]
+
+
+def run_batch(output: Path, *options: str) -> list[dict[str, object]]:
+    """In a process of its own: vLLM's state would stay in this one."""
+    command = [sys.executable, str(ROOT / "batch_pdf.py"), *OPTIONS, str(output), *options]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert run.returncode == ExitCode.PAGES_FAILED and "Traceback" not in run.stderr, run.stderr
+    return records(output)
+
+
+def test_pages_go_through_vllm_and_replay_reads_its_form(tmp_path: Path) -> None:
+    pytest.importorskip("vllm", reason="needs vllm")
+    checkpoint, first, again = (
+        write_checkpoint(tmp_path / "uocr", UNLIMITED),
+        tmp_path / "first",
+        tmp_path / "again",
+    )
+    few = ("--set", "engine.dtype=float32", "--set", "engine.max_tokens=12", "--set", "quality.retries=[]")
+    found = run_batch(
+        first, "--mode", "base", "--model", str(checkpoint), *few, "--set", "engine.max_model_len=2048"
+    )
+    assert [(record["vision_tokens"], record["text_tokens"]) for record in found] == [(273, 12)] * 2
+    assert {record["status"] for record in found} == {"truncated"}
+    facts = json.loads((first / "run.json").read_text())
+    assert facts["model"]["family"] == UNLIMITED
+    assert facts["config"]["max_tiles"] == 32
+    guard = facts["config"]["engine"]["ngram"]
+    assert (guard["size"], guard["window"]) == (35, 128)
+    for raw in first.rglob("pages/*.raw.md"):
+        raw.write_text(PAGE)
+    replay = (
+        "--set",
+        "engine.backend=replay",
+        "--set",
+        f"engine.replay_from={first}",
+        "--mode",
+        "gundam",
+        "--quiet",
+    )
+    # Not this test's: that the stored answer is not what the sample's pages say.
+    assert batch_pdf([*OPTIONS, str(again), *replay, "--set", "text_layer.repair=off"]) == ExitCode.OK
+    blocks = records(again)[0]["blocks"]
+    assert isinstance(blocks, list)
+    assert [block["label"] for block in blocks][:3] == ["header", "title", "text"]
+    assert "# On Scissors\n\nThey cut" in next(again.rglob("handbook.md")).read_text()
+    assert len(list(again.rglob("figures/*.jpg"))) == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--mode", "tiny"], ["mode 'tiny'", "640 and 1024 px", "base, gundam"]),
+        (["--prompt", "free"], ["prompt 'free'", UNLIMITED, "markdown, pages"]),
+        (["--set", "figures.parse=true"], ["prompt 'figure'", UNLIMITED]),
+        (["--set", "engine.max_model_len=40000"], ["engine.max_model_len: 40000 is more than the 32768"]),
+    ],
+)
+def test_what_it_does_not_have_is_refused_by_name_before_anything_starts(
+    tmp_path: Path,
+    options: list[str],
+    words: list[str],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("ocr_engine.engine.vllm.engine.VllmEngine.start", None)
+    checkpoint = write_checkpoint(tmp_path / "uocr", UNLIMITED)
+    fixed = ["--config", str(ROOT / "config.yaml"), "--model", str(checkpoint), "--quiet"]
+    code = batch_images([str(ROOT / "samples"), *fixed, "--output", str(tmp_path / "out"), *options])
+    assert code == ExitCode.USAGE
+    message = capsys.readouterr().err
+    assert message.count("\n") == 1
+    for word in words:
+        assert word in message
