@@ -17,13 +17,6 @@ REQUIRED = os.environ.get("OCR_TESTS_REQUIRE", "")
 What only other machines have is never a failure: `OPTIONAL`.
 """
 OPTIONAL = ("corpora", "x86")
-LONG_FILES = (
-    "test_cluster.py",
-    "test_engine_faults.py",
-    "test_signals.py",
-    "test_engine.py",
-    "test_corpus.py",
-)
 CORPORA = "needs the shared test corpora"
 SHARED_DATA = Path(__file__).parent.parent / "../shared/data"
 
@@ -70,11 +63,6 @@ def _judged(report: Any) -> Any:
     if report.skipped and not hasattr(report, "wasxfail") and is_required(reason):
         report.outcome, report.longrepr = "failed", f"{reason} (OCR_TESTS_REQUIRE={REQUIRED})"
     return report
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files that take minutes: a worker that begins one last is waited for alone."""
-    items.sort(key=lambda item: item.path.name not in LONG_FILES)
 
 
 @pytest.hookimpl(wrapper=True)
