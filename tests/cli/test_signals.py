@@ -65,7 +65,7 @@ def test_a_stopped_run_ends_with_130_and_goes_on(tmp_path: Path, numbers: Sequen
     for number in numbers:
         process.send_signal(number)
         time.sleep(0.05)
-    _, stderr = process.communicate(timeout=60)
+    _, stderr = process.communicate(timeout=240)
     assert process.returncode == ExitCode.INTERRUPTED, stderr.decode()
     assert b"Traceback" not in stderr and b"goes on" in stderr or len(numbers) == 1
     finish(tmp_path)
@@ -97,7 +97,7 @@ def test_an_engine_that_is_starting_is_not_waited_for(tmp_path: Path) -> None:
         said += (line := process.stderr.readline())
         assert line, said
     process.send_signal(signal.SIGINT)
-    _, stderr = process.communicate(timeout=60)
+    _, stderr = process.communicate(timeout=240)
     assert process.returncode == ExitCode.INTERRUPTED and b"Traceback" not in stderr
     assert b"the same command goes on" in stderr
     assert run_pdf(source, "--output", output) == ExitCode.OK and len(rows(output)) == 3
