@@ -13,8 +13,9 @@ from PIL import Image
 from ocr_engine.cli.entries import batch_images
 from ocr_engine.config import RenderConfig
 from ocr_engine.errors import DocumentError, ExitCode
-from ocr_engine.pages import pool, render
+from ocr_engine.pages import render
 from ocr_engine.pages.render import open_document
+from ocr_engine.processes.worker import Worker
 from ocr_engine.reading.request import request_for
 from tests.conversion.test_pipeline import REPLAY, make_pdf, rows, run_pdf, tree
 from tests.pages.documents import document, raw_pdf
@@ -116,15 +117,17 @@ def test_a_renderer_killed_while_it_opens_a_document_shows_in_its_pages(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As the kernel does when memory runs out: PDFium takes over, and each page says so."""
-    whole = pool.Worker.call
+    whole = Worker.call
 
-    def killed_in_pymupdf(self: pool.Worker, function: Any, timeout_s: float) -> Any:
-        opens_with_pymupdf = function.func is render.open_document and function.args[1].backend == "auto"
+    def killed_in_pymupdf(self: Worker, function: Any, timeout_s: float) -> Any:
+        opens_with_pymupdf = (
+            getattr(function, "func", None) is render.open_document and function.args[1].backend == "auto"
+        )
         return whole(
             self, partial(os.kill, self._process.pid, 9) if opens_with_pymupdf else function, timeout_s
         )
 
-    monkeypatch.setattr(pool.Worker, "call", killed_in_pymupdf)
+    monkeypatch.setattr(Worker, "call", killed_in_pymupdf)
     source = make_pdf(tmp_path / "in/a.pdf", 2)
     assert run_pdf(source, "--output", tmp_path / "out") == ExitCode.OK
     lines = (tmp_path / "out/a/pages.jsonl").read_text().splitlines()
