@@ -122,7 +122,7 @@ def test_a_preset_wins_over_the_file_and_the_command_line_over_the_preset(
     assert loaded.output.layout == layout
     mine = config.load(ROOT / "config.yaml", {"preset": preset, "engine.ngram.size": 7})
     assert (mine.engine.ngram.size, mine.engine.ngram.window) == (7, window)
-    assert set(PRESETS) == {"pdf", "image", "image2", "eval", "eval2"}
+    assert set(PRESETS) == {"pdf", "image", "image2", "eval", "eval2", "unlimited"}
 
 
 def test_a_preset_in_the_file_counts(tmp_path: Path) -> None:
