@@ -169,7 +169,7 @@ class PageReader:
         texts: tuple[FigureText, ...] = ()
         if figures := chosen(self._config, kept.answer.parsed.blocks, first.geometry):
             texts, seconds["figures"] = await self._figures.read(ref, key, figures, first.mode, on_text)
-        record = read_record(self._config, ref, page_print, first, kept, texts)
+        record = await aside(read_record, self._config, ref, page_print, first, kept, texts)
         record = await self._witnessed(record, first.text_layer)
         return ReadPage(record, kept.answer.generation.text, seconds | _total(started))
 
