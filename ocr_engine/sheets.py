@@ -18,9 +18,14 @@ _UNSEEN = (
 )
 _DIGITS = r"(?=[.,%\s]*+[0-9])(?:[0-9.,%\s]*|[0-9]+(?:\.[0-9]+)?[eE][+-]?[0-9]+\s*)"
 _SIGN = "[+＋－-]"
-_HARMLESS = rf"{_SIGN}(?:\s?{_DIGITS}[)\].]*(?:;|\Z)|\s*(?:;[0-9.,%\s;()+＋－-]*)?\Z)"
-"""A number, the end of `(0; -1).`, or a sign alone where no more than numbers follow: none is a formula."""
-_FORMULA = re.compile(rf'((?:^|;)[\s"{_UNSEEN}]*+)(?!{_HARMLESS})(?=[{_FORMULA_STARTS}])')
+_NUMBER = rf"{_SIGN}\s?{_DIGITS}[)\].]*"
+_MORE = r"(?:;[0-9.,%\s;()+＋－-]*)?\Z"
+_FIRST = rf"(?:{_NUMBER}|{_SIGN}\s*){_MORE}"
+"""Where a cell begins, a number or a sign alone is no formula if no more than numbers follow ..."""
+_LATER = rf"(?:{_NUMBER}(?:;|\Z)|{_SIGN}\s*{_MORE})"
+"""... and behind a `;`, the end of `(0; -1).` too."""
+_BEFORE = rf'[\s"{_UNSEEN}]*+'
+_FORMULA = re.compile(rf"(?:^{_BEFORE}(?!{_FIRST})|;{_BEFORE}(?!{_LATER}))(?=[{_FORMULA_STARTS}])")
 _SPACE = re.compile("[\t\n\x0b\x0c\r\x1c-\x1f\x85\u2028\u2029]+")
 _UNWRITABLE = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u202d\u202e\ufeff\ufffe\uffff]+")
 _HALF = re.compile("[\ud800-\udfff]")
@@ -31,7 +36,7 @@ def cell(value: object) -> object:
     if value is None or isinstance(value, (int, float)):
         return value
     text = _UNWRITABLE.sub("", _SPACE.sub(" ", str(value)))
-    return _FORMULA.sub(r"\1'", _HALF.sub("\ufffd", text))
+    return _FORMULA.sub(r"\g<0>'", _HALF.sub("\ufffd", text))
 
 
 def write(file: TextIO, rows: Iterable[Iterable[object]]) -> None:

@@ -30,7 +30,7 @@ def starts_formula(cell: str) -> bool:
         c for c in unicodedata.normalize("NFKC", cell) if unicodedata.category(c) not in ("Cf", "Cc", "Mn")
     ).strip(' "')
     return seen[:1] in ("=", "@") or (
-        seen[:1] in ("+", "-") and re.fullmatch(r"[+-][\s0-9.,%)\]]*", seen) is None
+        seen[:1] in ("+", "-") and re.fullmatch(r"[+-][\s0-9.,;%()\]+-]*", seen) is None
     )
 
 
@@ -60,6 +60,7 @@ def test_cells(value: object, written: object) -> None:
 @example([["a", "\r=1+1", "b"]])
 @example([["a", "x;\u200b＝1", "b"]])
 @example([["", ";-3.5", "=1+1"]])
+@example([["", "-3.5;", "-3.5;x"]])
 def test_rows_come_back_as_they_were_and_none_runs(rows: list[list[str]]) -> None:
     text = sheets.as_text(rows)
     assert len(text.splitlines()) == len(rows), "one line a row, whatever a reader takes for a line end"

@@ -172,7 +172,7 @@ async def test_with_one_killed_and_the_other_standing_still_every_page_is_read(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("ocr_engine.engine.engine_process._STOP_TIMEOUT_S", 0.2)
-    rules = Rules(hang_timeout_s=2, max_deaths=6, backoff_s=0.01)
+    rules = Rules(hang_timeout_s=8, max_deaths=6, backoff_s=0.01)
     make = partial(EngineProcess, ChildEngine, {})
     replica_set = ReplicaSet([SupervisedEngine(make, rules) for _ in range(2)])
     await replica_set.start()
@@ -189,7 +189,7 @@ async def test_with_one_killed_and_the_other_standing_still_every_page_is_read(
         if len(pids) == 40:
             os.kill(next(pid for pid in pids if pid != pids[0]), signal.SIGSTOP)
 
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(150):
         await asyncio.gather(*map(one, range(80)))
     assert len(pids) == 80 and len(set(pids)) == 4
     await replica_set.stop()
