@@ -5,9 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from ocr_engine.engine.vllm.register import register
+from ocr_engine.engine.vllm.view_tensors import tensors_of
 from ocr_engine.records import PageViews
 
 
@@ -38,9 +37,4 @@ def start(folder: Path, environment: dict[str, str] | None = None, **options: An
 
 def request(prompt_ids: Sequence[int], views: PageViews) -> dict[str, Any]:
     """One page for `LLM.generate`."""
-    image = {
-        "global_views": torch.from_numpy(views.global_view)[None],
-        "tiles": torch.from_numpy(views.tiles)[None],
-        "grids": torch.tensor([views.grid]),
-    }
-    return {"prompt_token_ids": list(prompt_ids), "multi_modal_data": {"image": image}}
+    return {"prompt_token_ids": list(prompt_ids), "multi_modal_data": {"image": tensors_of(views)}}

@@ -161,7 +161,7 @@ def _sent(prompts: Any, request: Any, tokens: int) -> tuple[dict[str, Any], Any]
 
     from ocr_engine.engine.draft_args import draft_args
     from ocr_engine.engine.guard_args import guard_args
-    from ocr_engine.engine.vllm.engine import _tensors
+    from ocr_engine.engine.vllm.view_tensors import tensors_of
 
     guard = guard_args(request.ngram_size, request.ngram_window, prompts.whitelist_ids)
     params = SamplingParams(
@@ -172,7 +172,7 @@ def _sent(prompts: Any, request: Any, tokens: int) -> tuple[dict[str, Any], Any]
         stream_interval=64,
         extra_args=guard | draft_args(request.draft),
     )
-    image = {"image": _tensors(request.views)}
+    image = {"image": tensors_of(request.views)}
     return {"prompt_token_ids": prompts.encode(request.prompt), "multi_modal_data": image}, params
 
 

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ocr_engine.families import TOKENS
+
 DRAFT_KEY = "ocr_engine_draft"
 """The predicted answer's token ids, int32 in bytes."""
 BOOK_KEY = "ocr_engine_phrases"
@@ -24,6 +26,15 @@ def draft_args(ids: bytes) -> dict[str, Any]:
 def packed(ids: Sequence[int]) -> bytes:
     """Token ids as they travel."""
     return np.array(ids[:LONGEST_TOK], "<i4").tobytes()
+
+
+def draft_ids(tokenizer: Any, text: str) -> bytes:
+    """A text that an answer may be, and the end behind it, as they travel; nothing for no text."""
+    if not text:
+        return b""
+    ids = tokenizer.encode(text, add_special_tokens=False).ids
+    end = tokenizer.token_to_id(TOKENS.eos)
+    return packed(ids if end is None else [*ids, end])
 
 
 def has_drafts(extra_args: Mapping[str, Any] | None) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ocr_engine.drafts.phrases import book
-from ocr_engine.engine.draft_args import packed
+from ocr_engine.engine.draft_args import draft_ids
 from ocr_engine.engine.loops import TABLE_MARKS
 from ocr_engine.engine.text_stream import TextStream
 from ocr_engine.errors import EngineError, RequestError
@@ -57,9 +57,7 @@ class PromptEncoder:
 
     def draft(self, text: str) -> bytes:
         """A text that an answer may be, as the token ids of `GenerationRequest.draft`."""
-        if not text:
-            return b""
-        return packed([*self._tokenizer.encode(text, add_special_tokens=False).ids, self.eos_id])
+        return draft_ids(self._tokenizer, text)
 
     def phrases(self) -> list[int]:
         """The book of phrases for drafts."""

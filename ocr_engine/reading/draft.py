@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 from ocr_engine.config import Config
 from ocr_engine.drafts.prediction import predicted_answer
-from ocr_engine.engine.draft_args import packed
-from ocr_engine.families import TOKENS
+from ocr_engine.engine.draft_args import draft_ids
 from ocr_engine.records import TextLayer
 
 if TYPE_CHECKING:
@@ -37,10 +36,7 @@ def draft_of(layer: TextLayer, form: DraftForm) -> bytes | str:
     text = predicted_answer(layer, tagged=form.is_tagged)
     if not text or not form.tokenizer:
         return text
-    tokenizer = _tokenizer(form.tokenizer)
-    ids = tokenizer.encode(text, add_special_tokens=False).ids
-    end = tokenizer.token_to_id(TOKENS.eos)
-    return packed(ids if end is None else [*ids, end])
+    return draft_ids(_tokenizer(form.tokenizer), text)
 
 
 @lru_cache(1)

@@ -27,7 +27,7 @@ from ocr_engine.engine.vllm import contract, process
 from ocr_engine.engine.vllm.args import check_platform, engine_args
 from ocr_engine.errors import EngineError, RequestError
 from ocr_engine.log import logger
-from ocr_engine.records import Generation, GenerationRequest, PageViews
+from ocr_engine.records import Generation, GenerationRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,10 +196,12 @@ class VllmEngine:
 
     def _prompt(self, request: GenerationRequest) -> tuple[dict[str, Any], int]:
         """What vLLM is given for a page, and the tokens it makes of it."""
+        from ocr_engine.engine.vllm.view_tensors import tensors_of
+
         assert self._prompts is not None
         ids = self._prompts.encode(request.prompt)
         tokens = len(ids) - 1 + vision_tokens(request.views, self._planned().checkpoint.family)
-        return {"prompt_token_ids": ids, "multi_modal_data": {"image": _tensors(request.views)}}, tokens
+        return {"prompt_token_ids": ids, "multi_modal_data": {"image": tensors_of(request.views)}}, tokens
 
     def _sampling(self, request: GenerationRequest, prompt_tokens: int, *, streamed: bool) -> Any:
         from ocr_engine.engine.vllm.internals import RequestOutputKind, SamplingParams
@@ -291,14 +293,3 @@ async def _collect(outputs: AsyncGenerator[Any, None], answer: TokenAnswer, prom
             answer.add(output.outputs[0].token_ids, output.outputs[0].finish_reason)
             if answer.loop is not None:
                 break
-
-
-def _tensors(views: PageViews) -> dict[str, Any]:
-    """The fields the model's processor takes; no pixel is copied."""
-    import torch
-
-    return {
-        "global_views": torch.from_numpy(views.global_view).unsqueeze(0),
-        "tiles": torch.from_numpy(views.tiles).unsqueeze(0),
-        "grids": torch.tensor([views.grid], dtype=torch.int64),
-    }

@@ -8,8 +8,18 @@ from torch import Tensor
 
 from ocr_engine.errors import RequestError
 from ocr_engine.families import FAMILIES, OCR
+from ocr_engine.records import PageViews
 
 FIELDS = ("global_views", "tiles", "grids")
+
+
+def tensors_of(views: PageViews) -> dict[str, Tensor]:
+    """The fields of a page's views, as `check_views` wants them; no pixel is copied."""
+    return {
+        "global_views": torch.from_numpy(views.global_view).unsqueeze(0),
+        "tiles": torch.from_numpy(views.tiles).unsqueeze(0),
+        "grids": torch.tensor([views.grid], dtype=torch.int64),
+    }
 
 
 def global_sizes_px(family: str) -> frozenset[int]:
