@@ -1,6 +1,6 @@
 """The characters of a block beside those of the layer's words in its box."""
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
@@ -52,6 +52,15 @@ class Alignment:
     def likeness(self) -> float:
         """Share of the characters of both that are in equal runs."""
         return 2 * self.equal / max(len(self.prose.letters) + len(self.letters), 1)
+
+    def ends_word(self, place: int) -> bool:
+        """Whether a word ends directly before the character at `place` of `letters`."""
+        at = bisect_left(self.ends, place)
+        return at < len(self.ends) and self.ends[at] == place
+
+    def starts_word(self, place: int) -> bool:
+        """Whether a word starts with the character at `place` of `letters`, or the words end there."""
+        return place == 0 or self.ends_word(place)
 
     def word_at(self, place: int) -> int:
         """Which of `words` the character at `place` of `letters` belongs to."""

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ocr_engine.layer.alignment import Alignment, align
-from ocr_engine.layer.letters import FoldedTexts
 from ocr_engine.layer.prose import Prose, prose_of
+from ocr_engine.layer.texts import FoldedTexts
 from ocr_engine.layer.unboxed import with_unboxed
 from ocr_engine.layer.words import PageWords, page_words
 from ocr_engine.records import Block, LayerVerdict, TextLayer

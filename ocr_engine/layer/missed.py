@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ocr_engine.layer.edits import as_text
-from ocr_engine.layer.letters import FoldedTexts
+from ocr_engine.layer.texts import FoldedTexts
 from ocr_engine.layer.words import PageWords
 from ocr_engine.records import Block, Box
 

@@ -1,0 +1,222 @@
+"""One difference between a block's characters and the page's, with what decides whether it is mended."""
+
+from dataclasses import dataclass
+from math import inf
+
+from ocr_engine.layer.alignment import AlignedRun, Alignment
+from ocr_engine.layer.edits import Edit, Reason, as_text
+from ocr_engine.layer.folding import BULLETS
+from ocr_engine.layer.spacing import ends_early, on_one_row
+from ocr_engine.layer.texts import FoldedTexts
+from ocr_engine.layer.words import PageWords
+
+MIN_FLANK, MIN_FLANK_OF_WORDS = 2, 8
+"""Characters that must be the same on each side of changed characters, and of changed words."""
+MAX_CHANGED = 4
+"""Characters that are changed within a word; more is another word."""
+MAX_CHANGED_OF_WORDS = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A run that differs; `before` and `after` are how many characters are the same beside it."""
+
+    alignment: Alignment
+    run: AlignedRun
+    before: float
+    after: float
+    page: PageWords
+    texts: FoldedTexts
+    is_table: bool
+
+    def edit(self) -> Edit | None:
+        """How it is mended; None where that is not certain."""
+        if self._crosses_wall() or self._is_doubtful() or min(self.before, self.after) < MIN_FLANK:
+            return None
+        if self.run.kind == "delete":
+            return self._without()
+        if self.run.kind == "insert":
+            return self._with()
+        return self._other()
+
+    @property
+    def _ours(self) -> str:
+        return self.alignment.prose.letters[self.run.first : self.run.last]
+
+    @property
+    def _theirs(self) -> str:
+        return self.alignment.letters[self.run.start : self.run.end]
+
+    def _gap(self, at: int) -> str:
+        """What stands between the compared character before `at` and that at `at`."""
+        prose = self.alignment.prose
+        start = prose.places[at - 1] + 1 if at else 0
+        end = prose.places[at] if at < len(prose.places) else len(prose.content)
+        return prose.content[start:end]
+
+    def _crosses_wall(self) -> bool:
+        """Whether markup or a formula stands in what would change, or directly beside it."""
+        first, last = self.run.first, self.run.last
+        inner = [self._gap(at) for at in range(first, last + 1)]
+        if first == 0:
+            inner[0] = inner[0].lstrip(" \t\n#").removeprefix("<center>")
+        if last == len(self.alignment.prose.places):
+            inner[-1] = inner[-1].rstrip().removesuffix("</center>")
+        return any(gap.strip() for gap in inner)
+
+    def _is_doubtful(self) -> bool:
+        """Whether a word that the run touches, or the next to it, is not to be taken over."""
+        touched, count = self._touched(), len(self.alignment.words)
+        around = range(max(touched.start - 1, 0), min(touched.stop + 1, count))
+        return any(self.page.doubtful[self.alignment.words[at]] for at in around)
+
+    def _stands_elsewhere(self) -> bool:
+        """Whether the model's word is one of the page: the block's box may be that of another line."""
+        word = self.alignment.prose.word_around(self.run.first, self.run.last)
+        return self.texts.stands_elsewhere(word)
+
+    def _touched(self) -> range:
+        """Which of the block's words the run touches."""
+        alignment, run = self.alignment, self.run
+        if not alignment.words or run.start == run.end == len(alignment.letters):
+            return range(len(alignment.words), len(alignment.words))
+        return range(alignment.word_at(run.start), alignment.word_at(max(run.end - 1, run.start)) + 1)
+
+    def _raw(self) -> str:
+        """The page's own characters of the run, with the blanks between its words."""
+        alignment, run, parts = self.alignment, self.run, []
+        for at in self._touched():
+            start = alignment.ends[at - 1] if at else 0
+            text = self.page.texts[alignment.words[at]]
+            parts.append(text[max(run.start - start, 0) : run.end - start])
+        return as_text(" ".join(parts))
+
+    def _starts_word(self) -> bool:
+        return self.alignment.starts_word(self.run.start)
+
+    def _ends_word(self) -> bool:
+        return self.alignment.ends_word(self.run.end)
+
+    def _without(self) -> Edit | None:
+        """Characters that only the model wrote."""
+        run, prose = self.run, self.alignment.prose
+        places = prose.places[run.first : run.last]
+        if any(place in prose.markers for place in places) or self._ours.strip("-") == "":
+            return None
+        if self._stands_elsewhere():
+            return None
+        is_inner = not self._gap(run.first) and not self._gap(run.last)
+        start, end = places[0], places[-1] + 1
+        if is_inner and run.last - run.first <= 2 and run.first > 0 and run.last < len(prose.places):
+            return Edit(start, end, "", Reason.LETTERS)
+        return self._without_words(start, end)
+
+    def _without_words(self, start: int, end: int) -> Edit | None:
+        """Whole words that only the model wrote, and that have no room on the page."""
+        run, prose = self.run, self.alignment.prose
+        is_whole = self._starts_word()
+        flank = min(self.before, self.after)
+        if (
+            self.is_table
+            or not is_whole
+            or flank < MIN_FLANK_OF_WORDS
+            or len(self._ours) > MAX_CHANGED_OF_WORDS
+        ):
+            return None
+        if not self.texts.is_surplus(self._ours) or not self._has_no_room():
+            return None
+        is_twice = self.texts.written.count(self._ours) > 0
+        letters = sum(map(str.isalpha, self._ours))
+        if letters < (MIN_FLANK_OF_WORDS if is_twice else 2) or 2 * letters < len(self._ours):
+            return None  # figures and signs, as in formulas, stand often on a page
+        reason = Reason.TWICE if is_twice else Reason.MADE_UP
+        if run.last < len(prose.places):
+            return Edit(start, prose.places[run.last], "", reason)
+        return Edit(prose.places[run.first - 1] + 1 if run.first else start, end, "", reason)
+
+    def _has_no_room(self) -> bool:
+        """Whether the words around the run stand so near to each other that none is between them."""
+        alignment, page = self.alignment, self.page
+        at = (
+            alignment.word_at(self.run.start)
+            if self.run.start < len(alignment.letters)
+            else len(alignment.words)
+        )
+        if at in (0, len(alignment.words)):
+            return self.texts.written.count(self._ours) > 0 or not self._ours.isascii()
+        left, right = alignment.words[at - 1], alignment.words[at]
+        size = max(page.sizes[left], page.sizes[right])
+        down = page.boxes[right, 1] - page.boxes[left, 1]
+        across = page.boxes[right, 0] - page.boxes[left, 2]
+        return bool(across < 1.5 * size if abs(down) < 0.5 * size else 0 < down < 2.2 * size)
+
+    def _with(self) -> Edit | None:
+        """Characters that only the page has."""
+        run, prose = self.run, self.alignment.prose
+        if not prose.places or (not run.first and self.before < inf):
+            return None
+        starts, ends = self._starts_word(), self._ends_word()
+        if not any(map(str.isalnum, self._theirs)) and starts and ends:
+            return None  # bullets, rules: the model writes them as markup, or not at all
+        if starts and ends:
+            if min(self.before, self.after) < MIN_FLANK_OF_WORDS or len(self._theirs) > MAX_CHANGED_OF_WORDS:
+                return None
+            divided = self._theirs.rstrip("-")
+            if self.is_table or self.texts.was_read(self._theirs) or self.texts.was_read(divided):
+                return None
+            if divided != self._theirs:
+                return None  # half of a word, whose other half is elsewhere
+        elif self._stands_elsewhere() or not 0 < len(self._theirs.strip("-")) <= MAX_CHANGED:
+            return None
+        gap, raw = self._gap(run.first), self._raw()
+        reason = Reason.MISSED if starts and ends else Reason.LETTERS
+        raw = raw.strip(f"{BULLETS} ") if starts and ends else raw
+        if run.first == 0:
+            return Edit(prose.places[0], prose.places[0], raw + self._blank(run.end) * ends, reason)
+        at = prose.places[run.first - 1] + 1
+        lead = self._blank(run.start) if starts else ""
+        if run.first == len(prose.places):
+            return Edit(at, at, lead + raw, reason)
+        tail = self._blank(run.end) if ends else ""
+        return Edit(at, at + len(gap), lead + raw + tail, reason)
+
+    def _blank(self, place: int) -> str:
+        """What stands in the text before a word of the page that begins at `place`."""
+        alignment, at = self.alignment, self.alignment.word_at(place)
+        if not 0 < at < len(alignment.words) or self.is_table:
+            return " "
+        left, right = alignment.words[at - 1], alignment.words[at]
+        return (
+            " "
+            if on_one_row(self.page, left, right) or not ends_early(alignment, self.page, at - 1)
+            else "\n"
+        )
+
+    def _other(self) -> Edit | None:
+        """Other characters on the page than the model wrote."""
+        run, prose = self.run, self.alignment.prose
+        ours, theirs = self._ours, self._theirs
+        places = prose.places[run.first : run.last]
+        if any(place in prose.markers for place in places) or self._stands_elsewhere():
+            return None
+        if sorted(ours) == sorted(theirs):
+            return None  # accents that a file writes before their letters
+        limit = MAX_CHANGED
+        if min(self.before, self.after) >= MIN_FLANK_OF_WORDS and not self.is_table:
+            limit = 4 * MAX_CHANGED
+        if (
+            max(len(ours), len(theirs)) > limit
+            or max(len(ours), len(theirs)) > 3 * min(len(ours), len(theirs)) + 1
+        ):
+            return None
+        raw = self._raw()
+        if self._is_upper(run.first, run.last) and raw.islower():
+            raw = raw.upper()
+        return Edit(places[0], places[-1] + 1, raw, Reason.LETTERS)
+
+    def _is_upper(self, first: int, last: int) -> bool:
+        """Whether the model wrote the characters around as capitals."""
+        prose = self.alignment.prose
+        around = [prose.content[place] for place in prose.places[max(first - 3, 0) : last + 3]]
+        cased = [one for one in around if one.isalpha()]
+        return len(cased) > 2 and all(one.isupper() for one in cased)
