@@ -9,8 +9,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable
 from concurrent.futures import Future
-from dataclasses import dataclass, field, replace
-from functools import partial
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -27,16 +26,13 @@ from ocr_engine.outputs.journal import Journal
 from ocr_engine.outputs.names import OutputNames
 from ocr_engine.pages.pool import RenderPool
 from ocr_engine.pages.sources import Refused, parse_page_ranges
-from ocr_engine.processes.aside import aside
 from ocr_engine.reading.reader import PageReader, ReadPage, failed_page
-from ocr_engine.reading.record import located, rewritten_record
-from ocr_engine.reading.witness import READING_PROMPTS, repair_level, with_repairs, witness_page
+from ocr_engine.reading.record import located
+from ocr_engine.reading.rewriting import rewritten
 from ocr_engine.records import (
     Document,
-    DocumentKind,
     OpenedDocument,
     PageKey,
-    PageRecord,
     PageRef,
     PageStatus,
 )
@@ -271,24 +267,8 @@ class Conversion:
             stored = await self._saver.call(writer.stored, page.ref.number, page.fingerprint)
         if stored is not None:
             record, raw = stored
-            record = await aside(rewritten_record, record, raw, page.fingerprint)
-            record = replace(record, bookmarks=page.ref.bookmarks)
-            return ReadPage(await self._mended(page.ref, record), raw, {})
+            return await rewritten(self._config, self._tools.pool, page.ref, page.fingerprint, record, raw)
         return await self._reader.read(page.ref, page.key, page.fingerprint)
-
-    async def _mended(self, ref: PageRef, record: PageRecord) -> PageRecord:
-        """The record of a page that is written anew, mended by its text layer, which is read again."""
-        level = repair_level(self._config)
-        if level == "off" or record.from_text_layer or record.prompt not in READING_PROMPTS:
-            return record
-        if ref.document.kind is not DocumentKind.PDF or not record.blocks:
-            return record
-        task = partial(witness_page, blocks=record.blocks, level=level)
-        try:
-            return with_repairs(record, await asyncio.wrap_future(self._tools.pool.run(ref, task)))
-        except InputError as error:
-            logger.warning("%s: not compared with its text layer: %s", printable(str(ref)), error)
-            return record
 
     async def _save(self, page: PlannedPage, writer: PageWriter, read: ReadPage) -> None:
         record = await self._saver.save_page(page.ref, writer, read)
