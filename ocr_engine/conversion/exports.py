@@ -214,8 +214,7 @@ def _export_run(
     for one in exports_of(MadeOf.RUN):
         if one in wanted:
             sources = (_source(root, config, item) for item in found)
-            of_chunks = f"-{chunks}" if one.key.startswith("chunks") else ""
-            _once(stamps, one, root, key + of_chunks, made, sources)
+            _once(stamps, one, root, f"{key}-{chunks}" if one.of_chunks else key, made, sources)
     folders = [root / item.folder for item in found]
     key = f"{key}-{chunks}-{','.join(one.key for one in wanted)}"
     for one in exports_of(MadeOf.FILES):

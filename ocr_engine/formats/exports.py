@@ -28,6 +28,8 @@ class Export:
     write: str
     """`module:function`."""
     made_of: MadeOf = MadeOf.DOCUMENT
+    of_chunks: bool = False
+    """Whether it holds documents in chunks: their size and their links are part of what it is made of."""
     needs_pictures: bool = False
     """Whether the pages' pictures are kept for it while they are read."""
     remove: str = ""
@@ -57,12 +59,13 @@ _ALL = (
     Export(
         "parquet", "pages.parquet", f"{_ROOM}.parquet:write", MadeOf.RUN, require=f"{_ROOM}.parquet:require"
     ),
-    Export("chunks", "chunks.jsonl", f"{_ROOM}.chunks:write", MadeOf.RUN),
+    Export("chunks", "chunks.jsonl", f"{_ROOM}.chunks:write", MadeOf.RUN, of_chunks=True),
     Export(
         "chunks_parquet",
         "chunks.parquet",
         f"{_ROOM}.chunks_parquet:write",
         MadeOf.RUN,
+        of_chunks=True,
         require=f"{_ROOM}.chunks_parquet:require",
     ),
     Export("zip", "outputs.zip", f"{_ROOM}.archive:write", MadeOf.FILES),

@@ -33,6 +33,8 @@ class Layout:
     overlay: Overlay = Overlay.WANTED
     cards: bool = False
     """Whether figures that were read get a card: the crop beside what it says."""
+    mends: bool = False
+    """Whether its text is ours to mend by the page's text layer; else it is the model's own."""
     hidden_records: bool = True
     """Whether `pages.jsonl` and the raw texts are in `.pages/`; else where `tree` has them."""
     exports: bool = False
@@ -56,6 +58,7 @@ _ALL = (
         f"{_WRITERS}.writer:DocumentWriter",
         f"{_TEXTS}:tree_texts",
         cards=True,
+        mends=True,
         hidden_records=False,
         exports=True,
         folders=("pages", "figures", "layout", "tables"),

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ocr_engine.config import Config
+from ocr_engine.formats import LAYOUTS
 from ocr_engine.layer.agreement import agreement
 from ocr_engine.layer.comparison import compared
 from ocr_engine.layer.repair import Level, repaired
@@ -27,7 +28,7 @@ class Witnessed:
 
 def repair_level(config: Config) -> Level:
     """How far a layer mends what is written: official layouts hold the model's own text."""
-    is_ours = config.output.layout == "tree" and config.prompt in READING_PROMPTS
+    is_ours = LAYOUTS[config.output.layout].mends and config.prompt in READING_PROMPTS
     return config.text_layer.repair if is_ours else "off"
 
 
