@@ -22,12 +22,19 @@ def heading_types(blocks: Sequence[Block], layer: TextLayer) -> tuple[HeadingTyp
         return ()
     found = [block for block in blocks if block.boxes and is_heading(block)][:MAX_HEADINGS]
     bold = np.array([bool(_BOLD.search(font)) for font in layer.fonts or ("",)])[layer.font_of]
-    types = (_type(block.boxes[0], layer, bold) for block in found)
+    middles = (layer.boxes[:, :2] + layer.boxes[:, 2:]) / 2
+    types = (_type(block.boxes[0], layer, middles, bold) for block in found)
     return tuple(one for one in types if one is not None)
 
 
-def _type(box: Box, layer: TextLayer, bold: "np.typing.NDArray[np.bool_]") -> HeadingType | None:
-    x, y = ((layer.boxes[:, side] + layer.boxes[:, side + 2]) / 2 for side in (0, 1))
+def _type(
+    box: Box,
+    layer: TextLayer,
+    middles: "np.typing.NDArray[np.floating]",
+    bold: "np.typing.NDArray[np.bool_]",
+) -> HeadingType | None:
+    """Of the words whose middles, (n, 2), are in the box; `bold` says which of all words are."""
+    x, y = middles[:, 0], middles[:, 1]
     inside = (box.x1 <= x) & (x <= box.x2) & (box.y1 <= y) & (y <= box.y2) & (layer.sizes_pt > 0)
     if not inside.any():
         return None
