@@ -12,7 +12,7 @@ from vllm import SamplingParams
 from vllm.engine.arg_utils import EngineArgs
 from vllm.multimodal.inputs import MultiModalFeatureSpec, PlaceholderRange
 from vllm.v1.core.sched.output import SchedulerOutput
-from vllm.v1.kv_cache_interface import FullAttentionSpec, KVCacheConfig, KVCacheGroupSpec
+from vllm.v1.kv_cache_interface import FullAttentionSpec, KVCacheConfig, KVCacheGroupSpec, RSWASpec
 from vllm.v1.outputs import ModelRunnerOutput
 from vllm.v1.request import Request
 from vllm.v1.structured_output import StructuredOutputManager
@@ -134,13 +134,17 @@ def make(
     watermark: float = 0.0,
     shortcuts: Sequence[str] = tuple(SHORTCUTS),
     drafts: int = 0,
+    window: int = 0,
 ) -> Run:
-    """A scheduler of that class with a KV cache for so many tokens."""
+    """A scheduler of that class with a KV cache for so many tokens; with `window` that of Unlimited-OCR."""
     config = _config(seqs, batched, group, max_len, tuple(shortcuts), drafts)
     config.scheduler_config.watermark = watermark
     blocks = kv_tokens // BLOCK
     config.cache_config.num_gpu_blocks = blocks
-    spec = FullAttentionSpec(block_size=BLOCK, num_kv_heads=10, head_size=128, dtype=torch.bfloat16)
+    sizes: dict[str, Any] = {"num_kv_heads": 10, "head_size": 128, "dtype": torch.bfloat16}
+    spec: FullAttentionSpec = FullAttentionSpec(block_size=BLOCK, **sizes)
+    if window:
+        spec = RSWASpec(block_size=BLOCK, rswa_window=window, **sizes)
     cache_config = KVCacheConfig(blocks, [], [KVCacheGroupSpec(["layer"], spec)])
     return Run(
         kind(

@@ -57,6 +57,7 @@ SHORTCUTS: dict[str, tuple[Needs, ...]] = {
         Needs("KVCacheManager", "coordinator block_pool"),
         Needs("KVCacheManager", method="allocate_slots", parameters="self request num_new_tokens"),
         Needs("FullAttentionManager", "req_to_blocks block_size enable_caching"),
+        Needs("RSWAManager", "req_to_blocks block_size enable_caching"),
         Needs(
             "CachedRequestData",
             fields="req_ids resumed_req_ids new_token_ids all_token_ids new_block_ids num_computed_tokens"

@@ -126,7 +126,8 @@ _BY_MODULE: dict[str, dict[str, str]] = {
         "SchedulerOutput": "a step",
     },
     "vllm.v1.core.single_type_kv_cache_manager": {
-        "FullAttentionManager": "the one kind of cache that decode steps know",
+        "FullAttentionManager": "the kinds of cache that decode steps know: this one ...",
+        "RSWAManager": "... and that of Unlimited-OCR, which frees what its window has left",
     },
     "vllm.v1.engine": {
         "EngineCoreOutput": "new tokens of a request",

@@ -17,6 +17,7 @@ from ocr_engine.engine.vllm.internals import (
     KVCacheManager,
     PauseState,
     Request,
+    RSWAManager,
     SchedulerOutput,
 )
 from ocr_engine.engine.vllm.scheduler_drafts import DraftScheduler
@@ -34,9 +35,7 @@ class DecodeScheduler(DraftScheduler):
         super().__init__(*args, **kwargs)
         allowed = self.vllm_config.additional_config.get(SHORTCUTS_KEY, SHORTCUTS)
         self._has_short_way = (
-            DECODE_STEPS in allowed
-            and self._nothing_else_asks()
-            and _is_full_attention(self.kv_cache_manager)
+            DECODE_STEPS in allowed and self._nothing_else_asks() and _grows_by_blocks(self.kv_cache_manager)
         )
 
     def _nothing_else_asks(self) -> bool:
@@ -182,7 +181,12 @@ def _cached(decoding: Sequence[Request], names: list[str], new_blocks: list[NewB
     )
 
 
-def _is_full_attention(manager: KVCacheManager) -> bool:
-    """Whether a token needs a block where the last one is full, and nothing else: no prefix cache to tell."""
+def _grows_by_blocks(manager: KVCacheManager) -> bool:
+    """Whether a token needs a block where the last one is full, and nothing else: no prefix cache to tell.
+
+    A window over the answer (R-SWA) leaves a block behind for each that it needs: vLLM frees those where a
+    new one is asked for, which here is once a block instead of at every token.
+    """
     kinds = manager.coordinator.single_type_managers
-    return len(kinds) == 1 and type(kinds[0]) is FullAttentionManager and not kinds[0].enable_caching
+    known = (FullAttentionManager, RSWAManager)
+    return len(kinds) == 1 and type(kinds[0]) in known and not kinds[0].enable_caching

@@ -17,7 +17,7 @@ from bench.parts.scheduling import make
 from ocr_engine.engine.vllm.scheduler import GroupScheduler
 from ocr_engine.engine.vllm.scheduler_drafts import DraftScheduler
 
-PROMPT = 100
+PROMPT, WINDOW = 100, 128
 
 
 def asked(count, seed=0):
@@ -205,6 +205,39 @@ def test_drafts_that_are_never_accepted_are_soon_left_out_and_others_fill_the_st
             counts[name].append(len(drafts))
     assert max(counts["good"]) == 8 and sum(counts["good"]) > 300
     assert 0 < sum(counts["bad"]) < 0.5 * 400 and counts["none"] == []
+
+
+def most_blocks(run, name):
+    """Blocks that a page holds at most over its run, and at its end how many it has had."""
+    (kind,) = run.scheduler.kv_cache_manager.coordinator.single_type_managers
+    held, had = 0, 0
+    while run.scheduler.has_requests():
+        run.step()
+        blocks = kind.req_to_blocks.get(name, ())
+        held, had = max(held, sum(not block.is_null for block in blocks)), max(had, len(blocks))
+    run.run()
+    return held, had
+
+
+@pytest.mark.parametrize("kind", [AsyncScheduler, GroupScheduler])
+def test_blocks_that_the_window_has_left_are_freed(kind):
+    run = make(kind, 16, 16 * 300, 1, batched=512, window=WINDOW)
+    run.add("a", 2000, PROMPT)
+    held, had = most_blocks(run, "a")
+    # The blocks of the prompt and the window, one begun and one not yet given back, two steps ahead.
+    assert -(-PROMPT // 16) + WINDOW // 16 <= held <= -(-PROMPT // 16) + WINDOW // 16 + 3
+    assert had == -(-(PROMPT + 2000 - 1) // 16)
+
+
+def test_long_answers_behind_a_window_fit_a_cache_that_could_not_hold_them(monkeypatch):
+    lengths = {f"page-{number}": 1000 + 37 * number for number in range(24)}
+    run = make(GroupScheduler, 16, 16 * (PROMPT + WINDOW + 80), 1, batched=512, window=WINDOW)
+    short = counted(run, monkeypatch)
+    for name, length in lengths.items():
+        run.add(name, length, PROMPT)
+    run.run()
+    assert {name: len(tokens) for name, tokens in run.tokens.items()} == lengths
+    assert not run.preemptions and len(short) > 1500
 
 
 def searches(run, monkeypatch):
