@@ -29,7 +29,7 @@ from ocr_engine.reading.texts import block_texts_of, leveled, page_joiner
 from ocr_engine.records import Fingerprint, JournalRow
 from ocr_engine.text.outline import outline_of
 
-VERSION = 3
+VERSION = 4
 """Counts up when an export of the same document becomes another file."""
 MAX_WORKERS = 4
 BASE_TIMEOUT_S, PAGE_TIMEOUT_S = 120.0, 2.0
@@ -116,7 +116,7 @@ def export(root: Path, journal: Journal, config: Config, stopping: Stopping) -> 
             # Documents that this run was not given may lack records: no export loses a page for that.
             heal_all(root, journal, config.output.layout, claims, checksums)
         found = _found(journal, claims)
-        salt = fingerprint(config, ("output.figures", "output.layout", "text"))
+        salt = fingerprint(config, ("output.figures", "output.layout", "text", "text_layer"))
         _remove_outdated(root, config, found, stamps, salt)
         if not config.output.exports:
             return made

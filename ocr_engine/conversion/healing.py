@@ -18,7 +18,7 @@ from ocr_engine.outputs.document_folder import records_path
 from ocr_engine.outputs.journal import RECORD, Journal, Key
 from ocr_engine.outputs.names import HIDDEN
 from ocr_engine.outputs.page_store import NAME, PageStore
-from ocr_engine.outputs.record_lines import digest_of_texts, rebuilt
+from ocr_engine.outputs.record_lines import digest_of_texts, lines_kept, rebuilt
 from ocr_engine.reading.record import rewritten_record
 from ocr_engine.records import JournalRow, PageRecord, page_stem
 
@@ -139,7 +139,8 @@ class Healer:
         if digest_of_texts(raw, [read.text for read in reads]) != facts["raw"]:
             return None
         made = rewritten_record(replace(record, figure_texts=reads), raw, record.fingerprint)
-        blocks = replayed(made.blocks, record.text_repairs)
+        blocks, lines = replayed(made.blocks, record.text_repairs), lines_kept(facts)
+        blocks = tuple(replace(block, lines=lines.get(at, ())) for at, block in enumerate(blocks))
         return replace(made, blocks=blocks, text_repairs=record.text_repairs)
 
     def _text(self, row: JournalRow, name: str) -> str:

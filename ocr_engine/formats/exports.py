@@ -32,6 +32,8 @@ class Export:
     """Whether it holds documents in chunks: their size and their links are part of what it is made of."""
     needs_pictures: bool = False
     """Whether the pages' pictures are kept for it while they are read."""
+    needs_lines: bool = False
+    """Whether records say for it where the lines of blocks stand, where a text layer tells."""
     remove: str = ""
     """What takes away a folder, `remove(path, last_page)`; a file needs none."""
     require: str = ""
@@ -54,7 +56,13 @@ REVIEW = Export(
 _ALL = (
     REVIEW,
     Export("html", "{name}.html", f"{_ROOM}.html:write"),
-    Export("searchable_pdf", "{name}.pdf", f"{_ROOM}.searchable_pdf:write", needs_pictures=True),
+    Export(
+        "searchable_pdf",
+        "{name}.pdf",
+        f"{_ROOM}.searchable_pdf:write",
+        needs_pictures=True,
+        needs_lines=True,
+    ),
     Export("jsonl", "documents.jsonl", f"{_ROOM}.jsonl:write", MadeOf.RUN),
     Export(
         "parquet", "pages.parquet", f"{_ROOM}.parquet:write", MadeOf.RUN, require=f"{_ROOM}.parquet:require"

@@ -32,6 +32,8 @@ class Compared:
     free: "npt.NDArray[np.int64]" = field(repr=False)
     """Words in no block's box."""
     texts: FoldedTexts = field(repr=False)
+    keeps_lines: bool = False
+    """Whether blocks say where their lines stand."""
 
     @property
     def likeness(self) -> float:

@@ -30,6 +30,7 @@ class MissedText:
 
     block: Block
     before: int
+    words: tuple[int, ...]
 
 
 def missed_text(
@@ -38,8 +39,16 @@ def missed_text(
     """The pieces of body text in no block's box that were not read, in the order of the page."""
     whole = [line for line in _lines(page, free) if _is_missed(page, line, texts)][:_MAX_LINES]
     pieces = [list(group) for _, group in groupby(whole, key=lambda line: int(page.layer_blocks[line[0]]))]
-    found = [_block(page, piece) for piece in pieces]
-    return [MissedText(block, _place(blocks, block.boxes[0])) for block in found if block is not None]
+    found = [(_block(page, words), words) for words in map(_words, pieces)]
+    return [
+        MissedText(block, _place(blocks, block.boxes[0]), words)
+        for block, words in found
+        if block is not None
+    ]
+
+
+def _words(lines: Sequence[Sequence[int]]) -> tuple[int, ...]:
+    return tuple(word for line in lines for word in line)
 
 
 def _lines(page: PageWords, free: "npt.NDArray[np.int64]") -> list[list[int]]:
@@ -56,12 +65,11 @@ def _is_missed(page: PageWords, line: list[int], texts: FoldedTexts) -> bool:
     return is_body and not page.doubtful[line].any() and not texts.was_read(letters)
 
 
-def _block(page: PageWords, lines: list[list[int]]) -> Block | None:
-    words = [word for line in lines for word in line]
+def _block(page: PageWords, words: Sequence[int]) -> Block | None:
     if len(words) < _LEAST_WORDS or sum(len(page.texts[word]) for word in words) < _LEAST_LETTERS:
         return None
     text = as_text(" ".join(page.texts[word] for word in words))
-    corners = page.boxes[words]
+    corners = page.boxes[list(words)]
     left, top = (int(side) for side in corners[:, :2].min(axis=0))
     right, bottom = (min(int(side) + 1, 999) for side in corners[:, 2:].max(axis=0))
     return Block(LABEL, (Box(left, top, right, bottom),), f"\n{text}\n\n")

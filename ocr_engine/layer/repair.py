@@ -13,7 +13,8 @@ from typing import Literal
 from ocr_engine.layer.alignment import Alignment
 from ocr_engine.layer.comparison import Compared, is_table
 from ocr_engine.layer.edits import Edit, Reason, apart, applied
-from ocr_engine.layer.letters import letter_edits
+from ocr_engine.layer.letters import is_alike, letter_edits
+from ocr_engine.layer.lines import lines_of
 from ocr_engine.layer.missed import LABEL, missed_text
 from ocr_engine.layer.spacing import SpacingRules, spacing_edits
 from ocr_engine.records import Block, TextRepair
@@ -32,6 +33,18 @@ def repaired(found: Compared, level: Level) -> tuple[tuple[Block, ...], tuple[Te
     if level == "words":
         blocks, repairs = _with_missed(found, blocks, repairs)
     return (found.blocks, ()) if len(repairs) > MAX_REPAIRS else (tuple(blocks), tuple(repairs))
+
+
+def with_lines(found: Compared) -> Compared:
+    """The same, each block that is like its words with the lines that these stand in."""
+    if not found.may_repair:
+        return found
+    pairs = zip(found.blocks, found.alignments, strict=True)
+    blocks = tuple(
+        replace(block, lines=lines_of(found.page, one.words)) if one and is_alike(one) else block
+        for block, one in pairs
+    )
+    return replace(found, blocks=blocks, keeps_lines=True)
 
 
 def _mended(found: Compared, level: Level) -> tuple[list[Block], list[TextRepair]]:
@@ -72,7 +85,8 @@ def _with_missed(
         for piece in (piece for piece in missed if piece.before == at):
             text, boxes = piece.block.content, piece.block.boxes
             added.append(TextRepair(len(out), 0, "", text, Reason.MISSED_TEXT, boxes))
-            out.append(piece.block)
+            lines = lines_of(found.page, piece.words) if found.keeps_lines else ()
+            out.append(replace(piece.block, lines=lines))
         if at < len(blocks):
             moved[at] = len(out)
             out.append(blocks[at])

@@ -17,6 +17,7 @@ from ocr_engine.records import (
     Attempt,
     Block,
     BlockAgreement,
+    BlockLine,
     Bookmark,
     Box,
     FigureText,
@@ -44,6 +45,7 @@ _Count = Annotated[int, Meta(ge=0, le=10**12)]
 _Side = Annotated[float, Meta(gt=0, le=1e9)]
 _SidePx = Annotated[int, Meta(gt=0, le=10**9)]
 _Unit = Annotated[int, Meta(ge=0, le=BOX_SCALE)]
+_Place = Annotated[float, Meta(ge=0, le=BOX_SCALE)]
 _Share = Annotated[float, Meta(ge=0, le=1)]
 _FigureName = Annotated[str, Meta(pattern=r"\A[0-9]{4,}-[0-9]+\.jpg\Z", max_length=64)]
 
@@ -58,11 +60,19 @@ class _Box(msgspec.Struct):
     norm: tuple[_Unit, _Unit, _Unit, _Unit]
 
 
+class _Line(msgspec.Struct):
+    words: tuple[str, ...]
+    sides: tuple[_Place, ...]
+    top: _Place
+    bottom: _Place
+
+
 class _Block(msgspec.Struct):
     label: str
     boxes: list[_Box]
     content: str
     figures: tuple[_FigureName, ...]
+    lines: list[_Line] = []
 
 
 class _Attempt(msgspec.Struct):
@@ -204,6 +214,7 @@ def _block_values(block: Block, geometry: PageGeometry | None) -> dict[str, Any]
         "boxes": [_box_values(box, geometry) for box in block.boxes],
         "content": block.content,
         "figures": list(block.figures),
+        **({"lines": [asdict(line) for line in block.lines]} if block.lines else {}),
     }
 
 
@@ -223,7 +234,7 @@ def _repair_values(repair: TextRepair, geometry: PageGeometry | None) -> dict[st
 def stored_record(line: bytes) -> StoredRecord | None:
     """What a line holds; None when it is not one of ours."""
     found = decode(line, _RECORD)
-    return found if found is not None and _boxes_in_order(found) else None
+    return found if found is not None and _boxes_in_order(found) and _sides_fit(found) else None
 
 
 def from_line(line: bytes) -> PageRecord | None:
@@ -252,9 +263,20 @@ def facts_of(record: PageRecord, raw: str | None) -> dict[str, Any]:
     if raw is not None:
         facts["raw"] = digest_of_texts(raw, [read.text for read in record.figure_texts])
     facts |= {key: values[key] for key in _FACTS if values.get(key)}
+    if lines := {str(at): block["lines"] for at, block in enumerate(values["blocks"]) if "lines" in block}:
+        facts["lines"] = lines
     if record.figure_texts:
         facts["figure_texts"] = [value | {"text": ""} for value in values["figure_texts"]]
     return facts
+
+
+def lines_kept(facts: Mapping[str, Any]) -> dict[int, tuple[BlockLine, ...]]:
+    """Of what a journal row keeps: the lines of each block that has any, by its index; none if odd."""
+    try:
+        found = msgspec.convert(facts.get("lines", {}), dict[int, list[_Line]], strict=False)
+    except msgspec.MsgspecError:
+        return {}
+    return {at: tuple(map(_line, lines)) for at, lines in found.items()}
 
 
 def rebuilt(row: JournalRow, facts: Mapping[str, Any]) -> PageRecord | None:
@@ -275,6 +297,12 @@ def _boxes_in_order(found: StoredRecord) -> bool:
     held = [*(block.boxes for block in found.blocks), *(repair.boxes for repair in found.text_repairs)]
     boxes = (box.norm for boxes in held for box in boxes)
     return all(x1 <= x2 and y1 <= y2 for x1, y1, x2, y2 in boxes)
+
+
+def _sides_fit(found: StoredRecord) -> bool:
+    """Whether every line has two sides for each of its words."""
+    lines = (line for block in found.blocks for line in block.lines)
+    return all(len(line.sides) == 2 * len(line.words) > 0 for line in lines)
 
 
 def _record(found: StoredRecord) -> PageRecord:
@@ -314,7 +342,12 @@ def _text_repair(found: _TextRepair) -> TextRepair:
 
 
 def _block(found: _Block) -> Block:
-    return Block(found.label, tuple(Box(*box.norm) for box in found.boxes), found.content, found.figures)
+    boxes = tuple(Box(*box.norm) for box in found.boxes)
+    return Block(found.label, boxes, found.content, found.figures, tuple(map(_line, found.lines)))
+
+
+def _line(found: _Line) -> BlockLine:
+    return BlockLine(**msgspec.structs.asdict(found))
 
 
 def _attempt_values(attempt: Attempt) -> dict[str, Any]:

@@ -25,7 +25,15 @@ from ocr_engine.reading.figures import FigureReader, chosen
 from ocr_engine.reading.prepare import PreparedPage, prepare
 from ocr_engine.reading.record import blank_record, failed_record, read_record
 from ocr_engine.reading.request import mode_of, prompt_of, request_for, sends_png
-from ocr_engine.reading.witness import READING_PROMPTS, repair_level, with_agreement, with_repairs, witness
+from ocr_engine.reading.witness import (
+    READING_PROMPTS,
+    asks_layer,
+    repair_level,
+    wants_lines,
+    with_agreement,
+    with_repairs,
+    witness,
+)
 from ocr_engine.records import FigureText, Generation, PageKey, PageRecord, PageRef, TextLayer
 
 NOTE_START_S = 2.0
@@ -72,7 +80,7 @@ def _prepare_task(
         look=look,
         ink=facts,
         text_layer=facts
-        and (quality.compare_text_layer or quality.text_layer_fallback or repair_level(config) != "off"),
+        and (quality.compare_text_layer or quality.text_layer_fallback or asks_layer(config)),
         draft=draft,
     )
 
@@ -177,7 +185,8 @@ class PageReader:
         """The record with what the page's text layer says of it; as it is where that cannot be asked."""
         if not layer.words or record.from_text_layer or record.prompt not in READING_PROMPTS:
             return record
-        task = partial(witness, record.blocks, layer, repair_level(self._config))
+        lines = wants_lines(self._config)
+        task = partial(witness, record.blocks, layer, repair_level(self._config), lines=lines)
         try:
             found = await asyncio.wrap_future(self._pool.work(task))
         except InputError as error:

@@ -11,7 +11,14 @@ from ocr_engine.pages.pool import RenderPool
 from ocr_engine.processes.aside import aside
 from ocr_engine.reading.reader import ReadPage
 from ocr_engine.reading.record import rewritten_record
-from ocr_engine.reading.witness import READING_PROMPTS, repair_level, with_repairs, witness_page
+from ocr_engine.reading.witness import (
+    READING_PROMPTS,
+    asks_layer,
+    repair_level,
+    wants_lines,
+    with_repairs,
+    witness_page,
+)
 from ocr_engine.records import DocumentKind, PageRecord, PageRef
 
 
@@ -26,12 +33,12 @@ async def rewritten(
 
 async def _mended(config: Config, pool: RenderPool, ref: PageRef, record: PageRecord) -> PageRecord:
     """The record mended by the page's text layer, which is read again."""
-    level = repair_level(config)
-    if level == "off" or record.from_text_layer or record.prompt not in READING_PROMPTS:
+    if not asks_layer(config) or record.from_text_layer or record.prompt not in READING_PROMPTS:
         return record
     if ref.document.kind is not DocumentKind.PDF or not record.blocks:
         return record
-    task = partial(witness_page, blocks=record.blocks, level=level)
+    level, lines = repair_level(config), wants_lines(config)
+    task = partial(witness_page, blocks=record.blocks, level=level, lines=lines)
     try:
         return with_repairs(record, await asyncio.wrap_future(pool.run(ref, task)))
     except InputError as error:

@@ -10,7 +10,7 @@ from ocr_engine.config import Config
 from ocr_engine.formats import LAYOUTS
 from ocr_engine.layer.agreement import agreement
 from ocr_engine.layer.comparison import compared
-from ocr_engine.layer.repair import Level, repaired
+from ocr_engine.layer.repair import Level, repaired, with_lines
 from ocr_engine.records import Block, PageAgreement, PageImage, PageRecord, TextLayer, TextRepair
 
 READING_PROMPTS = ("markdown", "ocr", "free")
@@ -32,16 +32,30 @@ def repair_level(config: Config) -> Level:
     return config.text_layer.repair if is_ours else "off"
 
 
-def witness(blocks: Sequence[Block], layer: TextLayer, level: Level) -> Witnessed:
-    """Compare a page's blocks with its layer, and mend them."""
+def wants_lines(config: Config) -> bool:
+    """Whether something that is written asks where the lines of a page stand."""
+    if not LAYOUTS[config.output.layout].mends or config.prompt not in READING_PROMPTS:
+        return False
+    asked = any(export.needs_lines for export in config.output.exports)
+    return asked or config.text.list_repair or config.text.join_paragraphs
+
+
+def asks_layer(config: Config) -> bool:
+    """Whether what is written follows from pages' text layers, too."""
+    return repair_level(config) != "off" or wants_lines(config)
+
+
+def witness(blocks: Sequence[Block], layer: TextLayer, level: Level, *, lines: bool = False) -> Witnessed:
+    """Compare a page's blocks with its layer, and mend them. With `lines`, they say where those stand."""
     found = compared(blocks, layer)
+    found = with_lines(found) if lines else found
     mended, repairs = repaired(found, level)
     return Witnessed(mended, repairs, agreement(found))
 
 
-def witness_page(page: PageImage, blocks: Sequence[Block], level: Level) -> Witnessed:
+def witness_page(page: PageImage, blocks: Sequence[Block], level: Level, *, lines: bool = False) -> Witnessed:
     """The same with the layer of a page that was just drawn."""
-    return witness(blocks, page.text_layer(), level)
+    return witness(blocks, page.text_layer(), level, lines=lines)
 
 
 def with_repairs(record: PageRecord, witnessed: Witnessed) -> PageRecord:

@@ -36,6 +36,32 @@ class Box:
 
 
 @dataclass(frozen=True, slots=True)
+class BlockLine:
+    """Words that stand on one line of the page, by its text layer; in model units 0..999, to a tenth."""
+
+    words: tuple[str, ...]
+    sides: tuple[float, ...]
+    """The left and the right side of each word in turn."""
+    top: float
+    bottom: float
+
+    @property
+    def left(self) -> float:
+        """Where the line begins."""
+        return min(self.sides)
+
+    @property
+    def right(self) -> float:
+        """Where it ends."""
+        return max(self.sides)
+
+    @property
+    def height(self) -> float:
+        """That of its type, from ascender to descender."""
+        return max(self.bottom - self.top, 0.1)
+
+
+@dataclass(frozen=True, slots=True)
 class Block:
     """A piece of a page: a label, its boxes, and the text that follows its grounding tags.
 
@@ -47,6 +73,8 @@ class Block:
     boxes: tuple[Box, ...]
     content: str
     figures: tuple[str, ...] = ()
+    lines: tuple[BlockLine, ...] = ()
+    """Where its lines stand, where that is asked for and the page's text layer tells."""
 
 
 @dataclass(frozen=True, slots=True)

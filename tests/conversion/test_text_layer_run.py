@@ -76,6 +76,29 @@ def test_a_lost_record_is_made_again_with_its_repairs(folder: Path) -> None:
     assert records.read_bytes() == before
 
 
+def test_records_say_where_lines_stand_for_what_asks(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "lines" not in run(folder)["blocks"][0]
+
+    async def refuse(*_: object) -> None:
+        raise AssertionError("the model was asked")
+
+    monkeypatch.setattr(ReplayEngine, "generate", refuse)
+    (line,) = run(folder, "output.searchable_pdf=true")["blocks"][0]["lines"]
+    assert line["words"] == WRITTEN.split() and len(line["sides"]) == 2 * len(line["words"])
+    with pymupdf.open(folder / "a.pdf") as given, pymupdf.open(folder / "out/a/a.pdf") as ours:
+        for word in ("2025-02-18", "GetItemAttributes"):
+            (there,), (here,) = given[0].search_for(word), ours[0].search_for(word)
+            assert abs(there.x0 - here.x0) < 0.5 and abs(there.x1 - here.x1) < 0.5 and there.intersects(here)
+    records = folder / "out/a/pages.jsonl"
+    before = records.read_bytes()
+    records.unlink()
+    run(folder, "output.searchable_pdf=true")
+    assert records.read_bytes() == before
+    run(folder, "output.searchable_pdf=true", "text_layer.repair=off")
+    with pymupdf.open(folder / "out/a/a.pdf") as ours:
+        assert "gro up" in ours[0].get_text(), "an export of other text is made anew"
+
+
 @pytest.mark.parametrize("options", [("output.layout=official",), ("preset=pdf",)])
 def test_official_layouts_hold_the_models_own_text(folder: Path, options: tuple[str, ...]) -> None:
     keys = ("engine.backend=replay", f"engine.replay_from={folder / 'raw'}", *options)

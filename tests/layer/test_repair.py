@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ocr_engine.layer.comparison import compared
 from ocr_engine.layer.missed import LABEL
-from ocr_engine.layer.repair import Level, repaired
+from ocr_engine.layer.repair import Level, repaired, with_lines
 from ocr_engine.records import Block, Box, LayerVerdict, ParsedText, TextLayer, TextRepair, WordFlag
 from ocr_engine.text.markdown import to_markdown
 from tests.text_layers import layer_of, layer_of_lines
@@ -110,6 +110,20 @@ def test_missed_text_is_put_in_its_place_and_marked() -> None:
     assert [block.label for block in found] == ["text", LABEL, "text"]
     assert found[1].content.strip() == lines[1][0] and repairs[-1].block == 1
     assert repaired(compared(blocks, layer_of_lines(lines)), "spacing")[0] == tuple(blocks)
+
+
+def test_blocks_say_where_their_lines_stand() -> None:
+    first, second = PROSE[: PROSE.index(" and")], PROSE[PROSE.index("and") :]
+    layer = layer_of_lines([(first, 100, 100), (second, 100, 120), (PROSE[4:40], 100, 400)])
+    box = (Box(90, 90, 990, 150),)
+    found = with_lines(compared([Block("text", box, PROSE), Block("text", box, "other")], layer))
+    blocks, _ = repaired(found, "words")
+    assert [" ".join(line.words) for line in blocks[0].lines] == [first, second]
+    assert [(line.left, line.top) for line in blocks[0].lines] == [(100, 100), (100, 120)]
+    missed = next(block for block in blocks if block.label == LABEL)
+    assert [" ".join(line.words) for line in missed.lines] == [PROSE[4:40].strip()]
+    lie = replace(layer, verdict=LayerVerdict.OCR)
+    assert not any(block.lines for block in with_lines(compared([Block("text", box, PROSE)], lie)).blocks)
 
 
 def test_text_of_figures_margins_and_labels_is_not_missed() -> None:

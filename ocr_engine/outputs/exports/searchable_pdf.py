@@ -4,7 +4,7 @@ from pathlib import Path
 
 from ocr_engine.outputs.exports.document import SourceDocument, SourcePage
 from ocr_engine.outputs.exports.invisible_font import InvisibleFont
-from ocr_engine.outputs.exports.text_layer import Line, lay_out, operators, rectangle
+from ocr_engine.outputs.exports.text_layer import Line, laid_out, operators
 from ocr_engine.outputs.files import atomic_file, output_errors
 from ocr_engine.outputs.jpeg_pdf import JpegPdf
 from ocr_engine.records import A4, PageGeometry
@@ -31,5 +31,5 @@ def _lines(document: SourceDocument, page: SourcePage, geometry: PageGeometry) -
     lines: list[Line] = []
     for block, text in zip(page.record.blocks, texts, strict=True):
         if text.strip():
-            lines += lay_out(text, rectangle(block.boxes, geometry))
+            lines += laid_out(text, block, geometry)
     return lines

@@ -1,7 +1,8 @@
-"""Blocks and boxes in, the invisible text of a PDF page out: each word about where it stands on the page.
+"""Blocks and boxes in, the invisible text of a PDF page out: each word where it stands on the page, or about.
 
-The model says where a block is, not where its lines are: a block's rows are laid evenly over its box, in as
-many lines as type of a usual shape would take, each stretched to its width.
+Where the page's own text layer tells, words are placed by it. The model says where a block is, not where its
+lines are: without a layer a block's rows are laid evenly over its box, in as many lines as type of a usual
+shape would take, each stretched to its width.
 """
 
 import math
@@ -14,8 +15,9 @@ from bidi import get_base_level, get_display
 from ocr_engine.families import BOX_SCALE
 from ocr_engine.outputs.exports.invisible_font import GLYPH_WIDTH, InvisibleFont
 from ocr_engine.outputs.exports.page_html import MAX_PAGE_CHARS, rendered
+from ocr_engine.outputs.exports.placed_words import PlacedWord, placed_words, with_gaps
 from ocr_engine.outputs.exports.plain_rows import Row, plain_rows
-from ocr_engine.records import Box, PageGeometry
+from ocr_engine.records import Block, BlockLine, Box, PageGeometry
 
 _LEADING = 1.2
 """Line distance of usual type, in ems."""
@@ -67,9 +69,26 @@ def rectangle(boxes: Sequence[Box], geometry: PageGeometry) -> Rectangle:
     )
 
 
+def laid_out(markdown: str, block: Block, geometry: PageGeometry) -> list[Line]:
+    """The block's text where the lines of the page have it, else spread over its boxes."""
+    words = placed_words(_rows(markdown), block.lines) if block.lines else None
+    if words:
+        return [_placed(word, block.lines[word.line], geometry) for word in with_gaps(words)]
+    return lay_out(markdown, rectangle(block.boxes, geometry))
+
+
+def _rows(markdown: str) -> list[Row]:
+    return plain_rows(rendered(markdown[:MAX_PAGE_CHARS]))[:_MAX_LINES]
+
+
+def _placed(word: PlacedWord, line: BlockLine, geometry: PageGeometry) -> Line:
+    x, y = geometry.width_pt / BOX_SCALE, geometry.height_pt / BOX_SCALE
+    return Line(word.text, Rectangle(word.left * x, line.top * y, word.right * x, line.bottom * y))
+
+
 def lay_out(markdown: str, place: Rectangle) -> list[Line]:
     """The block's text as lines that fill `place` from top to bottom."""
-    rows = plain_rows(rendered(markdown[:MAX_PAGE_CHARS]))[:_MAX_LINES]
+    rows = _rows(markdown)
     size_pt = _type_size(rows, place)
     counts = [_line_count(row, place, size_pt) for row in rows]
     height = place.height / max(sum(counts), 1)
