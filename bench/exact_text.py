@@ -82,13 +82,14 @@ def _layers(document: Document, number: int, cache: Path | None) -> tuple[TextLa
     if kept and kept.exists():
         found: tuple[TextLayer, TextLayer] = pickle.loads(kept.read_bytes())  # noqa: S301 - our own file
         return found
-    layers = _layer(document, number, "pymupdf"), _layer(document, number, "pdfium")
+    layers = layer_by(document, number, "pymupdf"), layer_by(document, number, "pdfium")
     if kept:
         kept.write_bytes(pickle.dumps(layers))
     return layers
 
 
-def _layer(document: Document, number: int, backend: str) -> TextLayer:
+def layer_by(document: Document, number: int, backend: str) -> TextLayer:
+    """A page's layer as one library reads it."""
     config = RenderConfig(backend=backend, dpi=96)  # type: ignore[arg-type]
     opened = open_document(document, config, "", 10_000)
     return render_page(opened.page(number - 1), config, "").text_layer()

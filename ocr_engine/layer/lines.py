@@ -9,14 +9,17 @@ from ocr_engine.records import BlockLine
 
 
 def lines_of(page: PageWords, words: Sequence[int]) -> tuple[BlockLine, ...]:
-    """The lines of these words, in their order; a new one where the page's own line or row is another."""
+    """The lines of these words, in their order: a new one where the row is another, or begins again.
+
+    The lines of a file end at wide gaps, such as that after a bullet; those of a reader do not.
+    """
     return tuple(_line(page, group) for group in _groups(page, words))
 
 
 def _groups(page: PageWords, words: Sequence[int]) -> Iterator[list[int]]:
     group = list(words[:1])
     for left, right in pairwise(words):
-        if page.lines[left] != page.lines[right] or not on_one_row(page, left, right):
+        if page.boxes[right, 0] < page.boxes[left, 0] or not on_one_row(page, left, right):
             yield group
             group = []
         group.append(right)

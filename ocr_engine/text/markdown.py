@@ -48,7 +48,8 @@ def to_markdown(
         if dropped(block.label, options):
             continue
         leading, text, trailing = _split_newlines(block.content)
-        body = _body(block, restyle(clean(text), options, block.label), link_prefix, leading, labels_are_text)
+        text = restyle(clean(text), options, block.label, block.lines)
+        body = _body(block, text, link_prefix, leading, labels_are_text)
         body = _with_figure_texts(block, body, link_prefix, figure_texts)
         gap += 0 if block.figures else leading
         if body:
@@ -70,7 +71,7 @@ def block_texts(
     labels_are_text = _labels_are_text(parsed.blocks)
 
     def text_of(block: Block) -> str:
-        text = restyle(clean(_split_newlines(block.content)[1]), options, block.label)
+        text = restyle(clean(_split_newlines(block.content)[1]), options, block.label, block.lines)
         body = _body(block, text, link_prefix, 1, labels_are_text)
         return _finished(_with_figure_texts(block, body, link_prefix, figure_texts))
 
