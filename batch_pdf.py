@@ -1,6 +1,6 @@
 """Folders of PDFs to markdown. See config.yaml, or --help."""
 
-from ocr_engine.cli.entries import batch_pdf
+from ocr_engine.start import command
 
 if __name__ == "__main__":
-    raise SystemExit(batch_pdf())
+    raise SystemExit(command("ocr_engine.cli.entries", "batch_pdf", "batch_pdf.py")())

@@ -1,11 +1,11 @@
 """`deepseek-ocr NAME`, or `python -m ocr_engine NAME`: the subcommands, each imported only when asked for."""
 
-import importlib
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ocr_engine.errors import ExitCode
+from ocr_engine.start import command
 
 PROGRAM = "deepseek-ocr"
 
@@ -42,8 +42,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if name not in SUBCOMMANDS:
         sys.stderr.write(f"{PROGRAM}: {name!r}: unknown (one of: {', '.join(SUBCOMMANDS)})\n")
         return int(ExitCode.USAGE)
-    command = SUBCOMMANDS[name]
-    return int(getattr(importlib.import_module(command.module), command.function)(rest))
+    found = SUBCOMMANDS[name]
+    return int(command(found.module, found.function, PROGRAM)(rest))
 
 
 def usage() -> str:

@@ -12,6 +12,10 @@ _URL = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 _PACKAGES = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "az": "adlfs", "abfs": "adlfs"}
 _FILE = "file://"
 _MAX_CHARS = 4000
+_REMEDIES = {
+    "NoCredentialsError": "no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE",
+}
+"""What to do about errors of the stores' own packages, by the name of the error's class."""
 
 
 def is_url(text: str) -> bool:
@@ -62,6 +66,8 @@ def reason(error: BaseException) -> str:
     """What went wrong with a store, in one line."""
     if isinstance(error, FileNotFoundError):
         return "no such file or folder"
+    if remedy := _REMEDIES.get(type(error).__name__):
+        return remedy
     words = " ".join(str(error)[:_MAX_CHARS].split())
     return printable(without_credentials(words) or type(error).__name__, 200)
 

@@ -37,6 +37,8 @@ triton="$(pins requirements.txt | sed -n "s/^\(triton==[^ ]*\) ; sys_platform !=
 tools=(pytest pytest-asyncio pytest-xdist hypothesis ruff mypy types-PyYAML types-tqdm playwright pyarrow)
 # Renderers of markdown: what cannot act is tried in them.
 tools+=(commonmark cmarkgfm markdown markdown2 mistune)
+# The documentation as a site.
+tools+=(mkdocs mkdocs-material)
 printf '%s\n' "-c $PWD/requirements-cpu.txt" "${tools[@]}" "$triton ; sys_platform == 'linux'" > "$work/dev.in"
 lock "$work/dev.in" -o requirements-dev.txt
 

@@ -83,7 +83,7 @@ def check_meaning(config: Config, where: Where) -> None:
     _one_of(where, "mode", config.mode, (*mode_names(), AUTO))
     prompts = prompt_names()
     if config.prompt not in prompts and not config.allow_custom_prompt:
-        _one_of(where, "prompt", config.prompt, prompts, " or set allow_custom_prompt: true")
+        _one_of(where, "prompt", config.prompt, prompts, "; for another one set allow_custom_prompt: true")
     if config.prompt not in prompts and config.prompt.count("<image>") != 1:
         raise UsageError(f"{where('prompt')}: prompt: a custom prompt needs `<image>` exactly once")
     if not _REVISION.fullmatch(config.engine.revision):

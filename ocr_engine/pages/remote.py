@@ -62,6 +62,8 @@ def _listed(store: Any, path: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
         root, files = path.rpartition("/")[0], {path: store.info(path)}
     else:
         root, files = path, store.find(path, detail=True)
+        if not files and not store.exists(path):
+            raise InputError("no such file or folder there, or the address cannot be reached")
     for name in sorted(files):
         yield root, str(name), files[name]
 

@@ -141,7 +141,9 @@ def _explained(error: DocumentError, document: Document) -> DocumentError:
     if document.kind is not DocumentKind.PDF or isinstance(error, EncryptedError):
         return error
     kind = what_is(document.path)
-    if kind in ("", "a PDF", "an empty file"):
+    if kind == "":
+        return DocumentError(f"not a PDF, or one whose beginning is lost: {error}")
+    if kind in ("a PDF", "an empty file"):
         return error
     return DocumentError(f"not a PDF: the file is {kind}")
 

@@ -195,30 +195,45 @@ class PageRecord:
     """1-based page number."""
     status: PageStatus
     reason: str
+    """Why the page is not simply done; a remark where it is; else empty."""
     fingerprint: str
+    """What the page depends on, as two hashes: of what is read, and of how it is written."""
     mode: str
+    """The mode that the kept attempt was read in."""
     prompt: str
+    """The name of the prompt, or the prompt itself."""
     blocks: tuple[Block, ...] = ()
+    """The pieces of the page in reading order, with labels, boxes and texts."""
     geometry: PageGeometry | None = None
+    """The page's size in pixels and points, and its resolution; `size` in the file."""
     finish_reason: str = ""
+    """How the engine ended the answer: `stop`, `length`, `abort` ..."""
     vision_tokens: int = 0
+    """Visual tokens of the prompt."""
     text_tokens: int = 0
+    """Tokens of the answer."""
     repairs: int = 0
+    """Malformed tags and boxes of the answer that were mended."""
     attempts: int = 1
+    """How often the page was read."""
     content_id: str = ""
     """Hash of the bytes of the file that the page was read from."""
     figure_texts: tuple[FigureText, ...] = ()
+    """What was read of its figures (`figures.parse`)."""
     tried: tuple[Attempt, ...] = ()
     """All attempts in order, if there was more than one."""
     recall: float | None = None
     """Share of the text layer's words that were read; None where there is nothing to compare with."""
     suspect: bool = False
+    """Whether the page is unlike its PDF's own text, or damaged: worth a look."""
     turned_deg: int = 0
     """How far the page was turned clockwise before it was read. Boxes are those of the upright page."""
     from_text_layer: bool = False
+    """Whether the text layer stands in for what the model did not give."""
     agreement: PageAgreement | None = None
     """None where the text layer was not looked at."""
     text_repairs: tuple[TextRepair, ...] = ()
+    """What the text layer changed in the text (`text_layer.repair`)."""
     mode_reason: str = ""
     """Why the page was read in this mode, where `mode: auto` chose it."""
     renderer: str = ""
@@ -252,13 +267,17 @@ class JournalRow:
     """One line of `journal.jsonl`. `page` is 1-based, None for a document that could not be opened."""
 
     document: str
+    """The document as it was given, below the input folder."""
     page: int | None
     status: PageStatus
     reason: str
     fingerprint: str
     outputs: tuple[str, ...] = ()
+    """The page's files, below the output folder."""
     attempts: int = 1
+    """How often the page was read."""
     seconds: dict[str, float] = field(default_factory=dict)
+    """Of each stage."""
     extra: dict[str, Any] = field(default_factory=dict)
     """Numbers for timings.csv and the summary: mode, chars, tokens."""
     folder: str = ""

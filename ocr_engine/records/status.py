@@ -8,6 +8,8 @@ from enum import StrEnum
 class StatusFacts:
     """What counting, retrying, writing and drawing need to know of a status."""
 
+    meaning: str
+    """What it says of a page, for people."""
     light: str
     """Its colour on light pages, as CSS has it."""
     dark: str
@@ -63,10 +65,37 @@ class PageStatus(StrEnum):
 
 
 _FACTS = {
-    PageStatus.DONE: StatusFacts("#4a8c6a", "#5fa583", "green", worth=3),
-    PageStatus.BLANK: StatusFacts("#b4bcc4", "#5b646d", "dim"),
-    PageStatus.TRUNCATED: StatusFacts("#c9912b", "#d8a548", is_poor=True, worth=2),
-    PageStatus.LOOPED: StatusFacts("#8a63ad", "#a98acb", is_poor=True, worth=1),
-    PageStatus.FAILED: StatusFacts("#bf4545", "#d96a6a", "red", is_poor=True, has_text=False),
-    PageStatus.SKIPPED: StatusFacts("#8f98a1", "#6b747d", "dim", has_text=False),
+    PageStatus.DONE: StatusFacts("read to its end", "#4a8c6a", "#5fa583", "green", worth=3),
+    PageStatus.BLANK: StatusFacts(
+        "nothing to read: too little ink, or the model found nothing", "#b4bcc4", "#5b646d", "dim"
+    ),
+    PageStatus.TRUNCATED: StatusFacts(
+        "the answer did not end within the token limit; its text so far is kept",
+        "#c9912b",
+        "#d8a548",
+        is_poor=True,
+        worth=2,
+    ),
+    PageStatus.LOOPED: StatusFacts(
+        "the answer only repeated itself; its text before that is kept",
+        "#8a63ad",
+        "#a98acb",
+        is_poor=True,
+        worth=1,
+    ),
+    PageStatus.FAILED: StatusFacts(
+        "could not be drawn or read; the reason says why",
+        "#bf4545",
+        "#d96a6a",
+        "red",
+        is_poor=True,
+        has_text=False,
+    ),
+    PageStatus.SKIPPED: StatusFacts(
+        "not read on purpose, such as pages past a limit; the reason says why",
+        "#8f98a1",
+        "#6b747d",
+        "dim",
+        has_text=False,
+    ),
 }

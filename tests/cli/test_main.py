@@ -36,4 +36,4 @@ def test_it_runs_as_a_module_and_imports_only_what_it_needs() -> None:
     code += "try: runpy.run_module('ocr_engine', run_name='__main__')\n"
     code += "except SystemExit: print(sorted(name for name in sys.modules if name.startswith('ocr_engine')))"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
-    assert run.stdout.splitlines()[-1] == "['ocr_engine', 'ocr_engine.errors']"
+    assert run.stdout.splitlines()[-1] == "['ocr_engine', 'ocr_engine.errors', 'ocr_engine.start']"

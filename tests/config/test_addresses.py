@@ -79,6 +79,13 @@ def test_what_a_store_says_is_shown_without_it() -> None:
     assert urls.reason(error).startswith("GET https://bucket.example/a.pdf?… failed xxx")
 
 
+def test_missing_credentials_of_a_store_come_with_what_to_set() -> None:
+    missing = type("NoCredentialsError", (Exception,), {})
+    assert urls.reason(missing("Unable to locate credentials")).endswith(
+        "AWS_SECRET_ACCESS_KEY, or AWS_PROFILE"
+    )
+
+
 def test_a_store_that_cannot_be_reached_is_one_line() -> None:
     with pytest.raises(UsageError, match=r"ftp://127\.0\.0\.1:9/a\.pdf: .*refused"):
         urls.filesystem("ftp://127.0.0.1:9/a.pdf")

@@ -20,7 +20,7 @@ def smudged() -> Iterator[PageStatus]:
     PageStatus._member_map_["SMUDGED"] = made
     PageStatus._member_names_.append("SMUDGED")
     PageStatus._value2member_map_["smudged"] = made
-    status._FACTS[made] = status.StatusFacts("#123456", "#654321", is_poor=True)
+    status._FACTS[made] = status.StatusFacts("a status of the test", "#123456", "#654321", is_poor=True)
     yield made
     del PageStatus._member_map_["SMUDGED"], PageStatus._value2member_map_["smudged"], status._FACTS[made]
     PageStatus._member_names_.remove("SMUDGED")
