@@ -1,8 +1,10 @@
-"""`python -m bench.drafts MODEL`: what drafts gain in the engine, and whether they change an answer.
+"""`python -m bench.drafts FOLDER`: what drafts gain in the engine, and whether they change an answer.
 
-The same pages are read several times by one engine: without drafts, twice, to see what a run differs from
-itself; with their own answers as drafts, in which errors were planted; and with other pages' answers, which
-is the worst a text layer can say. Prints one line of JSON a reading, and saves them to --out.
+One engine reads the same pages several times: without drafts; with their own answers as drafts, in which
+errors were planted; with words in no order, the worst a text layer can say; and without drafts again. FOLDER
+gets full-size weights of `bench.stable_answers` where it is not there, so that answers can be compared.
+
+Prints one line of JSON a reading, and saves them to --out. Tokens a step are those the engine counted.
 """
 
 import argparse
@@ -10,154 +12,203 @@ import asyncio
 import json
 import random
 import time
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from bench.full_size import write_full_size
 from bench.parts.gpu_watch import GpuWatch
 from bench.parts.host import blank
+from bench.parts.processes import engine_cpu_s
 from bench.parts.workload import lengths
+from bench.stable_answers import beginnings, begins_of_page
 from ocr_engine.config import EngineConfig
-from ocr_engine.drafts.replayed import Acceptance, replayed
-from ocr_engine.engine.draft_args import DRAFT_TOK, packed
+from ocr_engine.engine.draft_args import packed
 from ocr_engine.engine.vllm.engine import VllmEngine
-from ocr_engine.families import PROMPTS
-from ocr_engine.records import GenerationRequest
+from ocr_engine.families import FAMILIES, OCR, PROMPTS
+from ocr_engine.records import Generation, GenerationRequest, PageViews
 
 LONGEST_TOK = 2200
 """Answers are cut there, so that the last pages of a reading do not take most of its time."""
-Ids = list[list[int]]
+_IMAGES = 16
+_WARM_UP_TOK = 64
+Ids = list[int]
 
 
 def main() -> None:
-    """Read the pages as often as `READINGS` says."""
-    parser = argparse.ArgumentParser("python -m bench.drafts", description=__doc__)
-    parser.add_argument("model", type=Path)
-    parser.add_argument("--pages", type=int, default=512)
-    parser.add_argument("--mode", default="gundam")
-    parser.add_argument("--tokens", type=int, default=880, help="of an answer, on average (880)")
-    parser.add_argument("--errors", type=float, default=0.22, help="share of wrong tokens in drafts (0.22)")
-    parser.add_argument(
-        "--again", type=int, default=256, help="pages of the second reading without drafts (256)"
+    """Read the pages as often as `--readings` says."""
+    args = _parser().parse_args()
+    if not args.model.exists():
+        write_full_size(args.model, args.family, stable=True, nano=args.nano)
+    values = dict(word.split("=", 1) for word in args.set)
+    keys = {name: json.loads(value) for name, value in values.items()}
+    engine = VllmEngine(EngineConfig(model=str(args.model), **{"drafts": "auto"} | keys))
+    asyncio.run(Bench(engine, args).run())
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "python -m bench.drafts", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--out", type=Path, default=Path("drafts.json"))
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=JSON", help="a key of engine")
-    args = parser.parse_args()
-    keys = dict(word.split("=", 1) for word in args.set)
-    config = EngineConfig(model=str(args.model), **{name: json.loads(value) for name, value in keys.items()})
-    asyncio.run(measure(config, args))
+    add = parser.add_argument
+    add("model", type=Path)
+    add("--family", choices=FAMILIES, default=OCR)
+    add("--nano", action="store_true", help="weights of nano's sizes, for a CPU")
+    add("--pages", type=int, default=1536)
+    add("--mode", default="gundam")
+    add("--tokens", type=int, default=880, help="of an answer, on average (880)")
+    add("--errors", type=float, default=0.175, help="share of wrong tokens: 0.175 gives 3.8 tokens a step")
+    add("--readings", nargs="+", choices=KINDS, default=["plain", "drafts", "wrong", "plain"])
+    add("--limit-s", type=float, default=1e9, help="begin no reading after so long")
+    add("--out", type=Path, default=Path("drafts.json"))
+    add("--set", action="append", default=[], metavar="KEY=JSON", help="a key of engine, such as drafts")
+    return parser
 
 
-async def measure(config: EngineConfig, args: argparse.Namespace) -> list[dict[str, Any]]:
-    """All readings by one engine; each is a line of figures."""
-    engine = VllmEngine(config)
-    found: list[dict[str, Any]] = []
-
-    async def read(name: str, drafts: Sequence[Sequence[int]], pages: int = args.pages) -> Ids:
-        figures, ids = await reading(engine, args, list(drafts[:pages]) or [()] * pages)
-        if plain:
-            figures |= differences(plain, ids) | acceptance(engine, plain, drafts[:pages])
-        found.append({"reading": name} | figures)
-        print(json.dumps(found[-1]), flush=True)
-        args.out.write_text(json.dumps(found, indent=1))
-        return ids
-
-    plain: Ids = []
-    started = time.perf_counter()
-    try:
-        await engine.start()
-        print(f"started in {time.perf_counter() - started:.0f} s", flush=True)
-        await read("warm-up", (), min(64, args.pages))
-        found.clear()
-        plain = await read("without drafts", ())
-        chance = random.Random(0)
-        await read("drafts", [planted(ids, args.errors, chance) for ids in plain])
-        await read("drafts of another page", [*plain[1:], plain[0]])
-        await read("without drafts, again", (), min(args.again, args.pages))
-    finally:
-        await engine.stop()
-    return found
-
-
-async def reading(
-    engine: VllmEngine, args: argparse.Namespace, drafts: Sequence[Sequence[int]]
-) -> tuple[dict[str, Any], Ids]:
-    """Figures and ids of one reading of as many pages as there are drafts."""
-    views, window = blank(args.mode), asyncio.Semaphore(engine.identify().capacity)
-    wanted = [min(LONGEST_TOK, count) for count in lengths(len(drafts), args.tokens)]
-
-    async def one(number: int) -> list[int]:
-        async with window:
-            # Each page begins otherwise, or all answers would be one.
-            page = views.global_view.copy()
-            page[:256] = np.random.default_rng(number).integers(0, 255, page[:256].shape, np.uint8)
-            request = GenerationRequest(
-                f"bench/pages/{number:04d}",
-                replace(views, global_view=page),
-                PROMPTS["markdown"],
-                wanted[number],
-                20,
-                50,
-            )
-            reply = await engine._ask(replace(request, draft=packed(drafts[number])))
-            return reply.output_ids
-
-    started, cpu = time.perf_counter(), time.process_time()
-    with GpuWatch() as watch:
-        ids = await asyncio.gather(*map(one, range(len(drafts))))
-        seconds = time.perf_counter() - started
-    pages = len(drafts)
-    figures = {
-        "pages": pages,
-        "pages_per_s": pages / seconds,
-        "tokens": sum(map(len, ids)),
-        "main_process_cpu_ms_a_page": 1000 * (time.process_time() - cpu) / pages,
-        "gpu_busy": watch.busy_share,
-    }
-    return figures, list(ids)
-
-
-def planted(ids: Sequence[int], share: float, chance: random.Random) -> list[int]:
+def planted(ids: Sequence[int], share: float, chance: random.Random) -> Ids:
     """The ids with so many of them left out, changed, or followed by one that is wrong."""
-    found: list[int] = []
+    found: Ids = []
     for token in ids:
         wrong = chance.choice(ids)
-        kinds: tuple[list[int], ...] = ([wrong], [wrong], [], [token, wrong])
+        kinds: tuple[Ids, ...] = ([wrong], [wrong], [], [token, wrong])
         found += chance.choice(kinds) if chance.random() < share else [token]
     return found
 
 
-def differences(plain: Ids, ids: Ids) -> dict[str, Any]:
-    """How many answers are other ones, and how much of them is the same up to the first other token."""
-    pairs = list(zip(plain, ids, strict=False))
-    same = [
-        next((at for at, two in enumerate(zip(a, b, strict=False)) if two[0] != two[1]), len(b))
-        for a, b in pairs
-    ]
-    return {
-        "answers_equal": sum(count == len(b) for count, (_, b) in zip(same, pairs, strict=True)) / len(pairs),
-        "tokens_before_first_difference": sum(same) / sum(len(b) for _, b in pairs),
-    }
+def disordered(ids: Sequence[int], _: float, chance: random.Random) -> Ids:
+    """The same ids in no order: what a layer says that is another page's."""
+    return chance.sample(list(ids), len(ids))
 
 
-def acceptance(engine: VllmEngine, plain: Ids, drafts: Sequence[Sequence[int]]) -> dict[str, Any]:
-    """What the rule says of these drafts; the engine verifies fewer where they are worth little."""
-    if not drafts:
-        return {}
-    assert engine._prompts is not None
-    book = np.array(engine._prompts.phrases(), np.int32)
-    some = list(zip(plain, drafts, strict=False))[:24]
-    found = sum(
-        (
-            replayed(np.array(ids, np.int32), np.array(draft, np.int32), book, DRAFT_TOK)
-            for ids, draft in some
-        ),
-        Acceptance(0, 0, 0),
+def _none(*_: Any) -> Ids:
+    return []
+
+
+KINDS: dict[str, Callable[[Sequence[int], float, random.Random], Ids]] = {
+    "plain": _none,
+    "drafts": planted,
+    "wrong": disordered,
+}
+"""A page's draft in each reading, from the ids of its answer, the share of errors, and chance."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The answers of a reading, in the order of pages, and when each ended."""
+
+    answers: list[Generation]
+    ended_s: list[float]
+    seconds: float
+    main_cpu_s: float
+    engine_cpu_s: float
+    gpu_busy: float
+
+    def figures(self) -> dict[str, Any]:
+        """What is printed of it."""
+        pages, tokens = len(self.answers), sum(one.output_tokens for one in self.answers)
+        first, last = pages // 4, 3 * pages // 4
+        accepted = sum(one.accepted_tok for one in self.answers)
+        ended = sorted(self.ended_s)
+        return {
+            "pages": pages,
+            "pages_per_s": pages / self.seconds,
+            "steady_pages_per_s": (last - first) / (ended[last] - ended[first]) if last > first else 0.0,
+            "tokens_a_page": tokens / pages,
+            "tokens_a_step": tokens / max(1, tokens - accepted),
+            "drafts_a_step": sum(one.drafted_tok for one in self.answers) / max(1, tokens - accepted),
+            "main_process_cpu_ms_a_page": 1000 * self.main_cpu_s / pages,
+            "engine_process_cpu_ms_a_page": 1000 * self.engine_cpu_s / pages,
+            "engine_process_cpu_share": self.engine_cpu_s / self.seconds,
+            "gpu_busy": self.gpu_busy,
+        }
+
+
+class Bench:
+    """One engine and the readings asked for."""
+
+    def __init__(self, engine: VllmEngine, args: argparse.Namespace) -> None:
+        self._engine, self._args = engine, args
+        self._begins = beginnings(args.model)
+        # Made before the clock runs, and not all one: 10 MB each at Gundam.
+        page = blank(args.mode)
+        self._views = [replace(page, global_view=np.roll(page.global_view, k, 0)) for k in range(_IMAGES)]
+        self._lengths = [min(LONGEST_TOK, count) for count in lengths(args.pages, args.tokens)]
+        self._plain: list[str] = []
+
+    async def run(self) -> list[dict[str, Any]]:
+        """All readings; returns what is printed of each."""
+        found: list[dict[str, Any]] = []
+        started = time.perf_counter()
+        try:
+            await self._engine.start()
+            print(f"started in {time.perf_counter() - started:.0f} s", flush=True)
+            await self._read([packed([])] * min(96, self._args.pages), [_WARM_UP_TOK] * len(self._lengths))
+            for kind in self._args.readings:
+                if time.perf_counter() - started > self._args.limit_s:
+                    print(f"{kind}: not begun, --limit-s has passed", flush=True)
+                    break
+                reading = await self._read(self._drafts(kind), self._lengths)
+                found.append({"reading": kind} | reading.figures() | self._compared(reading))
+                print(json.dumps(found[-1]), flush=True)
+                self._args.out.write_text(json.dumps(found, indent=1))
+        finally:
+            await self._engine.stop()
+        return found
+
+    def _drafts(self, kind: str) -> list[bytes]:
+        """The pages' drafts, made before the clock runs."""
+        if kind == "plain" or not self._plain:
+            return [b""] * self._args.pages
+        assert self._engine._prompts is not None
+        prompts, chance = self._engine._prompts, random.Random(0)
+        answers = (np.frombuffer(prompts.draft(text), "<i4").tolist()[:-1] for text in self._plain)
+        return [packed(KINDS[kind](ids, self._args.errors, chance)) for ids in answers]
+
+    def _compared(self, reading: Reading) -> dict[str, Any]:
+        """How many answers are those of the first reading, and how much of their text up to a difference."""
+        texts = [one.text for one in reading.answers]
+        if not self._plain:
+            self._plain = texts
+        pairs = list(zip(self._plain, texts, strict=True))
+        same = [_common(*pair) for pair in pairs]
+        return {
+            "answers_equal": sum(a == b for a, b in pairs) / len(pairs),
+            "text_before_first_difference": sum(same) / max(1, sum(len(text) for text in texts)),
+        }
+
+    async def _read(self, drafts: Sequence[bytes], wanted: Sequence[int]) -> Reading:
+        """Read as many pages as there are drafts, as many at one time as a run has in flight."""
+        window = asyncio.Semaphore(self._engine.identify().capacity)
+        ended: list[float] = []
+
+        async def one(number: int) -> Generation:
+            async with window:
+                request = self._request(number, self._views[number % _IMAGES], wanted[number])
+                answer = await self._engine.generate(replace(request, draft=drafts[number]))
+                ended.append(time.perf_counter())
+                return answer
+
+        started, cpu, others = time.perf_counter(), time.process_time(), engine_cpu_s()
+        with GpuWatch() as watch:
+            answers = await asyncio.gather(*map(one, range(len(drafts))))
+            seconds = time.perf_counter() - started
+        main, engine = time.process_time() - cpu, engine_cpu_s() - others
+        return Reading(list(answers), ended, seconds, main, engine, watch.busy_share)
+
+    def _request(self, number: int, views: PageViews, tokens: int) -> GenerationRequest:
+        prompt = PROMPTS["markdown"] + begins_of_page(self._begins, number)
+        name = f"bench/pages/{number:04d}"
+        return GenerationRequest(name, views, prompt, tokens, 20, 50, abort_loops=True)
+
+
+def _common(a: str, b: str) -> int:
+    """Characters before the first that differs."""
+    return next(
+        (at for at, (one, two) in enumerate(zip(a, b, strict=False)) if one != two), min(len(a), len(b))
     )
-    return {"tokens_a_step": found.tokens_a_step}
 
 
 if __name__ == "__main__":

@@ -1,18 +1,21 @@
 """Writes full-size checkpoint folders of both models with random weights: nothing is downloaded.
 
-    python -m bench.full_size FOLDER [--family deepseek-ocr-2]
+    python -m bench.full_size FOLDER [--family deepseek-ocr-2] [--answers stable]
 
 Sizes are those of the official config.json; the tokenizer is nano's with made-up words for the other ids.
+`--answers stable`: what the model answers does not hang on rounding (`bench.stable_answers`).
 """
 
 import argparse
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from bench.stable_answers import ring, stable
 from ocr_engine.engine.weights import expected_tensors
 from ocr_engine.families import FAMILIES, OCR, OCR2, TOKENS, UNLIMITED
 
@@ -117,34 +120,44 @@ def _write_tokenizer(folder: Path) -> None:
     (folder / "tokenizer_config.json").write_text(json.dumps(values, ensure_ascii=False), encoding="utf-8")
 
 
-def write_full_size(folder: Path, family: str) -> None:
-    """config.json, a tokenizer with the official special ids, and random weights in two files."""
+def write_full_size(folder: Path, family: str, *, stable: bool = False, nano: bool = False) -> None:
+    """config.json, a tokenizer with the official special ids, and random weights in two files.
+
+    `stable` as `--answers stable` has it; with `nano` the sizes and the tokenizer are nano's, for a CPU.
+    """
     from safetensors.torch import save_file
+    from tokenizers import Tokenizer
 
     folder.mkdir(parents=True)
-    config = full_config(family)
+    config = json.loads((NANO / "config.json").read_text()) if nano else full_config(family)
     (folder / "config.json").write_text(json.dumps(config))
-    _write_tokenizer(folder)
+    if nano:
+        for name in ("tokenizer.json", "tokenizer_config.json"):
+            shutil.copyfile(NANO / name, folder / name)
+    else:
+        _write_tokenizer(folder)
+    words = ring(Tokenizer.from_file(str(folder / "tokenizer.json"))) if stable else []
     shapes = expected_tensors(config, family)
-    if family != OCR2:
+    if family != OCR2 and not nano:
         # Official checkpoints have it, and vLLM's own class asks for it; no forward pass reads it.
         shapes["model.vision_model.embeddings.patch_embedding.weight"] = (1024, 3, 14, 14)
     files = {name: f"model-{i % 2 + 1}-of-2.safetensors" for i, name in enumerate(shapes)}
     (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": files}))
     torch.manual_seed(0)
     for file in sorted(set(files.values())):
-        tensors = {name: weight(name, shapes[name]) for name in shapes if files[name] == file}
+        tensors = {name: weight(name, shapes[name], words) for name in shapes if files[name] == file}
         save_file(tensors, folder / file, metadata={"format": "pt"})
 
 
-def weight(name: str, shape: tuple[int, ...]) -> Tensor:
-    """Norms 1, biases 0, the rest normal: what a fresh model would have."""
+def weight(name: str, shape: tuple[int, ...], words: list[int]) -> Tensor:
+    """Norms 1, biases 0, the rest normal: what a fresh model would have; with `words` as `stable` has it."""
     if len(shape) == 1 and name.endswith(".bias"):
         return torch.zeros(shape, dtype=torch.bfloat16)
     if len(shape) == 1 and name.endswith(".weight"):
         return torch.ones(shape, dtype=torch.bfloat16)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.empty(shape, dtype=torch.bfloat16, device=device).normal_(0, STD).cpu()
+    usual = torch.empty(shape, dtype=torch.bfloat16, device=device).normal_(0, STD).cpu()
+    return stable(name, usual, words, STD) if words else usual
 
 
 def main() -> None:
@@ -153,8 +166,11 @@ def main() -> None:
     )
     parser.add_argument("folder", type=Path)
     parser.add_argument("--family", choices=FAMILIES, default=OCR)
+    parser.add_argument("--answers", choices=("random", "stable"), default="random")
+    parser.add_argument("--nano", action="store_true", help="nano's sizes, for a CPU")
     arguments = parser.parse_args()
-    write_full_size(arguments.folder, arguments.family)
+    is_stable = arguments.answers == "stable"
+    write_full_size(arguments.folder, arguments.family, stable=is_stable, nano=arguments.nano)
 
 
 if __name__ == "__main__":

@@ -32,6 +32,8 @@ OTHERS = ("pipeline", "host", "agreement")
 _LEAST_S = 20.0
 NANO = ROOT / "ocr_engine/model/nano"
 FOLDERS = {OCR: "model", OCR2: "model-2"}
+READINGS = ("plain", "layer", "stored")
+"""Ours with drafts: none; of the text layer, which is wrong; of the first reading's raw text with errors."""
 
 
 def main() -> int:
@@ -48,14 +50,17 @@ def main() -> int:
         args.parts = ["pipeline", "host", "ours"] if args.parts == list(PARTS) else args.parts
         args.modes = ["base"]
         args.work.mkdir(parents=True, exist_ok=True)
-        (args.work / FOLDERS[OCR]).symlink_to(NANO) if not (args.work / FOLDERS[OCR]).exists() else None
+        if not args.readings and not (args.work / FOLDERS[OCR]).exists():
+            (args.work / FOLDERS[OCR]).symlink_to(NANO)
     if {"recipe", "ours", "pipeline", "agreement"} & set(args.parts):
         from bench.full_size import write_full_size
 
         workload.corpus(args.work / "corpus", args.pages)
         for family in {OCR} | ({OCR2} if args.second_model else set()):
             if not (args.work / FOLDERS[family]).exists():
-                write_full_size(args.work / FOLDERS[family], family)
+                write_full_size(
+                    args.work / FOLDERS[family], family, stable=bool(args.readings), nano=args.cpu
+                )
     started, whole = time.perf_counter(), args.out / "bench.json"
     results = json.loads(whole.read_text()) if whole.exists() else {}
     for name, extra in _runs(args):
@@ -85,6 +90,14 @@ def _parser() -> argparse.ArgumentParser:
     add("--modes", nargs="+", default=["gundam", "base"])
     add("--pages", type=int, default=512, help="pages a conversion")
     add("--repeats", type=int, default=3)
+    add(
+        "--readings",
+        nargs="+",
+        default=[],
+        choices=READINGS,
+        help="ours so, with drafts, instead of --repeats",
+    )
+    add("--errors", type=float, default=0.175, help="share of wrong words planted in stored text (0.175)")
     add("--set", action="append", default=[], metavar="KEY=VALUE", help="config keys of ours")
     add("--variant", action="append", default=[], metavar="NAME:KEY=VALUE,...", help="ours once more, so")
     add("--engine-args", default="{}", metavar="JSON", help="further arguments of vLLM's engine, for ours")
@@ -158,6 +171,7 @@ def _runs_of_ours(args: argparse.Namespace) -> list[tuple[str, list[str]]]:
 def _in_process(args: argparse.Namespace, name: str, extra: list[str], limit_s: float) -> Any:
     base = ["--out", args.out, "--work", args.work, "--pages", args.pages, "--repeats", args.repeats]
     shared = [word for value in args.set for word in ("--set", value)]
+    base += ["--errors", args.errors, *(["--readings", *args.readings] if args.readings else [])]
     base += ["--engine-args", args.engine_args, *(["--profile"] if args.profile else [])]
     base += ["--steps"] if args.steps else []
     command = [sys.executable, "-m", "bench.run", "--name", _file(name), *base, *shared, *extra]
@@ -228,7 +242,13 @@ def _ours(args: argparse.Namespace, model: Path, corpus: Path, settings: dict[st
         os.environ["OCR_BENCH_STEPS"] = str(timings)
         timings.unlink(missing_ok=True)
     save = partial(_save, args)
-    result = ours.run(model, corpus, args.pages, args.repeats, args.mode, settings, extra, save)
+    if args.readings:
+        settings = {"engine.drafts": "auto"} | settings
+    result = ours.run(
+        *(model, corpus, args.pages, args.repeats, args.mode, settings, extra, save),
+        readings=args.readings,
+        errors=args.errors,
+    )
     if args.profile:
         result["trace"] = trace.summary(args.work / "trace")
     if args.steps:

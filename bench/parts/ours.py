@@ -1,18 +1,19 @@
 """This project end to end, from PDF paths to files on disk, with answers of fixed lengths."""
 
 import asyncio
-import itertools
 import json
-import shutil
 import statistics
-import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from bench.parts.gpu_watch import GpuWatch
+from bench.parts.made import Made
+from bench.parts.processes import engine_cpu_s
 from bench.parts.workload import Save, lengths
+from bench.stable_answers import beginnings, begins_of_page
 from ocr_engine import config as config_module
 from ocr_engine.config import Config
 from ocr_engine.conversion.pipeline import Conversion, Tools
@@ -32,17 +33,18 @@ _PROFILE_AFTER_S, _PROFILE_S = 15, 3
 
 
 class FixedLengths:
-    """An engine that stays up between conversions and cuts every answer at a length drawn before."""
+    """An engine that stays up between conversions and cuts every page's answer at a length drawn before."""
 
-    def __init__(self, engine: Engine, pages: int) -> None:
+    def __init__(self, engine: Engine, pages: int, begins: Sequence[str] = ()) -> None:
+        """With `begins` a page's prompt ends with one of them, so that answers differ (`stable_answers`)."""
         self._engine = engine
-        self._pages = pages
-        self._lengths = itertools.cycle(lengths(pages))
+        self._begins = begins
+        self._lengths = lengths(pages)
+        self.takes_drafts = True
         self.rewind()
 
     def rewind(self) -> None:
-        """Draw the same lengths again."""
-        self._lengths = itertools.cycle(lengths(self._pages))
+        """Forget the answers of a conversion."""
         self.answers: list[Generation] = []
         self.ended_s: list[float] = []
 
@@ -53,7 +55,12 @@ class FixedLengths:
         """It was started before the clock."""
 
     async def generate(self, request: GenerationRequest, on_text: OnText | None = None) -> Generation:
-        request = replace(request, max_tokens=next(self._lengths))
+        number = _page_number(request.request_id)
+        request = replace(request, max_tokens=self._lengths[number % len(self._lengths)])
+        if self._begins:
+            request = replace(request, prompt=request.prompt + begins_of_page(self._begins, number))
+        if not self.takes_drafts:
+            request = replace(request, draft=b"")
         answer = await self._engine.generate(request, on_text)
         self.answers.append(answer)
         self.ended_s.append(time.perf_counter())
@@ -67,6 +74,12 @@ class FixedLengths:
 
     async def stop(self) -> None:
         """It serves the next conversion."""
+
+
+def _page_number(request_id: str) -> int:
+    """Where a page stands in the corpus, from 0: documents are named after their first page's number."""
+    document, _, page = request_id.partition("/")
+    return int(document) + int(page.rpartition("/")[2]) - 1
 
 
 def _try(extra: dict[str, Any]) -> None:
@@ -84,6 +97,8 @@ def run(
     settings: dict[str, Any],
     extra: dict[str, Any],
     save: Save,
+    readings: Sequence[str] = (),
+    errors: float = 0.0,
 ) -> dict[str, Any]:
     """Pages a second of each repetition, with rendering and writing, without the start of the processes."""
     values = {
@@ -97,32 +112,49 @@ def run(
     }
     _try(extra)
     config = config_module.load(None, values)
-    return asyncio.run(_run(config, corpus, pages, repeats, save, profiled="profiler_config" in extra))
+    profiled = "profiler_config" in extra
+    plan = list(readings) or ["plain"] * repeats
+    return asyncio.run(_run(config, corpus, pages, plan, errors, save, profiled=profiled))
 
 
 async def _run(
-    config: Config, corpus: Path, pages: int, repeats: int, save: Save, *, profiled: bool
+    config: Config,
+    corpus: Path,
+    pages: int,
+    readings: Sequence[str],
+    errors: float,
+    save: Save,
+    *,
+    profiled: bool,
 ) -> dict[str, Any]:
     several = config.engine.replicas not in ("auto", 1)
     engine: Engine = create_engine(config) if several else VllmEngine(config.engine)
-    fixed = FixedLengths(engine, pages)
+    has_drafts = config.engine.drafts != "off"
+    fixed = FixedLengths(engine, pages, beginnings(Path(config.engine.model)) if has_drafts else ())
+    made = Made(errors)
     started = time.perf_counter()
     await engine.start()
     result: dict[str, Any] = {"start_s": time.perf_counter() - started, "runs": []}
     pool = RenderPool(config.render, "", config.input.max_document_pages)
     try:
-        for repeat in range(repeats + 1):
+        for repeat, reading in enumerate(("warm-up", *readings)):
             found = sorted(corpus.glob("*.pdf"))[: 2 if repeat == 0 else None]
             watch = asyncio.create_task(_profile(engine)) if profiled and repeat else None
-            one = await _convert(config, fixed, pool, found)
+            root = made.root_for(reading)
+            fixed.takes_drafts = reading != "plain"
+            one = await _convert(config, fixed, pool, found, root) | {"reading": reading}
             if watch is not None:
                 await watch
-            print("ours", mode_words(config), "warm-up" if repeat == 0 else "", one, flush=True)
+            if repeat and has_drafts:
+                one |= made.compared(root)
+            made.keep(root, reading)
+            print("ours", mode_words(config), one, flush=True)
             if repeat:
                 result["runs"].append(one)
                 save(result)
     finally:
         pool.__exit__(None, None, None)
+        made.clear()
         await engine.stop()
     return result
 
@@ -141,24 +173,26 @@ def mode_words(config: Config) -> str:
 
 
 async def _convert(
-    config: Config, fixed: FixedLengths, pool: RenderPool, paths: list[Path]
+    config: Config, fixed: FixedLengths, pool: RenderPool, paths: list[Path], root: Path
 ) -> dict[str, Any]:
-    root = Path(tempfile.mkdtemp(prefix="bench-out-"))
     fixed.rewind()
     journal = Journal(root / "journal.jsonl")
     journal.open()
+    begun = len((root / "journal.jsonl").read_text().splitlines())
     with Progress(quiet=True) as progress, GpuWatch() as watch:
         names = OutputNames(journal.claims())
         tools = Tools(root, fixed, fixed.identify(), pool, journal, names, progress)
-        conversion = Conversion(config, tools, Redo())
-        started, cpu = time.perf_counter(), time.process_time()
+        conversion = Conversion(config, tools, Redo(everything=True))
+        started, cpu, others = time.perf_counter(), time.process_time(), engine_cpu_s()
         await conversion.run(sources.find([str(path) for path in paths], {DocumentKind.PDF}))
         seconds, cpu = time.perf_counter() - started, time.process_time() - cpu
+    others = engine_cpu_s() - others
     journal.close()
-    lines = (root / "journal.jsonl").read_text().splitlines()
+    lines = (root / "journal.jsonl").read_text().splitlines()[begun:]
     rows = [row for row in map(json.loads, lines) if row.get("page")]
-    shutil.rmtree(root)
     return _figures(fixed.answers, rows, seconds, cpu) | {
+        "engine_process_cpu_ms_a_page": 1000 * others / len(rows),
+        "engine_process_cpu_share": others / seconds,
         "steady_pages_per_s": fixed.steady_pages_per_s,
         "gpu_busy": watch.busy_share,
         "gpu_gb": watch.peak_gb,
@@ -168,6 +202,7 @@ async def _convert(
 def _figures(answers: list[Generation], rows: list[Any], seconds: float, cpu: float) -> dict[str, Any]:
     pages = len(rows)
     tokens = sum(answer.output_tokens for answer in answers)
+    steps = tokens - sum(answer.accepted_tok for answer in answers)
     stages = {
         stage: 1000 * statistics.median(row["seconds"].get(stage, 0.0) for row in rows)
         for stage in ("render", "views", "engine", "total")
@@ -178,6 +213,8 @@ def _figures(answers: list[Generation], rows: list[Any], seconds: float, cpu: fl
         "pages_per_s": pages / seconds,
         "tokens_per_s": tokens / seconds,
         "output_tokens": tokens / pages,
+        "tokens_a_step": tokens / steps,
+        "drafts_a_step": sum(answer.drafted_tok for answer in answers) / steps,
         "prompt_tokens": answers[0].prompt_tokens,
         "main_process_cpu_ms_a_page": 1000 * cpu / pages,
         "median_ms": stages,

@@ -37,6 +37,7 @@ def _config(seqs: int, tokens: int, group: int, max_len: int, shortcuts: tuple[s
         mm_processor_cache_gb=0,
         additional_config={GROUP_KEY: group, SHORTCUTS_KEY: list(shortcuts)},
         speculative_config=speculation(drafts) if drafts else None,
+        per_request_spec_decode_metrics="summary" if drafts else "none",
     )
     config = args.create_engine_config()
     config.scheduler_config.async_scheduling = True
@@ -51,6 +52,8 @@ class Run:
     ahead: list[tuple[SchedulerOutput, ModelRunnerOutput]] = field(default_factory=list)
     tokens: dict[str, list[int]] = field(default_factory=dict)
     finished: dict[str, str] = field(default_factory=dict)
+    drafts: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """Of each request that has ended: drafts verified, and steps that verified any."""
     messages: int = 0
     preemptions: int = 0
     encoded: int = 0
@@ -122,6 +125,8 @@ class Run:
                 self.tokens.setdefault(one.request_id, []).extend(one.new_token_ids)
                 if one.finish_reason is not None:
                     self.finished[one.request_id] = str(one.finish_reason)
+                    if (metrics := one.spec_decode_metrics) is not None:
+                        self.drafts[one.request_id] = metrics.num_draft_tokens, sum(metrics.histogram)
 
 
 def make(

@@ -151,7 +151,7 @@ class ClusterReader:
         self._waiting: dict[PageRef, asyncio.Future[ReadPage]] = {}
         self._stopping = False
 
-    async def read(self, ref: PageRef, key: PageKey, page_print: str) -> ReadPage:
+    async def read(self, ref: PageRef, key: PageKey, page_print: str, *, said_before: str = "") -> ReadPage:
         """The page, once the cluster has read it. Cancelled where the run is stopped before."""
         try:
             return await self._future(ref)

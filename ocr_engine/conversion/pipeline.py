@@ -26,6 +26,7 @@ from ocr_engine.outputs.journal import Journal
 from ocr_engine.outputs.names import OutputNames
 from ocr_engine.pages.pool import RenderPool
 from ocr_engine.pages.sources import Refused, parse_page_ranges
+from ocr_engine.reading.draft import form_of
 from ocr_engine.reading.reader import PageReader, ReadPage, failed_page
 from ocr_engine.reading.record import located
 from ocr_engine.reading.rewriting import rewritten
@@ -79,8 +80,11 @@ class Reader(Protocol):
     def starting(self) -> bool:
         """Whether pages wait for an engine that has not started."""
 
-    async def read(self, ref: PageRef, key: PageKey, page_print: str) -> ReadPage:
-        """The page's record and text, or one that says why it could not be read. Raises EngineError."""
+    async def read(self, ref: PageRef, key: PageKey, page_print: str, *, said_before: str = "") -> ReadPage:
+        """The page's record and text, or one that says why it could not be read. Raises EngineError.
+
+        `said_before` is its raw text of an earlier run, for a reader that makes drafts of it.
+        """
 
     def close(self) -> None:
         """Give up what is not there yet."""
@@ -114,6 +118,7 @@ class Conversion:
         self._reader = reader or PageReader(
             config, tools.pool, tools.engine, tools.info.family, tools.info.tokenizer
         )
+        self._takes_drafts = form_of(config, tools.info.tokenizer) is not None
         window = window or Window(
             DOCUMENTS_AHEAD, config.engine.in_flight or tools.info.capacity + PAGES_AHEAD
         )
@@ -268,7 +273,20 @@ class Conversion:
         if stored is not None:
             record, raw = stored
             return await rewritten(self._config, self._tools.pool, page.ref, page.fingerprint, record, raw)
-        return await self._reader.read(page.ref, page.key, page.fingerprint)
+        said_before = await self._said_before(page, writer) if self._takes_drafts else ""
+        return await self._reader.read(page.ref, page.key, page.fingerprint, said_before=said_before)
+
+    async def _said_before(self, page: PlannedPage, writer: PageWriter) -> str:
+        """The page's raw text of an earlier run of another mode or model; "" where none helps."""
+        row = self._planner.row(page)
+        if row is None:
+            return ""
+        stored = await self._saver.call(writer.stored, page.ref.number, row.fingerprint)
+        if stored is None:
+            return ""
+        record, raw = stored
+        is_alike = record.prompt == self._config.prompt and not record.turned_deg
+        return raw if is_alike and not record.from_text_layer else ""
 
     async def _save(self, page: PlannedPage, writer: PageWriter, read: ReadPage) -> None:
         record = await self._saver.save_page(page.ref, writer, read)

@@ -7,12 +7,13 @@ checkpoint that brings a golden page (`self_test.json` beside its weights) must 
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from ocr_engine.engine.base import vision_tokens
+from ocr_engine.engine.draft_args import packed
 from ocr_engine.engine.ngram import banned_tokens
 from ocr_engine.engine.prompts import PromptEncoder
 from ocr_engine.errors import EngineError
@@ -22,6 +23,7 @@ from ocr_engine.records import GenerationRequest, PageViews
 
 GOLDEN_FILE, GOLDEN_PAGE = "self_test.json", "self_test.png"
 _LENGTH = 4
+_WARM_UP_TOK = 32
 _GUARDS = {2: (2, 8), 4: (1, 8)}
 """Size and window of the guard by how many tokens may be answered with: few enough that one must repeat, and
 enough that after any three there is a fourth."""
@@ -81,6 +83,15 @@ async def check_engine(ask: Ask, prompts: PromptEncoder, family: str, golden: Go
     for result in await asyncio.gather(*checks, return_exceptions=True):
         if isinstance(result, BaseException):
             raise result
+
+
+async def warm_up(ask: Ask, prompts: PromptEncoder, family: str) -> None:
+    """Have a few answers as a run asks for them, with drafts and without: what they need is compiled then."""
+    tokens = _ordinary_tokens(prompts, 8)
+    request = GenerationRequest("warm-up", smallest_page(family), PROMPTS["free"], _WARM_UP_TOK, 20, 50)
+    drafted = replace(request, draft=packed(tokens * (_WARM_UP_TOK // len(tokens))))
+    await asyncio.gather(*(ask(one, ()) for one in (request, drafted, drafted)))
+    await ask(drafted, ())
 
 
 async def _check_guard_and_prompt(ask: Ask, prompts: PromptEncoder, family: str) -> None:

@@ -1,11 +1,11 @@
-"""A page's draft: the answer that its text layer foretells, as tokens, made in the render worker."""
+"""A page's draft: what an earlier run read on it, or its text layer foretells; made in the render worker."""
 
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from ocr_engine.config import Config
-from ocr_engine.drafts.prediction import predicted_answer
+from ocr_engine.drafts.prediction import MAX_CHARS, predicted_answer
 from ocr_engine.engine.draft_args import draft_ids
 from ocr_engine.records import TextLayer
 
@@ -18,10 +18,14 @@ _TAGGED = {"markdown": True, "free": False}
 
 @dataclass(frozen=True, slots=True)
 class DraftForm:
-    """How drafts are made: with tags or without, and the tokenizer's file; "" leaves that to the engine."""
+    """How drafts are made: with tags or without, and the tokenizer's file; "" leaves that to the engine.
+
+    `said_before` is the raw text of an earlier run of another mode or model, where there is one.
+    """
 
     tokenizer: str
     is_tagged: bool
+    said_before: str = ""
 
 
 def form_of(config: Config, tokenizer: str | None) -> DraftForm | None:
@@ -33,7 +37,7 @@ def form_of(config: Config, tokenizer: str | None) -> DraftForm | None:
 
 def draft_of(layer: TextLayer, form: DraftForm) -> bytes | str:
     """A page's draft: int32 token ids in bytes, or text that the engine makes tokens of; empty for none."""
-    text = predicted_answer(layer, tagged=form.is_tagged)
+    text = form.said_before[:MAX_CHARS] or predicted_answer(layer, tagged=form.is_tagged)
     if not text or not form.tokenizer:
         return text
     return draft_ids(_tokenizer(form.tokenizer), text)

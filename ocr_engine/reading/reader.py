@@ -123,17 +123,23 @@ class PageReader:
         page_print: str,
         on_text: OnText | None = None,
         prepared: PreparedPage | None = None,
+        said_before: str = "",
     ) -> ReadPage:
         """Read a page; returns its record and raw text. The record of a page that cannot be read says why.
 
         `key` is the page's place below the output folder, `page_print` the fingerprint its record carries.
         `on_text` gets the pieces of the answer as they appear. `prepared` is what `first_task` gave.
+        `said_before` is the raw text of an earlier run, from which drafts are made.
 
         Raises:
             EngineError: the engine did not start, or died.
         """
         started = time.perf_counter()
         try:
+            if prepared is None:
+                prepared = await self._prepare(
+                    ref, self._modes[None], WHOLE, facts=True, said_before=said_before
+                )
             return await self._read(ref, key, page_print, on_text, prepared, started)
         except (InputError, RequestError) as error:
             return failed_page(self._config, ref, page_print, str(error), time.perf_counter() - started)
@@ -154,11 +160,10 @@ class PageReader:
         key: PageKey,
         page_print: str,
         on_text: OnText | None,
-        prepared: PreparedPage | None,
+        first: PreparedPage,
         started: float,
     ) -> ReadPage:
         quality = self._config.quality
-        first = prepared or await self._prepare(ref, self._modes[None], WHOLE, facts=True)
         seconds = {"render": first.render_s, "views": first.views_s}
         if first.ink is not None and first.ink.share < quality.blank_ink:
             blank = blank_record(self._config, ref, page_print, first)
@@ -200,9 +205,15 @@ class PageReader:
         return self._modes[step.mode] if step.mode else page.mode
 
     async def _prepare(
-        self, ref: PageRef, mode: Mode | AutoMode, look: Look, *, facts: bool = False
+        self,
+        ref: PageRef,
+        mode: Mode | AutoMode,
+        look: Look,
+        *,
+        facts: bool = False,
+        said_before: str = "",
     ) -> PreparedPage:
-        draft = self._draft if facts else None
+        draft = replace(self._draft, said_before=said_before) if facts and self._draft else None
         task = _prepare_task(self._config, mode, look, facts=facts, draft=draft)
         return await asyncio.wrap_future(self._pool.run(ref, task))
 

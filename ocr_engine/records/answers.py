@@ -50,7 +50,8 @@ class Loop:
 class Generation:
     """What the engine answered: raw text with grounding tags, end-of-sequence text removed.
 
-    `output_tokens` are those generated. Of a loop the text holds one copy only.
+    `output_tokens` are those generated. Of a loop the text holds one copy only. `drafted_tok` of a page's
+    drafts were verified, and `accepted_tok` were what the model said.
     """
 
     text: str
@@ -60,3 +61,5 @@ class Generation:
     output_tokens: int
     seconds: float
     loop: Loop | None = None
+    drafted_tok: int = 0
+    accepted_tok: int = 0

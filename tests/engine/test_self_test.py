@@ -9,7 +9,14 @@ import pytest
 from ocr_engine.engine.checkpoint import resolve
 from ocr_engine.engine.ngram import banned_tokens
 from ocr_engine.engine.prompts import PromptEncoder
-from ocr_engine.engine.self_test import Reply, check_engine, expanded_prompt, read_golden, smallest_page
+from ocr_engine.engine.self_test import (
+    Reply,
+    check_engine,
+    expanded_prompt,
+    read_golden,
+    smallest_page,
+    warm_up,
+)
 from ocr_engine.errors import EngineError
 from ocr_engine.families import FAMILIES, NGRAM_WHITELIST, OCR, OCR2
 
@@ -44,6 +51,18 @@ def engine(prompts, golden, family=OCR, guarded=True, whitelist=None, count=0, a
         return Reply(seen, ids)
 
     return ask
+
+
+async def test_warming_up_asks_for_pages_with_drafts_and_without(prompts):
+    asked = []
+
+    async def ask(request, tokens):
+        asked.append((request, tuple(tokens)))
+        return Reply([], [])
+
+    await warm_up(ask, prompts, OCR)
+    assert {bool(request.draft) for request, _ in asked} == {True, False}
+    assert all(request.ngram_size and not tokens and request.max_tokens > 8 for request, tokens in asked)
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -74,5 +74,13 @@ def test_the_first_attempt_drafts_from_the_layer_and_a_like_one_from_what_was_sa
     assert len(halves) == 2 and not any(half.draft for half in halves)
 
 
+def test_what_an_earlier_run_read_goes_before_what_the_layer_says() -> None:
+    config = Config(mode="base", engine=AUTO)
+    script, pool = Script([("text", FinishReason.STOP)]), cast(RenderPool, Pool(written(), LAYER, ""))
+    reader = PageReader(config, pool, cast(Engine, script), OCR, TOKENIZER)
+    asyncio.run(reader.read(REF, PageKey("a", 1), "r.w", said_before="read in another mode"))
+    assert [one.draft for one in script.asked] == [PromptEncoder(NANO, ()).draft("read in another mode")]
+
+
 def test_an_engine_that_verifies_no_drafts_gets_none() -> None:
     assert [one.draft for one in asked([("text", FinishReason.STOP)], None)] == [b""]

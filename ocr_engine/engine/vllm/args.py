@@ -97,6 +97,7 @@ def engine_args(
     }
     if sizes.drafts and DRAFTS in shortcuts:
         args["speculative_config"] = speculation(sizes.drafts)
+        args["per_request_spec_decode_metrics"] = "summary"
         args["logits_processors"].append("ocr_engine.engine.vllm.drafter:DraftStore")
         args["worker_extension_cls"] = "ocr_engine.engine.vllm.draft_worker.DraftWorker"
         args["additional_config"][BOOK_KEY] = list(phrases)

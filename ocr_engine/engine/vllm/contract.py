@@ -107,9 +107,17 @@ SHORTCUTS: dict[str, tuple[Needs, ...]] = {
         Needs("NgramGPUSpeculator", method="__init__", parameters="self vllm_config device req_states"),
         Needs("NgramGPUSpeculator", "drafts max_num_reqs req_states"),
         Needs("LogitsContext", "expanded_idx_mapping expanded_local_pos input_ids idx_mapping_np"),
+        Needs(
+            "Sampler",
+            method="apply_sampling_params",
+            parameters="self logits expanded_idx_mapping idx_mapping idx_mapping_np pos input_ids"
+            " expanded_local_pos",
+        ),
+        Needs("Sampler", "logits_processors"),
+        Needs("AsyncEngineArgs", "per_request_spec_decode_metrics"),
         Needs(_SCHEDULER, method="_update_after_schedule", parameters="self scheduler_output"),
         Needs(_SCHEDULER, method="_free_request", parameters="self request"),
-        Needs("Request", "spec_token_ids is_prefill_chunk sampling_params"),
+        Needs("Request", "spec_token_ids is_prefill_chunk sampling_params spec_decode_metrics"),
     ),
 }
 

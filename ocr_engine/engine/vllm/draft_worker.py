@@ -3,9 +3,10 @@
 vLLM imports it in the worker's process before it makes the runner: then our speculator must be in place.
 """
 
-from ocr_engine.engine.vllm.drafter import install
+from ocr_engine.engine.vllm import drafter, verification
 
-install()
+drafter.install()
+verification.install()
 
 
 class DraftWorker:

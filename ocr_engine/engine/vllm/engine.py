@@ -127,6 +127,8 @@ class VllmEngine:
         exact = not (self._config.quantization or self._config.kv_cache_dtype != "auto")
         golden = self_test.read_golden(checkpoint.folder, checkpoint.model_id) if exact else None
         await self_test.check_engine(self._ask, self._prompts, checkpoint.family, golden)
+        if self._planned().sizes.drafts:
+            await self_test.warm_up(self._ask, self._prompts, checkpoint.family)
         logger.debug("self-test passed in %.1f s", time.perf_counter() - started_s)
 
     async def _ask(
@@ -179,8 +181,9 @@ class VllmEngine:
         sampling = self._sampling(request, prompt_tokens, streamed=streamed)
         answer = TokenAnswer(self._prompts, on_text, abort_loops=request.abort_loops)
         outputs = self._outputs(prompt, sampling, request.request_id)
+        drafted_tok = accepted_tok = 0
         try:
-            await _collect(outputs, answer, prompt_tokens)
+            drafted_tok, accepted_tok = await _collect(outputs, answer, prompt_tokens)
         except RequestError as error:
             answer.failed(error)
         text, output_tokens = answer.end()
@@ -192,6 +195,8 @@ class VllmEngine:
             output_tokens=output_tokens,
             seconds=time.perf_counter() - started_s,
             loop=answer.loop,
+            drafted_tok=drafted_tok,
+            accepted_tok=accepted_tok,
         )
 
     def _prompt(self, request: GenerationRequest) -> tuple[dict[str, Any], int]:
@@ -284,12 +289,19 @@ class VllmEngine:
             shutil.rmtree(self._folder, ignore_errors=True)
 
 
-async def _collect(outputs: AsyncGenerator[Any, None], answer: TokenAnswer, prompt_tokens: int) -> None:
-    """Feed vLLM's outputs to the answer, to its end or its loop."""
+async def _collect(
+    outputs: AsyncGenerator[Any, None], answer: TokenAnswer, prompt_tokens: int
+) -> tuple[int, int]:
+    """Feed vLLM's outputs to the answer, to its end or its loop; the drafts verified, and those accepted."""
+    drafts = None
     async with contextlib.aclosing(outputs):
         async for output in outputs:
             if (found := len(output.prompt_token_ids)) != prompt_tokens:
                 raise EngineError(f"placeholders: {found} tokens, expected {prompt_tokens}")
             answer.add(output.outputs[0].token_ids, output.outputs[0].finish_reason)
+            drafts = output.outputs[0].spec_decode_metrics
             if answer.loop is not None:
                 break
+    if drafts is None:
+        return 0, 0
+    return drafts.num_draft_tokens, sum(count * steps for count, steps in enumerate(drafts.histogram))

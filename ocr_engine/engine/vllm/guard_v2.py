@@ -13,6 +13,8 @@ from ocr_engine.engine.vllm.internals import DeviceLogitsProcessor
 from ocr_engine.families import NGRAM_MAX_WHITELIST
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
     import torch
 
     from ocr_engine.engine.vllm.internals import LogitsContext, LogitsProcRequestState, SamplingParams
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
 
 class DeviceNgramGuard(DeviceLogitsProcessor):
     """Bans before sampling, greedy sampling included; settings live in vLLM's request slots."""
+
+    bans_in_model_logits = False
+    """Whether `ban` is called before vLLM copies the logits (`verification`), so that none is asked for."""
 
     def __init__(self, vllm_config: Any, req_states: LogitsProcRequestState) -> None:
         import torch
@@ -48,7 +53,7 @@ class DeviceNgramGuard(DeviceLogitsProcessor):
         self._whitelist_len.np[req_idx] = len(found.whitelist) if found else 0
         if found:
             self._whitelist.stage_write(req_idx, 0, found.whitelist)
-        return found is not None
+        return found is not None and not self.bans_in_model_logits
 
     def apply_staged_writes(self) -> None:
         """Send the settings of new requests to the device."""
@@ -58,14 +63,29 @@ class DeviceNgramGuard(DeviceLogitsProcessor):
 
     def apply(self, logits: torch.Tensor, ctx: LogitsContext) -> torch.Tensor:
         """Ban in place; logits are (rows, vocabulary): a row a request, and one for each of its drafts."""
+        if not self.bans_in_model_logits:
+            self.ban(
+                logits, ctx.expanded_idx_mapping, ctx.idx_mapping_np, ctx.input_ids, ctx.expanded_local_pos
+            )
+        return logits
+
+    def ban(
+        self,
+        logits: torch.Tensor,
+        slots: torch.Tensor,
+        slots_np: npt.NDArray[np.intp],
+        input_ids: torch.Tensor,
+        drafts_before: torch.Tensor,
+    ) -> None:
+        """Ban in place, in logits of any dtype; the rows as `guard_kernel.ban_repeats` has them."""
         from ocr_engine.engine.vllm.guard_kernel import ban_repeats
 
-        if self._sizes.np[ctx.idx_mapping_np].any():
+        if self._sizes.np[slots_np].any():
             ban_repeats(
                 logits,
-                ctx.expanded_idx_mapping,
-                ctx.expanded_local_pos,
-                ctx.input_ids,
+                slots,
+                drafts_before,
+                input_ids,
                 self._history.all_token_ids.gpu,
                 self._history.prompt_len.gpu,
                 self._history.total_len.gpu,
@@ -75,4 +95,3 @@ class DeviceNgramGuard(DeviceLogitsProcessor):
                 self._whitelist_len.gpu,
                 self._recent,
             )
-        return logits

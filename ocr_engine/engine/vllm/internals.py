@@ -155,6 +155,12 @@ _BY_MODULE: dict[str, dict[str, str]] = {
     "vllm.v1.worker.gpu.spec_decode.ngram.speculator": {
         "NgramGPUSpeculator": "base of ours: made by vLLM, called after each step",
     },
+    "vllm.v1.worker.gpu.sample.sampler": {
+        "Sampler": "its logits are banned before it copies them",
+    },
+    "vllm.v1.worker.gpu.spec_decode": {
+        "rejection_sampler": "the module whose limit of logits verified at once is raised",
+    },
     "vllm.v1.sample.ops": {
         "topk_topp_sampler": "the module whose kernels no page needs: not compiled at the start",
     },

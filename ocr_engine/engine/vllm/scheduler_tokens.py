@@ -139,6 +139,8 @@ def _take(request: Request, held: Held, found: list[int], scheduled: int) -> boo
         or request.num_stale_output_tokens
     ):
         return False
+    if scheduled > 1 and (metrics := request.spec_decode_metrics) is not None:
+        metrics.observe(scheduled - 1, count - 1)
     request.append_output_token_ids(found)
     request.num_in_flight_tokens -= scheduled
     request.num_output_placeholders -= scheduled

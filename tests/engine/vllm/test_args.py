@@ -70,8 +70,21 @@ def test_drafts_come_with_their_speculator_and_store_where_vllm_fits(monkeypatch
 def test_what_the_worker_is_told_to_import_is_there(monkeypatch):
     pytest.importorskip("vllm", reason="needs vllm")
     from ocr_engine.engine.vllm import drafter
-    from ocr_engine.engine.vllm.internals import NgramGPUSpeculator, ngram_speculator, topk_topp_sampler
+    from ocr_engine.engine.vllm.guard_v2 import DeviceNgramGuard
+    from ocr_engine.engine.vllm.internals import (
+        NgramGPUSpeculator,
+        Sampler,
+        ngram_speculator,
+        rejection_sampler,
+        topk_topp_sampler,
+    )
 
+    for changed in (
+        (Sampler, "apply_sampling_params"),
+        (DeviceNgramGuard, "bans_in_model_logits"),
+        (rejection_sampler, "MAX_CHUNK_BYTES"),
+    ):
+        monkeypatch.setattr(*changed, getattr(*changed))
     found = engine_args(EngineConfig(), Path("m"), replace(SIZES, drafts=8), gpu=True)
     module, _, name = found["worker_extension_cls"].rpartition(".")
     theirs = topk_topp_sampler.register_top_k_top_p_warmups
@@ -84,6 +97,33 @@ def test_what_the_worker_is_told_to_import_is_there(monkeypatch):
     finally:
         importlib.reload(ngram_speculator)
     assert drafter.DraftStore.validate_params(SimpleNamespace(extra_args=None)) is None
+
+
+def test_the_guard_bans_before_vllm_copies_the_logits(monkeypatch):
+    pytest.importorskip("vllm", reason="needs vllm")
+    from ocr_engine.engine.vllm import verification
+    from ocr_engine.engine.vllm.guard_v2 import DeviceNgramGuard
+    from ocr_engine.engine.vllm.internals import Sampler, rejection_sampler
+
+    calls = []
+    monkeypatch.setattr(rejection_sampler, "MAX_CHUNK_BYTES", rejection_sampler.MAX_CHUNK_BYTES)
+    monkeypatch.setattr(DeviceNgramGuard, "bans_in_model_logits", False)
+    monkeypatch.setattr(DeviceNgramGuard, "ban", lambda _, *args: calls.append(("ban", args)))
+    monkeypatch.setattr(
+        Sampler, "apply_sampling_params", lambda _, logits, *args, **more: calls.append(("vllm", args, more))
+    )
+    verification.install()
+    verification.install()
+    guard = DeviceNgramGuard.__new__(DeviceNgramGuard)
+    sampler = SimpleNamespace(logits_processors=[object(), guard])
+    args = ("rows", "requests", "requests_np", "pos", "ids", "drafts before", "lengths")
+    Sampler.apply_sampling_params(sampler, "logits", *args, skip_top_k_top_p=True)
+    assert calls == [
+        ("ban", ("logits", "rows", "requests_np", "ids", "drafts before")),
+        ("vllm", args, {"skip_top_k_top_p": True}),
+    ]
+    assert guard.apply("logits", None) == "logits", "and not again in the copy"
+    assert rejection_sampler.get_max_chunk_logits(129_280) > 768 * 9
 
 
 def test_vllm_knows_every_value():

@@ -183,6 +183,7 @@ def test_every_step_with_drafts_is_vllms_own(kv_tokens, seed, monkeypatch):
     assert any(step.scheduled_spec_decode_tokens for step in short)
     assert (ours.preemptions > 0) == (kv_tokens < 16 * 300)
     assert not ours.scheduler._worth
+    assert ours.drafts == theirs.drafts and any(verified for verified, _ in ours.drafts.values())
 
 
 def test_drafts_stop_at_the_models_length():

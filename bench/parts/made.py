@@ -1,0 +1,56 @@
+"""Output folders of conversions: a later one finds stored text there, and is compared with it."""
+
+import random
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from bench.drafts import planted
+
+
+class Made:
+    """The folders of one benchmark; the first without drafts is kept."""
+
+    def __init__(self, errors: float) -> None:
+        """`errors` is the share of words that are made wrong in what a reading finds stored."""
+        self._errors = errors
+        self._plain: Path | None = None
+
+    def root_for(self, reading: str) -> Path:
+        """An output folder: new, or for `stored` one that holds the plain reading's pages with errors."""
+        root = Path(tempfile.mkdtemp(prefix="bench-out-"))
+        if reading == "stored" and self._plain is not None:
+            shutil.copytree(self._plain, root, dirs_exist_ok=True)
+            chance = random.Random(0)
+            for path in _raw_texts(root):
+                words = path.read_text().split()
+                known = dict(enumerate(words))
+                wrong = planted(list(known), self._errors, chance)
+                path.write_text(" " + " ".join(known[word] for word in wrong))
+        return root
+
+    def keep(self, root: Path, reading: str) -> None:
+        """Take a folder away, unless it is the first of the plain readings."""
+        if reading == "plain" and self._plain is None:
+            self._plain = root
+        else:
+            shutil.rmtree(root)
+
+    def compared(self, root: Path) -> dict[str, Any]:
+        """How many pages' raw texts are those of the plain reading."""
+        if self._plain is None:
+            return {}
+        pages = list(_raw_texts(self._plain))
+        same = sum((root / path.relative_to(self._plain)).read_bytes() == path.read_bytes() for path in pages)
+        return {"answers_equal": same / len(pages)}
+
+    def clear(self) -> None:
+        """Take away what was kept."""
+        if self._plain is not None:
+            shutil.rmtree(self._plain, ignore_errors=True)
+
+
+def _raw_texts(root: Path) -> Iterator[Path]:
+    yield from sorted(root.glob("*/pages/*.raw.md"))
