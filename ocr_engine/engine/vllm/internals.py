@@ -158,6 +158,15 @@ _BY_MODULE: dict[str, dict[str, str]] = {
     "vllm.v1.worker.gpu.sample.sampler": {
         "Sampler": "its logits are banned before it copies them",
     },
+    "vllm.v1.worker.gpu": {
+        "model_runner": "the module whose keeper of CUDA graphs ours replaces (drafts)",
+    },
+    "vllm.v1.worker.gpu.cudagraph_utils": {
+        "ModelCudaGraphManager": "base of ours; `_init_candidates`, `capture` (drafts)",
+    },
+    "vllm.v1.worker.gpu.attn_utils": {
+        "get_varlen_cudagraph_unsupported_backend": "whether a graph may hold any mix of drafts",
+    },
     "vllm.v1.worker.gpu.spec_decode": {
         "rejection_sampler": "the module whose limit of logits verified at once is raised",
     },
@@ -172,6 +181,7 @@ _BY_MODULE: dict[str, dict[str, str]] = {
 _ALIASES = {
     ("vllm.v1.worker.gpu.sample.logits_processor", "LogitsProcessor"): "DeviceLogitsProcessor",
     ("vllm.v1.worker.gpu.spec_decode.ngram", "speculator"): "ngram_speculator",
+    ("vllm.v1.worker.gpu", "model_runner"): "gpu_model_runner",
 }
 """Names that two modules have are told apart by these, and those that say too little by themselves."""
 
