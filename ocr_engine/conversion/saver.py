@@ -84,7 +84,9 @@ class Saver:
             drawn, record = await self._draw(ref, record)
         texts = await aside(texts_of, self._config, record, read.raw)
         outputs = await self.call(writer.save_page, record, texts, drawn)
-        row = await self.call(journal_row, ref, folder, record, texts, outputs, read.seconds)
+        row = await self.call(
+            journal_row, ref, folder, record, texts, outputs, read.seconds, read.tokens_a_step
+        )
         await self.call(self._journal.append, row)
         return record
 
@@ -171,8 +173,9 @@ def journal_row(
     texts: PageTexts,
     outputs: tuple[str, ...],
     seconds: dict[str, float],
+    tokens_a_step: float = 0.0,
 ) -> JournalRow:
-    """The journal row of a page, written after its files."""
+    """The journal row of a page, written after its files; `tokens_a_step` as in `ReadPage`."""
     return JournalRow(
         document=ref.document.given,
         page=record.page,
@@ -193,6 +196,7 @@ def journal_row(
             **({"mode_reason": record.mode_reason} if record.mode_reason else {}),
             **({"renderer": record.renderer} if record.renderer else {}),
             **({"from_text_layer": True} if record.from_text_layer else {}),
+            **({"tokens_a_step": round(tokens_a_step, 2)} if tokens_a_step else {}),
             "ended": round(time.time(), 1),
             "content_id": ref.content_id,
             RECORD: facts_of(record, texts.raw if keeps_raw(record, texts) else None),

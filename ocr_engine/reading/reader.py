@@ -5,6 +5,7 @@ Used by every kind of run: local, on a cluster, for an evaluation.
 
 import asyncio
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -49,6 +50,8 @@ class ReadPage:
     seconds: dict[str, float]
     drawn: DrawnPage | None = None
     """What the machine that read it drew from it; None where that is still to be done."""
+    tokens_a_step: float = 0.0
+    """How many tokens the model decoded at once on average, thanks to drafts; 0 where none were verified."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +187,8 @@ class PageReader:
             texts, seconds["figures"] = await self._figures.read(ref, key, figures, first.mode, on_text)
         record = await aside(read_record, self._config, ref, page_print, first, kept, texts)
         record = await self._witnessed(record, first.text_layer)
-        return ReadPage(record, kept.answer.generation.text, seconds | _total(started))
+        pace = _tokens_a_step([one.answer.generation for one in attempts if one.answer])
+        return ReadPage(record, kept.answer.generation.text, seconds | _total(started), tokens_a_step=pace)
 
     async def _witnessed(self, record: PageRecord, layer: TextLayer) -> PageRecord:
         """The record with what the page's text layer says of it; as it is where that cannot be asked."""
@@ -292,6 +296,15 @@ class PageReader:
             note.cancel()
         if (took := time.perf_counter() - started) > NOTE_START_S:
             logger.info("the engine is ready after %.0f s", took)
+
+
+def _tokens_a_step(answers: Sequence[Generation]) -> float:
+    """Of all attempts at a page together; the token that comes with a prompt is a step too."""
+    if not any(one.drafted_tok for one in answers):
+        return 0.0
+    tokens = sum(one.output_tokens for one in answers)
+    # Drafts accepted behind the end of an answer are no tokens of it.
+    return tokens / max(1, len(answers), tokens - sum(one.accepted_tok for one in answers))
 
 
 def _total(started: float) -> dict[str, float]:

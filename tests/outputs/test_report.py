@@ -47,6 +47,13 @@ def test_numbers_are_of_the_last_rows(row: MakeRow) -> None:
     assert [group.reason for group in numbers.top_groups()] == ["no", "(no reason given)", "not a PDF"]
 
 
+def test_tokens_a_step_are_of_the_pages_that_had_drafts(row: MakeRow) -> None:
+    extra = {"vision_tokens": 100, "text_tokens": 50}
+    rows = [page(row, number=n, extra=extra | {"tokens_a_step": 2.0 + n}) for n in range(1, 4)]
+    numbers = collect([*rows, page(row, number=9), page(row, number=10, extra={"tokens_a_step": "x"})])
+    assert list(numbers.paces) == [3.0, 4.0, 5.0]
+
+
 def test_junk_in_a_journal_line_is_no_number(row: MakeRow) -> None:
     extra = {"vision_tokens": "many", "text_tokens": -5, "ended": float("nan"), "mode": ["x"]}
     numbers = collect([page(row, extra=extra)])

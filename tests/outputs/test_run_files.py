@@ -32,7 +32,7 @@ def written(tmp_path: Path, *rows: JournalRow) -> tuple[list[dict[str, str]], li
 
 
 def test_timings_have_a_row_a_page_with_its_last_numbers(tmp_path: Path, row: MakeRow) -> None:
-    extra = {"mode": "base", "chars": 7, "vision_tokens": 273, "text_tokens": 50}
+    extra = {"mode": "base", "chars": 7, "vision_tokens": 273, "text_tokens": 50, "tokens_a_step": 3.8}
     timings, _ = written(
         tmp_path,
         row("a.pdf", 2),
@@ -42,11 +42,11 @@ def test_timings_have_a_row_a_page_with_its_last_numbers(tmp_path: Path, row: Ma
     )
     assert list(timings[0]) == [
         "document", "page", "page_index", "image_name", "seconds", "mode", "chars",
-        "seconds_engine", "seconds_render", "vision_tokens", "text_tokens",
+        "seconds_engine", "seconds_render", "vision_tokens", "text_tokens", "tokens_a_step",
     ]  # fmt: skip
     assert [list(timing.values()) for timing in timings] == [
-        ["a.pdf", "2", "1", "page_0002", "3.0", "base", "7", "2.0", "0.5", "273", "50"],
-        ["b.pdf", "1", "0", "page_0001", "0.25", "gundam", "12", "", "0.25", "", ""],
+        ["a.pdf", "2", "1", "page_0002", "3.0", "base", "7", "2.0", "0.5", "273", "50", "3.8"],
+        ["b.pdf", "1", "0", "page_0001", "0.25", "gundam", "12", "", "0.25", "", "", ""],
     ]
 
 

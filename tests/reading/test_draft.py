@@ -14,8 +14,8 @@ from ocr_engine.engine.prompts import PromptEncoder
 from ocr_engine.families import OCR
 from ocr_engine.pages.pool import RenderPool
 from ocr_engine.reading.draft import DraftForm, draft_of, form_of
-from ocr_engine.reading.reader import PageReader
-from ocr_engine.records import FinishReason, GenerationRequest, LayerVerdict, PageKey
+from ocr_engine.reading.reader import PageReader, _tokens_a_step
+from ocr_engine.records import FinishReason, Generation, GenerationRequest, LayerVerdict, PageKey
 from tests.reading.test_reader import REF, Pool, Script, written
 from tests.text_layers import layer_of
 
@@ -80,6 +80,13 @@ def test_what_an_earlier_run_read_goes_before_what_the_layer_says() -> None:
     reader = PageReader(config, pool, cast(Engine, script), OCR, TOKENIZER)
     asyncio.run(reader.read(REF, PageKey("a", 1), "r.w", said_before="read in another mode"))
     assert [one.draft for one in script.asked] == [PromptEncoder(NANO, ()).draft("read in another mode")]
+
+
+def test_a_page_says_how_many_tokens_it_was_decoded_at_once() -> None:
+    answer = Generation("text", FinishReason.STOP, 300, 273, 100, 1.0, drafted_tok=200, accepted_tok=75)
+    assert _tokens_a_step([answer]) == 4.0 and _tokens_a_step([replace(answer, drafted_tok=0)]) == 0.0
+    assert _tokens_a_step([answer, replace(answer, accepted_tok=99)]) == 200 / 26
+    assert _tokens_a_step([replace(answer, accepted_tok=103)]) == 100, "accepted behind the end"
 
 
 def test_an_engine_that_verifies_no_drafts_gets_none() -> None:
