@@ -36,6 +36,11 @@ class Costs:
     decode_s_per_tok: float
     decode_s_per_context_tok: float
     """More of it for each token of the page that is in the KV cache by then."""
+    draft_s_per_tok: float
+    """Of a token that is proposed and verified, whether accepted or not."""
+    drafts_a_step: float
+    tokens_a_step: float
+    """Decoded at once of a page with drafts, the model's own among them."""
     weights_gb: float
     workspace_gb: float
     kv_bytes_per_tok: int
@@ -59,6 +64,8 @@ class Work:
     """Of all tiles of a page together."""
     visual_tok: float
     output_tok: float
+    drafted: float = 0.0
+    """The share of pages that are decoded with drafts of their own text."""
     pages_per_document: float = 10.0
     bytes_per_page: float = 100_000.0
 
@@ -128,7 +135,9 @@ def page_costs(costs: Costs, work: Work, speed: float) -> PageCosts:
 
 def decode_s_per_tok(costs: Costs, work: Work) -> float:
     """What a token of such a page's answer takes of the GPU that was measured, in a full batch."""
-    return costs.decode_s_per_tok + work.context_tok * costs.decode_s_per_context_tok
+    alone_s = costs.decode_s_per_tok + work.context_tok * costs.decode_s_per_context_tok
+    with_drafts_s = (alone_s + costs.drafts_a_step * costs.draft_s_per_tok) / costs.tokens_a_step
+    return work.drafted * with_drafts_s + (1 - work.drafted) * alone_s
 
 
 def mpx(side_px: int) -> float:

@@ -112,7 +112,7 @@ def _run(args: argparse.Namespace) -> int:
         sample = replace(sample, work=replace(sample.work, output_tok=float(args.output_tokens)))
     site = Site(args.gpus, args.cores, args.storage, args.drivers, restart_s=costs.restart_s)
     plan = predict(sample, costs, args.gpu, gpu, site)
-    lines = [json.dumps(as_dict(plan), indent=2)] if args.json else list(report(plan, gpu))
+    lines = [json.dumps(as_dict(plan), indent=2)] if args.json else list(report(plan, gpu, costs))
     if args.scale or args.plot:
         # On a terminal alone: a thousand GPUs take seconds to simulate.
         bar = tqdm(scaling(plan, SCALES), "simulating", len(SCALES), leave=False, unit="size", disable=None)
@@ -133,7 +133,8 @@ def _sample(config: Config, most: int) -> CorpusSample:
     family = guessed_family(config.engine.model)
     mode = mode_of(config, family)
     with FetchingPool(config.render, config.input) as pool:
-        return take(sources.find(given, set(DocumentKind), OwnFiles(config.output.path)), pool, mode, most)
+        found = sources.find(given, set(DocumentKind), OwnFiles(config.output.path))
+        return take(found, pool, mode, most, drafts=config.engine.drafts == "auto")
 
 
 def predict(sample: CorpusSample, costs: Costs, name: str, gpu: GpuKind, site: Site) -> CapacityPlan:
@@ -160,7 +161,7 @@ def as_dict(plan: CapacityPlan) -> dict[str, object]:
     }
 
 
-def report(plan: CapacityPlan, gpu: GpuKind) -> Iterator[str]:
+def report(plan: CapacityPlan, gpu: GpuKind, costs: Costs) -> Iterator[str]:
     """The prediction in words, a line each."""
     sample, page, memory, site = plan.sample, plan.page, plan.memory, plan.site
     exactly = "" if sample.opened + sample.unreadable >= sample.documents else "about "
@@ -168,6 +169,7 @@ def report(plan: CapacityPlan, gpu: GpuKind) -> Iterator[str]:
     documents = f"{sample.documents:,} document{'' if sample.documents == 1 else 's'}"
     yield f"corpus      {documents}, {pages} ({_seen(sample)})"
     yield f"page        {_page_words(sample.work)}"
+    yield f"drafts      {_draft_words(sample, costs)}"
     stages = {"encoder": page.encoder_s, "prefill": page.prefill_s, "decoding": page.decode_s}
     gpu_ms = ", ".join(f"{name} {seconds * 1e3:.1f}" for name, seconds in stages.items())
     core_ms, writing_ms = page.cpu_s * 1e3, page.driver_s * 1e3
@@ -195,6 +197,13 @@ _ADVICE = {
 def _seen(sample: CorpusSample) -> str:
     words = f"{sample.opened:,} opened, {sample.sampled_pages:,} rendered"
     return f"{words}, {sample.unreadable:,} unreadable" if sample.unreadable else words
+
+
+def _draft_words(sample: CorpusSample, costs: Costs) -> str:
+    share = f"{sample.born_digital / sample.sampled_pages:.0%} of the pages are born digital"
+    if not sample.work.drafted:
+        return f"{share}; engine.drafts is off"
+    return f"{share}: {costs.tokens_a_step:.1f} tokens a step with drafts of their own text"
 
 
 def _mode_words(work: Work) -> str:

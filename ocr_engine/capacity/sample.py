@@ -16,7 +16,7 @@ from ocr_engine.pages.pool import RenderPool
 from ocr_engine.pages.sources import Refused
 from ocr_engine.reading.auto_mode import CHARS_PER_TOK, AutoMode
 from ocr_engine.reading.prepare import prepare
-from ocr_engine.records import Document, PageImage
+from ocr_engine.records import Document, LayerVerdict, PageImage
 
 T = TypeVar("T")
 BOX_TOK_PER_CHAR = 0.035
@@ -34,6 +34,8 @@ class SampledPage:
     tiles: int
     visual_tok: int
     text_chars: int
+    born_digital: bool = False
+    """Whether its text layer is the page's own text, from which drafts are made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +48,22 @@ class CorpusSample:
     pages: int
     sampled_pages: int
     with_text_layer: int
+    born_digital: int
     work: Work
 
 
 def take(
-    found: Iterable[Document | Refused], pool: RenderPool, mode: Mode | AutoMode, most: int, seed: int = 0
+    found: Iterable[Document | Refused],
+    pool: RenderPool,
+    mode: Mode | AutoMode,
+    most: int,
+    seed: int = 0,
+    *,
+    drafts: bool = False,
 ) -> CorpusSample:
     """Open and render at most `most` documents, chosen evenly at random, and as many of their pages.
+
+    With `drafts` born-digital pages are decoded with drafts.
 
     Raises:
         UsageError: nothing can be read.
@@ -79,6 +90,7 @@ def take(
         pages=in_all,
         sampled_pages=len(facts),
         with_text_layer=len(layered),
+        born_digital=sum(one.born_digital for one in facts),
         work=Work(
             modes={name: count / len(facts) for name, count in modes.most_common()},
             global_mpx=fmean(mpx(one.mode.base_size_px) for one in facts),
@@ -87,6 +99,7 @@ def take(
             visual_tok=fmean(one.visual_tok for one in facts),
             output_tok=fmean(map(output_tokens, layered)) if layered else DEFAULT_OUTPUT_TOK,
             pages_per_document=max(1.0, in_all / len(documents)),
+            drafted=fmean(one.born_digital for one in facts) if drafts else 0.0,
             bytes_per_page=sum(one.document.size_bytes for one in opened) / len(pages),
         ),
     )
@@ -106,7 +119,9 @@ def _facts(page: PageImage, mode: Mode | AutoMode) -> SampledPage:
     views, mode = prepared.views, prepared.mode
     columns, rows = views.grid
     visual = view_tokens(mode.base_size_px, mode.tile_size_px, columns, rows, row_newline=mode.row_newline)
-    return SampledPage(mode, len(views.tiles), visual, len(prepared.text_layer.text))
+    layer = prepared.text_layer
+    born_digital = layer.verdict is LayerVerdict.BORN_DIGITAL
+    return SampledPage(mode, len(views.tiles), visual, len(layer.text), born_digital)
 
 
 def _results(futures: "Sequence[Future[T]]") -> list[T]:

@@ -42,6 +42,15 @@ def test_costs_grow_with_tiles_tokens_and_slower_gpus() -> None:
     assert slow.gpu_s == pytest.approx(2 * base.gpu_s) and slow.cpu_s == base.cpu_s
 
 
+def test_drafts_save_decoding_of_the_pages_that_have_them() -> None:
+    plain, half, all_pages = (
+        cost_table.page_costs(COSTS, replace(work(), drafted=share), 1.0) for share in (0.0, 0.5, 1.0)
+    )
+    assert 0.35 < all_pages.decode_s / plain.decode_s < 0.5
+    assert half.decode_s == pytest.approx((plain.decode_s + all_pages.decode_s) / 2)
+    assert half.encoder_s == plain.encoder_s
+
+
 @pytest.mark.parametrize(
     ("page", "measured"), [(work(), 24.25), (work("base", tiles=0, visual=273), 39.0)], ids=["gundam", "base"]
 )
@@ -120,7 +129,10 @@ def test_a_sampled_corpus_gets_a_prediction(tmp_path: Path, capsys: pytest.Captu
     expected = cost_table.page_costs(COSTS, work("base", 0, 273), 1.0).gpu_s
     assert found["pages_per_s"] == pytest.approx(2 / expected, rel=0.001)
     assert found["gpu_hours"] == pytest.approx(2 * found["hours"], abs=2e-4)
+    code, words, _ = run(capsys, tmp_path, "--mode", "base", "--set", "engine.drafts=auto", "--json")
+    assert json.loads(words)["work"]["drafted"] == 1.0, "every page is born digital"
     code, words, _ = run(capsys, tmp_path, "--mode", "base", "--gpu", "l4")
+    assert "100% of the pages are born digital; engine.drafts is off" in words
     assert code == ExitCode.OK and "bottleneck  engines" in words and "not measured" in words
 
 
