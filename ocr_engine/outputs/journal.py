@@ -47,6 +47,7 @@ class _Line(msgspec.Struct):
     chars: _Count | UnsetType = UNSET
     vision_tokens: _Count | UnsetType = UNSET
     text_tokens: _Count | UnsetType = UNSET
+    tokens_a_step: Annotated[float, Meta(ge=0, le=1_000_000)] | UnsetType = UNSET
     recall: Annotated[float, Meta(ge=0, le=1)] | UnsetType = UNSET
     suspect: bool | UnsetType = UNSET
     from_text_layer: bool | UnsetType = UNSET
