@@ -122,7 +122,7 @@ def _made_by_engine(args: argparse.Namespace, request: Request) -> tuple[list[Ru
 
 async def _make(run: "BenchmarkRun", configs: "list[Config]", pages: Any, inputs: Any) -> list[Run]:
     task = asyncio.ensure_future(run.make(configs, pages, inputs))
-    signals.handle(run.stop, task.cancel, lambda: run.engine.silent_s)
+    signals.handle(run.stop, task.cancel, run.engine.stopping_s)
     try:
         return await task
     finally:

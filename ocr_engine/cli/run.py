@@ -23,7 +23,7 @@ from ocr_engine.conversion import exports, report
 from ocr_engine.conversion.pipeline import Conversion, Tools
 from ocr_engine.conversion.planning import Redo
 from ocr_engine.conversion.progress import Progress
-from ocr_engine.engine.base import Engine, EngineInfo, silent_s
+from ocr_engine.engine.base import Engine, EngineInfo, stopping_s
 from ocr_engine.engine.factory import create_engine
 from ocr_engine.engine.log_folder import logs_of_run
 from ocr_engine.engine.streamed import StreamedEngine
@@ -157,7 +157,7 @@ class _Run:
         """
         started = datetime.now(UTC)
         task = asyncio.ensure_future(self.runner.run(found))
-        signals.handle(partial(self._stop, task.cancel), task.cancel, partial(silent_s, self.tools.engine))
+        signals.handle(partial(self._stop, task.cancel), task.cancel, stopping_s(self.tools.engine))
         self._write_run(started, ended=None)
         try:
             await task

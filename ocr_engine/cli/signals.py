@@ -1,9 +1,10 @@
 """How a run ends: on Ctrl-C, `kill` or a closed terminal pages in flight end first; an error is one line.
 
-Pages for which nothing comes any more are not waited for.
+Pages that are with servers have a moment for that.
 """
 
 import asyncio
+import math
 import os
 import signal
 from collections.abc import Callable
@@ -12,45 +13,34 @@ from ocr_engine.errors import ExitCode, OcrError
 from ocr_engine.log import logger, say
 
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-SILENT_S = 30.0
-"""How long a stopping run waits for the next of any page in flight."""
-_LOOK_S = 1.0
 
 
-def _never() -> float:
-    return 0.0
-
-
-def handle(
-    stop: Callable[[], None], cancel: Callable[[], object], silent_s: Callable[[], float] = _never
-) -> None:
+def handle(stop: Callable[[], None], cancel: Callable[[], object], stopping_s: float = math.inf) -> None:
     """The first of `STOPPING` calls `stop`, every further one `cancel`. Needs a running event loop.
 
-    After the first, `cancel` is also called once `silent_s`, which says for how many seconds nothing has come
-    for pages in flight, reaches `SILENT_S`. A closed terminal (SIGHUP) is also let go of; where SIGHUP is
-    ignored, as under nohup, it stays ignored.
+    `cancel` is also called `stopping_s` after the first. A closed terminal (SIGHUP) is also let go of; where
+    SIGHUP is ignored, as under nohup, it stays ignored.
     """
     loop = asyncio.get_running_loop()
     stopping = False
+    left: asyncio.TimerHandle | None = None
 
     def on_signal(number: signal.Signals) -> None:
-        nonlocal stopping
+        nonlocal stopping, left
         if number is signal.SIGHUP:
             _leave_terminal()
         if stopping:
+            if left is not None:
+                left.cancel()
             cancel()
             return
         stopping = True
         stop()
-        logger.warning("stopping: pages in flight are finished first; once more stops at once")
-        look()
-
-    def look() -> None:
-        if silent_s() < SILENT_S:
-            loop.call_later(_LOOK_S, look)
+        if math.isinf(stopping_s):
+            logger.warning("stopping: pages in flight are finished first; once more stops at once")
             return
-        logger.warning("nothing has come for %.0f s: pages in flight are left for the next run", SILENT_S)
-        cancel()
+        logger.warning("stopping: pages not answered within %g s are left for the next run", stopping_s)
+        left = loop.call_later(stopping_s, cancel)
 
     for number in STOPPING:
         if signal.getsignal(number) is not signal.SIG_IGN:

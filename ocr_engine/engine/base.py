@@ -1,5 +1,6 @@
 """What every engine offers: say what it is, start, one awaitable call a page, stop. Knows nothing of vLLM."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
@@ -45,14 +46,14 @@ class Remote(Protocol):
     """An engine on machines that are not ours: nothing here can restart what hangs there."""
 
     @property
-    def silent_s(self) -> float:
-        """Seconds since something new came for the pages that wait; 0 where none waits."""
+    def stopping_s(self) -> float:
+        """Seconds that a run which is told to stop waits for pages there."""
         ...
 
 
-def silent_s(engine: object) -> float:
-    """How long an engine's pages have waited for anything new; 0 for one that watches over itself."""
-    return engine.silent_s if isinstance(engine, Remote) else 0.0
+def stopping_s(engine: object) -> float:
+    """How long a run that is told to stop waits for an engine's pages: to their end where it runs here."""
+    return engine.stopping_s if isinstance(engine, Remote) else math.inf
 
 
 class Engine(Protocol):

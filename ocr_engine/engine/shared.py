@@ -3,7 +3,7 @@
 import asyncio
 import time
 
-from ocr_engine.engine.base import Engine, EngineInfo, OnText, silent_s
+from ocr_engine.engine.base import Engine, EngineInfo, OnText, stopping_s
 from ocr_engine.records import Generation, GenerationRequest
 
 
@@ -17,9 +17,9 @@ class SharedEngine:
         """Seconds that callers have waited for the start."""
 
     @property
-    def silent_s(self) -> float:
+    def stopping_s(self) -> float:
         """As of the engine."""
-        return silent_s(self._engine)
+        return stopping_s(self._engine)
 
     def identify(self) -> EngineInfo:
         """As the engine says."""

@@ -75,9 +75,11 @@ class WorkerPool:
             self.cancel()
         for _ in slots:
             self._jobs.put(None)
-        for slot in slots:
-            if kill:
+        if kill:
+            # All before the first is waited for: a large process takes a while to end.
+            for slot in slots:
                 slot.kill()
+        for slot in slots:
             slot.thread.join()
 
     def __enter__(self) -> Self:

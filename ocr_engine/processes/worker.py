@@ -56,10 +56,7 @@ class Worker:
     """A child process that runs one callable at a time. Use from one thread; `kill` from any."""
 
     def __init__(self, memory_mb: int, preload: Sequence[str] = ()) -> None:
-        """Start the process, have it import the modules of `preload` it finds, and wait until it is ready.
-
-        Raises WorkerDiedError where it does not start, or is not ready in `START_TIMEOUT_S`.
-        """
+        """Start the process, which imports the modules of `preload` it finds. The first call waits for it."""
         self._connection, theirs = Pipe()
         arguments = f"{theirs.fileno()}, {memory_mb}, {tuple(preload)!r}"
         code = _BOOT.format(path=sys.path, args=arguments)
@@ -73,11 +70,7 @@ class Worker:
             process_group=0,  # Ctrl-C is for the main process, which then ends its workers in order
         )
         theirs.close()
-        try:
-            self._receive(START_TIMEOUT_S)
-        except WorkerTimeoutError:
-            # No call has taken long: what was to be done is not to blame.
-            raise WorkerDiedError(f"did not start in {START_TIMEOUT_S:g} s (overloaded machine?)") from None
+        self._ready = False
         self.retired = False
 
     def call(self, function: Callable[[], Any], timeout_s: float) -> Any:
@@ -85,8 +78,10 @@ class Worker:
 
         Raises:
             WorkerTimeoutError: no result in `timeout_s`; the worker is gone.
-            WorkerDiedError: the worker died; it is gone.
+            WorkerDiedError: the worker died, or was not ready in `START_TIMEOUT_S`; it is gone.
         """
+        if not self._ready:
+            self._wait_until_ready()
         message = pickle.dumps(function)
         try:
             self._connection.send((message, timeout_s + _ORPHAN_GRACE_S))
@@ -107,6 +102,14 @@ class Worker:
         self._process.kill()
         self._process.wait()
         self._connection.close()
+
+    def _wait_until_ready(self) -> None:
+        try:
+            self._receive(START_TIMEOUT_S)
+        except WorkerTimeoutError:
+            # No call has taken long: what was to be done is not to blame.
+            raise WorkerDiedError(f"did not start in {START_TIMEOUT_S:g} s (overloaded machine?)") from None
+        self._ready = True
 
     def _receive(self, timeout_s: float) -> Any:
         try:

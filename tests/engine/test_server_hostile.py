@@ -360,22 +360,6 @@ def test_a_server_that_failed_on_a_page_is_its_last_choice() -> None:
     assert both.free([first]) is first
 
 
-async def test_silence_is_what_a_stopping_run_goes_by() -> None:
-    async with running(FakeServer()) as (server,):
-        client = engine(server)
-        await client.start()
-        assert client.silent_s == 0.0
-        server.instead[CHAT] = Endless(events(NO_TEXT), "text/event-stream", 0.01)
-        page = asyncio.create_task(client.generate(request()))
-        async with asyncio.timeout(30):
-            while client.silent_s < 0.2:
-                await asyncio.sleep(0.02)
-        page.cancel()
-        await asyncio.gather(page, return_exceptions=True)
-        assert client.silent_s == 0.0
-        await client.stop()
-
-
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.sampled_from(["\ud800", DIGITS.decode()]),
     lambda inner: (

@@ -4,6 +4,7 @@ import os
 import threading
 import time
 from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -39,6 +40,22 @@ def test_no_more_threads_than_asked_for_and_each_has_its_worker() -> None:
     with WorkerPool(2, 400) as pool:
         pids = [future.result(LIMIT_S) for future in [pool.submit(job) for _ in range(4)]]
         assert len(set(pids)) == 2 == len(pool._slots)
+
+
+def test_a_worker_that_is_starting_holds_up_no_pool_that_is_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "slow_import.py").write_text(f"import time\ntime.sleep({LIMIT_S})")
+    monkeypatch.syspath_prepend(tmp_path)
+    pool = WorkerPool(1, 400, preload=["slow_import"])
+    future = pool.submit(lambda call: call(os.getpid, LIMIT_S))
+    while pool._slots[0]._worker is None:
+        time.sleep(0.01)
+    began_s = time.monotonic()
+    pool.close(kill=True)
+    assert time.monotonic() - began_s < LIMIT_S / 2
+    with pytest.raises(PoolStoppedError):
+        future.result(0)
 
 
 def test_a_killed_pool_says_so_to_the_job_in_hand() -> None:

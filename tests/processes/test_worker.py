@@ -2,6 +2,7 @@
 
 import functools
 import operator
+import os
 import time
 
 import pytest
@@ -13,7 +14,7 @@ from ocr_engine.processes.worker import Worker, WorkerDiedError, WorkerTimeoutEr
 def test_a_slow_start_is_not_blamed_on_the_call(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "START_TIMEOUT_S", 0.001)
     with pytest.raises(WorkerDiedError, match=r"did not start in 0\.001 s"):
-        Worker(1000)
+        Worker(1000).call(os.getpid, 20)
 
 
 def test_calls_answer_raise_and_are_ended() -> None:

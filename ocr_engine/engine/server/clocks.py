@@ -2,8 +2,7 @@
 
 import asyncio
 import contextlib
-import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 
 from ocr_engine.engine.server.reader import ServerFailedError
 
@@ -28,32 +27,3 @@ async def answering(still_s: float, whole_s: float) -> AsyncIterator[Callable[[]
         else:
             reason = f"nothing new for {still_s:g} s (engine.server.timeout_s)"
         raise ServerFailedError(reason, down=True) from None
-
-
-class Pulse:
-    """How long nothing has come for the pages that wait."""
-
-    def __init__(self) -> None:
-        self._waiting = 0
-        self._beat_s = 0.0
-
-    def beat(self) -> None:
-        """Something new has come."""
-        self._beat_s = time.monotonic()
-
-    @contextlib.contextmanager
-    def waiting(self) -> Iterator[None]:
-        """One page more waits as long as this lasts."""
-        if not self._waiting:
-            self.beat()
-        self._waiting += 1
-        try:
-            yield
-        finally:
-            self._waiting -= 1
-            self.beat()
-
-    @property
-    def silent_s(self) -> float:
-        """Seconds since the last beat; 0 where no page waits."""
-        return time.monotonic() - self._beat_s if self._waiting else 0.0

@@ -17,7 +17,6 @@ from ocr_engine.engine.checkpoint import AUTO, Checkpoint, resolve
 from ocr_engine.engine.flights import TextOnce
 from ocr_engine.engine.loops import before_loop
 from ocr_engine.engine.server import wire
-from ocr_engine.engine.server.clocks import Pulse
 from ocr_engine.engine.server.http import Http
 from ocr_engine.engine.server.reader import RubbishError, ServerFailedError, decoded
 from ocr_engine.engine.server.replies import MAX_TOKENS, Completion, Detokenized, Tokenized
@@ -37,13 +36,15 @@ _REMEDY = {
 class ServerEngine:
     """An `Engine` over HTTP. Serves many concurrent `generate` calls."""
 
+    stopping_s = 0.5
+    """What is hung, slow or hostile there looks alike; a page that is left is read by the next run."""
+
     def __init__(self, config: EngineConfig, max_tiles: int | Literal["auto"], mode: str = "") -> None:
         """`max_tiles` goes with a page that a server is to cut; `mode` is that of the first, blank page."""
         self._config = config
         self._servers = Servers(config.server)
         self._max_tiles = max_tiles if config.server.images == "png" else None
         self._mode = mode
-        self._pulse = Pulse()
         self._family = OCR
         self._whitelist: list[int] = []
         self._text_tokens: dict[str, int] = {}
@@ -125,15 +126,6 @@ class ServerEngine:
             RequestError: the servers refuse this page, or several failed while they had it.
             EngineError: not started, or no server answered for `engine.server.patience_s`.
         """
-        with self._pulse.waiting():
-            return await self._generate(request, on_text or _nowhere)
-
-    @property
-    def silent_s(self) -> float:
-        """Seconds since a server gave something new to a page that waits; 0 where none waits."""
-        return self._pulse.silent_s
-
-    async def _generate(self, request: GenerationRequest, on_text: OnText) -> Generation:
         served = self._served()
         started_s = time.perf_counter()
         visual = vision_tokens(request.views, self._family)
@@ -154,7 +146,7 @@ class ServerEngine:
         def new() -> wire.Answer:
             return wire.Answer(max_tokens, LoopWatch(self._whitelist if loops else None))
 
-        answer = await self._chat(body, TextOnce(on_text), new, prompt_tokens)
+        answer = await self._chat(body, TextOnce(on_text or _nowhere), new, prompt_tokens)
         text = answer.text.removesuffix(TOKENS.eos)
         if answer.loop is not None:
             text = await self._before_loop(answer.ids, answer.loop)
@@ -199,7 +191,6 @@ class ServerEngine:
                     text(answer.add(decoded(data, Completion)))
                     if answer.size > size:
                         moved()
-                        self._pulse.beat()
                     if answer.loop is not None:
                         # Leaving closes the connection, which aborts the request.
                         return answer
