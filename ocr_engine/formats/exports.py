@@ -63,6 +63,16 @@ _ALL = (
         needs_pictures=True,
         needs_lines=True,
     ),
+    *(
+        Export(
+            key,
+            f"{{name}}.{suffix}",
+            f"{_ROOM}.pandoc:write_{key}",
+            require=f"{_ROOM}.pandoc:require_{key}",
+        )
+        for key, suffix in (("docx", "docx"), ("epub", "epub"), ("latex", "tex"))
+    ),
+    Export("xlsx", "{name}.xlsx", f"{_ROOM}.xlsx:write", require=f"{_ROOM}.xlsx:require"),
     Export("jsonl", "documents.jsonl", f"{_ROOM}.jsonl:write", MadeOf.RUN),
     Export(
         "parquet", "pages.parquet", f"{_ROOM}.parquet:write", MadeOf.RUN, require=f"{_ROOM}.parquet:require"

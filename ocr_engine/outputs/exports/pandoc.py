@@ -1,0 +1,129 @@
+"""A document as DOCX, EPUB or LaTeX, made by pandoc of the same safe HTML that web pages are made of.
+
+Pandoc sees no markup of the model: formulas come as MathML and are written anew, so that nothing which a page
+says is a command in the file. It runs as a process with a memory limit and a clock. Needs `pypandoc-binary`.
+"""
+
+import ctypes
+import html
+import os
+import re
+import signal
+import subprocess
+import tempfile
+from pathlib import Path
+
+from ocr_engine.errors import OutputError
+from ocr_engine.outputs.exports.document import SourceDocument
+from ocr_engine.outputs.exports.page_html import to_html
+from ocr_engine.outputs.files import atomic_file, output_errors
+
+TIMEOUT_S = 600.0
+"""A document that takes longer fails as an export; its pages are not touched."""
+MEMORY_MB = 2_000
+_WORDS = 300
+_CODE = re.compile(r"<pre>(?:<code[^>]*>)?(.*?)(?:</code>)?</pre>", re.DOTALL)
+_PARENT_DEATH_SIGNAL = 1
+"""`PR_SET_PDEATHSIG` of Linux's prctl."""
+_ENVIRONMENT = {"SOURCE_DATE_EPOCH": "315532800", "PATH": os.defpath, "LANG": "C.UTF-8"}
+"""With no other date than 1980, equal documents give equal files."""
+_READER = "html-native_divs-native_spans-raw_html-raw_tex"
+_OPTIONS = {
+    "docx": ("--to=docx",),
+    "epub": ("--to=epub3", "--toc", "--mathml", "--split-level=1"),
+    "latex": ("--to=latex", "--standalone"),
+}
+
+
+def require_docx() -> None:
+    """Raises OutputError where pandoc is not there; the same for `require_epub` and `require_latex`."""
+    _require("output.docx")
+
+
+def require_epub() -> None:
+    """See `require_docx`."""
+    _require("output.epub")
+
+
+def require_latex() -> None:
+    """See `require_docx`."""
+    _require("output.latex")
+
+
+def write_docx(document: SourceDocument, path: Path) -> None:
+    """Write a Word file: headings as styles, formulas as equations, figures in it. Raises OutputError."""
+    _write(document, path, "docx")
+
+
+def write_epub(document: SourceDocument, path: Path) -> None:
+    """Write an EPUB 3 with a table of contents. Raises OutputError."""
+    _write(document, path, "epub")
+
+
+def write_latex(document: SourceDocument, path: Path) -> None:
+    """Write a LaTeX file that includes `figures/`. Raises OutputError."""
+    _write(document, path, "latex")
+
+
+def _require(key: str) -> None:
+    try:
+        _pandoc()
+    except (ImportError, OSError):
+        raise OutputError(f"{key}: pandoc is not installed; pip install pypandoc-binary") from None
+
+
+def _pandoc() -> str:
+    import pypandoc
+
+    return str(pypandoc.get_pandoc_path())
+
+
+def _write(document: SourceDocument, path: Path, form: str) -> None:
+    with output_errors(path), tempfile.TemporaryDirectory() as work, atomic_file(path) as temporary:
+        source, made = Path(work, "document.html"), Path(work, f"made.{form}")
+        with source.open("wb") as file:
+            for piece in _html(document):
+                safe = _CODE.sub(_without_verbatim, piece) if form == "latex" else piece
+                file.write(safe.encode("utf-8", "replace"))
+        _convert(source, made, document, path, form)
+        temporary.write_bytes(made.read_bytes())
+
+
+def _html(document: SourceDocument) -> list[str]:
+    """Head and pages. A page's failure keeps its place, as in the merged file."""
+    title = html.escape(document.name)
+    parts = [f'<!doctype html><html><head><meta charset="utf-8"><title>{title}</title></head><body>\n']
+    for page in document.joined_pages():
+        record = page.record
+        if not record.status.has_text:
+            words = html.escape(f"[page {record.page}: {record.status}: {record.reason}]")
+            parts.append(f"<p><em>{words}</em></p>\n")
+        parts.append(to_html(page.text_from_folder) + "\n")
+    return [*parts, "</body></html>\n"]
+
+
+def _without_verbatim(code: re.Match[str]) -> str:
+    """Code as lines of escaped text: within LaTeX's verbatim a page could say where that ends."""
+    lines = (line.replace(" ", "\xa0") for line in code[1].splitlines())
+    return "<p>" + "<br>".join(f"<code>{line}</code>" for line in lines if line) + "</p>"
+
+
+def _convert(source: Path, made: Path, document: SourceDocument, path: Path, form: str) -> None:
+    command = [_pandoc(), "+RTS", f"-M{MEMORY_MB}m", "-RTS", f"--from={_READER}", *_OPTIONS[form],
+               f"--metadata=identifier:{document.content_id or document.name}",
+               f"--resource-path={document.path}", f"--output={made}", str(source)]  # fmt: skip
+    try:
+        run = subprocess.run(
+            command, cwd=source.parent, capture_output=True, timeout=TIMEOUT_S, stdin=subprocess.DEVNULL,
+            env=_ENVIRONMENT, preexec_fn=_end_with_parent,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        raise OutputError(f"{path}: pandoc took more than {TIMEOUT_S:.0f} s and was ended") from None
+    if run.returncode:
+        words = " ".join(run.stderr.decode("utf-8", "replace").split())[:_WORDS]
+        raise OutputError(f"{path}: pandoc failed: {words or f'exit code {run.returncode}'}")
+
+
+def _end_with_parent() -> None:
+    """A worker that is killed takes its pandoc along."""
+    ctypes.CDLL(None).prctl(_PARENT_DEATH_SIGNAL, signal.SIGKILL)
