@@ -39,6 +39,8 @@ tools=(pytest pytest-asyncio pytest-xdist hypothesis ruff mypy types-PyYAML type
 tools+=(commonmark cmarkgfm markdown markdown2 mistune)
 # The documentation as a site.
 tools+=(mkdocs mkdocs-material)
+# Exports, and what reads them back.
+tools+=(pypandoc-binary xlsxwriter openpyxl)
 printf '%s\n' "-c $PWD/requirements-cpu.txt" "${tools[@]}" "$triton ; sys_platform == 'linux'" > "$work/dev.in"
 lock "$work/dev.in" -o requirements-dev.txt
 

@@ -22,7 +22,7 @@ EXTRAS_OF_ROOMS = {
     "cluster": {"ray"},
     "model": {"gpu"},
     "engine": {"gpu"},
-    "outputs": {"parquet"},
+    "outputs": {"parquet", "office"},
 }
 """Rooms that import what an extra brings, each only when it is asked for."""
 BROUGHT_BY_VLLM = {"torch", "triton", "transformers", "nvidia-ml-py", "pybase64", "pynvml", "safetensors"}
