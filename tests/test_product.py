@@ -56,7 +56,7 @@ def test_every_import_is_declared() -> None:
         allowed |= (BROUGHT_BY_VLLM if "gpu" in EXTRAS_OF_ROOMS.get(room, ()) else set()) | TESTS_ALONE
         for name in set(imported(path)) - {"ocr_engine"} - sys.stdlib_module_names:
             found = {one.lower() for one in distributions.get(name, [name])} | {name}
-            found |= {one.removesuffix("-cpu") for one in found}
+            found |= {one.removesuffix("-cpu").replace("_", "-") for one in found}
             if not found & allowed:
                 missing.append(f"{path.relative_to(ROOT)}: {name}")
     assert not missing
