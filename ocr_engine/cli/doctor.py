@@ -157,7 +157,10 @@ def _no_gpu() -> Check:
         fix = "rm .venv/*.stamp && bash scripts/run.sh, with nvidia-smi on the PATH"
         return Check("gpu", Level.WARN, "there, but torch is the CPU build", fix)
     return Check(
-        "gpu", Level.WARN, "none: runs on the CPU", "fine to try it out; take a CUDA GPU for real work"
+        "gpu",
+        Level.WARN,
+        "none: nano reads, on the CPU",
+        "fine for clean print; scans and large corpora need a CUDA GPU",
     )
 
 

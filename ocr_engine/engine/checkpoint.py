@@ -113,8 +113,8 @@ def _choose() -> tuple[str, str]:
     if cuda_gpu_visible():
         return AUTO_HUB_ID, f"model: {AUTO_HUB_ID}, because a CUDA GPU is visible (engine.model: auto)"
     return NANO, (
-        "model: the embedded nano checkpoint, a demonstration for clean printed pages, because no CUDA GPU"
-        f" is visible (engine.model: auto); for real documents use {AUTO_HUB_ID} on a GPU"
+        "model: nano, because no CUDA GPU is visible (engine.model: auto): for clean print, best in PDFs that"
+        f" hold their own text; scans and other scripts need {AUTO_HUB_ID} and a GPU"
     )
 
 
