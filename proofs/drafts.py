@@ -3,6 +3,8 @@
 Nano in float32 on a CPU, Triton's interpreter in the place of a compiler: slow and exact. Every run is a
 process of its own: plain; with drafts; with drafts for every second page; with a guard so narrow that it
 changes the answers; each asynchronous, as on a GPU. Prints tokens a step; exit code 1 where an id differs.
+
+`--family deepseek-ocr-2` takes a small checkpoint with random weights in nano's place: its answers are noise.
 """
 
 import argparse
@@ -15,6 +17,8 @@ import types
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+from ocr_engine.families import OCR, OCR2
 
 ROOT = Path(__file__).parents[1]
 RUNS = {
@@ -41,10 +45,11 @@ def main() -> int:
     parser.add_argument("pdf", nargs="*", type=Path, default=[ROOT / "samples/handbook.pdf"])
     parser.add_argument("--pages", type=int, default=3, help="pages of each PDF (3)")
     parser.add_argument("--tokens", type=int, default=120, help="tokens of an answer at most (120)")
+    parser.add_argument("--family", choices=(OCR, OCR2), default=OCR)
     parser.add_argument("--run", default="", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.run:
-        print(json.dumps(run(args.pdf, args.pages, args.tokens, **RUNS[args.run])))
+        print(json.dumps(run(args.pdf, args.pages, args.tokens, args.family, **RUNS[args.run])))
         return 0
     with tempfile.TemporaryDirectory() as folder:
         found = {name: _apart(args, name, Path(folder)) for name in RUNS}
@@ -61,7 +66,7 @@ def main() -> int:
 
 def _apart(args: argparse.Namespace, name: str, folder: Path) -> dict[str, Any]:
     words = [sys.executable, "-m", "proofs.drafts", *map(str, args.pdf), "--run", name]
-    words += ["--pages", str(args.pages), "--tokens", str(args.tokens)]
+    words += ["--pages", str(args.pages), "--tokens", str(args.tokens), "--family", args.family]
     log = folder / "log"
     with log.open("w") as stderr:
         done = subprocess.run(
@@ -79,7 +84,13 @@ def _apart(args: argparse.Namespace, name: str, folder: Path) -> dict[str, Any]:
 
 
 def run(
-    pdfs: list[Path], pages: int, tokens: int, drafts: int, guard: tuple[int, int], every: int = 1
+    pdfs: list[Path],
+    pages: int,
+    tokens: int,
+    family: str,
+    drafts: int,
+    guard: tuple[int, int],
+    every: int = 1,
 ) -> dict[str, Any]:
     """Ids of the answers, the decode steps that each took, and the drafts verified."""
     _interpret()
@@ -90,12 +101,16 @@ def run(
     from ocr_engine.engine.sizes import EngineSizes
     from ocr_engine.engine.vllm.args import engine_args
 
-    nano = ROOT / "ocr_engine/model/nano"
-    prompts = PromptEncoder(nano, ["<td>", "</td>"])
+    model = ROOT / "ocr_engine/model/nano"
+    if family != OCR:
+        from fixtures.checkpoints import write_checkpoint
+
+        model = write_checkpoint(Path(tempfile.mkdtemp(prefix="proof-")), family)
+    prompts = PromptEncoder(model, ["<td>", "</td>"])
     sizes = EngineSizes("float32", 2048, 4, 2048, 1 << 28, 1, drafts=drafts)
-    args = engine_args(EngineConfig(), nano, sizes, gpu=True, phrases=prompts.phrases())
+    args = engine_args(EngineConfig(), model, sizes, gpu=True, phrases=prompts.phrases())
     args |= {"distributed_executor_backend": "uni", "enforce_eager": True, "async_scheduling": True}
-    asked = [_request(prompts, pdf, number, guard) for pdf in pdfs for number in range(pages)]
+    asked = [_request(family, pdf, number, guard) for pdf in pdfs for number in range(pages)]
     asked = [
         replace(request, draft=b"" if number % every or not drafts else request.draft)
         for number, request in enumerate(asked)
@@ -131,9 +146,9 @@ def _interpret() -> None:
     kind.check_and_update_config = classmethod(ahead)
 
 
-def _request(prompts: Any, pdf: Path, number: int, guard: tuple[int, int]) -> Any:
+def _request(family: str, pdf: Path, number: int, guard: tuple[int, int]) -> Any:
     from ocr_engine.config import RenderConfig
-    from ocr_engine.families import FAMILIES, OCR, PROMPTS
+    from ocr_engine.families import FAMILIES, PROMPTS
     from ocr_engine.pages import render
     from ocr_engine.reading.draft import DraftForm
     from ocr_engine.reading.prepare import prepare
@@ -141,7 +156,7 @@ def _request(prompts: Any, pdf: Path, number: int, guard: tuple[int, int]) -> An
 
     page = render.render_page(_ref(pdf, number), RenderConfig(), "")
     form = DraftForm(str(ROOT / "ocr_engine/model/nano/tokenizer.json"), True)
-    prepared = prepare(page, FAMILIES[OCR].modes["base"], draft=form)
+    prepared = prepare(page, FAMILIES[family].modes["base"], draft=form)
     name = f"{pdf.stem}-{number}"
     return GenerationRequest(name, prepared.views, PROMPTS["markdown"], 0, *guard, draft=prepared.draft)
 

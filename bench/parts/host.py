@@ -191,7 +191,7 @@ def pixels_from_worker(pages: int) -> dict[str, float]:
             costs = []
             for task in (small, full):
                 pool.run(ref, task).result()
-                worker = _child("pages.worker")
+                worker = _child("processes.worker")
                 before = time.process_time(), _cpu_s(worker)
                 for _ in range(pages):
                     pool.run(ref, task).result()

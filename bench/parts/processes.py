@@ -2,7 +2,7 @@
 
 import psutil
 
-_RENDERER = "pages.worker"
+_RENDERER = "processes.worker"
 
 
 def engine_cpu_s() -> float:

@@ -79,7 +79,7 @@ def choose_sizes(config: EngineConfig, checkpoint: Checkpoint, *, gpu: bool) -> 
         max_num_seqs=max_num_seqs,
         # A step with drafts must still hold a group of pages that enter.
         max_num_batched_tokens=config.max_num_batched_tokens
-        or sizes.max_num_batched_tokens + max_num_seqs * drafts // 2,
+        or sizes.max_num_batched_tokens + max_num_seqs * drafts,
         kv_cache_bytes=_kv_cache_bytes(config, page_bytes, max_num_seqs, gpu=gpu),
         threads=cpu_threads(),
         encoder_px=sizes.encoder_px,

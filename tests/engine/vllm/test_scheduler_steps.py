@@ -186,6 +186,14 @@ def test_every_step_with_drafts_is_vllms_own(kv_tokens, seed, monkeypatch):
     assert ours.drafts == theirs.drafts and any(verified for verified, _ in ours.drafts.values())
 
 
+def test_a_stream_gets_a_steps_tokens_together():
+    (run,) = drafting((GroupScheduler,))
+    run.accepted = lambda _: 3
+    run.add("a", 100, PROMPT, interval=1, draft=[1])
+    run.run()
+    assert len(run.tokens["a"]) == 100 and run.messages < 40
+
+
 def test_drafts_stop_at_the_models_length():
     theirs, ours = drafting(max_len=160)
     for run in (theirs, ours):
