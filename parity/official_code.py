@@ -16,11 +16,11 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 from unittest import mock
 
-import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from fixtures.torchvision import TRANSFORMS
 from ocr_engine.families import OCR2, Mode
 from ocr_engine.model.deep_encoder import UNUSED_WEIGHTS
 
@@ -33,35 +33,10 @@ class _Values(dict):  # type: ignore[type-arg]
     __getattr__ = dict.__getitem__
 
 
-class _ToTensor:
-    def __call__(self, image: Image.Image) -> Tensor:
-        return torch.from_numpy(np.array(image)).permute(2, 0, 1).contiguous().to(torch.float32).div(255)
-
-
-class _Normalize:
-    def __init__(self, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
-        self.mean, self.std = (torch.tensor(values).view(-1, 1, 1) for values in (mean, std))
-
-    def __call__(self, pixels: Tensor) -> Tensor:
-        return pixels.clone().sub_(self.mean).div_(self.std)
-
-
-class _Compose:
-    def __init__(self, steps: list[Any]) -> None:
-        self.steps = steps
-
-    def __call__(self, image: Any) -> Any:
-        for step in self.steps:
-            image = step(image)
-        return image
-
-
 KNOWN = {
     "EasyDict": _Values,
     "Dict": _Values,
-    "ToTensor": _ToTensor,
-    "Normalize": _Normalize,
-    "Compose": _Compose,
+    **TRANSFORMS,
 }
 
 

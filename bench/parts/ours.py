@@ -142,7 +142,7 @@ async def _run(
             watch = asyncio.create_task(_profile(engine)) if profiled and repeat else None
             root = made.root_for(reading)
             fixed.takes_drafts = reading != "plain"
-            one = await _convert(config, fixed, pool, found, root) | {"reading": reading}
+            one = await convert(config, fixed, pool, found, root) | {"reading": reading}
             if watch is not None:
                 await watch
             if repeat and has_drafts:
@@ -172,9 +172,10 @@ def mode_words(config: Config) -> str:
     return f"{config.mode} {config.engine.max_num_seqs} seqs"
 
 
-async def _convert(
+async def convert(
     config: Config, fixed: FixedLengths, pool: RenderPool, paths: list[Path], root: Path
 ) -> dict[str, Any]:
+    """One conversion of these files, and what it took."""
     fixed.rewind()
     journal = Journal(root / "journal.jsonl")
     journal.open()

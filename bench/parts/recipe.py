@@ -11,29 +11,57 @@ from typing import Any
 from bench.full_size import SPECIAL_IDS
 from bench.parts.gpu_watch import GpuWatch
 from bench.parts.workload import Save, lengths
+from fixtures.torchvision import stand_in
 
 PROMPT = "<image>\n<|grounding|>Convert the document to markdown."
 
 
 def run(model: Path, corpus: Path, pages: int, repeats: int, mode: str, save: Save) -> dict[str, Any]:
     """Pages a second of each repetition; its rendering is not counted."""
-    os.environ |= {"VLLM_PLUGINS": "", "VLLM_USE_V2_MODEL_RUNNER": "0", "VLLM_LOGGING_LEVEL": "WARNING"}
     if mode == "base":
         _at_base()
-    from vllm import LLM, SamplingParams
+    return rates(start(model), mode, rendered(corpus, pages), repeats, save)
+
+
+def start(model: Path, **options: Any) -> Any:
+    """A `vllm.LLM` of a checkpoint folder with vLLM's own class."""
+    os.environ |= {"VLLM_PLUGINS": "", "VLLM_USE_V2_MODEL_RUNNER": "0", "VLLM_LOGGING_LEVEL": "WARNING"}
+    if stand_in():
+        os.environ["VLLM_WORKER_MULTIPROC_METHOD"] = "fork"
+        _import_here()
+    from vllm import LLM
     from vllm.model_executor.models.deepseek_ocr import NGramPerReqLogitsProcessor
 
-    images = rendered(corpus, pages)
-    llm = LLM(
-        model=str(model),
-        enable_prefix_caching=False,
-        mm_processor_cache_gb=0,
-        logits_processors=[NGramPerReqLogitsProcessor],
-        max_model_len=8192,
-    )
-    guard = {
-        "ngram_size": 30,
-        "window_size": 90,
+    usual: dict[str, Any] = {"max_model_len": 8192, "logits_processors": [NGramPerReqLogitsProcessor]}
+    return LLM(model=str(model), enable_prefix_caching=False, mm_processor_cache_gb=0, **usual | options)
+
+
+def _import_here() -> None:
+    """Have vLLM take its class from this process: it would look at it in one where torchvision is missing."""
+    from vllm import ModelRegistry
+    from vllm.model_executor.models.deepseek_ocr import DeepseekOCRForCausalLM
+    from vllm.model_executor.models.unlimited_ocr import UnlimitedOCRForCausalLM
+
+    for known in (DeepseekOCRForCausalLM, UnlimitedOCRForCausalLM):
+        ModelRegistry.register_model(known.__name__, known)
+
+
+def rates(
+    llm: Any,
+    mode: str,
+    images: list[Any],
+    repeats: int,
+    save: Save,
+    prompt: str = PROMPT,
+    guard: tuple[int, int] = (30, 90),
+) -> dict[str, Any]:
+    """Pages a second of each repetition, with answers of the benchmark's lengths."""
+    from vllm import SamplingParams
+
+    pages = len(images)
+    extra = {
+        "ngram_size": guard[0],
+        "window_size": guard[1],
         "whitelist_token_ids": {SPECIAL_IDS["<td>"], SPECIAL_IDS["</td>"]},
     }
     sampling = [
@@ -43,11 +71,11 @@ def run(model: Path, corpus: Path, pages: int, repeats: int, mode: str, save: Sa
             min_tokens=count,
             ignore_eos=True,
             skip_special_tokens=False,
-            extra_args=guard,
+            extra_args=extra,
         )
         for count in lengths(pages)
     ]
-    requests = [{"prompt": PROMPT, "multi_modal_data": {"image": image}} for image in images]
+    requests = [{"prompt": prompt, "multi_modal_data": {"image": image}} for image in images]
     llm.generate(requests[:16], SamplingParams(temperature=0.0, max_tokens=8), use_tqdm=False)
     runs = []
     for _ in range(repeats):
