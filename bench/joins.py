@@ -51,7 +51,10 @@ def layer_pages(folder: Path, most: int) -> Iterator[Page]:
         except OcrError:
             continue
         for number in range(1, min(count, most) + 1):
-            layer = layer_by(document, number, "pymupdf")
+            try:
+                layer = layer_by(document, number, "pymupdf")
+            except OcrError:
+                continue
             if layer.verdict is LayerVerdict.BORN_DIGITAL:
                 yield Page(f"{pdf.stem} {number}", tuple(_blocks(layer)), layer, layer)
 

@@ -34,7 +34,8 @@ _ASIDE = RUNNING_LABELS | {"footnote", "page_footnote"}
 _BLANK_LINE = re.compile(r"\n[ \t]*\n")
 _SENTENCE_END = re.compile(r"[.!?:;…。！？：；][\"'”’»)\]]*$")
 _HYPHEN = re.compile(r"(?<=[^\W\d_])[-\u00ad\u2010]$")
-_NOT_PROSE = re.compile(r"[#>|<`~]|!\[|\\\[|\$\$|[-*+•] |(?:[0-9]+|[A-Za-z])[.)](?: |$)")
+_NOT_PROSE = re.compile(r"[#>|<`~]|!\[|\\\[|\$\$|[-*+•] |[0-9]+[.)] ")
+_ITEM = re.compile(r"[A-Za-z]\)(?: |$)")
 
 
 _CAPTION = re.compile(r"[^\W\d_]+\.? *[0-9]")
@@ -158,7 +159,7 @@ def _before(above: str, first: str, lines: Sequence[BlockLine]) -> str:
 def _goes_on(last: str, first: str, *, certain: bool) -> bool:
     """Whether `first` continues a sentence that `last` leaves open; without certainty only in lower case."""
     is_next = _may_begin(last, first) if certain else first[:1].islower()
-    if not is_next or _NOT_PROSE.match(last) or _NOT_PROSE.match(first):
+    if not is_next or _NOT_PROSE.match(last) or _NOT_PROSE.match(first) or _ITEM.match(first):
         return False
     return (
         bool(last) and not _SENTENCE_END.search(last) and not last.endswith(("</table>", "\\]", "$$", "```"))

@@ -5,8 +5,9 @@ from collections.abc import Iterator, Sequence
 
 from ocr_engine.records import BlockLine
 
-_BULLETS = "-\u2013*+\u2022\u25e6\u25aa\u2023\u25cf\u25cb\u25a0\u25a1\u00b7\uf0b7\uf0a7"
-_NUMBER = re.compile(r"\(?(?:[0-9]{1,3}|[A-Za-z]|[ivx]{2,5})[.)]")
+_BULLETS = "-\u2013*\u2022\u25e6\u25aa\u2023\u25cf\u25cb\u25a0\u25a1\u00b7\uf0b7\uf0a7"
+_NUMBER = re.compile(r"[0-9]{1,3}[.)]|\(?(?:[0-9]{1,3}|[A-Za-z]|[ivx]{2,5})\)|[a-z]\.")
+"""`1.`, `(2)`, `a)`, `b.`; a capital with a stop is an initial."""
 _PROBE_CHARS = 20
 """Of an item's first word that have to follow its marker."""
 
