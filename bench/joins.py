@@ -19,7 +19,7 @@ from bench.exact_text import Page, layer_by, pages
 from ocr_engine.config import RenderConfig, TextConfig
 from ocr_engine.errors import OcrError
 from ocr_engine.pages.render import open_document
-from ocr_engine.reading.witness import witness
+from ocr_engine.reading.witness import LayerUse, witness
 from ocr_engine.records import (
     Block,
     Box,
@@ -78,7 +78,7 @@ def records(document: Sequence[Page]) -> list[PageRecord]:
             "",
             "gundam",
             "markdown",
-            witness(page.blocks, page.layer, "words", lines=True).blocks,
+            witness(page.blocks, page.layer, LayerUse("words", lines=True)).blocks,
         )
         for page in document
     ]

@@ -21,7 +21,7 @@ from ocr_engine.outputs.exports.invisible_font import InvisibleFont
 from ocr_engine.outputs.exports.text_layer import laid_out, operators
 from ocr_engine.outputs.jpeg_pdf import JpegPdf
 from ocr_engine.reading.texts import block_texts_of
-from ocr_engine.reading.witness import witness
+from ocr_engine.reading.witness import LayerUse, witness
 from ocr_engine.records import A4, PageRecord, PageStatus
 
 NEAR_PT = 3.0
@@ -33,7 +33,7 @@ Place = tuple[float, float]
 
 def distances_pt(page: Page, *, lines: bool) -> tuple[list[float], int]:
     """Of the words that are found, and how many were looked for."""
-    found = witness(page.blocks, page.layer, "words", lines=lines)
+    found = witness(page.blocks, page.layer, LayerUse("words", lines=lines))
     record = PageRecord(1, PageStatus.DONE, "", "", "gundam", "markdown", found.blocks)
     with pymupdf.open(stream=_pdf(record)) as pdf:
         ours = places((word[4], word[:4]) for word in pdf[0].get_text("words"))

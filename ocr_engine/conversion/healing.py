@@ -141,7 +141,7 @@ class Healer:
         made = rewritten_record(replace(record, figure_texts=reads), raw, record.fingerprint)
         blocks, lines = replayed(made.blocks, record.text_repairs), lines_kept(facts)
         blocks = tuple(replace(block, lines=lines.get(at, ())) for at, block in enumerate(blocks))
-        return replace(made, blocks=blocks, text_repairs=record.text_repairs)
+        return replace(made, blocks=blocks, text_repairs=record.text_repairs, differences=record.differences)
 
     def _text(self, row: JournalRow, name: str) -> str:
         """Read a text that was written with the page; empty if there was none, or if it is gone."""

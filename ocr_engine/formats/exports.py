@@ -34,6 +34,8 @@ class Export:
     """Whether the pages' pictures are kept for it while they are read."""
     needs_lines: bool = False
     """Whether records say for it where the lines of blocks stand, where a text layer tells."""
+    needs_differences: bool = False
+    """Whether records say for it what the page's own text has where a block is unlike it."""
     remove: str = ""
     """What takes away a folder, `remove(path, last_page)`; a file needs none."""
     require: str = ""
@@ -51,7 +53,12 @@ class Export:
 
 
 REVIEW = Export(
-    "review", "review", f"{_ROOM}.review:write", needs_pictures=True, remove=f"{_ROOM}.review:remove"
+    "review",
+    "review",
+    f"{_ROOM}.review:write",
+    needs_pictures=True,
+    needs_differences=True,
+    remove=f"{_ROOM}.review:remove",
 )
 _ALL = (
     REVIEW,

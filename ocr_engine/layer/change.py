@@ -49,15 +49,12 @@ class Change:
 
     def _gap(self, at: int) -> str:
         """What stands between the compared character before `at` and that at `at`."""
-        prose = self.alignment.prose
-        start = prose.places[at - 1] + 1 if at else 0
-        end = prose.places[at] if at < len(prose.places) else len(prose.content)
-        return prose.content[start:end]
+        return next(self.alignment.prose.gaps(at, at))
 
     def _crosses_wall(self) -> bool:
         """Whether markup or a formula stands in what would change, or directly beside it."""
         first, last = self.run.first, self.run.last
-        inner = [self._gap(at) for at in range(first, last + 1)]
+        inner = list(self.alignment.prose.gaps(first, last))
         if first == 0:
             inner[0] = inner[0].lstrip(" \t\n#").removeprefix("<center>")
         if last == len(self.alignment.prose.places):

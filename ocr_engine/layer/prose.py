@@ -50,6 +50,12 @@ class Prose:
         end = bisect_left(self.tokens, max(last, first + 1))
         return self.letters[self.tokens[start - 1] if start else 0 : (*self.tokens, len(self.letters))[end]]
 
+    def gaps(self, first: int, last: int) -> Iterator[str]:
+        """What stands in the content before each of characters `first` to `last`, and after them."""
+        for at in range(first, last + 1):
+            start = self.places[at - 1] + 1 if at else 0
+            yield self.content[start : self.places[at] if at < len(self.places) else len(self.content)]
+
     def between(self, left: int) -> str:
         """What stands in the content between a compared character and the next."""
         return self.content[self.places[left] + 1 : self.places[left + 1]]

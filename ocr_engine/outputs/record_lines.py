@@ -17,6 +17,7 @@ from ocr_engine.records import (
     Attempt,
     Block,
     BlockAgreement,
+    BlockDifference,
     BlockLine,
     Bookmark,
     Box,
@@ -33,7 +34,7 @@ from ocr_engine.records import (
 
 _FACTS = (
     "prompt", "finish_reason", "turned_deg", "repairs", "tried", "size", "agreement", "text_repairs",
-    "heading_types", "bookmarks",
+    "differences", "heading_types", "bookmarks",
 )  # fmt: skip
 """Values of a record that neither the journal's row nor the raw text tells."""
 _EXTRAS = (
@@ -111,6 +112,11 @@ class _TextRepair(msgspec.Struct):
     boxes: list[_Box] = []
 
 
+class _Difference(msgspec.Struct):
+    block: _Count
+    text: str
+
+
 class _HeadingType(msgspec.Struct):
     box: tuple[_Unit, _Unit, _Unit, _Unit]
     size_pt: _Side
@@ -149,6 +155,7 @@ class StoredRecord(msgspec.Struct):
     figure_texts: list[_FigureText] = []
     agreement: _Agreement | None = None
     text_repairs: list[_TextRepair] = []
+    differences: list[_Difference] = []
     heading_types: list[_HeadingType] = []
     bookmarks: list[_Bookmark] = []
 
@@ -189,15 +196,18 @@ def to_values(record: PageRecord) -> dict[str, Any]:
         "figure_texts": [asdict(text) for text in record.figure_texts],
         "agreement": asdict(record.agreement) if record.agreement else None,
         "text_repairs": [_repair_values(repair, geometry) for repair in record.text_repairs],
-        **_heading_values(record),
+        **_values_there_are(record),
     }
 
 
-def _heading_values(record: PageRecord) -> dict[str, Any]:
+def _values_there_are(record: PageRecord) -> dict[str, Any]:
     """Only what there is: lines of pages without any are as they always were."""
-    types = [asdict(one) | {"box": astuple(one.box)} for one in record.heading_types]
-    bookmarks = [asdict(one) for one in record.bookmarks]
-    return {key: some for key, some in (("heading_types", types), ("bookmarks", bookmarks)) if some}
+    values = {
+        "differences": [asdict(one) for one in record.differences],
+        "heading_types": [asdict(one) | {"box": astuple(one.box)} for one in record.heading_types],
+        "bookmarks": [asdict(one) for one in record.bookmarks],
+    }
+    return {key: some for key, some in values.items() if some}
 
 
 def _size_values(geometry: PageGeometry) -> dict[str, Any]:
@@ -331,6 +341,7 @@ def _record(found: StoredRecord) -> PageRecord:
         agreement=PageAgreement(**msgspec.structs.asdict(found.agreement)) if found.agreement else None,
         text_repairs=tuple(map(_text_repair, found.text_repairs)),
         figure_texts=tuple(FigureText(**msgspec.structs.asdict(text)) for text in found.figure_texts),
+        differences=tuple(BlockDifference(**msgspec.structs.asdict(one)) for one in found.differences),
         heading_types=tuple(HeadingType(Box(*one.box), one.size_pt, one.bold) for one in found.heading_types),
         bookmarks=tuple(Bookmark(**msgspec.structs.asdict(one)) for one in found.bookmarks),
     )

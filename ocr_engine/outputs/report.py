@@ -18,6 +18,8 @@ from ocr_engine.outputs.journal import Journal
 from ocr_engine.outputs.retry import Command
 from ocr_engine.outputs.run_numbers import PageLine, ReasonGroup, RunNumbers, collect
 from ocr_engine.outputs.templates import environment, styles
+from ocr_engine.outputs.text_marks import TextPiece, marked
+from ocr_engine.outputs.worst_block import WorstBlock
 from ocr_engine.records import PageStatus, page_stem
 
 NAME = "report.html"
@@ -46,11 +48,16 @@ _STAGE_WORDS = {
     "total": "Whole page, waiting included",
 }
 
+MAX_UNLIKE_PAGES = 8
+"""Pages whose worst blocks are shown."""
 Thumbnails = Mapping[tuple[str, int], bytes]
 """JPEGs of pages, by document as given and 1-based page."""
 ReviewFolders = Mapping[str, str]
 """The folder of review pages below the output root, by document as given."""
 NOWHERE: ReviewFolders = MappingProxyType({})
+WorstBlocks = Mapping[tuple[str, int], Sequence[WorstBlock]]
+"""The blocks that are most unlike the page's own text, by document as given and 1-based page."""
+NONE_WORSE: WorstBlocks = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +70,27 @@ class _PageCard:
     line: PageLine
     picture: str
     link: str
+
+
+@dataclass(frozen=True, slots=True)
+class _UnlikeBlock:
+    """A block with its picture and, in pieces, both texts."""
+
+    label: str
+    picture: str
+    texts: tuple[Sequence[TextPiece], Sequence[TextPiece]]
+
+
+@dataclass(frozen=True, slots=True)
+class _UnlikePage:
+    """A page with its worst blocks, and the share of its own words that were not read."""
+
+    document: str
+    name: str
+    page: int
+    unlike: float
+    link: str
+    blocks: Sequence[_UnlikeBlock]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,20 +122,35 @@ def wanted_thumbnails(numbers: RunNumbers) -> list[PageLine]:
     return list(found.values())[:MAX_THUMBNAILS]
 
 
+def wanted_blocks(numbers: RunNumbers) -> list[PageLine]:
+    """The pages whose worst blocks are shown: those that have the least of their own text."""
+    return numbers.lines("unlike")[:MAX_UNLIKE_PAGES]
+
+
 def read_numbers(journal: Journal) -> RunNumbers:
     """The numbers of a journal on disk."""
     return collect(journal.latest_rows())
 
 
 def write(
-    root: Path, numbers: RunNumbers, command: Command, thumbnails: Thumbnails, review: ReviewFolders = NOWHERE
+    root: Path,
+    numbers: RunNumbers,
+    command: Command,
+    thumbnails: Thumbnails,
+    review: ReviewFolders = NOWHERE,
+    worst: WorstBlocks = NONE_WORSE,
 ) -> None:
     """Write `report.html` below `root`. Raises OutputError."""
-    write_atomic(root / NAME, render(root, numbers, command, thumbnails, review))
+    write_atomic(root / NAME, render(root, numbers, command, thumbnails, review, worst))
 
 
 def render(
-    root: Path, numbers: RunNumbers, command: Command, thumbnails: Thumbnails, review: ReviewFolders = NOWHERE
+    root: Path,
+    numbers: RunNumbers,
+    command: Command,
+    thumbnails: Thumbnails,
+    review: ReviewFolders = NOWHERE,
+    worst: WorstBlocks = NONE_WORSE,
 ) -> str:
     """The whole report as HTML. Everything that comes from documents is escaped by the template."""
     templates = environment()
@@ -126,6 +169,7 @@ def render(
             (name, title, words, _cards(numbers.lines(name), thumbnails, review))
             for name, title, words in _KINDS
         ],
+        unlike=_unlike(numbers, worst, review),
         groups=[_group(group, command) for group in numbers.top_groups()],
         group_count=len(numbers.groups),
         open_groups=_OPEN_GROUPS,
@@ -234,6 +278,28 @@ def _cards(lines: Iterable[PageLine], thumbnails: Thumbnails, review: ReviewFold
         )
         for line in lines
     ]
+
+
+def _unlike(numbers: RunNumbers, worst: WorstBlocks, review: ReviewFolders) -> list[_UnlikePage]:
+    """The pages in their order, with those of their blocks that are there."""
+    found = ((line, worst.get((line.document, line.page), ())) for line in wanted_blocks(numbers))
+    return [
+        _UnlikePage(
+            printable(line.document),
+            _name(line.document),
+            line.page,
+            line.weight,
+            _link(review.get(line.document), line.page),
+            list(map(_unlike_block, blocks)),
+        )
+        for line, blocks in found
+        if blocks
+    ]
+
+
+def _unlike_block(block: WorstBlock) -> _UnlikeBlock:
+    texts = marked(block.read, block.written)
+    return _UnlikeBlock(printable(block.label, 60), _data_uri(block.picture), texts)
 
 
 def _link(folder: str | None, page: int) -> str:

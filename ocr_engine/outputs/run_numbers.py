@@ -77,7 +77,7 @@ class RunNumbers:
     """When pages ended, in seconds since 1970."""
     groups: dict[tuple[PageStatus, str], ReasonGroup] = field(default_factory=dict)
     pages: dict[str, list[PageLine]] = field(default_factory=lambda: defaultdict(list))
-    """Heaps of the pages worth a look: `failed`, `looped`, `truncated`, `slowest`, `suspect`."""
+    """Heaps of the pages worth a look: `failed looped truncated slowest suspect`, and `unlike` their PDF."""
 
     @property
     def page_count(self) -> int:
@@ -185,6 +185,8 @@ def _kinds(line: PageLine, row: JournalRow) -> Iterator[tuple[str, float]]:
         yield "suspect", 1e5 + row.attempts
     elif line.vision_tok and line.text_tok > 2 * line.vision_tok:
         yield "suspect", line.text_tok / line.vision_tok
+    if line.status is PageStatus.DONE and 0 < (unlike := 1 - _number(row.extra.get("recall", 1))) <= 1:
+        yield "unlike", unlike
     if line.seconds > 0:
         yield "slowest", line.seconds
 

@@ -27,10 +27,9 @@ from ocr_engine.reading.prepare import PreparedPage, prepare
 from ocr_engine.reading.record import blank_record, failed_record, read_record
 from ocr_engine.reading.request import mode_of, prompt_of, request_for, sends_png
 from ocr_engine.reading.witness import (
+    NO_USE,
     READING_PROMPTS,
-    asks_layer,
-    repair_level,
-    wants_lines,
+    layer_use,
     with_agreement,
     with_repairs,
     witness,
@@ -83,7 +82,7 @@ def _prepare_task(
         look=look,
         ink=facts,
         text_layer=facts
-        and (quality.compare_text_layer or quality.text_layer_fallback or asks_layer(config)),
+        and (quality.compare_text_layer or quality.text_layer_fallback or layer_use(config) != NO_USE),
         draft=draft,
     )
 
@@ -194,8 +193,7 @@ class PageReader:
         """The record with what the page's text layer says of it; as it is where that cannot be asked."""
         if not layer.words or record.from_text_layer or record.prompt not in READING_PROMPTS:
             return record
-        lines = wants_lines(self._config)
-        task = partial(witness, record.blocks, layer, repair_level(self._config), lines=lines)
+        task = partial(witness, record.blocks, layer, layer_use(self._config))
         try:
             found = await asyncio.wrap_future(self._pool.work(task))
         except InputError as error:

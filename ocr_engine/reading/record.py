@@ -94,7 +94,9 @@ def rewritten_record(record: PageRecord, raw: str, page_print: str) -> PageRecor
     """
     parsed = parse(raw, page_stem(record.page))
     repairs = max(record.repairs, parsed.repairs)
-    return replace(record, blocks=parsed.blocks, repairs=repairs, fingerprint=page_print, text_repairs=())
+    return replace(
+        record, blocks=parsed.blocks, repairs=repairs, fingerprint=page_print, text_repairs=(), differences=()
+    )
 
 
 def undrawn_record(record: PageRecord, error: InputError) -> PageRecord:

@@ -12,10 +12,9 @@ from ocr_engine.processes.aside import aside
 from ocr_engine.reading.reader import ReadPage
 from ocr_engine.reading.record import rewritten_record
 from ocr_engine.reading.witness import (
+    NO_USE,
     READING_PROMPTS,
-    asks_layer,
-    repair_level,
-    wants_lines,
+    layer_use,
     with_repairs,
     witness_page,
 )
@@ -33,12 +32,12 @@ async def rewritten(
 
 async def _mended(config: Config, pool: RenderPool, ref: PageRef, record: PageRecord) -> PageRecord:
     """The record mended by the page's text layer, which is read again."""
-    if not asks_layer(config) or record.from_text_layer or record.prompt not in READING_PROMPTS:
+    use = layer_use(config)
+    if use == NO_USE or record.from_text_layer or record.prompt not in READING_PROMPTS:
         return record
     if ref.document.kind is not DocumentKind.PDF or not record.blocks:
         return record
-    level, lines = repair_level(config), wants_lines(config)
-    task = partial(witness_page, blocks=record.blocks, level=level, lines=lines)
+    task = partial(witness_page, blocks=record.blocks, use=use)
     try:
         return with_repairs(record, await asyncio.wrap_future(pool.run(ref, task)))
     except InputError as error:

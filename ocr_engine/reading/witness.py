@@ -10,11 +10,34 @@ from ocr_engine.config import Config
 from ocr_engine.formats import LAYOUTS
 from ocr_engine.layer.agreement import agreement
 from ocr_engine.layer.comparison import compared
+from ocr_engine.layer.differences import differences
 from ocr_engine.layer.repair import Level, repaired, with_lines
-from ocr_engine.records import Block, PageAgreement, PageImage, PageRecord, TextLayer, TextRepair
+from ocr_engine.records import (
+    Block,
+    BlockDifference,
+    PageAgreement,
+    PageImage,
+    PageRecord,
+    TextLayer,
+    TextRepair,
+)
 
 READING_PROMPTS = ("markdown", "ocr", "free")
 """Prompts whose answer is the page's text."""
+
+
+@dataclass(frozen=True, slots=True)
+class LayerUse:
+    """What a page's layer is asked for besides how it agrees."""
+
+    repair: Level = "off"
+    lines: bool = False
+    """Whether blocks say where their lines stand."""
+    differences: bool = False
+    """Whether the record says what the page has where a block is unlike it."""
+
+
+NO_USE = LayerUse()
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,43 +47,43 @@ class Witnessed:
     blocks: tuple[Block, ...]
     repairs: tuple[TextRepair, ...]
     agreement: PageAgreement
+    differences: tuple[BlockDifference, ...] = ()
 
 
-def repair_level(config: Config) -> Level:
-    """How far a layer mends what is written: official layouts hold the model's own text."""
-    is_ours = LAYOUTS[config.output.layout].mends and config.prompt in READING_PROMPTS
-    return config.text_layer.repair if is_ours else "off"
-
-
-def wants_lines(config: Config) -> bool:
-    """Whether something that is written asks where the lines of a page stand."""
+def layer_use(config: Config) -> LayerUse:
+    """What a run asks layers for: official layouts hold the model's own text alone."""
     if not LAYOUTS[config.output.layout].mends or config.prompt not in READING_PROMPTS:
-        return False
-    asked = any(export.needs_lines for export in config.output.exports)
-    return asked or config.text.list_repair or config.text.join_paragraphs
+        return NO_USE
+    exports, text = config.output.exports, config.text
+    return LayerUse(
+        config.text_layer.repair,
+        any(export.needs_lines for export in exports) or text.list_repair or text.join_paragraphs,
+        any(export.needs_differences for export in exports),
+    )
 
 
-def asks_layer(config: Config) -> bool:
-    """Whether what is written follows from pages' text layers, too."""
-    return repair_level(config) != "off" or wants_lines(config)
-
-
-def witness(blocks: Sequence[Block], layer: TextLayer, level: Level, *, lines: bool = False) -> Witnessed:
-    """Compare a page's blocks with its layer, and mend them. With `lines`, they say where those stand."""
+def witness(blocks: Sequence[Block], layer: TextLayer, use: LayerUse) -> Witnessed:
+    """Compare a page's blocks with its layer, and mend them."""
     found = compared(blocks, layer)
-    found = with_lines(found) if lines else found
-    mended, repairs = repaired(found, level)
-    return Witnessed(mended, repairs, agreement(found))
+    found = with_lines(found) if use.lines else found
+    mended, repairs = repaired(found, use.repair)
+    after = differences(compared(mended, layer)) if use.differences else ()
+    return Witnessed(mended, repairs, agreement(found), after)
 
 
-def witness_page(page: PageImage, blocks: Sequence[Block], level: Level, *, lines: bool = False) -> Witnessed:
+def witness_page(page: PageImage, blocks: Sequence[Block], use: LayerUse) -> Witnessed:
     """The same with the layer of a page that was just drawn."""
-    return witness(blocks, page.text_layer(), level, lines=lines)
+    return witness(blocks, page.text_layer(), use)
 
 
 def with_repairs(record: PageRecord, witnessed: Witnessed) -> PageRecord:
     """The record of a page, its blocks mended."""
-    return replace(record, blocks=witnessed.blocks, text_repairs=witnessed.repairs)
+    return replace(
+        record,
+        blocks=witnessed.blocks,
+        text_repairs=witnessed.repairs,
+        differences=witnessed.differences,
+    )
 
 
 def with_agreement(record: PageRecord, witnessed: Witnessed, suspect_recall: float) -> PageRecord:

@@ -150,6 +150,15 @@ class TextRepair:
     boxes: tuple[Box, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class BlockDifference:
+    """What the page's own text has in the place of a block that is still unlike it, bounded."""
+
+    block: int
+    """The block's index among those of the record."""
+    text: str
+
+
 class BlockAgreement(StrEnum):
     """How a block's text agrees with the words that the file holds where it stands."""
 
@@ -234,6 +243,8 @@ class PageRecord:
     """None where the text layer was not looked at."""
     text_repairs: tuple[TextRepair, ...] = ()
     """What the text layer changed in the text (`text_layer.repair`)."""
+    differences: tuple[BlockDifference, ...] = ()
+    """Of the blocks that are most unlike the page's own text, the worst first, where that is asked for."""
     mode_reason: str = ""
     """Why the page was read in this mode, where `mode: auto` chose it."""
     renderer: str = ""

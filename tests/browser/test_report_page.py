@@ -10,6 +10,7 @@ import pytest
 from ocr_engine.outputs import report
 from ocr_engine.outputs.retry import Command
 from ocr_engine.outputs.run_numbers import RunNumbers, collect
+from ocr_engine.outputs.worst_block import WorstBlock
 from ocr_engine.records import JournalRow, PageStatus
 from tests.browser.conftest import Sheet
 from tests.outputs.test_report import HOSTILE
@@ -32,7 +33,13 @@ def numbers(pages: int) -> RunNumbers:
                 PageStatus.FAILED if n % 50 == 7 else PageStatus.LOOPED if n % 70 == 3 else PageStatus.DONE
             )
             seconds = {"render": 0.01, "engine": random.lognormvariate(1, 0.5), "total": 4.0}
-            extra = {"mode": "gundam", "vision_tokens": 903, "text_tokens": n % 2000, "ended": 1e9 + n / 7}
+            extra = {
+                "recall": n / pages,
+                "mode": "gundam",
+                "vision_tokens": 903,
+                "text_tokens": n % 2000,
+                "ended": 1e9 + n / 7,
+            }
             reason = "" if status is PageStatus.DONE else f"because of {HOSTILE} number {n}"
             yield JournalRow(
                 f"in/{n // 25}{HOSTILE}.pdf", n % 25 + 1, status, reason, "a.b", seconds=seconds, extra=extra
@@ -46,7 +53,11 @@ def big(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("report")
     found = numbers(10_000)
     pictures = {(line.document, line.page): PIXEL for line in report.wanted_thumbnails(found)}
-    report.write(root, found, COMMAND, pictures)
+    block = WorstBlock(
+        HOSTILE, f"the host {HOSTILE} " + "word " * 500, f"the most {HOSTILE}" + "x" * 900, PIXEL
+    )
+    worst = {(line.document, line.page): [block] * 3 for line in report.wanted_blocks(found)}
+    report.write(root, found, COMMAND, pictures, worst=worst)
     return root / report.NAME
 
 
@@ -69,6 +80,8 @@ def test_it_shows_what_a_person_looks_for(big: Path, sheet: Sheet) -> None:
     assert "--retry failed,looped" in page.locator(".command").first.text_content()
     bars = page.locator("svg .bar")
     assert bars.count() > 10 and bars.first.bounding_box()["height"] >= 0.5
+    assert page.locator(".unlike img").count() == 3 * report.MAX_UNLIKE_PAGES
+    assert page.locator(".unlike del").first.text_content() == "host"
     assert page.evaluate("document.title").startswith(big.parent.name)
 
 

@@ -67,6 +67,18 @@ def test_a_click_on_a_box_shows_its_text_and_the_other_way_round(shown: Callable
     assert page.locator(".here").count() == 0
 
 
+def test_a_click_shows_both_texts_of_a_block_unlike_the_page(
+    shown: Callable[..., Any], review: Path, sheet: Sheet
+) -> None:
+    texts = {int(path.stem): path.read_text() for path in review.glob("0*.html")}
+    number = next(number for number, text in texts.items() if "<mark>unlike</mark>" in text)
+    details = shown(number).locator("details.changes", has_text="unlike").first
+    assert not details.locator(".both").is_visible()
+    details.locator("summary").click()
+    assert details.locator(".both p").count() == 2 and details.locator(".both").is_visible()
+    assert sheet.width_fits() and sheet.complaints == []
+
+
 def test_it_works_without_scripts(review: Path, chromium: Any) -> None:
     sheet = Sheet(chromium, java_script_enabled=False)
     page = sheet.open(review / "0001.html")

@@ -12,7 +12,7 @@ from tests.conversion.test_pipeline import SAMPLES, make_pdf, run_pdf
 
 
 def pictures(output: Path) -> int:
-    return len(re.findall("data:image/jpeg;base64,", (output / "report.html").read_text()))
+    return len(re.findall('"><img src="data:image/jpeg;base64,', (output / "report.html").read_text()))
 
 
 def test_a_run_ends_with_a_report(tmp_path: Path) -> None:

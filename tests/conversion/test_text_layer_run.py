@@ -13,6 +13,10 @@ from ocr_engine.errors import ExitCode
 
 WRITTEN = "Published on 2025-02-18 by the group, and read by GetItemAttributes in the end"
 READ = "Published on 2025-02-18 by the gro up, and read by Getltem Attributes in the end"
+LINES = (
+    "The first of seven lines that the page holds of its text",
+    "and the second, which is read as it stands on the page.",
+)
 RAW = f"<|ref|>text<|/ref|><|det|>[[60, 60, 990, 200]]<|/det|>\n{READ}\n"
 
 
@@ -97,6 +101,29 @@ def test_records_say_where_lines_stand_for_what_asks(folder: Path, monkeypatch: 
     run(folder, "output.searchable_pdf=true", "text_layer.repair=off")
     with pymupdf.open(folder / "out/a/a.pdf") as ours:
         assert "gro up" in ours[0].get_text(), "an export of other text is made anew"
+
+
+def test_what_is_still_unlike_the_page_is_in_report_and_review(folder: Path) -> None:
+    document = pymupdf.open()
+    page = document.new_page(width=600, height=200)
+    for at, line in enumerate(LINES):
+        page.insert_text((50, 22 + 14 * at), line, fontsize=12)
+    document.save(folder / "a.pdf")
+    read = " ".join(LINES).replace("seven", "<script>alphabet</script>")
+    (folder / "raw/a/pages/0001.raw.md").write_text(RAW.replace(READ, read))
+    assert "differences" not in run(folder, "text_layer.repair=off")
+    report = (folder / "out/report.html").read_text()
+    assert "<ins>seven</ins>" in report and report.count('<div class="group unlike">\n<img src="data:') == 1
+    (one,) = run(folder, "text_layer.repair=off", "output.review=true")["differences"]
+    assert one == {"block": 0, "text": "\n".join(LINES)}
+    review = (folder / "out/a/review/0001.html").read_text()
+    assert "<mark>unlike</mark>" in review and "<ins>seven</ins>" in review
+    assert "<script>alphabet" not in review + report
+    records = folder / "out/a/pages.jsonl"
+    before = records.read_bytes()
+    records.unlink()
+    run(folder, "text_layer.repair=off", "output.review=true")
+    assert records.read_bytes() == before
 
 
 @pytest.mark.parametrize("options", [("output.layout=official",), ("preset=pdf",)])

@@ -12,6 +12,7 @@ from ocr_engine.outputs import charts, report
 from ocr_engine.outputs.journal import Journal
 from ocr_engine.outputs.retry import Command, shell_word
 from ocr_engine.outputs.run_numbers import MAX_PAGES_A_KIND, collect
+from ocr_engine.outputs.worst_block import WorstBlock
 from ocr_engine.records import JournalRow, PageStatus
 
 MakeRow = Callable[..., JournalRow]
@@ -77,6 +78,21 @@ def test_pages_unlike_their_own_text_are_shown(tmp_path: Path, row: MakeRow) -> 
     text = rendered(tmp_path, page(row, extra=extra), page(row, number=2))
     assert "31% of the words of the PDF&#39;s own text were read" in text
     assert "<b>1</b><span>pages to look at</span>" in text
+
+
+def test_the_worst_blocks_of_pages_unlike_their_own_text_are_shown(tmp_path: Path, row: MakeRow) -> None:
+    recalls = {number: 0.9 - number / 100 for number in range(1, 30)}
+    rows = [page(row, number=n, extra={"recall": recall}) for n, recall in recalls.items()]
+    numbers = collect([*rows, page(row, number=40, extra={"recall": 1.0}), page(row, number=41)])
+    wanted = [line.page for line in report.wanted_blocks(numbers)]
+    assert wanted == list(range(29, 29 - report.MAX_UNLIKE_PAGES, -1)), "the worst, and not all of them"
+    block = WorstBlock(HOSTILE, f"the host {HOSTILE}", f"the most {HOSTILE}", b"JPEG")
+    worst = {("a.pdf", number): [block] for number in range(1, 50)}
+    html = report.render(tmp_path, numbers, COMMAND, {}, worst=worst)
+    assert html.count('class="group unlike"') == report.MAX_UNLIKE_PAGES
+    assert "<del>host</del>" in html and "<ins>most</ins>" in html and "39 % of its words" in html
+    assert "<script" not in html and "onerror=alert(1)>" not in html and "\u202e" not in html
+    assert 'class="group unlike"' not in report.render(tmp_path, numbers, COMMAND, {})
 
 
 def test_the_heaviest_pages_are_kept(row: MakeRow) -> None:

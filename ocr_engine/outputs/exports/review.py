@@ -19,10 +19,11 @@ from ocr_engine.outputs.drawing import MAX_DRAWN_BOXES, color_of
 from ocr_engine.outputs.exports.document import SourceDocument, SourcePage
 from ocr_engine.outputs.exports.page_html import rendered, to_html
 from ocr_engine.outputs.exports.plain_rows import plain_rows
-from ocr_engine.outputs.exports.review_changes import ShownChange, agreements_of, changes_of
+from ocr_engine.outputs.exports.review_changes import ShownChange, agreements_of, changes_of, text_as_read
 from ocr_engine.outputs.exports.table_bounds import Room
 from ocr_engine.outputs.files import write_all_atomic, write_atomic
 from ocr_engine.outputs.templates import environment, policy, read, styles
+from ocr_engine.outputs.text_marks import TextPiece, marked
 from ocr_engine.records import Box, PageStatus, page_stem
 
 INDEX = "index.html"
@@ -32,6 +33,7 @@ _BATCH = 16
 _WORDS_CHARS = 90
 _WORDS_BLOCKS = 4
 _ALL = "all"
+BothTexts = Sequence[Sequence[TextPiece]]
 Near = dict[str, dict[str, str]]
 """Status or `all` -> `previous` and `next` -> file."""
 _STATUSES = tuple(status.value for status in PageStatus)
@@ -63,6 +65,8 @@ class _ShownBlock:
     agreement: str = ""
     """How it agrees with the page's text layer."""
     changes: Sequence[ShownChange] = ()
+    texts: BothTexts = ()
+    """What was read and what the page has, in pieces, where they differ."""
 
 
 def write(document: SourceDocument, folder: Path) -> None:
@@ -145,6 +149,7 @@ def _blocks(document: SourceDocument, page: SourcePage) -> Iterator[_ShownBlock]
     left = MAX_DRAWN_BOXES
     texts, room = document.block_texts(page.record), Room()
     changes, agreements = changes_of(page.record), agreements_of(page.record)
+    others = {one.block: one.text for one in page.record.differences}
     for at, (block, text) in enumerate(zip(page.record.blocks, texts, strict=True)):
         if at >= MAX_BLOCKS:
             yield _ShownBlock(
@@ -156,7 +161,8 @@ def _blocks(document: SourceDocument, page: SourcePage) -> Iterator[_ShownBlock]
         if text.strip() or boxes:
             color = "rgb({}, {}, {})".format(*color_of(block.label))
             shown = _ShownBlock(at, printable(block.label, 60), to_html(text, room), boxes, color)
-            yield replace(shown, changes=changes.get(at, ()), agreement=agreements.get(at, ""))
+            both = marked(text_as_read(text), others[at]) if at in others else ()
+            yield replace(shown, changes=changes.get(at, ()), agreement=agreements.get(at, ""), texts=both)
 
 
 def _neighbours(entries: Sequence[_ListedPage]) -> list[Near]:

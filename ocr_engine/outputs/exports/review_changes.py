@@ -5,6 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ocr_engine.log import printable
+from ocr_engine.outputs.exports.page_html import rendered
+from ocr_engine.outputs.exports.plain_rows import plain_rows
+from ocr_engine.outputs.text_marks import MAX_CHARS
 from ocr_engine.records import BlockAgreement, PageRecord, TextRepair
 
 MAX_SHOWN = 100
@@ -44,6 +47,14 @@ def _shown(content: str, repairs: Sequence[TextRepair]) -> list[ShownChange]:
         before, after = map(_visible, (repair.before, repair.after))
         shown.append(ShownChange(_plain(left), before, after, _plain(right), printable(repair.reason, 60)))
     return shown[:MAX_SHOWN]
+
+
+def text_as_read(markdown: str) -> str:
+    """The text of a block to show beside another: rows of tables as lines, else as it was read."""
+    text = markdown[: 2 * MAX_CHARS].strip()
+    if "<t" not in text:
+        return text
+    return "\n".join(" ".join(row) for row in plain_rows(rendered(text)))
 
 
 def _visible(text: str) -> str:

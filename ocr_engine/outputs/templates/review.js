@@ -19,7 +19,7 @@
     e.addEventListener("mouseenter", () => mark(n, "near", true));
     e.addEventListener("mouseleave", () => mark(n, "near", false));
     e.addEventListener("click", (event) => {
-      if (inText && (String(getSelection()) || event.target.closest("a[href^='http'], a[href^='mailto']"))) return;
+      if (inText && (String(getSelection()) || event.target.closest("details, a[href^='http'], a[href^='mailto']"))) return;
       event.preventDefault();
       select(n, inText ? "box" : "block");
     });
