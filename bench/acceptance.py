@@ -1,14 +1,19 @@
 """`python -m bench.acceptance FOLDER --tokenizer FILE`: drafts of stored answers, without a model.
 
 FOLDER holds `NAME.pdf` and, of an earlier run, `NAME/pages/0001.raw.md`. A page's answer is foretold from its
-text layer as a run does it, and the drafts that its stored answer would have accepted are counted.
+text layer as a run does it, and the drafts that its stored answer would have accepted are counted: for each
+document, for each kind of page (`kind_of`), and for all. The last column has as many drafts a step as the
+engine takes: at most eight, and fewer where few were accepted of late.
 """
 
 import argparse
+import re
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,11 +21,18 @@ from ocr_engine.config import RenderConfig
 from ocr_engine.drafts.phrases import book
 from ocr_engine.drafts.prediction import predicted_answer
 from ocr_engine.drafts.replayed import Acceptance, replayed
+from ocr_engine.engine.draft_args import DRAFT_TOK
 from ocr_engine.families import TOKENS
 from ocr_engine.pages import render
 from ocr_engine.pages.sources import find
 from ocr_engine.records import DocumentKind, TextLayer
 
+if TYPE_CHECKING:
+    from ocr_engine.drafts.rule import Tokens
+
+_CELL = re.compile(r"<t[dh][ >]")
+_FORMULA = re.compile(r"\\[(\[]")
+_LIST = re.compile(r"^\s*(?:[-•*]|\d{1,3}[.)]|.*\.{4,}) ?", re.MULTILINE)
 MARKS = (
     TOKENS.ref_open,
     TOKENS.ref_close,
@@ -41,6 +53,22 @@ class StoredPage:
     document: str
     answer: str
     layer: TextLayer
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """What lines of the table it counts in."""
+        return self.document, kind_of(self.answer), "all"
+
+
+def kind_of(answer: str) -> str:
+    """The kind of page that an answer is of: what makes drafts hard there, or `running text`."""
+    if len(_CELL.findall(answer)) >= 8:
+        return "pages with tables"
+    if len(_FORMULA.findall(answer)) >= 4:
+        return "pages with formulas"
+    if len(_LIST.findall(answer)) >= 12:
+        return "lists and contents"
+    return "running text"
 
 
 class Encoder:
@@ -81,20 +109,27 @@ def main() -> int:
     foretold = [encoder.ended(predicted_answer(page.layer, tagged=True)) for page in pages]
     took_ms = 1000 * (time.process_time() - started) / max(len(pages), 1)
     print(f"{len(pages)} pages; predicting and tokenising take {took_ms:.1f} ms of CPU a page")
-    print(f"{'document':34} {'tokens':>8}" + "".join(f"{f'{most} drafts':>20}" for most in args.drafts))
-    names = sorted({page.document for page in pages})
-    for name in (*names, "all"):
-        chosen = [place for place, page in enumerate(pages) if name in (page.document, "all")]
-        found = [
-            sum(
-                (replayed(encoder.ended(pages[at].answer), foretold[at], phrases, most) for at in chosen),
-                Acceptance(0, 0, 0),
-            )
-            for most in args.drafts
-        ]
-        cells = "".join(f"{one.tokens_a_step:10.2f} ({one.wasted:4.0%} w)" for one in found)
-        print(f"{name[:34]:34} {found[0].tokens:8}{cells}")
+    columns = [*(f"{most} drafts" for most in args.drafts), "as the engine"]
+    print(f"{'':30} {'':4} {'tokens':>7}" + "".join(f"{column:>19}" for column in columns))
+    totals: dict[str, list[Acceptance]] = {}
+    counts = Counter(name for page in pages for name in page.groups)
+    for page, prediction in zip(pages, foretold, strict=True):
+        found = _of_page(encoder.ended(page.answer), prediction, phrases, args.drafts)
+        for name in page.groups:
+            before = totals.get(name, [Acceptance(0, 0, 0)] * len(found))
+            totals[name] = [a + b for a, b in zip(before, found, strict=True)]
+    for name, sums in sorted(totals.items(), key=lambda item: (item[0] == "all", item[0])):
+        cells = "".join(f"{one.tokens_a_step:10.2f} ({one.wasted:4.0%} w)" for one in sums)
+        print(f"{name[:30]:30} {counts[name]:4} {sums[0].tokens:7}{cells}")
     return 0
+
+
+def _of_page(
+    answer: "Tokens", prediction: "Tokens", book: "Tokens", drafts: Sequence[int]
+) -> list[Acceptance]:
+    """Of one page with each number of drafts, and with as many as the engine takes."""
+    fixed = [replayed(answer, prediction, book, most) for most in drafts]
+    return [*fixed, replayed(answer, prediction, book, DRAFT_TOK, adaptive=True)]
 
 
 def stored(folder: Path) -> Iterator[StoredPage]:

@@ -84,3 +84,11 @@ def test_a_right_prediction_is_accepted_whole(answer: list[int]) -> None:
     found = replayed(tokens(*answer), tokens(*answer), NONE, 8)
     assert found.steps == -(-(len(answer) - 1) // 9) and found.tokens_a_step > 7
     assert 0 <= found.wasted < 0.2
+
+
+def test_where_nothing_is_accepted_the_engine_verifies_few() -> None:
+    answer, wrong = tokens(*range(1000)), tokens(*range(5000, 5400))
+    always, as_engine = (replayed(answer, wrong, NONE, 8, adaptive=adaptive) for adaptive in (False, True))
+    assert always.steps == as_engine.steps == 999 and as_engine.drafted < 0.3 * always.drafted
+    right = replayed(answer, answer, NONE, 8, adaptive=True)
+    assert right.tokens_a_step > 7
