@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -13,8 +14,7 @@ from ocr_engine.config.schema import Config
 
 def fingerprint(config: Config, sections: Sequence[str], *parts: str) -> str:
     """A short hash of some config keys (dotted) and further strings: equal exactly when all are equal."""
-    values = {key: _get(config, key) for key in sections}
-    payload = json.dumps([values, parts], sort_keys=True, default=_jsonable)
+    payload = f"[{_values(config, tuple(sections))}, {json.dumps(parts)}]"
     return hashlib.blake2b(payload.encode("utf-8", "surrogateescape"), digest_size=12).hexdigest()
 
 
@@ -37,6 +37,12 @@ def all_keys(cls: type = Config, path: tuple[str, ...] = ()) -> list[str]:
         else:
             found.append(".".join(here))
     return found
+
+
+@lru_cache(16)
+def _values(config: Config, sections: tuple[str, ...]) -> str:
+    """These keys as JSON. Every page of a run asks for the same."""
+    return json.dumps({key: _get(config, key) for key in sections}, sort_keys=True, default=_jsonable)
 
 
 def _jsonable(value: object) -> Any:

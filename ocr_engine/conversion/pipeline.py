@@ -255,13 +255,13 @@ class Conversion:
 
     async def _convert_page(self, page: PlannedPage, writer: PageWriter, needs: PageNeeds) -> None:
         try:
-            await self._save(page, writer, await self._obtain(page, writer, needs))
+            await self._save(page, await self._obtain(page, writer, needs))
         except (EngineError, OutputError):
             raise
         except Exception as error:  # noqa: BLE001 - a bug of ours that one page meets must not end the night
             logger.debug("%s: internal error", printable(str(page.ref)), exc_info=error)
             reason = f"internal error: {error!r}"
-            await self._save(page, writer, failed_page(self._config, page.ref, page.fingerprint, reason))
+            await self._save(page, failed_page(self._config, page.ref, page.fingerprint, reason))
         finally:
             self._window.release()
 
@@ -288,8 +288,8 @@ class Conversion:
         is_alike = record.prompt == self._config.prompt and not record.turned_deg
         return raw if is_alike and not record.from_text_layer else ""
 
-    async def _save(self, page: PlannedPage, writer: PageWriter, read: ReadPage) -> None:
-        record = await self._saver.save_page(page.ref, writer, read)
+    async def _save(self, page: PlannedPage, read: ReadPage) -> None:
+        record = await self._saver.save_page(page.ref, read)
         self.counts.add(record)
         self._tools.progress.page_ended(record.status, record.text_tokens)
         if record.status is PageStatus.FAILED:

@@ -1,10 +1,9 @@
-"""Writes what a run puts on disk: first a page's files, then its journal line. One thread writes everything.
+"""Writes what a run puts on disk: first a page's files, then its journal line. One thread sees to all of it.
 
 It knows no engine. It renders a page a second time only to draw from it.
 """
 
 import asyncio
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -12,22 +11,23 @@ from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from ocr_engine.config import Config
+from ocr_engine.conversion.groups import PageGroups
 from ocr_engine.conversion.healing import Healer
+from ocr_engine.conversion.page_saving import PageToSave
 from ocr_engine.errors import InputError
 from ocr_engine.log import logger, printable
 from ocr_engine.outputs.checksums import Checksums
-from ocr_engine.outputs.document_folder import PageWriter, keeps_raw
+from ocr_engine.outputs.document_folder import PageWriter, ReadyPage
 from ocr_engine.outputs.drawing import DrawnPage
-from ocr_engine.outputs.journal import RECORD, Journal
+from ocr_engine.outputs.journal import Journal
 from ocr_engine.outputs.names import OutputNames
-from ocr_engine.outputs.record_lines import facts_of
 from ocr_engine.outputs.writer import open_writer
 from ocr_engine.pages.pool import RenderPool
 from ocr_engine.processes.aside import aside
 from ocr_engine.reading.draw import draw_task
 from ocr_engine.reading.reader import ReadPage
 from ocr_engine.reading.record import undrawn_record
-from ocr_engine.reading.texts import chars_of, page_joiner, texts_of
+from ocr_engine.reading.texts import page_joiner, texts_of
 from ocr_engine.records import (
     Document,
     JournalRow,
@@ -35,7 +35,6 @@ from ocr_engine.records import (
     PageRecord,
     PageRef,
     PageStatus,
-    PageTexts,
 )
 
 P = ParamSpec("P")
@@ -59,9 +58,11 @@ class Saver:
         self._checksums = Checksums(root)
         self._healer = Healer(root, journal, self.earlier)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="writer")
+        self._groups = PageGroups(config, root, journal, self._thread)
 
     def close(self) -> None:
         """Wait for writing to end, and log what had to be mended. Raises OutputError."""
+        self._thread.submit(self._groups.close)
         self._thread.shutdown()
         self._healer.healed.say()
         self._checksums.close()
@@ -77,22 +78,29 @@ class Saver:
         call = partial(function, *args, **kwargs)
         return await asyncio.get_running_loop().run_in_executor(self._thread, call)
 
-    async def save_page(self, ref: PageRef, writer: PageWriter, read: ReadPage) -> PageRecord:
+    async def save_page(self, ref: PageRef, read: ReadPage) -> PageRecord:
         """Write a page's files and journal line; returns the record as it was written."""
-        drawn, record, folder = read.drawn, read.record, str(self._names.folder_for(ref.document))
+        drawn, record = read.drawn, read.record
         if drawn is None:
             drawn, record = await self._draw(ref, record)
-        texts = await aside(texts_of, self._config, record, read.raw)
-        outputs = await self.call(writer.save_page, record, texts, drawn)
-        row = await self.call(
-            journal_row, ref, folder, record, texts, outputs, read.seconds, read.tokens_a_step
+        if (texts := read.texts) is None:
+            texts = await aside(texts_of, self._config, record, read.raw)
+        ready = ReadyPage(record, texts, drawn)
+        document = ref.document
+        folder, name = self._names.folder_for(document), document.relative.name
+        await self._groups.write(
+            PageToSave(document.given, ref.content_id, folder, name, ready, read.seconds, read.tokens_a_step)
         )
-        await self.call(self._journal.append, row)
         return record
 
     async def _draw(self, ref: PageRef, record: PageRecord) -> tuple[DrawnPage | None, PageRecord]:
         """Draw from a page. Its record comes back too, with a reason if drawing failed."""
-        task = await aside(draw_task, self._config, record)
+        # Cards alone need what a stranger wrote.
+        task = (
+            await aside(draw_task, self._config, record)
+            if record.figure_texts
+            else draw_task(self._config, record)
+        )
         if task is None:
             return None, record
         try:
@@ -164,41 +172,3 @@ class Saver:
         """Write a document's row, unless its last row is equal."""
         if self.earlier.get((row.document, None)) != row:
             await self.call(self._journal.append, row)
-
-
-def journal_row(
-    ref: PageRef,
-    folder: str,
-    record: PageRecord,
-    texts: PageTexts,
-    outputs: tuple[str, ...],
-    seconds: dict[str, float],
-    tokens_a_step: float = 0.0,
-) -> JournalRow:
-    """The journal row of a page, written after its files; `tokens_a_step` as in `ReadPage`."""
-    return JournalRow(
-        document=ref.document.given,
-        page=record.page,
-        status=record.status,
-        reason=record.reason,
-        fingerprint=record.fingerprint,
-        outputs=outputs,
-        folder=folder,
-        attempts=record.attempts,
-        seconds={stage: round(value, 4) for stage, value in seconds.items()},
-        extra={
-            "mode": record.mode,
-            "chars": chars_of(texts),
-            "vision_tokens": record.vision_tokens,
-            "text_tokens": record.text_tokens,
-            **({} if record.recall is None else {"recall": record.recall}),
-            **({"suspect": record.suspect} if record.suspect or record.recall is not None else {}),
-            **({"mode_reason": record.mode_reason} if record.mode_reason else {}),
-            **({"renderer": record.renderer} if record.renderer else {}),
-            **({"from_text_layer": True} if record.from_text_layer else {}),
-            **({"tokens_a_step": round(tokens_a_step, 2)} if tokens_a_step else {}),
-            "ended": round(time.time(), 1),
-            "content_id": ref.content_id,
-            RECORD: facts_of(record, texts.raw if keeps_raw(record, texts) else None),
-        },
-    )

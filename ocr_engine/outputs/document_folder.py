@@ -3,7 +3,9 @@
 import contextlib
 import os
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePath, PurePosixPath
 from typing import Protocol
 
@@ -44,6 +46,19 @@ def records_path(folder: Path, layout: str) -> Path:
     return folder / (HIDDEN if LAYOUTS[layout].hidden_records else "") / STORE_NAME
 
 
+Files = Mapping[str, bytes | str | None]
+"""Files by their names below a document's folder; None where one has to go."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyPage:
+    """A page whose texts are made and whose figures are cut."""
+
+    record: PageRecord
+    texts: PageTexts
+    drawn: DrawnPage | None = None
+
+
 class PageWriter(Protocol):
     """Writes the pages of one document in any order, then what is made of all of them."""
 
@@ -59,10 +74,10 @@ class PageWriter(Protocol):
     def merged(self) -> bool:
         """Whether that is there where it is wanted, and not where it is not."""
 
-    def save_page(self, record: PageRecord, texts: PageTexts, drawn: DrawnPage | None) -> tuple[str, ...]:
-        """Write a page and take away what an earlier attempt left of it; returns paths below the root.
+    def save_pages(self, pages: Sequence[ReadyPage]) -> list[tuple[str, ...]]:
+        """Write pages, take away what earlier attempts left; returns each page's paths below the root.
 
-        Raises OutputError.
+        No page is given twice. All is on disk when this returns. Raises OutputError.
         """
 
     def stored(self, page: int, fingerprint: str) -> tuple[PageRecord, str] | None:
@@ -97,7 +112,7 @@ class DocumentFolder:
         self._swept = False
         self._positions: dict[str, dict[int, Position]] = {}
 
-    def write(self, files: Mapping[str, bytes | str | None]) -> tuple[str, ...]:
+    def write(self, files: Files) -> tuple[str, ...]:
         """Write files atomically, take those with None away; returns the paths written, below the root."""
         self._sweep()
         write_all_atomic([(self.path / name, data) for name, data in files.items() if data is not None])
@@ -106,6 +121,14 @@ class DocumentFolder:
                 self._unlink(name)
         folders = {(self.path / name).parent for name in files}
         sync_folders(folder for folder in folders if folder.is_dir())
+        return self._written(files)
+
+    def write_pages(self, pages: Sequence[Files]) -> list[tuple[str, ...]]:
+        """Write the files of several pages as those of one, so that they share what waits for the disk."""
+        self.write({name: data for files in pages for name, data in files.items()})
+        return [self._written(files) for files in pages]
+
+    def _written(self, files: Files) -> tuple[str, ...]:
         return tuple(self.below_root(name) for name, data in files.items() if data is not None)
 
     @property
@@ -211,6 +234,32 @@ class DocumentFolder:
             for subfolder in ("", *self._subfolders):
                 remove_temporaries(self.path / subfolder)
             self._swept = True
+
+
+class PageSaver(ABC):
+    """The part of every `PageWriter` that writes pages: a layout says which files they have."""
+
+    _files: DocumentFolder
+
+    @abstractmethod
+    def page_files(self, page: ReadyPage) -> Files:
+        """All files of a page, also those that it has not: they are taken away."""
+
+    @abstractmethod
+    def tidy(self, page: ReadyPage, written: tuple[str, ...]) -> None:
+        """Take away numbered files that an earlier attempt at the page left; `written` are those of now."""
+
+    def save_page(self, record: PageRecord, texts: PageTexts, drawn: DrawnPage | None) -> tuple[str, ...]:
+        """Write one page."""
+        return self.save_pages([ReadyPage(record, texts, drawn)])[0]
+
+    def save_pages(self, pages: Sequence[ReadyPage]) -> list[tuple[str, ...]]:
+        """The pages' files, then their records: a record on disk says that its files are."""
+        outputs = self._files.write_pages([self.page_files(page) for page in pages])
+        for page, written in zip(pages, outputs, strict=True):
+            self.tidy(page, written)
+        self._files.store.append(*(page.record for page in pages))
+        return outputs
 
 
 def link_in_the_way(root: Path, folder: PurePosixPath) -> Path | None:

@@ -7,7 +7,7 @@ itself, so that one which was changed is no row.
 import re
 import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any
@@ -80,8 +80,11 @@ class Journal:
 
     def append(self, row: JournalRow) -> None:
         """Write one line; it is on disk when this returns. Raises OutputError."""
-        body = encode(_values(row))[:-2]
-        self._lines.append_line(b'%s, "crc32": "%08x"}\n' % (body, zlib.crc32(body)))
+        self.append_lines([line_of(row)])
+
+    def append_lines(self, lines: Sequence[bytes]) -> None:
+        """Write lines that `line_of` made; all are on disk when this returns. Raises OutputError."""
+        self._lines.append_line(b"".join(lines))
 
     def rows(self) -> Iterator[JournalRow]:
         """Every row ever written, oldest first, one at a time; lines that are no rows are skipped."""
@@ -173,6 +176,12 @@ class Journal:
     def close(self) -> None:
         """Let go of the file."""
         self._lines.close()
+
+
+def line_of(row: JournalRow) -> bytes:
+    """The line of a row."""
+    body = encode(_values(row))[:-2]
+    return b'%s, "crc32": "%08x"}\n' % (body, zlib.crc32(body))
 
 
 def _values(row: JournalRow) -> dict[str, Any]:

@@ -7,12 +7,19 @@ The scripts know single images; further pages of a document are below `pages/<pa
 empty files, so that its slot is there.
 """
 
-from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from abc import abstractmethod
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from ocr_engine.config import OutputConfig
-from ocr_engine.outputs.document_folder import DocumentFolder, JoinPages, keeps_raw
+from ocr_engine.outputs.document_folder import (
+    DocumentFolder,
+    Files,
+    JoinPages,
+    PageSaver,
+    ReadyPage,
+    keeps_raw,
+)
 from ocr_engine.outputs.drawing import DrawnPage
 from ocr_engine.outputs.geometry import geometry_figure
 from ocr_engine.outputs.names import HIDDEN, safe_name
@@ -20,10 +27,9 @@ from ocr_engine.outputs.page_store import NAME as STORE_NAME
 from ocr_engine.records import PageRecord, PageTexts, page_stem
 
 _PAGES = HIDDEN
-Files = Mapping[str, bytes | str | None]
 
 
-class OfficialPageWriter(ABC):
+class OfficialPageWriter(PageSaver):
     """Writes what a script writes of each page; a `PageWriter`."""
 
     def __init__(
@@ -58,27 +64,31 @@ class OfficialPageWriter(ABC):
         """Nothing is made of all pages."""
         return True
 
-    def save_page(self, record: PageRecord, texts: PageTexts, drawn: DrawnPage | None) -> tuple[str, ...]:
-        """The page's files and figures, its raw text, then the record."""
-        drawn = drawn or DrawnPage()
-        at, image = self.place(record.page), self.place(record.page) + "images/{}.jpg"
-        files = self.files_of(texts, drawn)
-        outputs = self._files.write(
-            {
-                **{f"{at}{name}": data for name, data in files.items()},
-                **{image.format(k): data for k, (_, data) in enumerate(drawn.figures)},
-                f"{_PAGES}/{page_stem(record.page)}.raw.md": texts.raw if keeps_raw(record, texts) else None,
-            }
-        )
-        self._files.remove_numbered(image, first=len(drawn.figures))
-        self._files.store.append(record)
-        return self._files.below_root(f"{_PAGES}/{STORE_NAME}"), *outputs
+    def page_files(self, page: ReadyPage) -> Files:
+        """The page's files and figures, and its raw text."""
+        record, texts, drawn = page.record, page.texts, page.drawn or DrawnPage()
+        at, raw = self.place(record.page), texts.raw if keeps_raw(record, texts) else None
+        return {
+            **{f"{at}{name}": data for name, data in self.files_of(texts, drawn).items()},
+            **{f"{at}images/{k}.jpg": data for k, (_, data) in enumerate(drawn.figures)},
+            f"{_PAGES}/{page_stem(record.page)}.raw.md": raw,
+        }
+
+    def tidy(self, page: ReadyPage, written: tuple[str, ...]) -> None:
+        """Figures beyond those of now."""
+        first = len(page.drawn.figures) if page.drawn else 0
+        self._files.remove_numbered(self.place(page.record.page) + "images/{}.jpg", first=first)
+
+    def save_pages(self, pages: Sequence[ReadyPage]) -> list[tuple[str, ...]]:
+        """Their records are outputs, too: nothing else shows that a page of these layouts was written."""
+        records = self._files.below_root(f"{_PAGES}/{STORE_NAME}")
+        return [(records, *written) for written in super().save_pages(pages)]
 
     def stored(self, page: int, fingerprint: str) -> tuple[PageRecord, str] | None:
         """Record and raw text of a page written earlier."""
         return self._files.stored(page, fingerprint)
 
-    def unmerge(self) -> None:  # noqa: B027 - most layouts of this kind have nothing to take away
+    def unmerge(self) -> None:
         """Nothing is made of all pages."""
 
     def drop_other_content(self, content_id: str) -> tuple[int, ...]:

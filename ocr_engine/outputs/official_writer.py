@@ -10,18 +10,25 @@ from pathlib import Path, PurePosixPath
 
 from ocr_engine.config import OutputConfig
 from ocr_engine.config.presets import OFFICIAL_PAGE_SPLIT
-from ocr_engine.outputs.document_folder import DocumentFolder, JoinPages, keeps_raw
+from ocr_engine.outputs.document_folder import (
+    DocumentFolder,
+    Files,
+    JoinPages,
+    PageSaver,
+    ReadyPage,
+    keeps_raw,
+)
 from ocr_engine.outputs.drawing import DrawnPage
 from ocr_engine.outputs.files import atomic_file, output_errors
 from ocr_engine.outputs.jpeg_pdf import JpegPdf
 from ocr_engine.outputs.jsonl import Position
 from ocr_engine.outputs.names import HIDDEN, safe_name
-from ocr_engine.records import A4, PageRecord, PageTexts, page_stem
+from ocr_engine.records import A4, PageRecord, page_stem
 
 _PAGES = HIDDEN
 
 
-class OfficialWriter:
+class OfficialWriter(PageSaver):
     """Writes the official layout; a `PageWriter`."""
 
     def __init__(
@@ -52,22 +59,22 @@ class OfficialWriter:
         """Whether `NAME.mmd`, which is written last, is there."""
         return (self._files.path / f"{self._name}.mmd").is_file()
 
-    def save_page(self, record: PageRecord, texts: PageTexts, drawn: DrawnPage | None) -> tuple[str, ...]:
-        """The page's pieces of the merged files, its figures, then the record."""
-        page, drawn = f"{_PAGES}/{page_stem(record.page)}", drawn or DrawnPage()
-        image = f"images/{record.page - 1}_{{}}.jpg"
-        outputs = self._files.write(
-            {
-                f"{page}.det": texts.det or OFFICIAL_PAGE_SPLIT,
-                f"{page}.mmd": texts.mmd or OFFICIAL_PAGE_SPLIT,
-                f"{page}.raw.md": texts.raw if keeps_raw(record, texts) else None,
-                **{image.format(k): data for k, (_, data) in enumerate(drawn.figures)},
-                f"{page}.jpg": drawn.overlay,
-            }
-        )
-        self._files.remove_numbered(image, first=len(drawn.figures))
-        self._files.store.append(record)
-        return outputs
+    def page_files(self, page: ReadyPage) -> Files:
+        """The page's pieces of the merged files, and its figures."""
+        record, texts, drawn = page.record, page.texts, page.drawn or DrawnPage()
+        stem = f"{_PAGES}/{page_stem(record.page)}"
+        return {
+            f"{stem}.det": texts.det or OFFICIAL_PAGE_SPLIT,
+            f"{stem}.mmd": texts.mmd or OFFICIAL_PAGE_SPLIT,
+            f"{stem}.raw.md": texts.raw if keeps_raw(record, texts) else None,
+            **{_image(record.page).format(k): data for k, (_, data) in enumerate(drawn.figures)},
+            f"{stem}.jpg": drawn.overlay,
+        }
+
+    def tidy(self, page: ReadyPage, written: tuple[str, ...]) -> None:
+        """Figures beyond those of now."""
+        first = len(page.drawn.figures) if page.drawn else 0
+        self._files.remove_numbered(_image(page.record.page), first=first)
 
     def stored(self, page: int, fingerprint: str) -> tuple[PageRecord, str] | None:
         """Record and raw text of a page written earlier."""
@@ -84,7 +91,7 @@ class OfficialWriter:
         suffixes = (".det", ".mmd", ".raw.md", ".jpg")
         names = {page: [f"{_PAGES}/{page_stem(page)}{suffix}" for suffix in suffixes] for page in pages}
         for page in pages:
-            self._files.remove_numbered(f"images/{page - 1}_{{}}.jpg", first=0)
+            self._files.remove_numbered(_image(page), first=0)
         return self._files.drop(names)
 
     def merge(self) -> tuple[str, ...]:
@@ -121,3 +128,8 @@ class OfficialWriter:
                 pdf.add_page(jpeg, size.width_pt, size.height_pt)
             pdf.close()
         return True
+
+
+def _image(page: int) -> str:
+    """The name of a page's figures (page from 1), their number left open."""
+    return f"images/{page - 1}_{{}}.jpg"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ocr_engine.outputs.files import atomic_file, output_errors
-from ocr_engine.outputs.jsonl import JsonLines, Position
+from ocr_engine.outputs.jsonl import JsonLines, Position, encode
 from ocr_engine.outputs.record_lines import StoredRecord, digest, from_line, stored_record, to_values
 from ocr_engine.records import PageRecord
 
@@ -24,9 +24,9 @@ class PageStore:
         self._lines.mend()
         self._lines.close()
 
-    def append(self, record: PageRecord) -> None:
-        """Write a record; it is on disk when this returns. Raises OutputError."""
-        self._lines.append(to_values(record))
+    def append(self, *records: PageRecord) -> None:
+        """Write records; they are on disk when this returns. Raises OutputError."""
+        self._lines.append_line(b"".join(encode(to_values(record)) for record in records))
         self._lines.close()  # a run has many documents open, and each append may be the last
 
     def positions(self) -> dict[int, Position]:

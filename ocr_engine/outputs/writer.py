@@ -12,13 +12,22 @@ from pathlib import Path, PurePosixPath
 
 from ocr_engine.config import OutputConfig
 from ocr_engine.formats import LAYOUTS
-from ocr_engine.outputs.document_folder import DocumentFolder, JoinPages, PageWriter, keeps_raw, marker
+from ocr_engine.outputs.document_folder import (
+    DocumentFolder,
+    Files,
+    JoinPages,
+    PageSaver,
+    PageWriter,
+    ReadyPage,
+    keeps_raw,
+    marker,
+)
 from ocr_engine.outputs.drawing import DrawnPage
 from ocr_engine.outputs.files import atomic_file, output_errors
 from ocr_engine.outputs.geometry import geometry_figure
 from ocr_engine.outputs.names import safe_name
 from ocr_engine.outputs.page_store import NAME as STORE_NAME
-from ocr_engine.records import PageRecord, PageTexts, page_stem
+from ocr_engine.records import PageRecord, page_stem
 
 # Images of the page's own text were made harmless: every link of this form is one of ours.
 FIGURE_LINK = re.compile(r"(!\[\]\()\.\./(figures/[0-9]{4,}-[0-9]+\.jpg\))")
@@ -42,7 +51,7 @@ def open_writer(
     return opened
 
 
-class DocumentWriter:
+class DocumentWriter(PageSaver):
     """Writes the tree layout; a `PageWriter`."""
 
     def __init__(
@@ -73,29 +82,28 @@ class DocumentWriter:
         """Whether the merged file is there just where it is wanted."""
         return (self._files.path / self._merged_name).is_file() == self._config.merge
 
-    def save_page(self, record: PageRecord, texts: PageTexts, drawn: DrawnPage | None) -> tuple[str, ...]:
-        """Text, raw text, figures, overlay, then the record. A page that is not done starts with a marker."""
-        page, drawn = page_stem(record.page), drawn or DrawnPage()
-        text = _page_text(record, texts.markdown)
-        raw = texts.raw if self._config.raw and keeps_raw(record, texts) else None
-        outputs = self._files.write(
-            {
-                f"pages/{page}.md": text,
-                f"pages/{page}.raw.md": raw,
-                **{f"figures/{name}": data for name, data in drawn.figures},
-                **{f"figures/{PurePosixPath(name).stem}.card.jpg": data for name, data in drawn.cards},
-                **self._figure_files(record),
-                **{f"tables/{page}-{k}.csv": table for k, table in enumerate(texts.tables, 1)},
-                f"layout/{page}.jpg": drawn.overlay,
-                f"layout/{page}.geo.jpg": geometry_figure(texts.raw) if record.prompt == "figure" else None,
-                f"pages/{page}.jpg": drawn.page,
-            }
-        )
-        count = sum(len(block.figures) for block in record.blocks)
-        self._files.remove_stale(f"figures/{page}-{{}}", _FIGURE_SUFFIXES, count, outputs)
-        self._files.remove_numbered(f"tables/{page}-{{}}.csv", first=len(texts.tables) + 1)
-        self._files.store.append(record)
-        return outputs
+    def page_files(self, page: ReadyPage) -> Files:
+        """Text, raw text, figures, overlay. A page that is not done starts with a marker."""
+        record, texts, drawn = page.record, page.texts, page.drawn or DrawnPage()
+        stem = page_stem(record.page)
+        return {
+            f"pages/{stem}.md": _page_text(record, texts.markdown),
+            f"pages/{stem}.raw.md": texts.raw if self._config.raw and keeps_raw(record, texts) else None,
+            **{f"figures/{name}": data for name, data in drawn.figures},
+            **{f"figures/{PurePosixPath(name).stem}.card.jpg": data for name, data in drawn.cards},
+            **self._figure_files(record),
+            **{f"tables/{stem}-{k}.csv": table for k, table in enumerate(texts.tables, 1)},
+            f"layout/{stem}.jpg": drawn.overlay,
+            f"layout/{stem}.geo.jpg": geometry_figure(texts.raw) if record.prompt == "figure" else None,
+            f"pages/{stem}.jpg": drawn.page,
+        }
+
+    def tidy(self, page: ReadyPage, written: tuple[str, ...]) -> None:
+        """Figures and tables beyond those of now."""
+        stem = page_stem(page.record.page)
+        count = sum(len(block.figures) for block in page.record.blocks)
+        self._files.remove_stale(f"figures/{stem}-{{}}", _FIGURE_SUFFIXES, count, written)
+        self._files.remove_numbered(f"tables/{stem}-{{}}.csv", first=len(page.texts.tables) + 1)
 
     def _figure_files(self, record: PageRecord) -> dict[str, bytes | str]:
         """Of figures that were read again: the raw text, and the drawing where it describes one."""

@@ -28,6 +28,7 @@ _MB = 1_000_000
 _M_ARENA_MAX = -8
 _M_MMAP_THRESHOLD = -3
 _LARGE_BYTES = 1 << 17
+_PR_SET_PDEATHSIG = 1
 _READY = "ready"
 _BOOT = "import sys; sys.path[:] = {path!r}; from ocr_engine.processes.worker import serve; serve({args})"
 _ENVIRONMENT = {
@@ -55,10 +56,15 @@ class _Reply:
 class Worker:
     """A child process that runs one callable at a time. Use from one thread; `kill` from any."""
 
-    def __init__(self, memory_mb: int, preload: Sequence[str] = ()) -> None:
-        """Start the process, which imports the modules of `preload` it finds. The first call waits for it."""
+    def __init__(self, memory_mb: int, preload: Sequence[str] = (), *, dies_with_us: bool = False) -> None:
+        """Start the process, which imports the modules of `preload` it finds. The first call waits for it.
+
+        With `dies_with_us` the kernel kills it as soon as the thread that starts it ends, in the middle of a
+        call, too (Linux); else what is being done is finished.
+        """
         self._connection, theirs = Pipe()
-        arguments = f"{theirs.fileno()}, {memory_mb}, {tuple(preload)!r}"
+        parent = os.getpid() if dies_with_us else 0
+        arguments = f"{theirs.fileno()}, {memory_mb}, {tuple(preload)!r}, {parent}"
         code = _BOOT.format(path=sys.path, args=arguments)
         self._process = subprocess.Popen(
             [sys.executable, "-c", code],
@@ -131,8 +137,10 @@ class Worker:
         return f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
 
 
-def serve(fd: int, memory_mb: int, preload: Sequence[str]) -> None:
-    """The worker's life: run callables from the pipe until it is closed."""
+def serve(fd: int, memory_mb: int, preload: Sequence[str], parent: int = 0) -> None:
+    """The worker's life: run callables from the pipe until it is closed, or until `parent` is gone."""
+    if parent:
+        _die_with(parent)
     connection = Connection(fd)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     # Counts private memory, which is what a process takes from others; address space is a poor measure of it.
@@ -154,6 +162,15 @@ def serve(fd: int, memory_mb: int, preload: Sequence[str]) -> None:
             shared_memory.send(connection, reply)
         except OSError:
             return
+
+
+def _die_with(parent: int) -> None:
+    """What writes files must not outlive a run that was killed: the next one writes the same files."""
+    prctl = getattr(ctypes.CDLL(None), "prctl", None)
+    if prctl is not None:
+        prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
 
 
 def _run(message: bytes, memory_mb: int) -> shared_memory.Packed:

@@ -8,6 +8,8 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from ocr_engine.families import Mode
 from ocr_engine.families.views import make_views
 from ocr_engine.outputs.drawing import crop_box
@@ -40,6 +42,10 @@ class PreparedPage:
     """What is missing or doubtful about the page, as in `PageImage.damage`."""
     mode_reason: str = ""
     """Why this mode, where it was chosen for the page."""
+
+
+NO_VIEWS = PageViews(np.zeros((0, 0, 3), np.uint8), np.zeros((0, 0, 0, 3), np.uint8), (1, 1))
+"""Stands for views that are not needed any more."""
 
 
 def prepare(

@@ -23,18 +23,12 @@ from ocr_engine.reading.answer import PageAnswer, answer_to_halves, answer_to_pa
 from ocr_engine.reading.auto_mode import AutoMode
 from ocr_engine.reading.draft import DraftForm, form_of
 from ocr_engine.reading.figures import FigureReader, chosen
-from ocr_engine.reading.prepare import PreparedPage, prepare
+from ocr_engine.reading.finish import Finished, finished, frozen
+from ocr_engine.reading.prepare import NO_VIEWS, PreparedPage, prepare
 from ocr_engine.reading.record import blank_record, failed_record, read_record
 from ocr_engine.reading.request import mode_of, prompt_of, request_for, sends_png
-from ocr_engine.reading.witness import (
-    NO_USE,
-    READING_PROMPTS,
-    layer_use,
-    with_agreement,
-    with_repairs,
-    witness,
-)
-from ocr_engine.records import FigureText, Generation, PageKey, PageRecord, PageRef, TextLayer
+from ocr_engine.reading.witness import NO_USE, is_witnessed, layer_use, with_witness, witness_of
+from ocr_engine.records import FigureText, Generation, PageKey, PageRecord, PageRef, PageTexts, TextLayer
 
 NOTE_START_S = 2.0
 """After this long without a started engine, a line says that it is starting."""
@@ -47,6 +41,8 @@ class ReadPage:
     record: PageRecord
     raw: str
     seconds: dict[str, float]
+    texts: PageTexts | None = None
+    """What its layout writes of it, where that is made already."""
     drawn: DrawnPage | None = None
     """What the machine that read it drew from it; None where that is still to be done."""
     tokens_a_step: float = 0.0
@@ -116,6 +112,7 @@ class PageReader:
         self._modes = {step.mode: mode_of(ladder.config_of(config, step), family) for step in steps}
         self._figures = FigureReader(config, pool, engine)
         self._draft = form_of(config, tokenizer)
+        self._frozen = frozen(config)
         self._engine_start: asyncio.Task[None] | None = None
 
     async def read(
@@ -174,11 +171,19 @@ class PageReader:
         await self._engine_ready()
         started += time.perf_counter() - waiting  # the engine's start is no part of the first pages' time
         page = _Page(ref, key, ladder.PageFacts(first.ink, first.text_layer), first.mode)
-        attempts = [await self._attempt(page, 0, ladder.FIRST, first, on_text)]
+        generation = await self._ask(first, key.again(0), ladder.FIRST, on_text)
+        if (done := await self._finished(ref, page_print, first, generation)) is not None:
+            seconds["engine"] = generation.seconds
+            pace = _tokens_a_step([generation])
+            return ReadPage(
+                done.record, done.texts.raw, seconds | _total(started), done.texts, tokens_a_step=pace
+            )
+        answer = await aside(answer_to_page, generation, ladder.FIRST.turn, page.key.stem)
+        attempts = [await self._judged(ladder.FIRST, answer, page)]
         for number, step in enumerate(quality.retries, 1):
             if ladder.applies(step, ladder.best(attempts, page.facts), page.facts, quality):
                 earlier = ladder.best(attempts, page.facts)
-                attempts.append(await self._attempt(page, number, step, earlier=earlier))
+                attempts.append(await self._attempt(page, number, step, earlier))
         seconds["engine"] = sum(one.answer.generation.seconds for one in attempts if one.answer)
         kept = await aside(ladder.kept, attempts, page.facts, quality, page.key.stem)
         texts: tuple[FigureText, ...] = ()
@@ -189,19 +194,31 @@ class PageReader:
         pace = _tokens_a_step([one.answer.generation for one in attempts if one.answer])
         return ReadPage(record, kept.answer.generation.text, seconds | _total(started), tokens_a_step=pace)
 
+    async def _finished(
+        self, ref: PageRef, page_print: str, prepared: PreparedPage, generation: Generation
+    ) -> Finished | None:
+        """The page, where its first answer is all that is asked for; made by a worker.
+
+        None where it is not, and where a worker could not make it: then it is gone through step by step.
+        """
+        seen = replace(prepared, views=NO_VIEWS, draft=b"")
+        task = partial(finished, self._frozen, ref, page_print, seen, generation)
+        try:
+            return await asyncio.wrap_future(self._pool.work(task))
+        except InputError as error:
+            logger.debug("page %d is gone through step by step: %s", ref.number, error)
+            return None
+
     async def _witnessed(self, record: PageRecord, layer: TextLayer) -> PageRecord:
         """The record with what the page's text layer says of it; as it is where that cannot be asked."""
-        if not layer.words or record.from_text_layer or record.prompt not in READING_PROMPTS:
+        if not is_witnessed(record, layer):
             return record
-        task = partial(witness, record.blocks, layer, layer_use(self._config))
         try:
-            found = await asyncio.wrap_future(self._pool.work(task))
+            found = await asyncio.wrap_future(self._pool.work(witness_of(self._config, record, layer)))
         except InputError as error:
             logger.warning("page %d is not compared with its text layer: %s", record.page, error)
             return record
-        record = with_repairs(record, found)
-        quality = self._config.quality
-        return with_agreement(record, found, quality.suspect_recall) if quality.compare_text_layer else record
+        return with_witness(self._config, record, found)
 
     def _mode(self, page: _Page, step: RetryStep) -> Mode | AutoMode:
         return self._modes[step.mode] if step.mode else page.mode
@@ -224,32 +241,32 @@ class PageReader:
         page: _Page,
         number: int,
         step: RetryStep,
-        prepared: PreparedPage | None = None,
-        on_text: OnText | None = None,
-        earlier: ladder.Judged | None = None,
+        earlier: ladder.Judged,
     ) -> ladder.Judged:
+        """A further attempt."""
         key = page.key.again(number)
         try:
             if step.halves:
                 answer = await self._halves(page, key, step)
             else:
-                if prepared is None:
-                    prepared = await self._prepare(page.ref, self._mode(page, step), Look(step.turn))
-                    prepared = replace(prepared, draft=self._earlier_draft(step, earlier))
-                generation = await self._ask(prepared, key, step, on_text)
+                prepared = await self._prepare(page.ref, self._mode(page, step), Look(step.turn))
+                prepared = replace(prepared, draft=self._earlier_draft(step, earlier))
+                generation = await self._ask(prepared, key, step, None)
                 answer = await aside(answer_to_page, generation, step.turn, page.key.stem)
         except Exception as error:  # a retry that fails, however it does, keeps what was read before it
-            dead = isinstance(error, EngineError) and not isinstance(error, RequestError)
-            if not number or dead:
+            if isinstance(error, EngineError) and not isinstance(error, RequestError):
                 raise
             logger.debug("%s: attempt %d", key.request_id, number + 1, exc_info=error)
             reason = str(error) if isinstance(error, OcrError) else f"internal error: {error!r}"
             return ladder.refused(step, reason)
+        return await self._judged(step, answer, page)
+
+    async def _judged(self, step: RetryStep, answer: PageAnswer, page: _Page) -> ladder.Judged:
         return await aside(ladder.judged, ladder.config_of(self._config, step), step, answer, page.facts)
 
-    def _earlier_draft(self, step: RetryStep, earlier: ladder.Judged | None) -> str:
+    def _earlier_draft(self, step: RetryStep, earlier: ladder.Judged) -> str:
         """What an attempt before said of the same view of the page: the next will say most of it again."""
-        if self._draft is None or earlier is None or earlier.answer is None or step.turn or step.prompt:
+        if self._draft is None or earlier.answer is None or step.turn or step.prompt:
             return ""
         return earlier.answer.generation.text
 
@@ -271,7 +288,7 @@ class PageReader:
     async def _ask(
         self, prepared: PreparedPage, key: PageKey, step: RetryStep, on_text: OnText | None
     ) -> Generation:
-        config = ladder.config_of(self._config, step)
+        config = self._config if step is ladder.FIRST else ladder.config_of(self._config, step)
         heat = step.temperature or 0.0
         request = request_for(config, prepared.views, key.request_id, heat, family=self._family)
         request = replace(request, draft=prepared.draft)

@@ -5,6 +5,7 @@ Pure functions of a page's blocks and layer, for render workers: the main proces
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from ocr_engine.config import Config
 from ocr_engine.formats import LAYOUTS
@@ -74,6 +75,22 @@ def witness(blocks: Sequence[Block], layer: TextLayer, use: LayerUse) -> Witness
 def witness_page(page: PageImage, blocks: Sequence[Block], use: LayerUse) -> Witnessed:
     """The same with the layer of a page that was just drawn."""
     return witness(blocks, page.text_layer(), use)
+
+
+def is_witnessed(record: PageRecord, layer: TextLayer) -> bool:
+    """Whether a page that was read has a layer that is asked about it."""
+    return bool(layer.words) and not record.from_text_layer and record.prompt in READING_PROMPTS
+
+
+def witness_of(config: Config, record: PageRecord, layer: TextLayer) -> "partial[Witnessed]":
+    """The task that asks the layer about a page's record."""
+    return partial(witness, record.blocks, layer, layer_use(config))
+
+
+def with_witness(config: Config, record: PageRecord, found: Witnessed) -> PageRecord:
+    """The record of a page with all that its layer says of it."""
+    record, quality = with_repairs(record, found), config.quality
+    return with_agreement(record, found, quality.suspect_recall) if quality.compare_text_layer else record
 
 
 def with_repairs(record: PageRecord, witnessed: Witnessed) -> PageRecord:

@@ -32,7 +32,8 @@ class Disk:
     def _on_fsync(self, handle: int) -> None:
         path = Path(f"/proc/self/fd/{handle}").readlink()
         if path == self._root / "journal.jsonl":
-            self._judge(json.loads(path.read_text().splitlines()[-1]))
+            for line in path.read_text().splitlines()[self.lines :]:
+                self._judge(json.loads(line))
         self._fsync(handle)
         self._synced.add(os.fstat(handle).st_ino)
         self._named.pop(str(path), None)

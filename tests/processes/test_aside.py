@@ -92,15 +92,23 @@ def test_no_text_is_worked_on_in_the_loop(tmp_path: Path, layout: str) -> None:
 
 STUCK = """
 import sys, threading
+from concurrent.futures import Future
 from ocr_engine.conversion import saver
+from ocr_engine.errors import PageError
+from ocr_engine.pages.pool import RenderPool
 real = saver.texts_of
+
+def timed_out(self, task):
+    future = Future()
+    future.set_exception(PageError("rendering took longer than 60 s"))
+    return future
 
 def stuck(config, record, raw):
     if record.page == 1:
         threading.Event().wait()
     return real(config, record, raw)
 
-saver.texts_of = stuck
+RenderPool.work, saver.texts_of = timed_out, stuck
 from ocr_engine.cli.entries import batch_pdf
 sys.exit(batch_pdf(sys.argv[1:]))
 """

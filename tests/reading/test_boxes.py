@@ -4,13 +4,12 @@ import pytest
 from PIL import Image
 
 from ocr_engine.config import RetryStep
-from ocr_engine.conversion.saver import journal_row
 from ocr_engine.outputs.journal import RECORD
 from ocr_engine.outputs.record_lines import rebuilt
 from ocr_engine.reading.record import rewritten_record
-from ocr_engine.records import Box, PageTexts
+from ocr_engine.records import Box
 from ocr_engine.text.grounding import parse
-from tests.reading.test_reader import LOOPED, REF, STOP, read, written
+from tests.reading.test_reader import LOOPED, STOP, read, row_of, written
 
 SIDEWAYS = written().transpose(Image.Transpose.ROTATE_90)
 CLEAN = "[[550, 331, 652, 345]]"
@@ -70,6 +69,6 @@ def test_the_record_of_a_mended_page_is_made_again_as_it_was() -> None:
     page, _ = read([LOOPED, (raw, STOP)], SIDEWAYS, retries=(RetryStep(turn=90),))
     record = page.record
     assert record.repairs == 2 and parse(page.raw).repairs == 0
-    row = journal_row(REF, "a", record, PageTexts(page.raw, markdown="read"), (), page.seconds)
+    row = row_of(record, page.raw)
     kept = rebuilt(row, row.extra[RECORD])
     assert kept is not None and rewritten_record(kept, page.raw, record.fingerprint) == record

@@ -13,25 +13,30 @@ import pytest
 from PIL import Image
 
 from ocr_engine.config import Config, EngineConfig, QualityConfig, RetryStep
-from ocr_engine.conversion.saver import journal_row
+from ocr_engine.conversion.page_saving import PageToSave, journal_row
 from ocr_engine.engine.base import Engine, EngineInfo, OnText
-from ocr_engine.errors import EngineError, RequestError, UsageError
+from ocr_engine.errors import EngineError, PageError, RequestError, UsageError
 from ocr_engine.families import OCR, OCR2
 from ocr_engine.families.views import make_views
+from ocr_engine.outputs.document_folder import ReadyPage
 from ocr_engine.pages.pool import RenderPool
 from ocr_engine.reading import ladder
 from ocr_engine.reading.answer import answer_to_page
+from ocr_engine.reading.finish import finished
 from ocr_engine.reading.reader import PageReader, ReadPage
+from ocr_engine.reading.texts import texts_of
 from ocr_engine.records import (
     Document,
     DocumentKind,
     FinishReason,
     Generation,
     GenerationRequest,
+    JournalRow,
     Loop,
     PageGeometry,
     PageImage,
     PageKey,
+    PageRecord,
     PageRef,
     PageStatus,
     PageTexts,
@@ -114,6 +119,32 @@ def read(
     return asyncio.run(reader.read(REF, PageKey("a", 1), "r.w", on_text)), script
 
 
+def row_of(record: PageRecord, raw: str = "text") -> JournalRow:
+    """The journal row of a page that is written."""
+    ready = ReadyPage(record, PageTexts(raw, markdown="text"))
+    return journal_row(PageToSave("a.pdf", "id", PurePosixPath("a"), "a.pdf", ready, {}), ())
+
+
+def test_a_worker_that_dies_over_an_answer_costs_nothing() -> None:
+    class Dying(Pool):
+        def work(self, task: Callable[[], Any]) -> "Future[Any]":
+            if cast("partial[Any]", task).func is not finished:
+                return super().work(task)
+            future: Future[Any] = Future()
+            future.set_exception(PageError("the renderer was killed by SIGKILL"))
+            return future
+
+    def read_by(kind: type[Pool]) -> ReadPage:
+        config = Config(mode="base", quality=QualityConfig(compare_text_layer=False))
+        pool, script = cast(RenderPool, kind(written(), "")), cast(Engine, Script([("text", STOP)]))
+        return asyncio.run(PageReader(config, pool, script, OCR).read(REF, PageKey("a", 1), "r.w"))
+
+    page, honest = read_by(Dying), read_by(Pool)
+    assert honest.texts is not None and page.texts is None
+    assert (page.record, page.raw) == (honest.record, honest.raw)
+    assert texts_of(Config(), page.record, page.raw) == honest.texts
+
+
 def test_a_page_that_is_done_is_read_once() -> None:
     page, script = read([("text", STOP)])
     assert page.record.status is PageStatus.DONE and page.record.attempts == 1 and page.record.tried == ()
@@ -138,14 +169,10 @@ def test_a_damaged_page_is_read_once_and_says_what_it_lacks() -> None:
     assert page.record.status is PageStatus.TRUNCATED and page.record.reason.endswith("; half is missing")
     page, _ = read([("", STOP)], damage="half is missing")
     assert page.record.status is PageStatus.BLANK and page.record.suspect
-    row = journal_row(REF, "a", found, PageTexts("text", markdown="text"), (), {})
+    row = row_of(found)
     assert row.extra["renderer"] == "pillow" and row.extra["suspect"] is True and "recall" not in row.extra
     whole, _ = read([("text", STOP)])
-    assert (
-        not whole.record.suspect
-        and "suspect"
-        not in journal_row(REF, "a", whole.record, PageTexts("text", markdown="text"), (), {}).extra
-    )
+    assert not whole.record.suspect and "suspect" not in row_of(whole.record).extra
 
 
 def test_a_damaged_page_without_ink_is_never_quietly_blank() -> None:

@@ -1,0 +1,56 @@
+"""What follows a page's first answer, in one go for a render worker: parsed, judged, compared, written.
+
+Most pages need no second attempt. For them the main process hands over an answer and gets back what is saved.
+"""
+
+import pickle
+from dataclasses import dataclass
+from functools import lru_cache
+
+from ocr_engine.config import Config
+from ocr_engine.reading import ladder
+from ocr_engine.reading.answer import answer_to_page
+from ocr_engine.reading.figures import chosen
+from ocr_engine.reading.prepare import PreparedPage
+from ocr_engine.reading.record import read_record
+from ocr_engine.reading.texts import texts_of
+from ocr_engine.reading.witness import is_witnessed, with_witness, witness_of
+from ocr_engine.records import Generation, PageRecord, PageRef, PageTexts, page_stem
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A page of which nothing more is to be asked: its record, and every text its layout writes."""
+
+    record: PageRecord
+    texts: PageTexts
+
+
+def frozen(config: Config) -> bytes:
+    """The config as a worker takes it: it is thawed once, not with every page."""
+    return pickle.dumps(config)
+
+
+_thawed = lru_cache(4)(pickle.loads)
+
+
+def finished(
+    config_bytes: bytes, ref: PageRef, page_print: str, prepared: PreparedPage, generation: Generation
+) -> Finished | None:
+    """The page as its first answer leaves it; None where another attempt, or a figure, is to be asked for.
+
+    `config_bytes` is what `frozen` gave; of `prepared` all but the views is used.
+    """
+    config: Config = _thawed(config_bytes)
+    facts = ladder.PageFacts(prepared.ink, prepared.text_layer)
+    answer = answer_to_page(generation, ladder.FIRST.turn, page_stem(ref.number))
+    judged = ladder.judged(config, ladder.FIRST, answer, facts)
+    if any(ladder.applies(step, judged, facts, config.quality) for step in config.quality.retries):
+        return None
+    kept = ladder.kept([judged], facts, config.quality, page_stem(ref.number))
+    if chosen(config, kept.answer.parsed.blocks, prepared.geometry):
+        return None
+    record = read_record(config, ref, page_print, prepared, kept)
+    if is_witnessed(record, prepared.text_layer):
+        record = with_witness(config, record, witness_of(config, record, prepared.text_layer)())
+    return Finished(record, texts_of(config, record, kept.answer.generation.text))
