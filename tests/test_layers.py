@@ -17,7 +17,7 @@ LAYERS = (
     ("engine",),
     ("reading",),
     ("conversion", "capacity"),
-    ("cluster",),
+    ("cluster", "sharing"),
     ("cli",),
     ("benchmark",),
     ("__main__",),

@@ -5,31 +5,32 @@ import asyncio
 import contextlib
 import dataclasses
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, cast
 
 from ocr_engine import log, urls
-from ocr_engine.cli import arguments, signals, summary, survey, terminal
+from ocr_engine.cli import arguments, drivers, signals, summary, survey, terminal
 from ocr_engine.cli.arguments import Entry
+from ocr_engine.cli.output_root import output_root
 from ocr_engine.cluster.conversion import ClusterRun
 from ocr_engine.cluster.streams import connected
 from ocr_engine.config import Config, as_dict, for_family
 from ocr_engine.conversion import exports, report
-from ocr_engine.conversion.pipeline import Conversion, Tools
+from ocr_engine.conversion.pipeline import Conversion, Source, Tools
 from ocr_engine.conversion.planning import Redo
 from ocr_engine.conversion.progress import Progress
 from ocr_engine.engine.base import Engine, EngineInfo, stopping_s
 from ocr_engine.engine.factory import create_engine
 from ocr_engine.engine.log_folder import logs_of_run
 from ocr_engine.engine.streamed import StreamedEngine
-from ocr_engine.errors import ExitCode, OcrError
+from ocr_engine.errors import ExitCode, OcrError, UsageError
 from ocr_engine.log import logger
-from ocr_engine.outputs import mirror, run_files
+from ocr_engine.outputs import run_files
 from ocr_engine.outputs.files import lock_output
 from ocr_engine.outputs.journal import Journal
 from ocr_engine.outputs.names import OutputNames
@@ -37,9 +38,9 @@ from ocr_engine.outputs.own_files import OwnFiles
 from ocr_engine.outputs.retry import Command
 from ocr_engine.pages import sources
 from ocr_engine.pages.remote import FetchingPool
-from ocr_engine.records import Document, PageKey
+from ocr_engine.records import PageKey
 
-Found = Iterable[Document | sources.Refused]
+Found = drivers.Items | Source
 
 
 def main(entry: Entry, args: argparse.Namespace) -> ExitCode:
@@ -56,12 +57,19 @@ def _run(entry: Entry, args: argparse.Namespace) -> ExitCode:
     redo = arguments.redo_of(args.retry, everything=args.force)
     exports.check(config)
     given = arguments.inputs_of(config)
-    found = sources.find(given, {entry.kind}, OwnFiles(config.output.path))
+    command = arguments.command_of(entry, args, given, config.output.path)
+    if config.drivers.claim and sources.STDIN in given:
+        raise UsageError(
+            "drivers.claim: the inputs are gone through more than once: a list on stdin cannot be"
+        )
+    find = partial(sources.find, given, {entry.kind}, OwnFiles(config.output.path))
     with ExitStack() as stack:
-        root = stack.enter_context(_output_root(config, to_write=not args.dry_run))
+        part = stack.enter_context(drivers.part_of(config, find, to_write=not args.dry_run))
+        config, found = part.config, part.found
+        root = stack.enter_context(output_root(config, to_write=not args.dry_run, on_sync=part.on_sync))
         journal = stack.enter_context(contextlib.closing(Journal(root / "journal.jsonl")))
         if args.dry_run:
-            return _survey(stack, config, root, journal, redo, found)
+            return _survey(stack, config, root, journal, redo, cast(drivers.Items, found))
         stack.enter_context(lock_output(root))
         journal.open()
         if config.cluster.backend == "ray":
@@ -76,21 +84,8 @@ def _run(entry: Entry, args: argparse.Namespace) -> ExitCode:
         tools = _tools(stack, config, root, journal, engine, engine.identify(), quiet=args.quiet or stream)
         config = for_family(config, tools.info.family)
         logger.info(tools.info.reason)
-        command = arguments.command_of(entry, args, given, config.output.path)
         runner, conversion = _runner(config, tools, redo)
-        return asyncio.run(_Run(config, runner, conversion, tools, command).convert(found))
-
-
-@contextlib.contextmanager
-def _output_root(config: Config, *, to_write: bool) -> Iterator[Path]:
-    """The local folder to write to; for an output in an object store, its mirror."""
-    path = config.output.path
-    if not urls.is_url(path):
-        yield Path(urls.local_path(path)).expanduser()
-        return
-    folder = Path(config.output.mirror).expanduser() if config.output.mirror else mirror.default_folder()
-    with mirror.mirrored(path, folder, config.output.sync_s, to_write=to_write) as root:
-        yield root
+        return asyncio.run(_Run(config, runner, conversion, tools, command, part.is_whole).convert(found))
 
 
 def _tools(
@@ -113,7 +108,7 @@ def _tools(
 
 
 def _survey(
-    stack: ExitStack, config: Config, root: Path, journal: Journal, redo: Redo, found: Found
+    stack: ExitStack, config: Config, root: Path, journal: Journal, redo: Redo, found: drivers.Items
 ) -> ExitCode:
     engine = create_engine(config)
     info = survey.planned_engine(config, engine)
@@ -149,6 +144,8 @@ class _Run:
     conversion: Conversion
     tools: Tools
     command: Command
+    is_whole: bool = True
+    """Whether it does the whole corpus; a part of it may be empty."""
 
     async def convert(self, found: Found) -> ExitCode:
         """Convert, and write the files about the run however it ends.
@@ -211,7 +208,7 @@ class _Run:
 
     def _summarise(self) -> None:
         counts, tools = self.conversion.counts, self.tools
-        if not counts.documents and not self.conversion.stopping:
+        if not counts.documents and self.is_whole and not self.conversion.stopping:
             logger.error("nothing could be read; see %s for the reasons", tools.root / "journal.jsonl")
             return
         summary.say(counts, tools.progress, tools.root, quiet=not logger.isEnabledFor(logging.INFO))
@@ -224,6 +221,6 @@ class _Run:
         counts = self.conversion.counts
         if self.conversion.stopping:
             return ExitCode.INTERRUPTED
-        if not counts.documents:
+        if not counts.documents and (self.is_whole or counts.unreadable):
             return ExitCode.NO_INPUT
         return ExitCode.OK if counts.all_well else ExitCode.PAGES_FAILED

@@ -16,9 +16,9 @@ from typing import ParamSpec
 from ocr_engine.cluster.nodes import Opened, Result
 from ocr_engine.cluster.streams import ClusterLostError, open_all, read_all
 from ocr_engine.config import Config
-from ocr_engine.conversion.pipeline import Conversion, Opener, Tools, Window
+from ocr_engine.conversion.pipeline import Conversion, Opener, Source, Tools, Window
 from ocr_engine.conversion.planning import PlannedPage, Redo
-from ocr_engine.errors import EngineError
+from ocr_engine.errors import EngineError, UsageError
 from ocr_engine.log import logger
 from ocr_engine.pages.sources import Refused
 from ocr_engine.reading.reader import ReadPage, failed_page
@@ -51,8 +51,10 @@ class ClusterRun:
         self._reader.stop()
         self._opener.stop()
 
-    async def run(self, found: Iterable[Document | Refused]) -> None:
-        """Convert everything found. Raises as `Conversion.run`."""
+    async def run(self, found: Iterable[Document | Refused] | Source) -> None:
+        """Convert everything found. Raises as `Conversion.run`; UsageError for what is no plain list."""
+        if not isinstance(found, Iterable):
+            raise UsageError("drivers.claim: not with cluster.backend: ray, which gives documents out itself")
         try:
             for wave in _waves(found):
                 if not self.conversion.stopping:

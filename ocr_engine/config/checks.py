@@ -36,6 +36,8 @@ _OFFICIAL_NAMES = {
 }
 """What the official `config.py` calls our keys."""
 _REVISION = re.compile(r"(?!.*\.\.)[\w./-]{0,200}")
+_SHARD = re.compile(r"([0-9]{1,6})/([0-9]{1,6})")
+_DRIVER = re.compile(r"[A-Za-z0-9_-]{0,64}")
 _NOT_THE_PAGE = re.compile(r"\{(?!page\})\s*(?i:page)[^{}]*\}")
 
 
@@ -102,6 +104,28 @@ def check_meaning(config: Config, where: Where) -> None:
     if not can_ban(size, window):
         raise UsageError(f"{where('engine.ngram')}: engine.ngram: {no_guard(size, window)}")
     _check_steps(config, where)
+    _check_drivers(config, where)
+
+
+def _check_drivers(config: Config, where: Where) -> None:
+    drivers = config.drivers
+    found = _SHARD.fullmatch(drivers.shard)
+    if drivers.shard and not (found and 1 <= int(found[1]) <= int(found[2])):
+        key = "drivers.shard"
+        raise UsageError(
+            f"{where(key)}: {key}: {drivers.shard!r}: expected I/N with I from 1 to N, such as 2/8"
+        )
+    if drivers.shard and drivers.claim:
+        key = "drivers.claim"
+        raise UsageError(f"{where(key)}: {key}: not with drivers.shard, which says what this run does")
+    if not _DRIVER.fullmatch(drivers.name):
+        key = "drivers.name"
+        raise UsageError(f"{where(key)}: {key}: {drivers.name!r}: letters, digits, - and _ only, at most 64")
+    if drivers.claim and config.cluster.backend == "ray":
+        key = "drivers.claim"
+        raise UsageError(
+            f"{where(key)}: {key}: not with cluster.backend: ray, which gives documents out itself"
+        )
 
 
 def _check_find(config: Config, where: Where) -> None:

@@ -231,6 +231,16 @@ class ClusterConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class DriversConfig:
+    """Several runs, each on a machine of its own, over one corpus and into one output folder."""
+
+    shard: str = ""
+    claim: bool = False
+    name: str = ""
+    lease_s: Annotated[float, msgspec.Meta(ge=1, le=86_400)] = 120.0
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """Everything a run depends on."""
 
@@ -250,6 +260,7 @@ class Config:
     allow_custom_prompt: bool = False
     engine: EngineConfig = field(default_factory=EngineConfig)
     cluster: ClusterConfig = field(default_factory=ClusterConfig)
+    drivers: DriversConfig = field(default_factory=DriversConfig)
     quality: QualityConfig = field(default_factory=QualityConfig)
 
 

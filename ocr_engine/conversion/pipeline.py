@@ -7,7 +7,7 @@ its own index.
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -64,6 +64,33 @@ class Surveyed:
     given: str
     reason: str
     needs: Counter[PageNeeds] = field(default_factory=Counter)
+
+
+class Source(Protocol):
+    """Gives out documents while others of them are converted, and is told when one ends."""
+
+    def documents(self, stopping: Callable[[], bool]) -> AsyncIterator[Document | Refused]:
+        """What is to be converted."""
+
+    def ended(self, item: Document | Refused) -> None:
+        """A document has its last journal line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """Documents that were found, of which nobody needs to hear more."""
+
+    items: Iterable[Document | Refused]
+
+    async def documents(self, stopping: Callable[[], bool]) -> AsyncIterator[Document | Refused]:
+        """All, in order, until the run is stopped."""
+        for item in self.items:
+            if stopping():
+                return
+            yield item
+
+    def ended(self, item: Document | Refused) -> None:
+        """Nothing."""
 
 
 class Opener(Protocol):
@@ -143,8 +170,8 @@ class Conversion:
         """Begin no new page; pages in flight end normally."""
         self.stopping = True
 
-    async def run(self, found: Iterable[Document | Refused]) -> None:
-        """Convert everything found.
+    async def run(self, found: Iterable[Document | Refused] | Source) -> None:
+        """Convert everything found, or all that a source gives out.
 
         Raises:
             EngineError: the engine did not start or died; what is done is in the journal.
@@ -174,17 +201,20 @@ class Conversion:
                 pages = self._planner.pages(opened, indexes)
                 yield Surveyed(item.given, "", Counter(map(self._planner.needs, pages)))
 
-    async def convert(self, found: Iterable[Document | Refused]) -> None:
+    async def convert(self, found: Iterable[Document | Refused] | Source) -> None:
         """A part of `run`, which may be followed by others; the caller closes. Raises as `run`."""
+        source = Listed(found) if isinstance(found, Iterable) else found
         async with asyncio.TaskGroup() as group:
-            for item in found:
-                if self.stopping:
-                    break
+            await self._documents.acquire()
+            async for item in source.documents(lambda: self.stopping):
                 if isinstance(item, Refused):
                     await self._end_document(item.given, PageStatus.FAILED, item.reason)
+                    source.ended(item)
                     continue
+                group.create_task(self._convert_document(item, source.ended))
+                # Before the next one is asked for: it may go to another run meanwhile.
                 await self._documents.acquire()
-                group.create_task(self._convert_document(item))
+            self._documents.release()
 
     async def to_read(self, document: Document) -> AsyncIterator[PlannedPage]:
         """The pages of a document that have to be read, in order."""
@@ -196,7 +226,15 @@ class Conversion:
             if self._planner.needs(page) is PageNeeds.READ:
                 yield page
 
-    async def _convert_document(self, document: Document) -> None:
+    async def _convert_document(self, document: Document, ended: Callable[[Document], None]) -> None:
+        try:
+            if await self._convert_opened(document):
+                ended(document)
+        finally:
+            self._documents.release()
+
+    async def _convert_opened(self, document: Document) -> bool:
+        """Whether nothing of the document is left to do."""
         try:
             opened, indexes = await self._open(document)
         except InputError as error:
@@ -207,9 +245,8 @@ class Conversion:
             self.counts.documents += 1
             await self._saver.account_for_cap(opened)
             self._tools.progress.add_total(len(indexes))
-            await self._convert_pages(opened, indexes)
-        finally:
-            self._documents.release()
+            return await self._convert_pages(opened, indexes)
+        return True
 
     async def _open(
         self, document: Document, *, to_write: bool = True
@@ -226,7 +263,8 @@ class Conversion:
         self._planner.lost.update(await self._saver.lost_records(opened, indexes, write=to_write))
         return opened, indexes
 
-    async def _convert_pages(self, opened: OpenedDocument, indexes: tuple[int, ...]) -> None:
+    async def _convert_pages(self, opened: OpenedDocument, indexes: tuple[int, ...]) -> bool:
+        """Whether all of them were converted."""
         writer = self._saver.writer_for(opened.document)
         changed = False
         cancelled = False
@@ -244,14 +282,14 @@ class Conversion:
                 await self._window.acquire()
                 if self.stopping:
                     self._window.release()
-                    return
+                    return False
                 if not changed:
                     await self._saver.make_room(opened, writer, indexes)
                     changed = True
                 group.create_task(self._convert_page(page, writer, needs)).add_done_callback(note)
-        if cancelled:
-            return
-        await self._saver.finish_document(writer, changed=changed)
+        if not cancelled:
+            await self._saver.finish_document(writer, changed=changed)
+        return not cancelled
 
     async def _convert_page(self, page: PlannedPage, writer: PageWriter, needs: PageNeeds) -> None:
         try:

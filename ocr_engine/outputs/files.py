@@ -17,6 +17,8 @@ from ocr_engine.log import logger, printable
 
 TEMPORARY_SUFFIX = ".ocr-tmp"
 LOCK_NAME = ".lock"
+DRIVERS = ".drivers"
+"""Where runs that share an output folder have folders of their own. No document's name has a dot first."""
 JOURNAL, EXPORTS, CHECKSUMS = "journal.jsonl", "exports.jsonl", "checksums.jsonl"
 RUN_FILES = (
     *("run.json", "timings.csv", "failures.csv", "report.html"),

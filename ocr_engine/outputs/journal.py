@@ -148,7 +148,16 @@ class Journal:
         root = self._lines.path.parent
         return {folder: given for folder, given in folders.items() if is_folder(root / folder)}
 
+    def lines(self) -> Iterator[tuple[str, bytes]]:
+        """Every line that is a row, as it is written, with its document as given; oldest first."""
+        for _, row, line in self._whole_rows():
+            yield row.document, line if line.endswith(b"\n") else line + b"\n"
+
     def _rows(self) -> Iterator[tuple[Position, _Line]]:
+        for position, row, _ in self._whole_rows():
+            yield position, row
+
+    def _whole_rows(self) -> Iterator[tuple[Position, _Line, bytes]]:
         """Every line that is a row. The first time, those that are none are counted and said.
 
         Lines without a checksum are of an older version: they come before all that have one.
@@ -159,7 +168,7 @@ class Journal:
             checked = checked or is_right is not None
             row = _row(line) if is_right is not False and (is_right or not checked) else None
             if row is not None:
-                yield position, row
+                yield position, row, line
             elif line != b"\n":
                 odd, first = odd + 1, first or number
         if odd and not self._looked_through:

@@ -12,7 +12,7 @@ import os
 import tempfile
 import threading
 import time
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -21,7 +21,7 @@ import msgspec
 
 from ocr_engine.errors import OutputError
 from ocr_engine.log import logger, printable
-from ocr_engine.outputs.files import LOCK_NAME, TEMPORARY_SUFFIX, temporary_beside, write_atomic
+from ocr_engine.outputs.files import DRIVERS, LOCK_NAME, TEMPORARY_SUFFIX, temporary_beside, write_atomic
 from ocr_engine.outputs.jsonl import decode
 from ocr_engine.outputs.page_store import NAME as RECORDS
 from ocr_engine.outputs.segments import (
@@ -39,6 +39,8 @@ from ocr_engine.outputs.store_lock import RUN_LOCK, StoreLock, is_lock
 from ocr_engine.urls import object_version
 
 _INDEX = ".mirror.json"
+OnSync = Callable[[], Callable[[], None]]
+"""Called before something is sent; what it returns is called when all has arrived that was there before."""
 _SCAN_SHARE = 20
 """A look over the mirror takes at most a twentieth of the time."""
 _NOT_SENT = frozenset({JOURNAL, LOCK_NAME, _INDEX, RUN_LOCK})
@@ -59,8 +61,9 @@ _STATES = msgspec.json.Decoder(dict[str, _State])
 class Mirror:
     """One run's side of an output folder in a store; `root` is the local folder to work in."""
 
-    def __init__(self, url: str, folder: Path) -> None:
+    def __init__(self, url: str, folder: Path, on_sync: OnSync | None = None) -> None:
         """Raises UsageError where the store's package is missing."""
+        self._on_sync = on_sync
         self._store = Store(url)
         self._lock = StoreLock(self._store)
         self.root = folder / hashlib.blake2b(url.encode(), digest_size=12).hexdigest()
@@ -100,6 +103,7 @@ class Mirror:
         """Send what changed: files first, then the journal's new lines as a segment. Raises OutputError."""
         with self._sync_lock, self._store.errors("written"):
             self._lock.keep()
+            arrived = self._on_sync() if self._on_sync else None
             if not (self.root / JOURNAL).exists():
                 # Whatever emptied the folder, the store must not become as empty.
                 raise OutputError(f"{printable(str(self.root))}: files of the run are gone; run it again")
@@ -121,6 +125,8 @@ class Mirror:
                 self._sent_bytes += len(lines)
             self._lock.show_life()
             self._write_index()
+            if arrived is not None:
+                arrived()
 
     def finish(self) -> None:
         """Send the rest, put the segments together into one `journal.jsonl`, and give the lock back."""
@@ -240,7 +246,9 @@ def default_folder() -> Path:
 
 
 @contextlib.contextmanager
-def mirrored(url: str, folder: Path, every_s: float, *, to_write: bool = True) -> Iterator[Path]:
+def mirrored(
+    url: str, folder: Path, every_s: float, *, to_write: bool = True, on_sync: OnSync | None = None
+) -> Iterator[Path]:
     """A local folder that stands for the output folder at `url`, sent there every so often and at the end.
 
     Raises OutputError where the store cannot be read at the start, or written at the end.
@@ -251,7 +259,7 @@ def mirrored(url: str, folder: Path, every_s: float, *, to_write: bool = True) -
             look.fetch(to_write=False)
             yield look.root
         return
-    mirror = Mirror(url, folder)
+    mirror = Mirror(url, folder, on_sync)
     mirror.fetch()
     ended = threading.Event()
     thread = threading.Thread(target=_keep_sending, args=(mirror, ended, every_s), name="mirror", daemon=True)
@@ -280,5 +288,5 @@ def _below(folder: str, name: str) -> str:
 
 
 def _is_ours(name: str) -> bool:
-    """Whether a name in the store is this module's own and no part of the output."""
-    return name in (_INDEX, LOCK_NAME) or is_lock(name)
+    """Whether a name in the store is no part of the output: this module's own, or other drivers'."""
+    return name in (_INDEX, LOCK_NAME) or is_lock(name) or name.startswith(f"{DRIVERS}/")

@@ -113,6 +113,11 @@ class OutputNames:
         return False
 
 
+def first_folder(document: Document) -> str:
+    """The folder that a document has unless another one has it, in the form by which folders are compared."""
+    return _key(str(next(_candidates(document))))
+
+
 def _candidates(document: Document) -> Iterator[PurePosixPath]:
     """Folders for a document, the best one first, without end."""
     parts = [safe_name(part) for part in document.relative.parent.parts if part not in ("/", "..")]

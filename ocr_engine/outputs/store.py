@@ -25,14 +25,15 @@ class Store:
         self.url = printable(url)
         self.fs, self._path = urls.filesystem(url)
 
-    def listed(self) -> dict[str, dict[str, Any]]:
-        """Every object as the store lists it now: name -> facts."""
+    def listed(self, folder: str = "") -> dict[str, dict[str, Any]]:
+        """Every object as the store lists it now, or those in a folder, named from there: name -> facts."""
         self.fs.invalidate_cache()
+        root = self._there(folder) if folder else self._path
         try:
-            found = self.fs.find(self._path, detail=True)
+            found = self.fs.find(root, detail=True)
         except FileNotFoundError:
             return {}
-        names = {urls.below(self._path, str(path)): info for path, info in found.items()}
+        names = {urls.below(root, str(path)): info for path, info in found.items()}
         return {name: info for name, info in names.items() if name is not None}
 
     def read(self, name: str) -> bytes:
@@ -42,6 +43,20 @@ class Store:
     def write(self, name: str, data: bytes) -> None:
         """The object is there whole, or as it was."""
         _tried(lambda: self.fs.pipe_file(self._there(name), data))
+
+    def create(self, name: str, data: bytes) -> bool:
+        """Whether the object was not there, and is now: a write on the condition that there is none.
+
+        False also where it was written by this very call, whose answer was lost.
+        """
+        try:
+            self.fs.pipe_file(self._there(name), data, mode="create")
+        except Exception:  # which error says that it is there is the store's secret
+            with contextlib.suppress(FileNotFoundError):
+                self.read(name)
+                return False
+            raise
+        return True
 
     def fetch(self, name: str, path: Path) -> None:
         """The object as a file. Raises FileNotFoundError."""

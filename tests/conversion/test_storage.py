@@ -11,7 +11,10 @@ from typing import Any
 
 import pytest
 
+from ocr_engine.__main__ import main
 from ocr_engine.errors import ExitCode
+from ocr_engine.sharing.board import StoreBoard, check
+from ocr_engine.sharing.claims import who_finished
 from tests.conversion.test_pipeline import REPLAY, ROOT, make_pdf, run_pdf, tree
 
 pytest.importorskip("moto", reason="needs moto")
@@ -154,3 +157,20 @@ def test_a_dry_run_writes_nothing_there(tmp_path: Path, bucket: Any) -> None:
     assert run.returncode == ExitCode.OK and "2 pages to read" in run.stdout
     bucket.invalidate_cache()
     assert not bucket.find("bucket/out")
+
+
+def test_drivers_share_a_store_and_a_merge_makes_one_output(tmp_path: Path, bucket: Any) -> None:
+    for number in range(3):
+        make_pdf(tmp_path / f"in/{number}.pdf", 2, f"{number}:")
+    upload(bucket, tmp_path / "in")
+    out = ("s3://bucket/in", "--output", "s3://bucket/out", "--set", "drivers.lease_s=1")
+    claim = (*out, "--set", "drivers.claim=true")
+    board = StoreBoard("s3://bucket/out/.drivers/claims")
+    check(board)
+    assert run_pdf(*claim, "--set", "drivers.name=heir", "--set", "output.sync_s=0.2") == ExitCode.OK
+    assert len(who_finished(board)) == 3 and set(who_finished(board).values()) == {"heir"}
+    assert run_pdf(*claim, "--set", "drivers.name=late") == ExitCode.OK
+    assert main(["merge", "--output", "s3://bucket/out", *REPLAY]) == ExitCode.OK
+    files = {name: data for name, data in there(bucket).items() if not name.startswith(".drivers/")}
+    assert files == local(tmp_path / "in", tmp_path / "out")
+    assert bucket.cat_file("bucket/out/journal.jsonl").count(b"\n") == 6

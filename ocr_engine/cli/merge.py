@@ -1,0 +1,131 @@
+"""`deepseek-ocr merge`: what several drivers wrote becomes the output folder of one run."""
+
+import argparse
+import contextlib
+import json
+import logging
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ocr_engine import log, urls
+from ocr_engine.cli.output_root import output_root
+from ocr_engine.config import Config, as_dict
+from ocr_engine.config import options as config_options
+from ocr_engine.conversion import exports, report
+from ocr_engine.conversion.counts import Counts
+from ocr_engine.errors import ExitCode, OcrError
+from ocr_engine.log import logger
+from ocr_engine.outputs import run_files
+from ocr_engine.outputs.files import lock_output
+from ocr_engine.outputs.journal import Journal
+from ocr_engine.outputs.mirror import mirrored
+from ocr_engine.outputs.retry import Command
+from ocr_engine.sharing import places
+from ocr_engine.sharing.board import board_at
+from ocr_engine.sharing.claims import who_finished
+from ocr_engine.sharing.merge import DriverRun, Merged, check_runs, merge
+
+EPILOG = """Example: deepseek-ocr merge --output /shared/out
+Give the config and --set of the drivers: exports and the report are made as they say. Drivers may still be
+running, and may go on; merging again brings what is new. Their own folders stay (OUT/.drivers)."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry of the subcommand; returns the exit code."""
+    args = _parser().parse_args(argv)
+    log.set_up(logging.ERROR if args.quiet else logging.INFO)
+    try:
+        config = config_options.load_given(args, {"output.path": args.output})
+        return int(_merge(config))
+    except OcrError as error:
+        sys.stderr.write(f"merge: {error}\n")
+        return int(error.exit_code)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="deepseek-ocr merge",
+        description="Bring together what drivers wrote (drivers.shard, drivers.claim), as of one run.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--output", metavar="DIR", help="the folder or URL that the drivers were given [output.path]"
+    )
+    config_options.add_options(parser.add_argument)
+    parser.add_argument("--quiet", action="store_true", help="errors only")
+    return parser
+
+
+def _merge(config: Config) -> ExitCode:
+    exports.check(config)
+    started, output = datetime.now(UTC), config.output.path
+    with ExitStack() as stack:
+        root = stack.enter_context(output_root(config))
+        stack.enter_context(lock_output(root))
+        journal = stack.enter_context(contextlib.closing(Journal(root / "journal.jsonl")))
+        journal.open()
+        runs = list(_runs(stack, output))
+        check_runs(runs, log.printable(output))
+        merged = merge(root, journal, runs, who_finished(board_at(places.claims_of(output))))
+        _say(merged, len(runs))
+        _write_about(root, journal, config, runs, started)
+    return ExitCode.PAGES_FAILED if merged.problems else ExitCode.OK
+
+
+def _runs(stack: ExitStack, output: str) -> Iterator[DriverRun]:
+    """Each driver's run as a local folder."""
+    for driver in places.drivers_of(output):
+        where = places.run_of(output, driver)
+        if urls.is_url(where):
+            yield DriverRun(
+                driver, stack.enter_context(mirrored(where, Path(tempfile.gettempdir()), 1.0, to_write=False))
+            )
+        else:
+            yield DriverRun(driver, Path(urls.local_path(where)).expanduser())
+
+
+def _say(merged: Merged, drivers: int) -> None:
+    logger.info(
+        "merged: %s documents of %s drivers, %s were there already",
+        f"{merged.brought:,}",
+        f"{drivers:,}",
+        f"{merged.there:,}",
+    )
+    if merged.twice:
+        logger.info(
+            "%s documents were taken over by another driver: of each, one copy counts", f"{merged.twice:,}"
+        )
+
+
+def _write_about(
+    root: Path, journal: Journal, config: Config, runs: Sequence[DriverRun], started: datetime
+) -> None:
+    """The files about a run, as a single one leaves them."""
+    counts = Counts()
+    latest = journal.latest()
+    for (_, page), row in latest.items():
+        if page is None:
+            counts.unreadable += row.status.is_poor
+        else:
+            counts.add_unchanged(row.status)
+    counts.documents = len({given for given, page in latest if page is not None})
+    facts = {"config": as_dict(config), "model": _model_of(runs), "counts": counts.as_dict()}
+    run_files.write_run(root, **facts, started=started, ended=datetime.now(UTC))
+    command = Command("batch_pdf.py", config.output.path, (), ())
+    run_files.write(root, journal, command.script, command.options, command.output, command.selection)
+    if config.output.report:
+        report.write_report(root, journal, config, command, None)
+    exports.make(root, journal, config, lambda: False)
+
+
+def _model_of(runs: Sequence[DriverRun]) -> dict[str, Any]:
+    for run in runs:
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            return dict(json.loads((run.root / "run.json").read_bytes())["model"])
+    return {}
