@@ -24,6 +24,7 @@ EXITS = {
     ExitCode.NO_INPUT: "nothing could be read",
     ExitCode.ENGINE: "the engine did not start, or died for good",
     ExitCode.PAGES_FAILED: "finished, with pages that failed, were truncated or looped",
+    ExitCode.LIMIT: "stopped by a limit of `limits`; the same command goes on",
     ExitCode.INTERRUPTED: "stopped by Ctrl-C or a signal; the same command goes on",
 }
 RECORDS = (

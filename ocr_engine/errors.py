@@ -23,6 +23,7 @@ class ExitCode(IntEnum):
     NO_INPUT = 3
     ENGINE = 4
     PAGES_FAILED = 5
+    LIMIT = 6
     INTERRUPTED = 130
 
 

@@ -1,4 +1,4 @@
-"""Four drivers take documents of one corpus; two are killed, one's clock is an hour wrong; then all is merged.
+"""Four drivers share one corpus; two are killed, one's clock is an hour wrong; then all is merged.
 
     python -m proofs.drivers            # into one folder
     python -m proofs.drivers --store    # into an S3 store (moto) on loopback

@@ -48,7 +48,7 @@ def parser(entry: Entry) -> argparse.ArgumentParser:
         epilog=f"Example: {entry.example}\n"
         "Keys of config.yaml are in brackets; running again does only what is missing.\n"
         "Exit codes: 0 all done, 2 arguments or config, 3 no readable input, 4 the engine did not start or\n"
-        "kept dying, 5 finished with failed pages, 130 interrupted.",
+        "kept dying, 5 finished with failed pages, 6 a limit of `limits` was reached, 130 interrupted.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         add_help=False,
     )
@@ -155,8 +155,9 @@ def command_of(entry: Entry, args: argparse.Namespace, inputs: Sequence[str], ou
     names = ("config", "mode", "prompt", "find", "model")
     options = [word for name in names for word in _option(args, name)]
     for text in args.set:
-        # A report is shown around: whoever reruns knows the password.
-        options += ["--set", "input.password=PASSWORD" if "password" in text else text]
+        # A report is shown around: whoever reruns knows the password, and where the webhook is.
+        if "webhook" not in text:
+            options += ["--set", "input.password=PASSWORD" if "password" in text else text]
     selection = [*_option(args, "pages"), *_option(args, "max_pages")]
     return Command(entry.script, output, tuple(inputs), tuple(options), tuple(selection))
 

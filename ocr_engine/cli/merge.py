@@ -115,8 +115,14 @@ def _write_about(
         else:
             counts.add_unchanged(row.status)
     counts.documents = len({given for given, page in latest if page is not None})
-    facts = {"config": as_dict(config), "model": _model_of(runs), "counts": counts.as_dict()}
-    run_files.write_run(root, **facts, started=started, ended=datetime.now(UTC))
+    run_files.write_run(
+        root,
+        config=as_dict(config),
+        model=_model_of(runs),
+        counts=counts.as_dict(),
+        started=started,
+        ended=datetime.now(UTC),
+    )
     command = Command("batch_pdf.py", config.output.path, (), ())
     run_files.write(root, journal, command.script, command.options, command.output, command.selection)
     if config.output.report:

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from ocr_engine import log, urls
-from ocr_engine.cli import arguments, drivers, signals, summary, survey, terminal
+from ocr_engine.cli import arguments, drivers, metrics, signals, summary, survey, terminal
 from ocr_engine.cli.arguments import Entry
+from ocr_engine.cli.at_end import AtEnd
 from ocr_engine.cli.output_root import output_root
 from ocr_engine.cluster.conversion import ClusterRun
 from ocr_engine.cluster.streams import connected
@@ -41,19 +42,25 @@ from ocr_engine.pages.remote import FetchingPool
 from ocr_engine.records import PageKey
 
 Found = drivers.Items | Source
+_CLOCK_S = 1.0
 
 
 def main(entry: Entry, args: argparse.Namespace) -> ExitCode:
     """Do what the arguments ask for. What ends a run early is said in one line."""
     log.set_up(logging.ERROR if args.quiet else logging.DEBUG if args.verbose else logging.INFO)
+    at_end = AtEnd()
     try:
-        return _run(entry, args)
+        code = _run(entry, args, at_end)
     except (OcrError, KeyboardInterrupt, asyncio.CancelledError, BaseExceptionGroup) as error:
-        return signals.ended_by(entry.script, error)
+        code = signals.ended_by(entry.script, error)
+    at_end.tell(code)
+    return code
 
 
-def _run(entry: Entry, args: argparse.Namespace) -> ExitCode:
+def _run(entry: Entry, args: argparse.Namespace, at_end: AtEnd) -> ExitCode:
     config = arguments.load_config(args)
+    if not args.dry_run:
+        at_end.watch, at_end.facts = config.watch, {"output": config.output.path}
     redo = arguments.redo_of(args.retry, everything=args.force)
     exports.check(config)
     given = arguments.inputs_of(config)
@@ -85,6 +92,8 @@ def _run(entry: Entry, args: argparse.Namespace) -> ExitCode:
         config = for_family(config, tools.info.family)
         logger.info(tools.info.reason)
         runner, conversion = _runner(config, tools, redo)
+        stack.enter_context(metrics.served(config.watch, conversion, tools))
+        stack.callback(_note_end, at_end, conversion, tools)
         return asyncio.run(_Run(config, runner, conversion, tools, command, part.is_whole).convert(found))
 
 
@@ -115,6 +124,15 @@ def _survey(
     tools = _tools(stack, config, root, journal, engine, info, quiet=True)
     config = for_family(config, info.family)
     return asyncio.run(survey.print_survey(Conversion(config, tools, redo), config, info, found))
+
+
+def _note_end(at_end: AtEnd, conversion: Conversion, tools: Tools) -> None:
+    at_end.facts |= {
+        "counts": conversion.counts.as_dict(),
+        "stopped_by": conversion.limit,
+        "seconds": round(tools.progress.elapsed_s, 1),
+        "pages_per_s": round(tools.progress.pages_per_s, 3),
+    }
 
 
 class Runner(Protocol):
@@ -155,10 +173,13 @@ class _Run:
         started = datetime.now(UTC)
         task = asyncio.ensure_future(self.runner.run(found))
         signals.handle(partial(self._stop, task.cancel), task.cancel, stopping_s(self.tools.engine))
+        self.conversion.on_limit = self.runner.stop
+        clock = asyncio.ensure_future(self._watch_clock())
         self._write_run(started, ended=None)
         try:
             await task
         finally:
+            clock.cancel()
             self.tools.progress.close()
             await self.tools.engine.stop()
             self._write_run(started, ended=datetime.now(UTC))
@@ -170,6 +191,12 @@ class _Run:
             await self._report_and_export()
         self._summarise()
         return self._outcome()
+
+    async def _watch_clock(self) -> None:
+        """A limit of time holds also while no page ends."""
+        while True:
+            await asyncio.sleep(_CLOCK_S)
+            self.conversion.heed_limits()
 
     def _stop(self, cancel: Callable[[], object]) -> None:
         """Take up nothing new; an answer that is being shown ends here, with its text so far.
@@ -190,6 +217,7 @@ class _Run:
             counts=self.conversion.counts.as_dict(),
             started=started,
             ended=ended,
+            stopped_by=self.conversion.limit,
         )
 
     async def _report_and_export(self) -> None:
@@ -219,6 +247,8 @@ class _Run:
 
     def _outcome(self) -> ExitCode:
         counts = self.conversion.counts
+        if self.conversion.limit:
+            return ExitCode.LIMIT
         if self.conversion.stopping:
             return ExitCode.INTERRUPTED
         if not counts.documents and (self.is_whole or counts.unreadable):

@@ -105,6 +105,8 @@ def check_meaning(config: Config, where: Where) -> None:
         raise UsageError(f"{where('engine.ngram')}: engine.ngram: {no_guard(size, window)}")
     _check_steps(config, where)
     _check_drivers(config, where)
+    if config.watch.webhook and not config.watch.webhook.startswith(("http://", "https://")):
+        raise UsageError(f"{where('watch.webhook')}: watch.webhook: expected https://HOST/PATH")
 
 
 def _check_drivers(config: Config, where: Where) -> None:

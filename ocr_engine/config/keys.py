@@ -11,6 +11,8 @@ import msgspec
 
 from ocr_engine.config.schema import Config
 
+_SECRETS = (("input", "password"), ("watch", "webhook"))
+
 
 def fingerprint(config: Config, sections: Sequence[str], *parts: str) -> str:
     """A short hash of some config keys (dotted) and further strings: equal exactly when all are equal."""
@@ -19,10 +21,11 @@ def fingerprint(config: Config, sections: Sequence[str], *parts: str) -> str:
 
 
 def as_dict(config: Config) -> dict[str, Any]:
-    """The config as plain values, without the password."""
+    """The config as plain values, without the password, and without the webhook, which may hold a key."""
     values: dict[str, Any] = msgspec.to_builtins(config)
-    if values["input"]["password"]:
-        values["input"]["password"] = "(set)"
+    for section, key in _SECRETS:
+        if values[section][key]:
+            values[section][key] = "(set)"
     return values
 
 

@@ -241,6 +241,27 @@ class DriversConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class LimitsConfig:
+    """When a run takes no more pages; 0 is no limit."""
+
+    failed_share: Annotated[float, msgspec.Meta(ge=0, lt=1)] = 0.0
+    failed_after: Positive = 100
+    hours: Annotated[float, msgspec.Meta(ge=0)] = 0.0
+    pages: Annotated[int, msgspec.Meta(ge=0)] = 0
+    tokens: Annotated[int, msgspec.Meta(ge=0)] = 0
+
+
+@dataclass(frozen=True, slots=True)
+class WatchConfig:
+    """Who is told how a run goes, and how it ended."""
+
+    metrics_port: Annotated[int, msgspec.Meta(ge=0, le=65_535)] = 0
+    metrics_host: str = "127.0.0.1"
+    command: tuple[str, ...] = ()
+    webhook: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """Everything a run depends on."""
 
@@ -261,6 +282,8 @@ class Config:
     engine: EngineConfig = field(default_factory=EngineConfig)
     cluster: ClusterConfig = field(default_factory=ClusterConfig)
     drivers: DriversConfig = field(default_factory=DriversConfig)
+    limits: LimitsConfig = field(default_factory=LimitsConfig)
+    watch: WatchConfig = field(default_factory=WatchConfig)
     quality: QualityConfig = field(default_factory=QualityConfig)
 
 

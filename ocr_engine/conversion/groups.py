@@ -52,6 +52,11 @@ class PageGroups:
             self._thread.submit(self._write_waiting, loop)
         await future
 
+    @property
+    def waiting(self) -> int:
+        """How many pages wait for their group."""
+        return len(self._waiting)
+
     def close(self) -> None:
         """End the process that writes. Called from the thread, after the last page."""
         self._drop_worker()

@@ -15,6 +15,7 @@ from typing import Protocol
 
 from ocr_engine.config import Config, for_family
 from ocr_engine.conversion.counts import Counts
+from ocr_engine.conversion.limits import pages_used_up, used_up
 from ocr_engine.conversion.planning import PageNeeds, PagePlanner, PlannedPage, Redo
 from ocr_engine.conversion.progress import Progress
 from ocr_engine.conversion.saver import Saver
@@ -157,6 +158,14 @@ class Conversion:
         self._window = asyncio.Semaphore(window.pages)
         self.stopping = False
         """Whether `stop` was asked for."""
+        self.limit = ""
+        """The limit that was reached, in words; "" where none was."""
+        self.on_limit: Callable[[], None] = self.stop
+        """What is done when one is."""
+        self.stage_s: Counter[str] = Counter()
+        """Seconds of pages by stage."""
+        self._taken = self._pages_in_hand = self._documents_open = 0
+        self._steps, self._stepped_tokens = 0.0, 0
         self.counts = Counts()
         self.refused: set[str] = set()
         """Documents, as given, of which this run could not read any page."""
@@ -169,6 +178,37 @@ class Conversion:
     def stop(self) -> None:
         """Begin no new page; pages in flight end normally."""
         self.stopping = True
+
+    def queues(self) -> dict[str, int]:
+        """How much is on its way: documents, pages, work for renderers, pages to be written."""
+        return {
+            "documents": self._documents_open,
+            "pages": self._pages_in_hand,
+            "render": self._tools.pool.waiting,
+            "write": self._saver.waiting,
+        }
+
+    @property
+    def pace(self) -> float:
+        """Tokens decoded at once, of the pages of which that is known; 0 without any."""
+        return self._stepped_tokens / self._steps if self._steps else 0.0
+
+    def heed_limits(self) -> None:
+        """Stop the run where a limit of the config is reached. Also to be called when time has passed."""
+        progress = self._tools.progress
+        failed = progress.counts[PageStatus.FAILED]
+        self._heed(
+            used_up(
+                self._config.limits,
+                pages=progress.ended, failed=failed, tokens=progress.tokens, seconds=progress.elapsed_s,
+            )
+        )  # fmt: skip
+
+    def _heed(self, limit: str) -> None:
+        if limit and not self.stopping:
+            self.limit = limit
+            logger.warning("stopping: %s; pages in flight are finished first", limit)
+            self.on_limit()
 
     async def run(self, found: Iterable[Document | Refused] | Source) -> None:
         """Convert everything found, or all that a source gives out.
@@ -227,10 +267,12 @@ class Conversion:
                 yield page
 
     async def _convert_document(self, document: Document, ended: Callable[[Document], None]) -> None:
+        self._documents_open += 1
         try:
             if await self._convert_opened(document):
                 ended(document)
         finally:
+            self._documents_open -= 1
             self._documents.release()
 
     async def _convert_opened(self, document: Document) -> bool:
@@ -280,18 +322,21 @@ class Conversion:
                     self._count_unchanged(page)
                     continue
                 await self._window.acquire()
+                self._heed(pages_used_up(self._config.limits, self._taken))
                 if self.stopping:
                     self._window.release()
                     return False
                 if not changed:
                     await self._saver.make_room(opened, writer, indexes)
                     changed = True
+                self._taken += 1
                 group.create_task(self._convert_page(page, writer, needs)).add_done_callback(note)
         if not cancelled:
             await self._saver.finish_document(writer, changed=changed)
         return not cancelled
 
     async def _convert_page(self, page: PlannedPage, writer: PageWriter, needs: PageNeeds) -> None:
+        self._pages_in_hand += 1
         try:
             await self._save(page, await self._obtain(page, writer, needs))
         except (EngineError, OutputError):
@@ -301,6 +346,7 @@ class Conversion:
             reason = f"internal error: {error!r}"
             await self._save(page, failed_page(self._config, page.ref, page.fingerprint, reason))
         finally:
+            self._pages_in_hand -= 1
             self._window.release()
 
     async def _obtain(self, page: PlannedPage, writer: PageWriter, needs: PageNeeds) -> ReadPage:
@@ -330,6 +376,11 @@ class Conversion:
         record = await self._saver.save_page(page.ref, read)
         self.counts.add(record)
         self._tools.progress.page_ended(record.status, record.text_tokens)
+        self.stage_s.update(read.seconds)
+        if read.tokens_a_step:
+            self._stepped_tokens += record.text_tokens
+            self._steps += record.text_tokens / read.tokens_a_step
+        self.heed_limits()
         if record.status is PageStatus.FAILED:
             logger.warning("%s: %s", printable(str(page.ref)), record.reason)
         if places := located(self._config, record):

@@ -67,6 +67,11 @@ class Saver:
         self._healer.healed.say()
         self._checksums.close()
 
+    @property
+    def waiting(self) -> int:
+        """How many pages wait to be written."""
+        return self._groups.waiting
+
     def writer_for(self, document: Document) -> PageWriter:
         """The writer of a document's pages. Use it through `call`."""
         folder = self._names.folder_for(document)

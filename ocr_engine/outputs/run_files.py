@@ -65,12 +65,17 @@ def write_run(
     counts: Mapping[str, int],
     started: datetime,
     ended: datetime | None,
+    stopped_by: str = "",
 ) -> None:
-    """Write `run.json`: what ran, with what, how it ended. `ended` None while it runs. Raises OutputError."""
+    """Write `run.json`: what ran, with what, how it ended. `ended` None while it runs. Raises OutputError.
+
+    `stopped_by` is the limit that ended it early, in words.
+    """
     values = {
         "started": _timestamp(started),
         "ended": _timestamp(ended) if ended else None,
         "seconds": round((ended - started).total_seconds(), 3) if ended else None,
+        **({"stopped_by": stopped_by} if stopped_by else {}),
         "counts": dict(counts),
         "model": dict(model),
         "config": dict(config),

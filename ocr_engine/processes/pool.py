@@ -56,6 +56,11 @@ class WorkerPool:
                 self._slots.append(_Slot(self._jobs, self._make, self._name))
         return future
 
+    @property
+    def waiting(self) -> int:
+        """How many jobs no thread has begun."""
+        return self._jobs.qsize()
+
     def cancel(self) -> None:
         """Cancel all jobs that no thread has begun."""
         while True:
