@@ -2,10 +2,11 @@
 
 import contextlib
 import errno
+import functools
 import hashlib
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path, PurePosixPath
 
 import filelock
@@ -92,8 +93,16 @@ def _sync_all(files: Sequence[tuple[Path, Path]]) -> None:
     if len(files) == 1:
         _sync_for(*files[0])
     elif files:
-        with ThreadPoolExecutor(min(len(files), _SYNC_THREADS)) as pool:
-            list(pool.map(lambda pair: _sync_for(*pair), files))
+        syncs = [_syncing().submit(_sync_for, *pair) for pair in files]
+        wait(syncs)  # all of them, also where one fails: none may still be open when its file is taken away
+        for sync in syncs:
+            sync.result()
+
+
+@functools.cache
+def _syncing() -> ThreadPoolExecutor:
+    """Threads that are kept: a page's own would cost as much as writing its files."""
+    return ThreadPoolExecutor(_SYNC_THREADS, thread_name_prefix="sync")
 
 
 def _sync_for(temporary: Path, path: Path) -> None:

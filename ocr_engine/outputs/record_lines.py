@@ -5,7 +5,7 @@ What a line may hold is bounded: one that was changed is a record of ours, or no
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, astuple
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import msgspec
@@ -204,10 +204,15 @@ def _values_there_are(record: PageRecord) -> dict[str, Any]:
     """Only what there is: lines of pages without any are as they always were."""
     values = {
         "differences": [asdict(one) for one in record.differences],
-        "heading_types": [asdict(one) | {"box": astuple(one.box)} for one in record.heading_types],
+        "heading_types": [_heading_values(one) for one in record.heading_types],
         "bookmarks": [asdict(one) for one in record.bookmarks],
     }
     return {key: some for key, some in values.items() if some}
+
+
+def _heading_values(heading: HeadingType) -> dict[str, Any]:
+    box = heading.box
+    return {"box": (box.x1, box.y1, box.x2, box.y2), "size_pt": heading.size_pt, "bold": heading.bold}
 
 
 def _size_values(geometry: PageGeometry) -> dict[str, Any]:
