@@ -29,6 +29,7 @@ import pymupdf
 
 from ocr_engine.cli import run
 from ocr_engine.cli.entries import batch_pdf
+from ocr_engine.conversion import groups
 from ocr_engine.conversion.pipeline import Conversion
 from ocr_engine.engine.base import EngineInfo, OnText, vision_tokens
 from ocr_engine.records import FinishReason, Generation, GenerationRequest, PageKey
@@ -114,6 +115,7 @@ def one(folder: Path, output: Path, options: list[str], profile: str) -> dict[st
         found["system_s"] = after.ru_stime - before.ru_stime
         found["workers_s"] = sum(map(_cpu_s, psutil.Process().children(recursive=True)))
 
+    groups.PROCESS_FROM_PAGES = 0  # as in the middle of a long run
     instant = mock.patch.object(run, "create_engine", lambda _: InstantEngine())
     with instant, mock.patch.object(Conversion, "run", timed):
         code = batch_pdf([str(folder), "--output", str(output), "--quiet", *options])

@@ -30,6 +30,7 @@ class InputConfig:
     password: str = ""
     cache: str = ""
     cache_gb: Annotated[float, msgspec.Meta(gt=0)] = 20.0
+    same_once: bool = True
 
 
 def _with_switches(cls: type[Made]) -> type[Made]:

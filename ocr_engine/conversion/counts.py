@@ -14,6 +14,7 @@ class Counts:
     retried: int = 0
     suspect: int = 0
     from_text_layer: int = 0
+    same_bytes: int = 0
     documents: int = 0
     unreadable: int = 0
 
@@ -42,6 +43,7 @@ class Counts:
             "retried": self.retried,
             "suspect": self.suspect,
             "from_text_layer": self.from_text_layer,
+            "same_bytes": self.same_bytes,
             "documents": self.documents,
             "documents_unreadable": self.unreadable,
         }

@@ -31,7 +31,8 @@ class PageToSave:
     ready: ReadyPage
     seconds: dict[str, float]
     tokens_a_step: float = 0.0
-    """As in `ReadPage`."""
+    same_as: str = ""
+    """Both as in `ReadPage`."""
 
     @property
     def nbytes(self) -> int:
@@ -104,6 +105,7 @@ def journal_row(page: PageToSave, outputs: tuple[str, ...]) -> JournalRow:
             **({"renderer": record.renderer} if record.renderer else {}),
             **({"from_text_layer": True} if record.from_text_layer else {}),
             **({"tokens_a_step": round(page.tokens_a_step, 2)} if page.tokens_a_step else {}),
+            **({"same_as": page.same_as} if page.same_as else {}),
             "ended": round(time.time(), 1),
             "content_id": page.content_id,
             RECORD: facts_of(record, texts.raw if keeps_raw(record, texts) else None),

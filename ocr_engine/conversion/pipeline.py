@@ -18,6 +18,7 @@ from ocr_engine.conversion.counts import Counts
 from ocr_engine.conversion.limits import pages_used_up, used_up
 from ocr_engine.conversion.planning import PageNeeds, PagePlanner, PlannedPage, Redo
 from ocr_engine.conversion.progress import Progress
+from ocr_engine.conversion.same_bytes import FirstRead, SameBytes
 from ocr_engine.conversion.saver import Saver
 from ocr_engine.engine.base import Engine, EngineInfo
 from ocr_engine.errors import EngineError, InputError, OcrError, OutputError, UsageError
@@ -119,6 +120,14 @@ class Reader(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Other:
+    """Another document of the same bytes: its name, and its writer."""
+
+    given: str
+    writer: PageWriter
+
+
+@dataclass(frozen=True, slots=True)
 class Window:
     """How much of a run is on its way at one time."""
 
@@ -154,6 +163,9 @@ class Conversion:
         self._planner = PagePlanner(
             config, tools.root, tools.names, tools.info.model_id, redo, self._saver.earlier
         )
+        self._same = SameBytes()
+        # A cluster's stream has been given all pages before any is written.
+        self._reads_once = config.input.same_once and config.output.raw and reader is None
         self._documents = asyncio.Semaphore(window.documents)
         self._window = asyncio.Semaphore(window.pages)
         self.stopping = False
@@ -287,8 +299,19 @@ class Conversion:
             self.counts.documents += 1
             await self._saver.account_for_cap(opened)
             self._tools.progress.add_total(len(indexes))
-            return await self._convert_pages(opened, indexes)
+            return await self._convert_once(opened, indexes)
         return True
+
+    async def _convert_once(self, opened: OpenedDocument, indexes: tuple[int, ...]) -> bool:
+        """Convert a document's pages; one of bytes that are being read waits until they are."""
+        first = self._same.first_of(opened) if self._reads_once else FirstRead(opened)
+        if first.opened is not opened:
+            await first.ended.wait()
+            return await self._convert_pages(opened, indexes, first.opened)
+        try:
+            return await self._convert_pages(opened, indexes)
+        finally:
+            first.ended.set()
 
     async def _open(
         self, document: Document, *, to_write: bool = True
@@ -305,9 +328,12 @@ class Conversion:
         self._planner.lost.update(await self._saver.lost_records(opened, indexes, write=to_write))
         return opened, indexes
 
-    async def _convert_pages(self, opened: OpenedDocument, indexes: tuple[int, ...]) -> bool:
-        """Whether all of them were converted."""
+    async def _convert_pages(
+        self, opened: OpenedDocument, indexes: tuple[int, ...], first: OpenedDocument | None = None
+    ) -> bool:
+        """Whether all of them were converted. `first` is another document of the same bytes that has been."""
         writer = self._saver.writer_for(opened.document)
+        other = Other(first.document.given, self._saver.writer_for(first.document)) if first else None
         changed = False
         cancelled = False
 
@@ -330,15 +356,17 @@ class Conversion:
                     await self._saver.make_room(opened, writer, indexes)
                     changed = True
                 self._taken += 1
-                group.create_task(self._convert_page(page, writer, needs)).add_done_callback(note)
+                group.create_task(self._convert_page(page, writer, needs, other)).add_done_callback(note)
         if not cancelled:
             await self._saver.finish_document(writer, changed=changed)
         return not cancelled
 
-    async def _convert_page(self, page: PlannedPage, writer: PageWriter, needs: PageNeeds) -> None:
+    async def _convert_page(
+        self, page: PlannedPage, writer: PageWriter, needs: PageNeeds, other: Other | None
+    ) -> None:
         self._pages_in_hand += 1
         try:
-            await self._save(page, await self._obtain(page, writer, needs))
+            await self._save(page, await self._obtain(page, writer, needs, other))
         except (EngineError, OutputError):
             raise
         except Exception as error:  # noqa: BLE001 - a bug of ours that one page meets must not end the night
@@ -349,7 +377,9 @@ class Conversion:
             self._pages_in_hand -= 1
             self._window.release()
 
-    async def _obtain(self, page: PlannedPage, writer: PageWriter, needs: PageNeeds) -> ReadPage:
+    async def _obtain(
+        self, page: PlannedPage, writer: PageWriter, needs: PageNeeds, other: Other | None
+    ) -> ReadPage:
         """Get the page's record and raw text: from disk if only its writing changed, else from the model."""
         stored = None
         if needs is PageNeeds.WRITE:
@@ -357,6 +387,8 @@ class Conversion:
         if stored is not None:
             record, raw = stored
             return await rewritten(self._config, self._tools.pool, page.ref, page.fingerprint, record, raw)
+        if other is not None and (read := await self._read_before(page, other)) is not None:
+            return read
         said_before = await self._said_before(page, writer) if self._takes_drafts else ""
         return await self._reader.read(page.ref, page.key, page.fingerprint, said_before=said_before)
 
@@ -372,10 +404,21 @@ class Conversion:
         is_alike = record.prompt == self._config.prompt and not record.turned_deg
         return raw if is_alike and not record.from_text_layer else ""
 
+    async def _read_before(self, page: PlannedPage, other: Other) -> ReadPage | None:
+        """The page as read of another document of the same bytes; None where it is not there as it should.
+
+        A record names no document, so it is this page's, too.
+        """
+        stored = await self._saver.call(other.writer.stored, page.ref.number, page.fingerprint)
+        if stored is None or stored[0].fingerprint != page.fingerprint:
+            return None
+        self.counts.same_bytes += 1
+        return ReadPage(*stored, {}, same_as=other.given)
+
     async def _save(self, page: PlannedPage, read: ReadPage) -> None:
         record = await self._saver.save_page(page.ref, read)
         self.counts.add(record)
-        self._tools.progress.page_ended(record.status, record.text_tokens)
+        self._tools.progress.page_ended(record.status, 0 if read.same_as else record.text_tokens)
         self.stage_s.update(read.seconds)
         if read.tokens_a_step:
             self._stepped_tokens += record.text_tokens

@@ -94,7 +94,16 @@ class Saver:
         document = ref.document
         folder, name = self._names.folder_for(document), document.relative.name
         await self._groups.write(
-            PageToSave(document.given, ref.content_id, folder, name, ready, read.seconds, read.tokens_a_step)
+            PageToSave(
+                document.given,
+                ref.content_id,
+                folder,
+                name,
+                ready,
+                read.seconds,
+                read.tokens_a_step,
+                read.same_as,
+            )
         )
         return record
 

@@ -54,6 +54,7 @@ class _Line(msgspec.Struct):
     renderer: _Word | UnsetType = UNSET
     ended: Annotated[float, Meta(ge=0, le=1e11)] | UnsetType = UNSET
     content_id: _Word | UnsetType = UNSET
+    same_as: Annotated[str, Meta(max_length=1 << 15)] | UnsetType = UNSET
 
 
 class _Kept(msgspec.Struct):

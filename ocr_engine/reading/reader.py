@@ -47,6 +47,8 @@ class ReadPage:
     """What the machine that read it drew from it; None where that is still to be done."""
     tokens_a_step: float = 0.0
     """How many tokens the model decoded at once on average, thanks to drafts; 0 where none were verified."""
+    same_as: str = ""
+    """The document of the same bytes that was read in its place; "" where the page itself was."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,78 @@
+"""Documents of equal bytes: the model reads one, each has its files, whatever stops the run between."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ocr_engine.engine.replay import ReplayEngine
+from ocr_engine.errors import ExitCode
+from tests.conversion.test_pipeline import make_pdf, rows, run_pdf, tree
+
+COPIES = ("again/first.pdf", "other name.pdf")
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    first = make_pdf(tmp_path / "in/a/first.pdf", 3)
+    make_pdf(tmp_path / "in/different.pdf", 1, "not the same")
+    for name in COPIES:
+        (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(first, tmp_path / "in" / name)
+    return tmp_path / "in"
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The pages that the engine was asked for."""
+    found: list[str] = []
+    generate = ReplayEngine.generate
+
+    async def noted(self: ReplayEngine, request: Any, *args: Any) -> Any:
+        found.append(request.request_id)
+        return await generate(self, request, *args)
+
+    monkeypatch.setattr(ReplayEngine, "generate", noted)
+    return found
+
+
+def test_equal_documents_are_read_once_and_have_all_their_files(
+    corpus: Path, tmp_path: Path, asked: list[str], capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert run_pdf(corpus, "--output", tmp_path / "each", "--set", "input.same_once=false") == ExitCode.OK
+    assert len(asked) == 10
+    asked.clear()
+    assert run_pdf(corpus, "--output", tmp_path / "once") == ExitCode.OK
+    assert len(asked) == 4
+    assert tree(tmp_path / "once") == tree(tmp_path / "each")
+    found = {(row["document"], row["page"]): row.get("same_as") for row in rows(tmp_path / "once")}
+    assert len(found) == 10 and sum(bool(name) for name in found.values()) == 6
+    assert {name for name in found.values() if name} <= {
+        str(corpus / "a/first.pdf"),
+        *map(str, corpus.rglob("*.pdf")),
+    }
+    asked.clear()
+    assert run_pdf(corpus, "--output", tmp_path / "once") == ExitCode.OK and not asked
+
+
+def test_a_copy_that_comes_later_and_a_run_that_was_stopped_ask_for_nothing_twice(
+    corpus: Path, tmp_path: Path, asked: list[str]
+) -> None:
+    out = tmp_path / "out"
+    stopped = ("--set", "limits.pages=2", "--set", "engine.in_flight=1")
+    assert run_pdf(corpus, "--output", out, *stopped) == ExitCode.LIMIT
+    assert run_pdf(corpus, "--output", out) == ExitCode.OK
+    shutil.copy(corpus / "a/first.pdf", corpus / "late.pdf")
+    assert run_pdf(corpus, "--output", out) == ExitCode.OK
+    assert len(asked) == 4
+    assert run_pdf(corpus, "--output", tmp_path / "calm", "--set", "input.same_once=false") == ExitCode.OK
+    assert tree(out) == tree(tmp_path / "calm")
+
+
+def test_a_page_that_failed_in_the_one_is_tried_in_the_other(
+    corpus: Path, tmp_path: Path, asked: list[str]
+) -> None:
+    options = ("--set", f"engine.replay_from={tmp_path / 'in'}", "--set", "quality.retries=[]")
+    assert run_pdf(corpus, "--output", tmp_path / "out", *options) == ExitCode.PAGES_FAILED
+    assert len(asked) == 10 and len(rows(tmp_path / "out")) == 10
