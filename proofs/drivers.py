@@ -112,8 +112,8 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--store", action="store_true", help="into an S3 store instead of a folder")
-    parser.add_argument("--pages", type=int, default=240)
-    parser.add_argument("--documents", type=int, default=24)
+    parser.add_argument("--pages", type=int, default=200)
+    parser.add_argument("--documents", type=int, default=12)
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
     started = time.monotonic()
