@@ -1,4 +1,4 @@
-"""Breaks dangerous links, pictures and attribute lists in prose by inserting a space.
+"""Breaks dangerous links, pictures, attribute lists and raw markup in prose by inserting a space.
 
 A renderer then shows them as plain text. They are looked for everywhere, not only where one renderer would
 read them, so that no list, quote or fence around them matters.
@@ -16,6 +16,9 @@ _BAD_DEFINITION = re.compile(rf"\](?=:[\s>*+-]*+{_ASTRAY})", re.IGNORECASE)
 _DEFINITION = re.compile(r"^( {0,3}\[[^\]\n]{1,999}\]):(?=[ \t]*\n?[ \t]*\S+[ \t]*$)", re.MULTILINE)
 _PICTURE = re.compile(r"!(?=\[)")
 _SET = re.compile(rf"\b{ACTING_ATTRIBUTE}(?==)", re.IGNORECASE)
+_RAW = re.compile(r"(?<=`)\{(?=\s*=)")
+_VALUE = r"(?:\"(?:[^\"\\]|\\.)*+\"|'(?:[^'\\]|\\.)*+'|[^\s\"'{}]*+)"
+_LIST = re.compile(rf"\{{(?:\s|[#.:-]|[^\s\"'{{}}=]++(?:={_VALUE})?+)++\}}")
 _ANY_LINK = re.compile(r"\](?=[(:])|!(?=\[)")
 
 
@@ -35,3 +38,24 @@ def break_all_links(text: str) -> str:
 def _break_attribute_lists(text: str) -> str:
     """Break `{: onclick=...}`, which some renderers take for attributes of the text before it."""
     return "\n".join(_SET.sub(r"\g<0> ", line) if "{" in line else line for line in text.split("\n"))
+
+
+def break_lists(paragraph: str, code: bytes | bytearray = b"") -> str:
+    """Break lists of attributes over several lines, or with code in them, and, behind code, `{=html}`.
+
+    `code` says of each character whether it is code: no list begins there, but code may be a value in one.
+    """
+    out: list[str] = []
+    position = 0
+    for brace in re.finditer(r"\{", paragraph):
+        start = brace.start()
+        if start < position or code[start : start + 1] == b"\x01":
+            continue
+        found = _LIST.match(paragraph, start)
+        if found and _SET.search(found[0]):
+            out += [paragraph[position:start], _SET.sub(r"\g<0> ", found[0])]
+            position = found.end()
+        elif _RAW.match(paragraph, start):
+            out += [paragraph[position:start], " "]
+            position = start
+    return "".join([*out, paragraph[position:]])

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from ocr_engine.text.entities import unescape
-from ocr_engine.text.links import ACTING_ATTRIBUTE, break_all_links, break_links
+from ocr_engine.text.links import ACTING_ATTRIBUTE, break_all_links, break_links, break_lists
 from ocr_engine.text.spans import DELIMITER, code_spans, math_spans
 
 INLINE_TAGS = frozenset({
@@ -51,6 +51,8 @@ _ACTING = re.compile(rf"(?:^|[\s/\"']){ACTING_ATTRIBUTE}\s*=|=\s*[\"']", re.IGNO
 """What must not follow a `<` that some renderer passes on as it is: browsers read on up to the next `>`."""
 _PARAGRAPH_BREAK = re.compile(r"(\n(?:[ \t]*\n)+)")
 _BLANKS = re.compile(r"[\x00-\x20]+")
+_FRONT_MATTER = re.compile(r"[ \t]*---[ \t]*\n")
+"""What some programs read settings behind, style sheets among them, unless a blank line follows."""
 
 _MAX_NESTING = 64
 
@@ -67,7 +69,13 @@ class Markup(Enum):
 def sanitize(text: str) -> str:
     """Remove active markup. Code spans of one line stay as they are; `<` in math becomes `\\lt `."""
     parts = _PARAGRAPH_BREAK.split(text)
-    return "".join(part if at % 2 else _Paragraph(part).clean() for at, part in enumerate(parts))
+    return "".join(part if at % 2 else _cleaned(part) for at, part in enumerate(parts))
+
+
+def _cleaned(paragraph: str) -> str:
+    cleaned = _Paragraph(paragraph).clean()
+    front = _FRONT_MATTER.match(cleaned)
+    return f"{front[0]}\n{cleaned[front.end() :]}" if front else cleaned
 
 
 def escape_all(text: str) -> str:
@@ -123,7 +131,7 @@ class _Paragraph:
 
     def clean(self) -> str:
         if "<" not in self.text and "`" not in self.text:
-            return break_links(self.text)
+            return break_lists(break_links(self.text))
         self.blocks = frozenset(found.end() - 1 for found in _BLOCK.finditer(self.text))
         self.acting = max((found.start() for found in _ACTING.finditer(self.text)), default=-1)
         tokens = list(DELIMITER.finditer(self.text))
@@ -148,11 +156,17 @@ class _Paragraph:
     def _joined(self) -> str:
         """Join everything but code before links are broken, so that removed parts cannot hide a link."""
         parts: list[str] = []
+        code = bytearray()
         start = 0
         for index in [*self.code, len(self.out)]:
-            parts += [break_links("".join(self.out[start:index])), *self.out[index : index + 1]]
+            prose, verbatim = (
+                break_links("".join(self.out[start:index])),
+                "".join(self.out[index : index + 1]),
+            )
+            parts += [prose, verbatim]
+            code += bytes(len(prose)) + b"\x01" * len(verbatim)
             start = index + 1
-        return "".join(parts)
+        return break_lists("".join(parts), code)
 
     def _plain(self, end: int) -> None:
         piece = self.text[self.position : end]

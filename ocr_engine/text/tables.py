@@ -5,7 +5,7 @@ from collections import Counter
 
 import nh3
 
-from ocr_engine.text.links import break_links
+from ocr_engine.text.links import break_links, break_lists
 from ocr_engine.text.sanitize import INLINE_TAGS, RENAMED, Markup, classify, escape_all
 
 _STRUCTURE = frozenset({
@@ -57,7 +57,7 @@ def sanitize_table(table: str) -> str:
 
     A tidy table comes back unchanged. Blank lines are removed: they would end the HTML block.
     """
-    table = break_links(_BLANK_LINES.sub("\n", _only_allowed_tags(table)))
+    table = _broken(_only_allowed_tags(table))
     if _is_tidy(table):
         return table
     if table.count("<") > MAX_TAGS or _is_slow(table):
@@ -70,7 +70,11 @@ def sanitize_table(table: str) -> str:
         attribute_filter=_bounded_span,
         link_rel=None,
     )
-    return break_links(_BLANK_LINES.sub("\n", cleaned.strip()))
+    return _broken(cleaned.strip())
+
+
+def _broken(table: str) -> str:
+    return break_lists(break_links(_BLANK_LINES.sub("\n", table)))
 
 
 def _only_allowed_tags(table: str) -> str:
