@@ -24,6 +24,8 @@ from ocr_engine.reading.record import undrawn_record
 from ocr_engine.records import Document, OpenedDocument
 
 Row = dict[str, bytes]
+_BY_ENGINE = ""
+"""In place of the tokenizer's file: a page's draft is text, of which the engine makes tokens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,7 @@ def prepare(row: Row, config: Config, family: str) -> Row:
     """Page -> Prepared: rendered and cut into views."""
     page: PlannedPage = unpacked(row)
     try:
-        prepared = render_pool(config).run(page.ref, first_task(config, family)).result()
+        prepared = render_pool(config).run(page.ref, first_task(config, family, _BY_ENGINE)).result()
         return packed(Prepared(page, prepared, None))
     except InputError as error:
         return packed(Prepared(page, None, error))
@@ -87,7 +89,7 @@ class ReadPages:
     def __init__(self, config: Config, family: str) -> None:
         """The engine starts with the first page."""
         # What is rendered here is what is asked for beyond the first: a retry, a figure.
-        self._reader = PageReader(config, render_pool(config), create_engine(config), family)
+        self._reader = PageReader(config, render_pool(config), create_engine(config), family, _BY_ENGINE)
         self._config = config
 
     async def __call__(self, row: Row) -> Row:

@@ -194,6 +194,17 @@ def test_a_page_that_was_prepared_elsewhere_is_not_rendered_again(
     assert read.record.status is PageStatus.DONE and read.drawn is None
 
 
+def test_a_page_brings_its_draft_as_text(tmp_path: Path) -> None:
+    config = Config(engine=EngineConfig(backend="replay", drafts="auto"), mode="tiny")
+    path = make_pdf(tmp_path / "a.pdf", 1, "a page with some words on it that a text layer holds")
+    size, mtime_ns = path.stat().st_size, path.stat().st_mtime_ns
+    document = Document("a.pdf", path, PurePosixPath("a.pdf"), DocumentKind.PDF, size, mtime_ns)
+    opened = nodes.unpacked(nodes.open_document(nodes.packed(document), config)).opened
+    page = PlannedPage(opened.page(0), PageKey("a", 1), "f")
+    found = nodes.unpacked(nodes.prepare(nodes.packed(page), config, OCR)).prepared
+    assert isinstance(found.draft, str) and "some words on it" in found.draft
+
+
 def files(root: Path) -> dict[str, bytes]:
     found = {str(path.relative_to(root)): path for path in root.rglob("*") if path.is_file()}
     return {name: path.read_bytes() for name, path in found.items() if "/" in name}
