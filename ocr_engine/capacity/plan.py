@@ -190,7 +190,7 @@ _ADVICE = {
     "storage": "inputs arrive too slowly; bring them nearer",
     "renderers": "more CPU cores a GPU (--cores), or a mode with fewer views",
     "engines": "the GPUs are busy; more of them, or a mode with fewer tokens",
-    "driver": "one process keeps account of everything; share the corpus between several (--drivers, drivers.claim)",
+    "driver": "one process keeps account of all; share the corpus between several (--drivers, drivers.claim)",
 }
 
 
