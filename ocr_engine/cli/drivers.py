@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
 
 from ocr_engine.config import WRITE_KEYS, Config, fingerprint, read_keys
 from ocr_engine.conversion.pipeline import Source
@@ -15,7 +17,7 @@ from ocr_engine.sharing import places
 from ocr_engine.sharing.claims import Claims
 from ocr_engine.sharing.shard import Shard
 from ocr_engine.sharing.taking import Taking
-from ocr_engine.urls import is_url
+from ocr_engine.urls import is_url, local_path
 
 Items = Iterable[Document | Refused]
 
@@ -59,8 +61,8 @@ def _taking(config: Config, driver: str, find: Callable[[], Items]) -> Iterator[
     board = boards.board_at(places.claims_of(config.output.path))
     boards.check(board)
     claims = Claims(board, driver, config.drivers.lease_s, salt_of(config))
-    taking = Taking(claims, find, driver, config.drivers.lease_s)
     in_store = is_url(config.output.path)
+    taking = Taking(claims, find, driver, config.drivers.lease_s, partial(_folder_of, config.output.path))
     source = taking if in_store else _AtOnce(taking)
     claims.start()
     try:
@@ -76,12 +78,17 @@ def salt_of(config: Config) -> str:
     return fingerprint(config, (*read_keys(config), *WRITE_KEYS, "engine.model", "engine.lora"))
 
 
+def _folder_of(output: str, driver: str) -> Path | None:
+    """Another driver's output folder; one in a store would have to be fetched first."""
+    return None if is_url(output) else Path(local_path(places.run_of(output, driver))).expanduser()
+
+
 class _AtOnce:
     """For a folder that all see: a document whose last line is in the journal is done for all."""
 
     def __init__(self, taking: Taking) -> None:
         self._taking = taking
-        self.documents = taking.documents
+        self.documents, self.before = taking.documents, taking.before
 
     def ended(self, item: Document | Refused) -> None:
         self._taking.ended(item)

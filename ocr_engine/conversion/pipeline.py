@@ -77,6 +77,9 @@ class Source(Protocol):
     def ended(self, item: Document | Refused) -> None:
         """A document has its last journal line."""
 
+    def before(self, document: Document) -> Path | None:
+        """Another run's output folder that may hold pages of the document; None where there is none."""
+
 
 @dataclass(frozen=True, slots=True)
 class Listed:
@@ -93,6 +96,10 @@ class Listed:
 
     def ended(self, item: Document | Refused) -> None:
         """Nothing."""
+
+    def before(self, document: Document) -> Path | None:
+        """None."""
+        return None
 
 
 class Opener(Protocol):
@@ -121,9 +128,10 @@ class Reader(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Other:
-    """Another document of the same bytes: its name, and its writer."""
+    """A folder with pages of the same bytes: another document's, or the same one's in another run."""
 
     given: str
+    """The other document's name; "" for the same one."""
     writer: PageWriter
 
 
@@ -263,7 +271,7 @@ class Conversion:
                     await self._end_document(item.given, PageStatus.FAILED, item.reason)
                     source.ended(item)
                     continue
-                group.create_task(self._convert_document(item, source.ended))
+                group.create_task(self._convert_document(item, source))
                 # Before the next one is asked for: it may go to another run meanwhile.
                 await self._documents.acquire()
             self._documents.release()
@@ -278,17 +286,17 @@ class Conversion:
             if self._planner.needs(page) is PageNeeds.READ:
                 yield page
 
-    async def _convert_document(self, document: Document, ended: Callable[[Document], None]) -> None:
+    async def _convert_document(self, document: Document, source: Source) -> None:
         self._documents_open += 1
         try:
-            if await self._convert_opened(document):
-                ended(document)
+            if await self._convert_opened(document, source.before(document)):
+                source.ended(document)
         finally:
             self._documents_open -= 1
             self._documents.release()
 
-    async def _convert_opened(self, document: Document) -> bool:
-        """Whether nothing of the document is left to do."""
+    async def _convert_opened(self, document: Document, before: Path | None) -> bool:
+        """Whether nothing of the document is left to do. `before` as `Source.before` gives it."""
         try:
             opened, indexes = await self._open(document)
         except InputError as error:
@@ -299,17 +307,21 @@ class Conversion:
             self.counts.documents += 1
             await self._saver.account_for_cap(opened)
             self._tools.progress.add_total(len(indexes))
-            return await self._convert_once(opened, indexes)
+            return await self._convert_once(opened, indexes, before)
         return True
 
-    async def _convert_once(self, opened: OpenedDocument, indexes: tuple[int, ...]) -> bool:
+    async def _convert_once(
+        self, opened: OpenedDocument, indexes: tuple[int, ...], before: Path | None
+    ) -> bool:
         """Convert a document's pages; one of bytes that are being read waits until they are."""
         first = self._same.first_of(opened) if self._reads_once else FirstRead(opened)
         if first.opened is not opened:
             await first.ended.wait()
-            return await self._convert_pages(opened, indexes, first.opened)
+            same = Other(first.opened.document.given, self._saver.writer_for(first.opened.document))
+            return await self._convert_pages(opened, indexes, same)
+        left = Other("", self._saver.writer_for(opened.document, before)) if before else None
         try:
-            return await self._convert_pages(opened, indexes)
+            return await self._convert_pages(opened, indexes, left)
         finally:
             first.ended.set()
 
@@ -329,11 +341,10 @@ class Conversion:
         return opened, indexes
 
     async def _convert_pages(
-        self, opened: OpenedDocument, indexes: tuple[int, ...], first: OpenedDocument | None = None
+        self, opened: OpenedDocument, indexes: tuple[int, ...], other: Other | None
     ) -> bool:
-        """Whether all of them were converted. `first` is another document of the same bytes that has been."""
+        """Whether all of them were converted. `other` may hold pages that were read already."""
         writer = self._saver.writer_for(opened.document)
-        other = Other(first.document.given, self._saver.writer_for(first.document)) if first else None
         changed = False
         cancelled = False
 
@@ -405,14 +416,14 @@ class Conversion:
         return raw if is_alike and not record.from_text_layer else ""
 
     async def _read_before(self, page: PlannedPage, other: Other) -> ReadPage | None:
-        """The page as read of another document of the same bytes; None where it is not there as it should.
+        """The page as it was read before; None where it is not there as it should.
 
         A record names no document, so it is this page's, too.
         """
         stored = await self._saver.call(other.writer.stored, page.ref.number, page.fingerprint)
         if stored is None or stored[0].fingerprint != page.fingerprint:
             return None
-        self.counts.same_bytes += 1
+        self.counts.same_bytes += bool(other.given)
         return ReadPage(*stored, {}, same_as=other.given)
 
     async def _save(self, page: PlannedPage, read: ReadPage) -> None:

@@ -72,11 +72,13 @@ class Saver:
         """How many pages wait to be written."""
         return self._groups.waiting
 
-    def writer_for(self, document: Document) -> PageWriter:
-        """The writer of a document's pages. Use it through `call`."""
+    def writer_for(self, document: Document, root: Path | None = None) -> PageWriter:
+        """The writer of a document's pages, here or below another run's `root`. Use it through `call`."""
         folder = self._names.folder_for(document)
         join_pages = page_joiner(self._config)
-        return open_writer(self._root, folder, self._config.output, document.relative.name, join_pages)
+        return open_writer(
+            root or self._root, folder, self._config.output, document.relative.name, join_pages
+        )
 
     async def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `function` in the writing thread, after everything given to it before."""

@@ -76,6 +76,8 @@ class Claims:
         self._token = secrets.token_hex(6)
         self._count = 0
         self._beats: dict[str, _Beat] = {}
+        self.heir_of: dict[str, str] = {}
+        """Of documents, as given, that were taken over: the driver that had them."""
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -108,17 +110,17 @@ class Claims:
         """Ask for a document. Raises OutputError."""
         if self._board.read(self._done_name(item)) is not None:
             return Claim.DONE
-        key, ours = f"taken/{self._hash(key_of(item))}", self._said(item.given)
+        key, ours, before = f"taken/{self._hash(key_of(item))}", self._said(item.given), ""
         for number in range(MAX_OWNERS):
-            if self._board.create(f"{key}.{number}", ours):
-                return Claim.OURS
-            owner = self._owner(f"{key}.{number}")
-            if self._board.read(f"{key}.{number + 1}") is not None:
-                continue
-            if owner == self._driver:
-                return Claim.OURS
-            if self._lives(owner):
-                return Claim.OTHERS
+            is_new = self._board.create(f"{key}.{number}", ours)
+            owner = self._driver if is_new else self._owner(f"{key}.{number}")
+            if is_new or self._board.read(f"{key}.{number + 1}") is None:
+                if owner == self._driver:
+                    self.heir_of[item.given] = before
+                    return Claim.OURS
+                if self._lives(owner):
+                    return Claim.OTHERS
+            before = owner
         return Claim.OTHERS
 
     def done(self, items: Iterable[Document | Refused]) -> None:

@@ -5,6 +5,7 @@ import hashlib
 import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from itertools import islice
+from pathlib import Path
 
 from ocr_engine.log import logger
 from ocr_engine.pages.sources import Refused
@@ -22,9 +23,18 @@ class Taking:
     """One driver's way through a corpus; for `Conversion`, which says what has ended."""
 
     def __init__(
-        self, claims: Claims, find: Callable[[], Iterable[Item]], driver: str, lease_s: float
+        self,
+        claims: Claims,
+        find: Callable[[], Iterable[Item]],
+        driver: str,
+        lease_s: float,
+        run_of: Callable[[str], Path | None],
     ) -> None:
-        """`find` goes through the corpus from its start; always in the same order."""
+        """`find` goes through the corpus from its start; always in the same order.
+
+        `run_of` says where another driver's output folder is, if that is to be had here.
+        """
+        self._run_of = run_of
         self._claims = claims
         self._find = find
         self._driver = driver
@@ -67,6 +77,11 @@ class Taking:
     def _place(self, item: Item) -> str:
         """Another order for each driver; documents that share a name stay in theirs."""
         return hashlib.blake2b(f"{self._driver} {key_of(item)}".encode(), digest_size=8).hexdigest()
+
+    def before(self, document: Document) -> Path | None:
+        """Where the driver that had the document before may have left pages of it."""
+        driver = self._claims.heir_of.get(document.given)
+        return self._run_of(driver) if driver else None
 
     def ended(self, item: Item) -> None:
         """Called when a document has its last journal line."""

@@ -10,6 +10,7 @@ import pytest
 from ocr_engine.__main__ import main
 from ocr_engine.cli import drivers as cli_drivers
 from ocr_engine.config import Config
+from ocr_engine.engine.replay import ReplayEngine
 from ocr_engine.errors import ExitCode, UsageError
 from ocr_engine.outputs.names import first_folder
 from ocr_engine.pages import sources
@@ -183,17 +184,29 @@ def test_a_document_that_changed_or_another_config_is_done_again(board: Board) -
     assert Claims(board, "one", 600.0, "another").take(document("a.pdf")) is Claim.OURS
 
 
-def test_a_driver_takes_up_what_a_dead_one_left(corpus: Path, one_run: Path, tmp_path: Path) -> None:
-    """The dead one holds every document, half of them written."""
+def test_a_driver_takes_up_what_a_dead_one_left(
+    corpus: Path, one_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The dead one holds every document, and has read four pages, which are not read again."""
     out = tmp_path / "out"
     options = ("--output", out, "--set", "drivers.lease_s=1", "--set", "drivers.claim=true")
     dead = Claims(FolderBoard(out / ".drivers/claims"), "dead", 1.0, _salt())
     dead.beat()
     items = [item for item in sources.find([str(corpus)], {DocumentKind.PDF}) if isinstance(item, Document)]
     assert {dead.take(item) for item in items} == {Claim.OURS}
-    assert run_pdf(corpus / "0", "--output", out / ".drivers/runs/dead") == ExitCode.OK
+    read = ("--set", "limits.pages=4", "--set", "engine.in_flight=1")
+    assert run_pdf(corpus, "--output", out / ".drivers/runs/dead", *read) == ExitCode.LIMIT
+    asked: list[str] = []
+    generate = ReplayEngine.generate
+
+    async def noted(self: ReplayEngine, request: Any, *args: Any) -> Any:
+        asked.append(request.request_id)
+        return await generate(self, request, *args)
+
+    monkeypatch.setattr(ReplayEngine, "generate", noted)
     assert run_pdf(corpus, *options, "--set", "drivers.name=heir") == ExitCode.PAGES_FAILED
     assert run_pdf(corpus, *options, "--set", "drivers.name=late") == ExitCode.OK, "nothing is left to take"
+    assert len(asked) == len([row for row in rows(one_run) if row["page"]]) - 4
     assert merge(out) == ExitCode.OK
     assert files(out) == files(one_run) and pages(out) == pages(one_run)
 
