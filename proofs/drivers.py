@@ -9,6 +9,7 @@ no page is lost or there twice.
 
 import argparse
 import json
+import logging
 import os
 import random
 import shutil
@@ -44,6 +45,7 @@ def s3() -> Iterator[Any]:
     import s3fs
     from moto.server import ThreadedMotoServer
 
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
     moto = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     moto.start()
     os.environ |= {
