@@ -4,16 +4,18 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from vllm import SamplingParams
 from vllm.engine.arg_utils import EngineArgs
 from vllm.multimodal.inputs import MultiModalFeatureSpec, PlaceholderRange
 from vllm.v1.core.sched.output import SchedulerOutput
 from vllm.v1.kv_cache_interface import FullAttentionSpec, KVCacheConfig, KVCacheGroupSpec, RSWASpec
-from vllm.v1.outputs import ModelRunnerOutput
+from vllm.v1.outputs import LogprobsLists, ModelRunnerOutput
 from vllm.v1.request import Request
 from vllm.v1.structured_output import StructuredOutputManager
 
@@ -23,6 +25,7 @@ from ocr_engine.engine.vllm.args import speculation
 from ocr_engine.engine.vllm.contract import SHORTCUTS, SHORTCUTS_KEY
 
 BLOCK = 16
+SCORE_OF_ID = -1 / 1024
 NANO = Path(__file__).parents[2] / "ocr_engine/model/nano"
 
 
@@ -51,6 +54,7 @@ class Run:
     scheduler: Any
     ahead: list[tuple[SchedulerOutput, ModelRunnerOutput]] = field(default_factory=list)
     tokens: dict[str, list[int]] = field(default_factory=dict)
+    scores: dict[str, list[float]] = field(default_factory=dict)
     finished: dict[str, str] = field(default_factory=dict)
     drafts: dict[str, tuple[int, int]] = field(default_factory=dict)
     """Of each request that has ended: drafts verified, and steps that verified any."""
@@ -70,9 +74,12 @@ class Run:
         prompt: int = 914,
         interval: int | None = 64,
         draft: Sequence[int] = (),
+        logprobs: int | None = None,
     ) -> None:
         """A page with a prompt of so many tokens, all but the last its placeholders."""
-        sampling = SamplingParams(max_tokens=length, ignore_eos=True, stream_interval=interval)
+        sampling = SamplingParams(
+            max_tokens=length, ignore_eos=True, stream_interval=interval, logprobs=logprobs
+        )
         sampling.extra_args = draft_args(packed(draft))
         page = MultiModalFeatureSpec(
             data=None,
@@ -112,7 +119,22 @@ class Run:
             count = 1 + min(drafts, self.accepted(request)) if whole else 0
             tokens.append([100 + (self._number + more) % 7919 for more in range(1, count + 1)])
             self._number += max(count, 1)
-        return ModelRunnerOutput(names, {name: place for place, name in enumerate(names)}, tokens)
+        places = {name: place for place, name in enumerate(names)}
+        return ModelRunnerOutput(names, places, tokens, self._logprobs(output, tokens))
+
+    def _logprobs(self, output: SchedulerOutput, tokens: Sequence[Sequence[int]]) -> LogprobsLists | None:
+        """Those of each token, made up from its id, in a row for each that was scheduled to be sampled."""
+        names, drafts = list(output.num_scheduled_tokens), output.scheduled_spec_decode_tokens
+        params = (self.scheduler.requests[name].sampling_params for name in names)
+        if not any(one.logprobs is not None for one in params):
+            return None
+        rows = [1 + len(drafts.get(name, ())) for name in names]
+        starts = [0, *accumulate(rows)]
+        ids = np.full((starts[-1], 1), -1)
+        for start, found in zip(starts, tokens, strict=False):
+            ids[start : start + len(found), 0] = found
+        scores = (ids * SCORE_OF_ID).astype(np.float32)
+        return LogprobsLists(ids, scores, np.zeros(len(ids), np.int64), starts if drafts else None)
 
     def _update(self) -> None:
         output, sampled = self.ahead.pop(0)
@@ -123,6 +145,10 @@ class Run:
             for one in client.outputs:
                 self.messages += 1
                 self.tokens.setdefault(one.request_id, []).extend(one.new_token_ids)
+                if one.new_logprobs is not None:
+                    self.scores.setdefault(one.request_id, []).extend(
+                        one.new_logprobs.logprobs[:, 0].tolist()
+                    )
                 if one.finish_reason is not None:
                     self.finished[one.request_id] = str(one.finish_reason)
                     if (metrics := one.spec_decode_metrics) is not None:
@@ -163,11 +189,11 @@ def make(
     )
 
 
-def cost(kind: type, steps: int = 120) -> dict[str, float]:
-    """CPU microseconds a token of decoding at 768 in flight."""
+def cost(kind: type, steps: int = 120, logprobs: int | None = None) -> dict[str, float]:
+    """CPU microseconds a token of decoding at 768 in flight; `logprobs` as in vLLM's `SamplingParams`."""
     run = make(kind, 768, 768 * 1400)
     for number in range(768):
-        run.add(f"{number}-document/pages/{number:04d}", 3000)
+        run.add(f"{number}-document/pages/{number:04d}", 3000, logprobs=logprobs)
     for _ in range(64):
         run.step()
     run.schedule_s = run.update_s = 0.0

@@ -6,6 +6,7 @@ from ocr_engine.config.loading import default_file, find_file, load, parse_overr
 from ocr_engine.config.of_family import for_family, guard_of
 from ocr_engine.config.schema import (
     AUTO_READ_KEYS,
+    CONFIDENCE_KEYS,
     READ_KEYS,
     WRITE_KEYS,
     AutoModeConfig,
@@ -31,6 +32,7 @@ from ocr_engine.config.schema import (
 __all__ = [
     "AUTO_READ_KEYS",
     "AutoModeConfig",
+    "CONFIDENCE_KEYS",
     "ClusterConfig",
     "Config",
     "EngineConfig",

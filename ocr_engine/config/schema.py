@@ -216,6 +216,7 @@ class QualityConfig:
     suspect_recall: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.5
     retry_suspect: bool = False
     text_layer_fallback: bool = False
+    confidence: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,6 +300,8 @@ READ_KEYS = (
 """Keys that change what the model reads or answers: changing one means reading the page again."""
 AUTO_READ_KEYS = ("auto_mode",)
 """Those that do so with `mode: auto` alone."""
+CONFIDENCE_KEYS = ("quality.confidence",)
+"""What is asked of the model beside its answer, where it is on: pages read without it have no numbers."""
 WRITE_KEYS = (
     "output.layout",
     "output.merge",
@@ -317,7 +320,8 @@ WRITE_KEYS = (
 
 def read_keys(config: Config) -> tuple[str, ...]:
     """The keys that change what the model reads or answers in a run with this config."""
-    return (*READ_KEYS, *AUTO_READ_KEYS) if config.mode == AUTO else READ_KEYS
+    auto = AUTO_READ_KEYS if config.mode == AUTO else ()
+    return (*READ_KEYS, *auto, *(CONFIDENCE_KEYS if config.quality.confidence else ()))
 
 
 def step_ngram(ngram: NgramConfig, step: RetryStep) -> NgramConfig:

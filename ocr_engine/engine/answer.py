@@ -5,9 +5,10 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from ocr_engine.engine.base import OnText
 from ocr_engine.engine.loops import LoopDetector, before_loop
 from ocr_engine.engine.prompts import PromptEncoder
+from ocr_engine.engine.token_ends import kept_scores
 from ocr_engine.errors import RequestError
 from ocr_engine.log import logger
-from ocr_engine.records import FinishReason, Loop
+from ocr_engine.records import FinishReason, Loop, TokenScores
 
 _ENDINGS = {
     "stop": FinishReason.STOP,
@@ -81,6 +82,7 @@ class TokenAnswer:
         self._stream = prompts.stream()
         self._watch = LoopWatch(prompts.table_ids if abort_loops else None)
         self._ids: list[int] = []
+        self._logs: list[float] = []
         self.finish_reason = FinishReason.ABORT
 
     @property
@@ -88,9 +90,13 @@ class TokenAnswer:
         """The loop that the answer ends in, if one is sought."""
         return self._watch.loop
 
-    def add(self, ids: Sequence[int], reason: str | None) -> None:
-        """Take the newest ids, or all of them at once, and with the last of them vLLM's finish reason."""
+    def add(self, ids: Sequence[int], reason: str | None, logs: Sequence[float] = ()) -> None:
+        """Take the newest ids, or all of them at once, and with the last of them vLLM's finish reason.
+
+        `logs` are the logarithms of their probabilities, where they were asked for.
+        """
         self._ids += ids
+        self._logs += logs
         ended = None if reason is None else ending(reason)
         if ended is not None:
             self.finish_reason = ended
@@ -119,3 +125,10 @@ class TokenAnswer:
         if self._on_text is not None and (rest := text[self._stream.sent :]):
             self._on_text(rest)
         return text, output_tokens
+
+    def scores(self, text: str) -> TokenScores | None:
+        """How sure the model was of each token of the text that `end` gave; None where it did not say."""
+        if len(self._logs) != len(self._ids):
+            return None
+        lengths = self._prompts.byte_lengths(self._ids)
+        return kept_scores(lengths, self._logs, text, is_cut=self.loop is not None)

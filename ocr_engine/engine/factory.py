@@ -33,10 +33,11 @@ def create_engine(config: Config) -> Engine:
 
         return ServerEngine(config.engine, config.max_tiles, config.mode)
     rules = Rules(config.engine.hang_timeout_s, config.engine.max_deaths)
-    make = partial(_vllm_engine, config.engine)
+    scores = config.quality.confidence
+    make = partial(_vllm_engine, config.engine, scores=scores)
     gpus = visible_gpus() if cuda_gpu_visible() else ()
     if (count := _nano_engines(config.engine, gpus)) > 1:
-        return _nano_set(config.engine, rules, count)
+        return _nano_set(config.engine, rules, count, scores=scores)
     replicas = environments(config.engine.replicas, gpus, cpu_threads())
     if len(replicas) == 1:
         return SupervisedEngine(make, rules)
@@ -50,10 +51,10 @@ def _nano_engines(config: EngineConfig, gpus: Sequence[str]) -> int:
     return cpu_engines(cpu_cores(), psutil.virtual_memory().available)
 
 
-def _nano_set(config: EngineConfig, rules: Rules, count: int) -> ReplicaSet:
+def _nano_set(config: EngineConfig, rules: Rules, count: int, *, scores: bool) -> ReplicaSet:
     """The first engine as a run with one has it, in this process; the others each in their own."""
     environment, *others = environments(count, (), cpu_threads())
-    make = partial(_vllm_engine, config, int(environment[THREADS_VARIABLE]))
+    make = partial(_vllm_engine, config, int(environment[THREADS_VARIABLE]), scores=scores)
     makes: list[Callable[[], WatchableEngine]] = [
         make,
         *(partial(EngineProcess, make, other) for other in others),
@@ -61,7 +62,7 @@ def _nano_set(config: EngineConfig, rules: Rules, count: int) -> ReplicaSet:
     return ReplicaSet([SupervisedEngine(each, rules) for each in makes], pages_each=PAGES_AN_ENGINE)
 
 
-def _vllm_engine(config: EngineConfig, threads: int = 0) -> WatchableEngine:
+def _vllm_engine(config: EngineConfig, threads: int = 0, *, scores: bool = False) -> WatchableEngine:
     from ocr_engine.engine.vllm.engine import VllmEngine
 
-    return VllmEngine(config, threads)
+    return VllmEngine(config, threads, scores=scores)

@@ -4,6 +4,7 @@ Layout as in the official `process/image_process.py`: BOS, image placeholders, t
 """
 
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 
 from ocr_engine.drafts.phrases import book
@@ -69,6 +70,18 @@ class PromptEncoder:
         if kept and kept[-1] == self.eos_id:
             kept.pop()
         return self._text(kept), len(kept)
+
+    def byte_lengths(self, ids: Sequence[int]) -> list[int]:
+        """How many bytes of text each id stands for."""
+        return [self._bytes.get(token, 0) for token in ids]
+
+    @cached_property
+    def _bytes(self) -> dict[int, int]:
+        """The same of every id of the vocabulary. A byte-level tokenizer writes a byte as one character."""
+        added = self._tokenizer.get_added_tokens_decoder()
+        plain = self._tokenizer.get_vocab(with_added_tokens=False)
+        lengths = {token: len(word) for word, token in plain.items()}
+        return lengths | {token: len(one.content.encode()) for token, one in added.items()}
 
     def stream(self) -> TextStream:
         """For the text of one answer while it grows; the end of sequence must not be given to it."""

@@ -55,6 +55,7 @@ class _Line(msgspec.Struct):
     ended: Annotated[float, Meta(ge=0, le=1e11)] | UnsetType = UNSET
     content_id: _Word | UnsetType = UNSET
     same_as: Annotated[str, Meta(max_length=1 << 15)] | UnsetType = UNSET
+    confidence: Annotated[float, Meta(ge=0, le=1)] | UnsetType = UNSET
 
 
 class _Kept(msgspec.Struct):

@@ -21,11 +21,13 @@ from ocr_engine.records import (
     BlockLine,
     Bookmark,
     Box,
+    Confidence,
     FigureText,
     HeadingType,
     JournalRow,
     LayerVerdict,
     PageAgreement,
+    PageConfidence,
     PageGeometry,
     PageRecord,
     PageStatus,
@@ -34,7 +36,7 @@ from ocr_engine.records import (
 
 _FACTS = (
     "prompt", "finish_reason", "turned_deg", "repairs", "tried", "size", "agreement", "text_repairs",
-    "differences", "heading_types", "bookmarks",
+    "differences", "heading_types", "bookmarks", "confidence",
 )  # fmt: skip
 """Values of a record that neither the journal's row nor the raw text tells."""
 _EXTRAS = (
@@ -103,6 +105,16 @@ class _Agreement(msgspec.Struct):
     twice: _Count = 0
 
 
+class _Confidence(msgspec.Struct):
+    mean: _Share
+    low: _Share
+
+
+class _PageConfidence(msgspec.Struct):
+    page: _Confidence
+    blocks: tuple[_Confidence | None, ...] = ()
+
+
 class _TextRepair(msgspec.Struct):
     block: _Count
     at: _Count
@@ -158,6 +170,7 @@ class StoredRecord(msgspec.Struct):
     differences: list[_Difference] = []
     heading_types: list[_HeadingType] = []
     bookmarks: list[_Bookmark] = []
+    confidence: _PageConfidence | None = None
 
 
 _NOTHING_TOLD: Mapping[str, Any] = {
@@ -206,6 +219,7 @@ def _values_there_are(record: PageRecord) -> dict[str, Any]:
         "differences": [asdict(one) for one in record.differences],
         "heading_types": [_heading_values(one) for one in record.heading_types],
         "bookmarks": [asdict(one) for one in record.bookmarks],
+        "confidence": asdict(record.confidence) if record.confidence else None,
     }
     return {key: some for key, some in values.items() if some}
 
@@ -349,7 +363,18 @@ def _record(found: StoredRecord) -> PageRecord:
         differences=tuple(BlockDifference(**msgspec.structs.asdict(one)) for one in found.differences),
         heading_types=tuple(HeadingType(Box(*one.box), one.size_pt, one.bold) for one in found.heading_types),
         bookmarks=tuple(Bookmark(**msgspec.structs.asdict(one)) for one in found.bookmarks),
+        confidence=_page_confidence(found.confidence) if found.confidence else None,
     )
+
+
+def _page_confidence(found: _PageConfidence) -> PageConfidence:
+    return PageConfidence(
+        _confidence(found.page), tuple(None if one is None else _confidence(one) for one in found.blocks)
+    )
+
+
+def _confidence(found: _Confidence) -> Confidence:
+    return Confidence(found.mean, found.low)
 
 
 def _text_repair(found: _TextRepair) -> TextRepair:

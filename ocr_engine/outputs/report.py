@@ -174,7 +174,9 @@ def render(
         group_count=len(numbers.groups),
         open_groups=_OPEN_GROUPS,
         retry_all=_retry_all(numbers, command),
-        documents=[(printable(name), counts) for name, counts in numbers.top_documents()],
+        documents=[
+            (printable(name), counts, _sure(numbers, name)) for name, counts in numbers.top_documents()
+        ],
         trouble=sum(numbers.statuses[status] for status in PageStatus.poor()),
         columns=[status.value for status in PageStatus if status is not PageStatus.SKIPPED],
     )
@@ -235,6 +237,7 @@ def _charts(numbers: RunNumbers) -> list[tuple[str, str, Any]]:
         ("Text tokens a visual token", numbers.ratios, "text tokens / visual token"),
         ("Tokens decoded a step, of pages with drafts", numbers.paces, "tokens / step"),
         ("Seconds a page", numbers.stages.get("total", ()), "s"),
+        ("How sure the model was of a page's words", numbers.sure, "probability"),
     )
     found = []
     for title, values, unit in wanted:
@@ -304,6 +307,12 @@ def _unlike_block(block: WorstBlock) -> _UnlikeBlock:
 
 def _link(folder: str | None, page: int) -> str:
     return f"{quote(os.fsencode(folder))}/{page_stem(page)}.html" if folder else ""
+
+
+def _sure(numbers: RunNumbers, document: str) -> float | None:
+    """How sure the model was of a document's pages, on average."""
+    total, pages = numbers.sure_of.get(document, (0.0, 0.0))
+    return total / pages if pages else None
 
 
 def _name(document: str) -> str:

@@ -40,6 +40,8 @@ class PageLine:
     vision_tok: int = field(compare=False)
     text_tok: int = field(compare=False)
     mode: str = field(compare=False)
+    sure: float | None = field(compare=False, default=None)
+    """How sure the model was of it, where that is known."""
 
 
 @dataclass(slots=True)
@@ -70,6 +72,10 @@ class RunNumbers:
     ratios: "array[float]" = field(default_factory=lambda: array("f"))
     paces: "array[float]" = field(default_factory=lambda: array("f"))
     """Tokens a step of each page that was read with drafts."""
+    sure: "array[float]" = field(default_factory=lambda: array("f"))
+    """How sure the model was of pages (`quality.confidence`)."""
+    sure_of: dict[str, list[float]] = field(default_factory=lambda: defaultdict(lambda: [0.0, 0.0]))
+    """The sum of these of each document, and how many they are."""
     vision_tok_sum: int = 0
     text_tok_sum: int = 0
     stages: dict[str, "array[float]"] = field(default_factory=dict)
@@ -141,6 +147,7 @@ def _add_page(numbers: RunNumbers, row: JournalRow, page: int) -> None:
     _add_tokens(numbers, line)
     if (pace := _number(row.extra.get("tokens_a_step"))) > 0:
         numbers.paces.append(pace)
+    _add_sureness(numbers, line)
     for stage, seconds in row.seconds.items():
         if stage in numbers.stages or len(numbers.stages) < _MAX_STAGES:
             numbers.stages.setdefault(stage, array("f")).append(seconds)
@@ -156,13 +163,23 @@ def page_line(row: JournalRow, page: int) -> PageLine:
     vision, text = (int(_number(row.extra.get(key))) for key in ("vision_tokens", "text_tokens"))
     mode = str(row.extra.get("mode", ""))[:40]
     where = row.document, page, row.status, row.reason or _recall_words(row), row.fingerprint
-    return PageLine(0.0, *where, seconds, vision, text, mode)
+    sure = _number(row.extra["confidence"]) if "confidence" in row.extra else None
+    return PageLine(0.0, *where, seconds, vision, text, mode, sure)
 
 
 def _recall_words(row: JournalRow) -> str:
     if row.extra.get("suspect") is not True:
         return ""
     return f"{_number(row.extra.get('recall')):.0%} of the words of the PDF's own text were read"
+
+
+def _add_sureness(numbers: RunNumbers, line: PageLine) -> None:
+    if line.sure is None:
+        return
+    numbers.sure.append(line.sure)
+    of_document = numbers.sure_of[line.document]
+    of_document[0] += line.sure
+    of_document[1] += 1
 
 
 def _add_tokens(numbers: RunNumbers, line: PageLine) -> None:

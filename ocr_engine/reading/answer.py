@@ -5,7 +5,8 @@ The text is parsed here, once; everything after works on its blocks.
 
 from dataclasses import dataclass, replace
 
-from ocr_engine.records import FinishReason, Generation, PageStatus, ParsedText
+from ocr_engine.records import FinishReason, Generation, PageConfidence, PageStatus, ParsedText
+from ocr_engine.text.confidence import page_confidence
 from ocr_engine.text.grounding import parse, write
 from ocr_engine.text.remap import joined, turned_back
 
@@ -18,12 +19,14 @@ class PageAnswer:
 
     generation: Generation
     parsed: ParsedText
+    confidence: PageConfidence | None = None
 
 
 def answer_to_page(generation: Generation, turn_deg: int, figure_stem: str) -> PageAnswer:
     """Parse the answer about a page that was turned clockwise by `turn_deg`."""
     parsed = parse(generation.text, figure_stem)
-    return _answer(generation, parsed, turned_back(parsed, turn_deg))
+    sure = page_confidence([(generation, parsed)])
+    return replace(_answer(generation, parsed, turned_back(parsed, turn_deg)), confidence=sure)
 
 
 def answer_to_halves(
@@ -33,7 +36,8 @@ def answer_to_halves(
 
     `cut` is where the top ends and the bottom starts. The joined answer ended as the worse half did.
     """
-    parsed = joined(parse(top.text), parse(bottom.text), *cut, figure_stem)
+    halves = [(half, parse(half.text)) for half in (top, bottom)]
+    parsed = joined(halves[0][1], halves[1][1], *cut, figure_stem)
     worse = max(top, bottom, key=lambda half: _BADNESS.index(half.finish_reason))
     generation = replace(
         worse,
@@ -42,8 +46,10 @@ def answer_to_halves(
         vision_tokens=top.vision_tokens + bottom.vision_tokens,
         output_tokens=top.output_tokens + bottom.output_tokens,
         seconds=top.seconds + bottom.seconds,
+        scores=None,
     )
-    return _answer(generation, parsed, turned_back(parsed, turn_deg))
+    sure = page_confidence(halves)
+    return replace(_answer(generation, parsed, turned_back(parsed, turn_deg)), confidence=sure)
 
 
 def other_text(answer: PageAnswer, text: str, figure_stem: str) -> PageAnswer:

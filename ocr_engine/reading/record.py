@@ -51,6 +51,7 @@ def read_record(
         renderer=prepared.renderer,
         heading_types=heading_types(parsed.blocks, prepared.text_layer),
         bookmarks=ref.bookmarks,
+        confidence=kept.answer.confidence,
     )
 
 

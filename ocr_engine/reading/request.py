@@ -71,4 +71,5 @@ def request_for(
         ngram_window=ngram_window,
         abort_loops=config.quality.loop_abort,
         temperature=temperature,
+        scores=config.quality.confidence,
     )

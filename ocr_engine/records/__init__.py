@@ -5,7 +5,7 @@
 numbers exist only in file names, records on disk and messages.
 """
 
-from ocr_engine.records.answers import FinishReason, Generation, GenerationRequest, Loop
+from ocr_engine.records.answers import FinishReason, Generation, GenerationRequest, Loop, TokenScores
 from ocr_engine.records.inputs import Bookmark, Document, DocumentKind, OpenedDocument, PageRef
 from ocr_engine.records.keys import Fingerprint, PageKey, page_stem
 from ocr_engine.records.layer import LayerVerdict, TextLayer, WordFlag, no_layer
@@ -17,11 +17,13 @@ from ocr_engine.records.results import (
     BlockDifference,
     BlockLine,
     Box,
+    Confidence,
     FigureText,
     HeadingType,
     JournalRow,
     OutlineEntry,
     PageAgreement,
+    PageConfidence,
     PageRecord,
     PageTexts,
     ParsedText,
@@ -38,6 +40,7 @@ __all__ = [
     "BlockLine",
     "Bookmark",
     "Box",
+    "Confidence",
     "Document",
     "DocumentKind",
     "FigureText",
@@ -52,6 +55,7 @@ __all__ = [
     "Loop",
     "OpenedDocument",
     "PageAgreement",
+    "PageConfidence",
     "OutlineEntry",
     "PageGeometry",
     "PageImage",
@@ -64,6 +68,7 @@ __all__ = [
     "ParsedText",
     "TextLayer",
     "TextRepair",
+    "TokenScores",
     "WordFlag",
     "TypeSize",
     "no_layer",

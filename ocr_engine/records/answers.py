@@ -1,5 +1,6 @@
 """What the engine is asked for a page, and what it answers."""
 
+from array import array
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -27,6 +28,8 @@ class GenerationRequest:
     abort_loops: bool = False
     temperature: float = 0.0
     draft: bytes | str = b""
+    scores: bool = False
+    """Whether the probability of each token is wanted."""
 
 
 class FinishReason(StrEnum):
@@ -47,6 +50,17 @@ class Loop:
 
 
 @dataclass(frozen=True, slots=True)
+class TokenScores:
+    """How sure the model was of each token of an answer's text."""
+
+    ends: "array[int]"
+    """Where each token ends in the text, in characters."""
+    logs: "array[float]"
+    """The natural logarithm of each token's probability, before temperature, and before the n-gram guard but
+    where drafts are verified."""
+
+
+@dataclass(frozen=True, slots=True)
 class Generation:
     """What the engine answered: raw text with grounding tags, end-of-sequence text removed.
 
@@ -63,3 +77,5 @@ class Generation:
     loop: Loop | None = None
     drafted_tok: int = 0
     accepted_tok: int = 0
+    scores: TokenScores | None = None
+    """None where they were not asked for, or not given."""

@@ -83,6 +83,8 @@ class ParsedText:
 
     blocks: tuple[Block, ...]
     repairs: int = 0
+    spans: tuple[tuple[int, int], ...] = field(default=(), compare=False)
+    """Of each block, where its content stands in the raw text. Empty where several answers were joined."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +199,25 @@ class PageAgreement:
 
 
 @dataclass(frozen=True, slots=True)
+class Confidence:
+    """How sure the model was of some text: the probabilities, 0 to 1, that it gave the words it wrote."""
+
+    mean: float
+    """Of all words on average: the one number that people are shown."""
+    low: float
+    """Of the least probable word."""
+
+
+@dataclass(frozen=True, slots=True)
+class PageConfidence:
+    """How sure the model was of a page; the coordinates of boxes are left out."""
+
+    page: Confidence
+    blocks: tuple[Confidence | None, ...] = ()
+    """Of each block as the model wrote it; None where it has no words. Empty for a page read in halves."""
+
+
+@dataclass(frozen=True, slots=True)
 class PageRecord:
     """One line of `pages.jsonl`. It follows from input, config and model alone, so it holds no times."""
 
@@ -253,6 +274,8 @@ class PageRecord:
     """Of the headings for which the text layer tells."""
     bookmarks: tuple[Bookmark, ...] = ()
     """The entries of the PDF's own outline that lead to the page; only with `text.headings: document`."""
+    confidence: PageConfidence | None = None
+    """None where it was not asked for (`quality.confidence`), or the engine did not say."""
 
     @property
     def compression_ratio(self) -> float | None:

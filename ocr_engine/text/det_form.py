@@ -6,6 +6,8 @@ itself which form it has, so that stored text can be read without knowing its mo
 """
 
 import re
+from bisect import bisect_right
+from collections.abc import Iterable
 from dataclasses import replace
 
 from ocr_engine.families import TOKENS
@@ -19,6 +21,7 @@ PERHAPS_LABEL = re.compile(r"[ \t]*(?:[A-Za-z][A-Za-z_]{0,31}[ \t]*)?\Z")
 _OPEN = re.compile(re.escape(TOKENS.det_open) + LABEL_IN_DET.pattern)
 _BOX = r"\[[0-9]{1,3}(?:, ?[0-9]{1,3}){3}\]"
 _WHOLE = re.compile(rf"{_OPEN.pattern}({_BOX}(?:, ?{_BOX})*){re.escape(TOKENS.det_close)}")
+_CLOSED = re.compile(re.escape(TOKENS.det_close))
 _HEADINGS = {"title": "# ", "sub_title": "## ", "subtitle": "## ", "section_header": "## "}
 
 
@@ -39,3 +42,14 @@ def as_markdown(block: Block) -> Block:
     text = block.content.strip("\n")
     mark = _HEADINGS.get(block.label, "") if text and not text.startswith("#") else ""
     return replace(block, content=f"\n{mark}{text}\n\n" if block.label else block.content)
+
+
+def spans_before(spans: Iterable[tuple[int, int]], raw: str, first_form: str) -> list[tuple[int, int]]:
+    """Places in the first form as places in the answer it was made of: what follows a tag is the same."""
+    ours, theirs = ([0, *(tag.end() for tag in _CLOSED.finditer(text))] for text in (first_form, raw))
+
+    def before(place: int) -> int:
+        at = bisect_right(ours, place) - 1
+        return min(place - ours[at] + theirs[at], len(raw))
+
+    return [(before(start), before(end)) for start, end in spans]

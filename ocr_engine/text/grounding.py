@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from ocr_engine.families import BOX_SCALE, TOKENS
 from ocr_engine.records import Block, Box, ParsedText
-from ocr_engine.text.det_form import as_markdown, in_first_form, is_det_form
+from ocr_engine.text.det_form import as_markdown, in_first_form, is_det_form, spans_before
 
 FIGURE_LABEL = "image"
 """The label whose boxes the official scripts crop and link."""
@@ -45,10 +45,13 @@ def parse(raw: str, figure_stem: str = "0001") -> ParsedText:
     the form of `det_form` with marks of headings and line ends added.
     """
     other_form = is_det_form(raw)
-    parser = _Parser(in_first_form(raw) if other_form else raw)
+    first_form = in_first_form(raw) if other_form else raw
+    parser = _Parser(first_form)
     parser.parse()
-    blocks = map(as_markdown, parser.done) if other_form else parser.done
-    return ParsedText(numbered(blocks, figure_stem), parser.repairs)
+    blocks, spans = parser.done, parser.spans
+    if other_form:
+        blocks, spans = [*map(as_markdown, blocks)], spans_before(spans, raw, first_form)
+    return ParsedText(numbered(blocks, figure_stem), parser.repairs, tuple(spans))
 
 
 def numbered(blocks: Iterable[Block], figure_stem: str) -> tuple[Block, ...]:
@@ -89,6 +92,8 @@ class _OpenBlock:
 
     label: str
     boxes: tuple[Box, ...]
+    start: int = 0
+    """Where its content begins in the raw text."""
     parts: list[str] = field(default_factory=list)
 
     def close(self) -> Block:
@@ -105,14 +110,17 @@ class _Parser:
         self._position = 0
         self.done: list[Block] = []
         self._open = _OpenBlock("", ())
+        self._tag_start = 0
         self._boxes = 0
+        self.spans: list[tuple[int, int]] = []
+        """Of each block that is done, where its content stands in the raw text."""
         self.repairs = 0
 
     def parse(self) -> None:
         while self._next < len(self._tags):
             tag = self._tags[self._next]
             self._keep(self._raw[self._position : tag.start()])
-            self._position = tag.end()
+            self._tag_start, self._position = tag.span()
             self._next += 1
             if tag[0] == TOKENS.ref_open:
                 self._read_ref(tag)
@@ -122,6 +130,7 @@ class _Parser:
             else:
                 self.repairs += 1  # closes nothing
         self._keep(self._raw[self._position :])
+        self._tag_start = len(self._raw)
         self._end_block()
 
     def _peek(self, kind: str) -> re.Match[str] | None:
@@ -135,13 +144,14 @@ class _Parser:
 
     def _start_block(self, label: str, boxes: tuple[Box, ...], rest: str) -> None:
         self._end_block()
-        self._open = _OpenBlock(label, boxes)
+        self._open = _OpenBlock(label, boxes, self._position)
         self._keep(rest)
 
     def _end_block(self) -> None:
         block = self._open
         if block.label or block.boxes or block.parts:
             self.done.append(block.close())
+            self.spans.append((block.start, max(block.start, self._tag_start)))
 
     def _read_ref(self, opened: re.Match[str]) -> None:
         """A label, whose `<|/ref|>` may be missing, and the boxes after it; else the tag is dropped alone."""

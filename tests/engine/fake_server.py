@@ -24,6 +24,8 @@ class FakeServer:
     text: str = "# read"
     ends: str = "stop"
     vision_tokens: int = 73
+    scores: bool = True
+    """Whether probabilities are told to who asks for them."""
     faults: list[Callable[[web.Request], Any]] = field(default_factory=list)
     bodies: list[dict[str, Any]] = field(default_factory=list)
     instead: dict[str, Callable[[web.Request], Any]] = field(default_factory=dict)
@@ -91,12 +93,20 @@ class FakeServer:
             self.running -= 1
         room = body["max_tokens"]
         usage = {"prompt_tokens": TEXT_TOKENS + self.vision_tokens, "completion_tokens": min(5, room)}
-        return await self._stream(request, self.text[:room], usage)
+        return await self._stream(request, self.text[:room], usage, scores=self.scores and "logprobs" in body)
 
-    async def _stream(self, request: web.Request, text: str, usage: dict[str, int]) -> web.StreamResponse:
+    async def _stream(
+        self, request: web.Request, text: str, usage: dict[str, int], *, scores: bool
+    ) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream; charset=utf-8"})
         await response.prepare(request)
-        pieces = [{"delta": {"content": piece}, "token_ids": [ord(piece)]} for piece in text]
+        pieces: list[dict[str, Any]] = [
+            {"delta": {"content": piece}, "token_ids": [ord(piece)]} for piece in text
+        ]
+        for piece in pieces if scores else ():
+            token = piece["delta"]["content"]
+            content = [{"token": token, "logprob": -ord(token) / 1000, "bytes": [*token.encode()]}]
+            piece["logprobs"] = {"content": content}
         for choice in [*pieces, {"delta": {}, "finish_reason": self.ends}]:
             await send(response, {"choices": [choice]})
         await send(response, {"choices": [], "usage": usage})

@@ -1,5 +1,6 @@
 """How answers end, whatever vLLM says of them: the text is kept, and an engine's failure is no end."""
 
+from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -99,6 +100,48 @@ def test_a_failure_without_text_is_an_error_of_the_request(prompts):
         answer.end()
 
 
+def scored(prompts, ids, logs, reason="stop"):
+    """The text, and the scores of its pieces: (piece, log) each."""
+    answer = TokenAnswer(prompts, None, abort_loops=True)
+    for token, log in zip(ids, logs, strict=True):
+        answer.add([token], None, [log])
+    answer.add([], reason)
+    text, _ = answer.end()
+    found = answer.scores(text)
+    if found is None:
+        return text, None
+    ends = [0, *found.ends]
+    return text, [(text[a:b], round(log, 3)) for (a, b), log in zip(pairwise(ends), found.logs, strict=True)]
+
+
+def test_each_token_has_its_piece_of_the_text_and_its_number(prompts):
+    ids = [*written(prompts, "<|ref|>text<|/ref|>\nÄ 漢字 für 10 €"), prompts.eos_id]
+    logs = [-number / 8 for number in range(len(ids))]
+    text, pieces = scored(prompts, ids, logs)
+    assert text == "<|ref|>text<|/ref|>\nÄ 漢字 für 10 €" == "".join(piece for piece, _ in pieces)
+    assert [log for _, log in pieces] == [round(log, 3) for log in logs[:-1]]
+    assert pieces[0][0] == "<|ref|>" and sum(not piece for piece, _ in pieces) > 0
+
+
+def test_an_answer_with_a_number_too_few_or_bytes_of_no_character_has_none(prompts):
+    ids = written(prompts, "漢字")
+    answer = TokenAnswer(prompts, None, abort_loops=True)
+    answer.add(ids, "stop", [-1.0] * (len(ids) - 1))
+    assert answer.scores(answer.end()[0]) is None
+    assert scored(prompts, ids[:1], [-1.0]) == ("\ufffd", None)
+    assert scored(prompts, [], [])[1] is None
+
+
+def test_of_a_loop_only_the_tokens_of_the_copy_that_is_kept_have_numbers(prompts):
+    ids = written(prompts, "one two three four five six seven eight nine ten\n" * 80)
+    text, pieces = scored(prompts, ids, [-0.5] * len(ids), "length")
+    assert (
+        text.count("three") == 1
+        and "".join(piece for piece, _ in pieces) == text[: sum(len(p) for p, _ in pieces)]
+    )
+    assert sum(len(piece) for piece, _ in pieces) > len(text) - 8
+
+
 class Llm:
     """vLLM's engine, as far as a request sees it: pieces, then an error."""
 
@@ -110,7 +153,9 @@ class Llm:
             if isinstance(piece, Exception):
                 raise piece
             ids, reason = piece
-            output = SimpleNamespace(token_ids=ids, finish_reason=reason)
+            output = SimpleNamespace(
+                token_ids=ids, finish_reason=reason, logprobs=None, spec_decode_metrics=None
+            )
             yield SimpleNamespace(prompt_token_ids=[0] * self.prompt_tokens, outputs=[output])
 
 

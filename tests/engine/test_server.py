@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import io
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -12,7 +13,10 @@ from PIL import Image
 from ocr_engine.config import EngineConfig, ServerConfig
 from ocr_engine.engine.server import endpoints
 from ocr_engine.engine.server.engine import ServerEngine, _blank_page
+from ocr_engine.engine.server.reader import RubbishError, decoded
+from ocr_engine.engine.server.replies import Choice, Completion, Logprobs, Message, Scored
 from ocr_engine.engine.server.servers import MAX_TRIES
+from ocr_engine.engine.server.wire import Answer
 from ocr_engine.errors import EngineError, RequestError, UsageError
 from ocr_engine.families import FAMILIES, OCR2, PROMPTS, resolve_mode
 from ocr_engine.families.views import make_views
@@ -56,6 +60,44 @@ async def test_a_page_is_asked_for_as_the_local_engine_would() -> None:
     assert arrays["tiles"].shape == (0, 512, 512, 3) and arrays["grids"].tolist() == [1, 1]
 
 
+async def test_probabilities_are_asked_for_and_kept_token_by_token() -> None:
+    async with running(FakeServer(text="# rëad")) as (server,):
+        client = engine(server)
+        await client.start()
+        answer = await client.generate(replace(request(), scores=True))
+        plain = await client.generate(request())
+        server.scores = False
+        silent = await client.generate(replace(request(), scores=True))
+        await client.stop()
+    assert answer.scores is not None and plain.scores is None
+    assert answer.scores.ends.tolist() == [1, 2, 3, 4, 5, 6]
+    assert answer.scores.logs.tolist() == pytest.approx([-ord(char) / 1000 for char in "# rëad"])
+    assert (server.bodies[-1]["logprobs"], server.bodies[-1]["top_logprobs"]) == (True, 0)
+    assert "logprobs" not in server.bodies[-2]
+    assert (silent.text, silent.scores) == ("# rëad", None)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        [{"token": "a", "logprob": 0.5}], [{"token": "a"}], [{"logprob": -1.0}], ["a"],
+        [{"token": "a" * 2000, "logprob": -1}], [{"token": "a", "logprob": -1, "bytes": [256]}],
+        [{"token": "a", "logprob": float("-inf")}],
+    ],
+)  # fmt: skip
+def test_probabilities_that_are_none_are_rubbish(content: object) -> None:
+    data = json.dumps({"choices": [{"delta": {"content": "a"}, "logprobs": {"content": content}}]})
+    with pytest.raises(RubbishError):
+        decoded(data.encode(), Completion)
+
+
+async def test_a_server_that_tells_more_probabilities_than_tokens_gives_rubbish() -> None:
+    answer = Answer(max_tokens=2)
+    token = Scored("a", -1.0)
+    with pytest.raises(RubbishError, match="over 2 tokens"):
+        answer.add(Completion([Choice(delta=Message("a"), logprobs=Logprobs([token] * 3))]))
+
+
 async def test_as_png_the_page_travels_with_its_mode() -> None:
     async with running(FakeServer()) as (server,):
         client = engine(server, images="png")
@@ -86,10 +128,11 @@ async def test_a_loop_is_ended_and_its_text_kept_once() -> None:
     async with running(FakeServer(text="# read\n" + line * 200)) as (server,):
         client = engine(server)
         await client.start()
-        answer = await client.generate(replace(request(), abort_loops=True))
+        answer = await client.generate(replace(request(), abort_loops=True, scores=True))
         whole = await client.generate(request())
         await client.stop()
     assert answer.loop is not None and answer.loop.period_tok == len(line)
+    assert answer.scores is not None and answer.scores.ends[-1] <= len(answer.text)
     assert answer.text.count(line.strip()) == 1 and answer.finish_reason is FinishReason.ABORT
     assert answer.output_tokens < 1000
     assert server.bodies[1]["return_token_ids"] is True

@@ -12,7 +12,7 @@ from ocr_engine.errors import OutputError
 from ocr_engine.outputs.jsonl import encode
 from ocr_engine.outputs.page_store import NAME, PageStore
 from ocr_engine.outputs.record_lines import from_line, to_values
-from ocr_engine.records import Attempt, PageRecord, PageStatus
+from ocr_engine.records import Attempt, Confidence, PageConfidence, PageRecord, PageStatus
 
 MakeRecord = Callable[..., PageRecord]
 
@@ -39,6 +39,9 @@ def test_records_come_back_as_they_were(tmp_path: Path, record: MakeRecord) -> N
             from_text_layer=True,
             mode_reason="auto: why",
             renderer="pdfium",
+            confidence=PageConfidence(
+                Confidence(0.9, 0.5), (Confidence(1.0, 1.0), None, Confidence(0.0, 0.0))
+            ),
         ),
     ]
     for item in records:
@@ -54,6 +57,7 @@ def test_a_line_holds_boxes_in_three_units_and_no_times(tmp_path: Path, record: 
     ]
     assert values["size"] == {"px": [200, 300], "pt": [100.0, 150.0], "dpi": 144.0}
     assert values["compression_ratio"] == round(100 / 903, 3)
+    assert "confidence" not in values, "lines of pages without are as they always were"
     assert not any("second" in key or "time" in key for key in values)
 
 
@@ -167,6 +171,8 @@ def test_an_edited_line_is_a_record_or_none(record: MakeRecord, data: st.DataObj
         {"blocks": [{"label": "x", "boxes": [{"norm": [0, 0, 1, 1000]}], "content": "", "figures": []}]},
         {"blocks": [{"label": "image", "boxes": [], "content": "", "figures": ["../../../evil.jpg"]}]},
         {"figure_texts": [{"name": "../x", "status": "done"}]}, {"content_id": 5},
+        {"confidence": 0.9}, {"confidence": {"page": {"mean": 2, "low": 0}}},
+        {"confidence": {"page": {"mean": 1, "low": 0}, "blocks": [1]}},
     ],
 )  # fmt: skip
 def test_an_odd_value_is_no_record(record: MakeRecord, edit: dict[str, object]) -> None:

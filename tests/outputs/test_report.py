@@ -2,7 +2,7 @@
 
 import re
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from html import unescape
 from pathlib import Path
 
@@ -93,6 +93,24 @@ def test_the_worst_blocks_of_pages_unlike_their_own_text_are_shown(tmp_path: Pat
     assert "<del>host</del>" in html and "<ins>most</ins>" in html and "39 % of its words" in html
     assert "<script" not in html and "onerror=alert(1)>" not in html and "\u202e" not in html
     assert 'class="group unlike"' not in report.render(tmp_path, numbers, COMMAND, {})
+
+
+def test_how_sure_the_model_was_has_a_column_a_chart_and_stands_with_each_page(
+    tmp_path: Path, row: MakeRow
+) -> None:
+    def rows(sure: Sequence[object]) -> list[JournalRow]:
+        extra = {"mode": "base", "vision_tokens": 100, "text_tokens": 50}
+        known = [{} if one is None else {"confidence": one} for one in sure]
+        return [
+            page(row, number=n, extra=extra | one, seconds={"total": 1.0}) for n, one in enumerate(known, 1)
+        ]
+
+    made = [*rows([0.5, 0.9, None]), page(row, "b.pdf", seconds={"total": 1.0})]
+    text = rendered(tmp_path, *made)
+    assert "How sure the model was" in text and ">sure</th>" in text and ">70.0 %</td>" in text
+    assert text.count("% sure<") == 2 and " · 50 % sure" in text
+    plain = rendered(tmp_path, *rows([None, None]))
+    assert "% sure" not in plain and ">sure<" not in plain and "How sure" not in plain
 
 
 def test_the_heaviest_pages_are_kept(row: MakeRow) -> None:

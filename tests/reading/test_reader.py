@@ -1,10 +1,12 @@
 """Attempts at a page: which are made, which is kept, what the record says of them. A scripted engine."""
 
 import asyncio
+from array import array
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import replace
 from functools import partial
+from math import log
 from pathlib import Path, PurePosixPath
 from typing import Any, cast
 
@@ -19,6 +21,8 @@ from ocr_engine.errors import EngineError, PageError, RequestError, UsageError
 from ocr_engine.families import OCR, OCR2
 from ocr_engine.families.views import make_views
 from ocr_engine.outputs.document_folder import ReadyPage
+from ocr_engine.outputs.journal import RECORD
+from ocr_engine.outputs.record_lines import rebuilt
 from ocr_engine.pages.pool import RenderPool
 from ocr_engine.reading import ladder
 from ocr_engine.reading.answer import answer_to_page
@@ -26,6 +30,7 @@ from ocr_engine.reading.finish import finished
 from ocr_engine.reading.reader import PageReader, ReadPage
 from ocr_engine.reading.texts import texts_of
 from ocr_engine.records import (
+    Confidence,
     Document,
     DocumentKind,
     FinishReason,
@@ -33,6 +38,7 @@ from ocr_engine.records import (
     GenerationRequest,
     JournalRow,
     Loop,
+    PageConfidence,
     PageGeometry,
     PageImage,
     PageKey,
@@ -40,6 +46,7 @@ from ocr_engine.records import (
     PageRef,
     PageStatus,
     PageTexts,
+    TokenScores,
 )
 from tests.pages.test_ink import written as _written
 from tests.text_layers import layer_of
@@ -95,9 +102,15 @@ class Script:
         if on_text is not None:
             on_text(text)
         loop = Loop(7, 100) if reason is ABORT else None
-        return Generation(text, reason, 300, 273, 50, 1.0, loop)
+        scores = even(text, 0.6) if request.scores and text else None
+        return Generation(text, reason, 300, 273, 50, 1.0, loop, scores=scores)
 
     async def stop(self) -> None: ...
+
+
+def even(text: str, chance: float) -> TokenScores:
+    """A token a character, each as probable."""
+    return TokenScores(array("I", range(1, len(text) + 1)), array("f", [log(chance)] * len(text)))
 
 
 REF = PageRef(
@@ -149,6 +162,30 @@ def test_a_page_that_is_done_is_read_once() -> None:
     page, script = read([("text", STOP)])
     assert page.record.status is PageStatus.DONE and page.record.attempts == 1 and page.record.tried == ()
     assert [one.request_id for one in script.asked] == ["a/pages/0001"] and script.asked[0].abort_loops
+
+
+def test_the_model_is_asked_how_sure_it_is_only_where_that_is_wanted() -> None:
+    text = BOX + "ab c" + BOX.replace("text", "image") + "\n"
+    page, script = read([(text, STOP)], confidence=True)
+    assert script.asked[0].scores and page.record.confidence is not None
+    words, image = page.record.confidence.blocks
+    assert page.record.confidence.page == words == Confidence(0.48, 0.36) and image is None
+    row = row_of(page.record, text)
+    assert row.extra["confidence"] == page.record.confidence.page.mean
+    assert rebuilt(row, row.extra[RECORD]) == replace(page.record, blocks=())
+    plain, script = read([(text, STOP)])
+    assert not script.asked[0].scores and plain.record.confidence is None
+    assert "confidence" not in row_of(plain.record, text).extra
+
+
+def test_a_page_in_halves_has_one_number_and_text_of_the_layer_none() -> None:
+    halves = (RetryStep(halves=True),)
+    page, _ = read([LOOPED, (BOX + "ab c", STOP), (BOX + "de", STOP)], confidence=True, retries=halves)
+    assert page.record.status is PageStatus.DONE and page.record.confidence is not None
+    assert page.record.confidence == PageConfidence(Confidence(0.44, 0.36))
+    asked = dict(layer=TEXT, confidence=True, retries=(), text_layer_fallback=True)
+    page, _ = read([("word1", LENGTH)], **asked)
+    assert page.record.from_text_layer and page.record.confidence is None
 
 
 def test_a_page_without_ink_is_blank_and_starts_no_engine() -> None:

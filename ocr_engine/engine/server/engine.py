@@ -158,6 +158,7 @@ class ServerEngine:
             output_tokens=answer.text_tokens,
             seconds=time.perf_counter() - started_s,
             loop=answer.loop,
+            scores=answer.scores(text) if request.scores else None,
         )
 
     async def _before_loop(self, ids: list[int], loop: Loop) -> str:

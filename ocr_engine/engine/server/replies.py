@@ -12,6 +12,7 @@ MAX_TOKENS = 1 << 17
 """Of an answer, whatever room a server claims to have: 16 times what the models were trained for."""
 Count = Annotated[int, msgspec.Meta(ge=0, le=1 << 24)]
 TokenId = Annotated[int, msgspec.Meta(ge=0, le=0x10FFFF)]
+Byte = Annotated[int, msgspec.Meta(ge=0, le=255)]
 TokenIds = Annotated[list[TokenId], msgspec.Meta(max_length=MAX_TOKENS)]
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=1024)]
 
@@ -48,6 +49,25 @@ class Message(msgspec.Struct):
     content: str | None = None
 
 
+class Scored(msgspec.Struct):
+    """A token and the natural logarithm of its probability."""
+
+    token: Annotated[str, msgspec.Meta(max_length=1024)]
+    logprob: Annotated[float, msgspec.Meta(le=0.001)]
+    bytes: Annotated[list[Byte], msgspec.Meta(max_length=1024)] | None = None
+
+    @property
+    def byte_length(self) -> int:
+        """Bytes of its text."""
+        return len(self.token.encode()) if self.bytes is None else len(self.bytes)
+
+
+class Logprobs(msgspec.Struct):
+    """Those of an answer or of a piece of one."""
+
+    content: Annotated[list[Scored], msgspec.Meta(max_length=MAX_TOKENS)] | None = None
+
+
 class Choice(msgspec.Struct):
     """An answer or a piece of one."""
 
@@ -55,6 +75,12 @@ class Choice(msgspec.Struct):
     delta: Message | None = None
     finish_reason: str | None = None
     token_ids: TokenIds | None = None
+    logprobs: Logprobs | None = None
+
+    @property
+    def scored(self) -> list[Scored]:
+        """The new tokens' probabilities, as far as they are told."""
+        return (self.logprobs.content if self.logprobs else None) or []
 
     @property
     def text(self) -> str:

@@ -17,9 +17,10 @@ from ocr_engine.engine.answer import LoopWatch, ending
 from ocr_engine.engine.guard_args import WHITELIST, WINDOW, guard_args
 from ocr_engine.engine.server.reader import RubbishError, ServerFailedError, said
 from ocr_engine.engine.server.replies import MAX_ANSWER_CHARS, Cards, Completion, Usage
+from ocr_engine.engine.token_ends import kept_scores
 from ocr_engine.errors import EngineError, RequestError
 from ocr_engine.families import FAMILIES
-from ocr_engine.records import FinishReason, GenerationRequest, Loop, PageViews
+from ocr_engine.records import FinishReason, GenerationRequest, Loop, PageViews, TokenScores
 
 _QUEUE = re.compile(
     r"^vllm:num_requests_(?:running|waiting)(?:\{[^}\n]*\})? ([0-9.eE+]{1,40})$", re.MULTILINE
@@ -61,6 +62,10 @@ class Answer:
     finish_reason: str = ""
     prompt_tokens: int = 0
     output_tokens: int = 0
+    byte_lengths: list[int] = field(default_factory=list)
+    """Of each token whose probability was told, the bytes of its text ..."""
+    logs: list[float] = field(default_factory=list)
+    """... and the natural logarithm of that probability."""
 
     def add(self, values: Completion) -> str:
         """Take in a whole answer or a piece of a streamed one; returns the new text.
@@ -76,6 +81,8 @@ class Answer:
             piece = choice.text
             self.finish_reason = choice.finish_reason or self.finish_reason
             self._seek_loop(choice.token_ids or [])
+            self.byte_lengths += [token.byte_length for token in choice.scored]
+            self.logs += [token.logprob for token in choice.scored]
         self._count(values.usage or Usage(), piece)
         return piece
 
@@ -90,7 +97,7 @@ class Answer:
         if self.chars > MAX_ANSWER_CHARS:
             raise RubbishError(f"answers with over {MAX_ANSWER_CHARS:,} characters")
         # A piece holds a token at least.
-        if max(len(self.ids), len(self.pieces), self.output_tokens) > self.max_tokens:
+        if max(len(self.ids), len(self.logs), len(self.pieces), self.output_tokens) > self.max_tokens:
             raise RubbishError(f"answers with over {self.max_tokens:,} tokens, more than were asked for")
 
     @property
@@ -118,6 +125,10 @@ class Answer:
         if self.loop is not None:
             return len(self.ids)
         return max(0, self.output_tokens - (self.finish_reason == FinishReason.STOP))
+
+    def scores(self, text: str) -> TokenScores | None:
+        """How sure the model was of each token of a text that this begins with; None where it is not told."""
+        return kept_scores(self.byte_lengths, self.logs, text, is_cut=self.loop is not None)
 
     @property
     def reason(self) -> FinishReason:
@@ -148,6 +159,8 @@ def chat_body(request: GenerationRequest, asked: Asked) -> bytes:
         body["seed"] = 0
     if request.abort_loops:
         body["return_token_ids"] = True
+    if request.scores:
+        body |= {"logprobs": True, "top_logprobs": 0}
     # Streamed, so that a server at work is told from one that hangs.
     body |= {"stream": True, "stream_options": {"include_usage": True}}
     body["stream_interval"] = request.stream_interval

@@ -7,7 +7,7 @@ from typing import Any
 from ocr_engine.config import EngineConfig
 from ocr_engine.engine.draft_args import BOOK_KEY
 from ocr_engine.engine.sizes import ENCODER_PX_KEY, GROUP_KEY, EngineSizes
-from ocr_engine.engine.vllm.contract import DRAFTS, SHORTCUTS, SHORTCUTS_KEY
+from ocr_engine.engine.vllm.contract import DRAFTS, SCORES, SHORTCUTS, SHORTCUTS_KEY
 from ocr_engine.engine.vllm.serve_plugin import GUARDS
 from ocr_engine.errors import UsageError
 
@@ -20,6 +20,15 @@ _QUANTIZATIONS = {
 
 They take in vLLM's own layers, which are the decoder's; the vision tower has none and stays as it is.
 """
+
+
+_WORKERS = {
+    (False, False): "",
+    (True, False): "draft_worker.DraftWorker",
+    (False, True): "score_worker.ScoreWorker",
+    (True, True): "draft_score_worker.DraftScoreWorker",
+}
+"""The worker's extension with drafts or not, and with token probabilities or not."""
 
 
 def speculation(drafts: int) -> dict[str, Any]:
@@ -60,10 +69,12 @@ def engine_args(
     gpu: bool,
     shortcuts: Collection[str] = tuple(SHORTCUTS),
     phrases: Sequence[int] = (),
+    scores: bool = False,
 ) -> dict[str, Any]:
     """Keyword arguments of vLLM's `AsyncEngineArgs`.
 
-    `shortcuts` are those that our code in vLLM's processes may take, `phrases` the book for drafts.
+    `shortcuts` are those that our code in vLLM's processes may take, `phrases` the book for drafts; `scores`
+    is whether requests will ask for token probabilities.
     """
     args: dict[str, Any] = {
         "model": str(folder),
@@ -99,8 +110,9 @@ def engine_args(
         args["speculative_config"] = speculation(sizes.drafts)
         args["per_request_spec_decode_metrics"] = "summary"
         args["logits_processors"].append("ocr_engine.engine.vllm.drafter:DraftStore")
-        args["worker_extension_cls"] = "ocr_engine.engine.vllm.draft_worker.DraftWorker"
         args["additional_config"][BOOK_KEY] = list(phrases)
+    if extension := _WORKERS["speculative_config" in args, scores and SCORES in shortcuts]:
+        args["worker_extension_cls"] = f"ocr_engine.engine.vllm.{extension}"
     if shortcuts:
         args["scheduler_cls"] = "ocr_engine.engine.vllm.scheduler.GroupScheduler"
     if config.quantization:

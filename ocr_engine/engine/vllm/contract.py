@@ -18,11 +18,12 @@ TESTED = ("0.32", "0.33")
 SHORTCUTS_KEY = "ocr_engine_shortcuts"
 """Where the scheduler in vLLM's process finds, in `additional_config`, which shortcuts it may take."""
 GROUPS, DECODE_STEPS, HELD_TOKENS, DRAFTS = "page groups", "decode steps", "held tokens", "drafts"
+SCORES = "token probabilities"
 
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """What a shortcut needs of one class of vLLM."""
+    """What a shortcut needs of one class, module or function of vLLM."""
 
     symbol: str
     """Its name in `internals`."""
@@ -31,7 +32,7 @@ class Needs:
     method: str = ""
     """A method that is called or overridden ..."""
     parameters: str = ""
-    """... and the parameters it begins with, parted by blanks."""
+    """... and the parameters it begins with, parted by blanks; without a method those of a function."""
     fields: str = ""
     """All fields of a dataclass that is made here: no more and no less."""
 
@@ -119,6 +120,33 @@ SHORTCUTS: dict[str, tuple[Needs, ...]] = {
         Needs(_SCHEDULER, method="_free_request", parameters="self request"),
         Needs("Request", "spec_token_ids is_prefill_chunk sampling_params spec_decode_metrics"),
     ),
+    SCORES: (
+        Needs(
+            "compute_topk_scores",
+            parameters="logits num_logprobs sampled_token_ids cu_num_logits logprob_token_ids_state"
+            " expanded_idx_mapping max_per_req_token_ids logits_mode",
+        ),
+        Needs("device_sampler", "compute_topk_scores"),
+        Needs("rejection_sampler", "compute_topk_scores"),
+        Needs("ModelRunnerOutput", "logprobs"),
+        Needs("EngineCoreOutput", "new_logprobs"),
+        Needs(
+            "LogprobsTensors",
+            method="__new__",
+            parameters="_cls logprob_token_ids logprobs selected_token_ranks cu_num_generated_tokens",
+        ),
+        Needs(
+            "LogprobsLists",
+            method="__new__",
+            parameters="_cls logprob_token_ids logprobs sampled_token_ranks cu_num_generated_tokens",
+        ),
+        Needs(
+            "FlatLogprobs",
+            fields="start_indices end_indices token_ids logprobs ranks decoded_tokens",
+        ),
+        Needs("LogprobsProcessor", "tokenizer logprobs num_logprobs cumulative_logprob"),
+        Needs("LogprobsProcessor", method="_update_sample_logprobs", parameters="self logprobs_lists"),
+    ),
 }
 
 
@@ -172,22 +200,23 @@ def _differences(needs: Needs) -> Iterator[str]:
         return
     known = known_names(found)
     yield from (f"{needs.symbol} has no {name}" for name in needs.names.split() if name not in known)
-    if needs.method:
-        expected = needs.parameters.split()
-        begin = _parameters(getattr(found, needs.method, None))[: len(expected)]
+    if expected := needs.parameters.split():
+        called = getattr(found, needs.method, None) if needs.method else found
+        begin = _parameters(called)[: len(expected)]
         if begin != expected:
+            name = ".".join(filter(None, (needs.symbol, needs.method)))
             found_words, words = ", ".join(begin), ", ".join(expected)
-            yield f"{needs.symbol}.{needs.method} takes ({found_words}), expected ({words})"
+            yield f"{name} takes ({found_words}), expected ({words})"
     if needs.fields:
         fields = set(getattr(found, "__dataclass_fields__", ()))
         if other := fields ^ set(needs.fields.split()):
             yield f"{needs.symbol} has other fields: {', '.join(sorted(other))}"
 
 
-def known_names(found: type) -> set[str]:
-    """Every attribute that a class is known to have, those included that a constructor sets."""
+def known_names(found: object) -> set[str]:
+    """Every attribute that a class or module is known to have, those included that a constructor sets."""
     names = set(dir(found))
-    for base in found.__mro__:
+    for base in getattr(found, "__mro__", ()):
         names |= set(getattr(base, "__annotations__", ()))
         code = getattr(base.__dict__.get("__init__"), "__code__", None)
         names |= set(code.co_names) if code is not None else set()

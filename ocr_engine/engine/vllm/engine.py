@@ -23,7 +23,7 @@ from ocr_engine.engine.guard_args import guard_args
 from ocr_engine.engine.lora import LORA_KEY, with_adapter
 from ocr_engine.engine.prompts import TOKENIZER, PromptEncoder
 from ocr_engine.engine.sizes import EngineSizes, choose_sizes, slow_start_warning
-from ocr_engine.engine.vllm import contract, process
+from ocr_engine.engine.vllm import contract, process, scores
 from ocr_engine.engine.vllm.args import check_platform, engine_args
 from ocr_engine.errors import EngineError, RequestError
 from ocr_engine.log import logger
@@ -42,10 +42,14 @@ class _Plan:
 class VllmEngine:
     """Serves any number of concurrent `generate` calls; vLLM batches them."""
 
-    def __init__(self, config: EngineConfig, threads: int = 0) -> None:
-        """With `threads`, so many on a CPU instead of those of `choose_sizes`."""
+    def __init__(self, config: EngineConfig, threads: int = 0, *, scores: bool = False) -> None:
+        """With `threads`, so many on a CPU instead of those of `choose_sizes`.
+
+        `scores` makes requests that ask for token probabilities as fast as others; each may ask either way.
+        """
         self._config = config
         self._threads = threads
+        self._scores = scores
         self._plan: _Plan | None = None
         self._prompts: PromptEncoder | None = None
         self._llm: Any = None
@@ -163,7 +167,10 @@ class VllmEngine:
             gpu=plan.gpu,
             shortcuts=shortcuts,
             phrases=self._prompts.phrases() if plan.sizes.drafts else (),
+            scores=self._scores,
         )
+        if self._scores and contract.SCORES in shortcuts:
+            scores.install_in_front_end()
         if plan.checkpoint.lora:
             args["additional_config"] = args.get("additional_config", {}) | {LORA_KEY: plan.checkpoint.lora}
         if self._start.abandoned:
@@ -187,6 +194,7 @@ class VllmEngine:
         except RequestError as error:
             answer.failed(error)
         text, output_tokens = answer.end()
+        found = await asyncio.to_thread(answer.scores, text) if request.scores else None
         return Generation(
             text=text,
             finish_reason=answer.finish_reason,
@@ -197,6 +205,7 @@ class VllmEngine:
             loop=answer.loop,
             drafted_tok=drafted_tok,
             accepted_tok=accepted_tok,
+            scores=found,
         )
 
     def _prompt(self, request: GenerationRequest) -> tuple[dict[str, Any], int]:
@@ -221,6 +230,9 @@ class VllmEngine:
             detokenize=False,
             output_kind=RequestOutputKind.DELTA if streamed else RequestOutputKind.FINAL_ONLY,
             stream_interval=request.stream_interval,
+            # Of the token that was sampled, and of no other.
+            logprobs=0 if request.scores else None,
+            flat_logprobs=request.scores,
             extra_args=guard_args(request.ngram_size, request.ngram_window, self._prompts.whitelist_ids)
             | self._draft(request),
         )
@@ -298,8 +310,9 @@ async def _collect(
         async for output in outputs:
             if (found := len(output.prompt_token_ids)) != prompt_tokens:
                 raise EngineError(f"placeholders: {found} tokens, expected {prompt_tokens}")
-            answer.add(output.outputs[0].token_ids, output.outputs[0].finish_reason)
-            drafts = output.outputs[0].spec_decode_metrics
+            new = output.outputs[0]
+            answer.add(new.token_ids, new.finish_reason, new.logprobs.logprobs if new.logprobs else ())
+            drafts = new.spec_decode_metrics
             if answer.loop is not None:
                 break
     if drafts is None:

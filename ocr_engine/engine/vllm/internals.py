@@ -129,12 +129,20 @@ _BY_MODULE: dict[str, dict[str, str]] = {
         "FullAttentionManager": "the kinds of cache that decode steps know: this one ...",
         "RSWAManager": "... and that of Unlimited-OCR, which frees what its window has left",
     },
+    "vllm.logprobs": {
+        "FlatLogprobs": "token probabilities of a request as lists, added to at once",
+    },
+    "vllm.v1.engine.logprobs": {
+        "LogprobsProcessor": "takes them in; `_update_sample_logprobs` is private",
+    },
     "vllm.v1.engine": {
         "EngineCoreOutput": "new tokens of a request",
         "EngineCoreOutputs": "the same of a client",
     },
     "vllm.v1.outputs": {
         "ModelRunnerOutput": "what a step sampled",
+        "LogprobsLists": "token probabilities of a step and of a message",
+        "LogprobsTensors": "the same on the device",
     },
     "vllm.v1.request": {
         "Request": "a request's counts, read and written",
@@ -148,6 +156,12 @@ _BY_MODULE: dict[str, dict[str, str]] = {
         "LogitsProcessor": "the same in the V2 runner",
         "LogitsContext": "what that one is given of a step",
         "LogitsProcRequestState": "token histories on the device",
+    },
+    "vllm.v1.worker.gpu.sample": {
+        "sampler": "a module that computes token probabilities, where ours takes the place of its kernels",
+    },
+    "vllm.v1.worker.gpu.sample.logprob": {
+        "compute_topk_scores": "what ours takes the place of",
     },
     "vllm.v1.worker.gpu.spec_decode.ngram": {
         "speculator": "the module whose class ours replaces, to propose drafts",
@@ -168,7 +182,8 @@ _BY_MODULE: dict[str, dict[str, str]] = {
         "get_varlen_cudagraph_unsupported_backend": "whether a graph may hold any mix of drafts",
     },
     "vllm.v1.worker.gpu.spec_decode": {
-        "rejection_sampler": "the module whose limit of logits verified at once is raised",
+        "rejection_sampler": "the module whose limit of logits verified at once is raised; computes token"
+        " probabilities too",
     },
     "vllm.v1.sample.ops": {
         "topk_topp_sampler": "the module whose kernels no page needs: not compiled at the start",
@@ -180,6 +195,7 @@ _BY_MODULE: dict[str, dict[str, str]] = {
 }
 _ALIASES = {
     ("vllm.v1.worker.gpu.sample.logits_processor", "LogitsProcessor"): "DeviceLogitsProcessor",
+    ("vllm.v1.worker.gpu.sample", "sampler"): "device_sampler",
     ("vllm.v1.worker.gpu.spec_decode.ngram", "speculator"): "ngram_speculator",
     ("vllm.v1.worker.gpu", "model_runner"): "gpu_model_runner",
 }

@@ -6,10 +6,11 @@ process does; and what it does for the message of a token takes longer than what
 """
 
 import copy
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ocr_engine.engine.vllm.contract import HELD_TOKENS, SHORTCUTS, SHORTCUTS_KEY
+from ocr_engine.engine.vllm.contract import HELD_TOKENS, SCORES, SHORTCUTS, SHORTCUTS_KEY
 from ocr_engine.engine.vllm.internals import (
     EngineCoreOutput,
     EngineCoreOutputs,
@@ -18,6 +19,7 @@ from ocr_engine.engine.vllm.internals import (
     SchedulerOutput,
 )
 from ocr_engine.engine.vllm.scheduler_drafts import DraftScheduler
+from ocr_engine.engine.vllm.scores import StepScores, as_message
 
 
 @dataclass(slots=True)
@@ -29,6 +31,20 @@ class Held:
     most_tok: int = 0
     """The answer ends with this token at the latest; 0 for a request that vLLM must look at each time."""
     token_ids: list[int] = field(default_factory=list)
+    scores: list[float] | None = None
+    """The log-probability of each; None for a request that asks for none."""
+
+    def add(self, token_ids: Sequence[int], scores: Sequence[float]) -> None:
+        """Hold some more."""
+        self.token_ids += token_ids
+        if self.scores is not None:
+            self.scores += scores
+
+    def give(self, output: EngineCoreOutput) -> None:
+        """Put all that is held into a message, and hold nothing."""
+        output.new_token_ids, self.token_ids = self.token_ids, []
+        if self.scores is not None:
+            output.new_logprobs, self.scores = as_message(output.new_token_ids, self.scores), []
 
 
 class TokenScheduler(DraftScheduler):
@@ -37,7 +53,8 @@ class TokenScheduler(DraftScheduler):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._held: dict[str, Held] = {}
-        self._may_hold = HELD_TOKENS in self.vllm_config.additional_config.get(SHORTCUTS_KEY, SHORTCUTS)
+        allowed = self.vllm_config.additional_config.get(SHORTCUTS_KEY, SHORTCUTS)
+        self._may_hold, self._may_hold_scores = HELD_TOKENS in allowed, SCORES in allowed
         self._may_take_in = self._may_hold and self._nobody_else_looks()
 
     def _nobody_else_looks(self) -> bool:
@@ -76,10 +93,13 @@ class TokenScheduler(DraftScheduler):
             return step, clients
         left: dict[str, int] = {}
         drafts = step.scheduled_spec_decode_tokens
+        scores = StepScores(sampled.logprobs) if self._may_hold_scores and sampled.logprobs else None
         for name, count in step.num_scheduled_tokens.items():
             held, request = self._held.get(name), self.requests.get(name)
             decodes = count == 1 or count == 1 + len(drafts.get(name, ()))
             if held and request and decodes and _take(request, held, tokens[places[name]], count):
+                if held.scores is not None and scores is not None:
+                    held.scores += scores.of(places[name], len(tokens[places[name]]))
                 clients.add(request.client_index)
             else:
                 left[name] = count
@@ -91,31 +111,33 @@ class TokenScheduler(DraftScheduler):
         """The output with all tokens held back of its request, or None where they go on being held back."""
         name = output.request_id
         held = self._held.get(name)
-        if output.finish_reason is not None:
-            if held is not None:
-                output.new_token_ids = held.token_ids + output.new_token_ids
-                del self._held[name]
+        ended = output.finish_reason is not None
+        if held is None and ended:
             return output
         if held is None:
             held = self._held[name] = self._new_held(name)
-        held.token_ids += output.new_token_ids
-        if len(held.token_ids) < held.interval:
+        held.add(output.new_token_ids, _scores_of(output))
+        if len(held.token_ids) < held.interval and not ended:
             return None
-        output.new_token_ids, held.token_ids = held.token_ids, []
+        held.give(output)
+        if ended:
+            del self._held[name]
         return output
 
     def _new_held(self, name: str) -> Held:
         """As the request says; one token at a time where it says nothing, or wants more than tokens."""
         request: Request | None = self.requests.get(name)
         params = request.sampling_params if request is not None else None
-        if request is None or params is None or params.logprobs is not None:
+        scored = params is not None and params.logprobs == 0 and self._may_hold_scores
+        if request is None or params is None or not (params.logprobs is None or scored):
             return Held(1)
         interval = params.stream_interval or 1
+        scores: list[float] | None = [] if scored else None
         if params.repetition_detection is not None or request.structured_output_request is not None:
-            return Held(interval)
+            return Held(interval, scores=scores)
         stop_ids = {*(params.stop_token_ids or ()), params.eos_token_id} - {None}
         most_tok = min(request.max_tokens, self.max_model_len - request.num_prompt_tokens)
-        return Held(interval, frozenset(stop_ids), most_tok)
+        return Held(interval, frozenset(stop_ids), most_tok, scores=scores)
 
     def finish_requests(self, request_ids: Any, *args: Any, **kwargs: Any) -> Any:
         """Forget what was held back of requests that are aborted."""
@@ -123,6 +145,13 @@ class TokenScheduler(DraftScheduler):
         for request in finished:
             self._held.pop(request.request_id, None)
         return finished
+
+
+def _scores_of(output: EngineCoreOutput) -> Sequence[float]:
+    """The log-probabilities of a message's tokens; nothing where it has none."""
+    found = output.new_logprobs
+    values: list[float] = [] if found is None else found.logprobs[:, 0].tolist()
+    return values
 
 
 def _take(request: Request, held: Held, found: list[int], scheduled: int) -> bool:

@@ -30,7 +30,7 @@ def _schema(pa: Any) -> Any:
     names = ("id", "source", "folder", "text", "status", "reason", "mode", "prompt", "labels")
     columns = [(name, text) for name in names[:-1]] + [("labels", pa.list_(text))]
     numbers = ("page", "vision_tokens", "text_tokens", "attempts")
-    return pa.schema([*columns, *((name, number) for name in numbers)])
+    return pa.schema([*columns, *((name, number) for name in numbers), ("confidence", pa.float32())])
 
 
 def _row(document: SourceDocument, page: SourcePage) -> dict[str, Any]:
@@ -49,4 +49,5 @@ def _row(document: SourceDocument, page: SourcePage) -> dict[str, Any]:
         "vision_tokens": record.vision_tokens,
         "text_tokens": record.text_tokens,
         "attempts": record.attempts,
+        "confidence": record.confidence.page.mean if record.confidence else None,
     }

@@ -19,7 +19,13 @@ from ocr_engine.outputs.drawing import MAX_DRAWN_BOXES, color_of
 from ocr_engine.outputs.exports.document import SourceDocument, SourcePage
 from ocr_engine.outputs.exports.page_html import rendered, to_html
 from ocr_engine.outputs.exports.plain_rows import plain_rows
-from ocr_engine.outputs.exports.review_changes import ShownChange, agreements_of, changes_of, text_as_read
+from ocr_engine.outputs.exports.review_changes import (
+    ShownChange,
+    agreements_of,
+    changes_of,
+    confidences_of,
+    text_as_read,
+)
 from ocr_engine.outputs.exports.table_bounds import Room
 from ocr_engine.outputs.files import write_all_atomic, write_atomic
 from ocr_engine.outputs.templates import environment, policy, read, styles
@@ -30,6 +36,8 @@ INDEX = "index.html"
 MAX_BLOCKS = 3_000
 """Blocks shown of one page; more is a loop."""
 _BATCH = 16
+_DOUBTS, _A_DOUBT = 4, 0.05
+"""Shades of boxes, and how much less sure each stands for."""
 _WORDS_CHARS = 90
 _WORDS_BLOCKS = 4
 _ALL = "all"
@@ -67,6 +75,13 @@ class _ShownBlock:
     changes: Sequence[ShownChange] = ()
     texts: BothTexts = ()
     """What was read and what the page has, in pieces, where they differ."""
+    sure: float | None = None
+    """How sure the model was of its words, where that is known."""
+
+    @property
+    def doubt(self) -> int:
+        """From 0, sure, to `_DOUBTS`: how much its box is shaded."""
+        return 0 if self.sure is None else min(int((1 - self.sure) / _A_DOUBT), _DOUBTS)
 
 
 def write(document: SourceDocument, folder: Path) -> None:
@@ -150,6 +165,7 @@ def _blocks(document: SourceDocument, page: SourcePage) -> Iterator[_ShownBlock]
     texts, room = document.block_texts(page.record), Room()
     changes, agreements = changes_of(page.record), agreements_of(page.record)
     others = {one.block: one.text for one in page.record.differences}
+    sure = confidences_of(page.record)
     for at, (block, text) in enumerate(zip(page.record.blocks, texts, strict=True)):
         if at >= MAX_BLOCKS:
             yield _ShownBlock(
@@ -162,7 +178,8 @@ def _blocks(document: SourceDocument, page: SourcePage) -> Iterator[_ShownBlock]
             color = "rgb({}, {}, {})".format(*color_of(block.label))
             shown = _ShownBlock(at, printable(block.label, 60), to_html(text, room), boxes, color)
             both = marked(text_as_read(text), others[at]) if at in others else ()
-            yield replace(shown, changes=changes.get(at, ()), agreement=agreements.get(at, ""), texts=both)
+            shown = replace(shown, changes=changes.get(at, ()), agreement=agreements.get(at, ""), texts=both)
+            yield replace(shown, sure=sure[at].mean) if at in sure else shown
 
 
 def _neighbours(entries: Sequence[_ListedPage]) -> list[Near]:

@@ -8,7 +8,7 @@ from ocr_engine.log import printable
 from ocr_engine.outputs.exports.page_html import rendered
 from ocr_engine.outputs.exports.plain_rows import plain_rows
 from ocr_engine.outputs.text_marks import MAX_CHARS
-from ocr_engine.records import BlockAgreement, PageRecord, TextRepair
+from ocr_engine.records import BlockAgreement, Confidence, PageRecord, TextRepair
 
 MAX_SHOWN = 100
 """Changes shown of one block."""
@@ -70,8 +70,16 @@ def _plain(text: str) -> str:
 
 def agreements_of(record: PageRecord) -> Mapping[int, BlockAgreement]:
     """How each block agrees with the layer, by its index; blocks that the layer added have no entry."""
-    if record.agreement is None:
-        return {}
+    return dict(zip(_read(record), record.agreement.blocks if record.agreement else (), strict=False))
+
+
+def confidences_of(record: PageRecord) -> Mapping[int, Confidence]:
+    """How sure the model was of each block, by its index, where that is known."""
+    found = zip(_read(record), record.confidence.blocks if record.confidence else (), strict=False)
+    return {at: one for at, one in found if one is not None}
+
+
+def _read(record: PageRecord) -> list[int]:
+    """Indexes of the blocks that the model wrote."""
     added = {repair.block for repair in record.text_repairs if repair.boxes}
-    read = [at for at in range(len(record.blocks)) if at not in added]
-    return dict(zip(read, record.agreement.blocks, strict=False))
+    return [at for at in range(len(record.blocks)) if at not in added]

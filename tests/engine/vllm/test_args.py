@@ -14,6 +14,7 @@ from ocr_engine.config import EngineConfig
 from ocr_engine.engine.draft_args import BOOK_KEY
 from ocr_engine.engine.sizes import ENCODER_PX_KEY, EngineSizes
 from ocr_engine.engine.vllm.args import check_platform, engine_args
+from ocr_engine.engine.vllm.contract import DRAFTS, SCORES, SHORTCUTS
 from ocr_engine.errors import ExitCode, UsageError
 
 SIZES = EngineSizes("bfloat16", 8192, 8, 4096, None, 1)
@@ -142,3 +143,33 @@ def test_vllm_knows_every_value():
 def test_quantization_and_cache_type_mean_reading_again():
     assert {"engine.quantization", "engine.kv_cache_dtype"} <= set(config.READ_KEYS)
     assert "engine.attention_backend" not in config.READ_KEYS
+
+
+@pytest.mark.parametrize(
+    ("drafts", "scores", "shortcuts", "worker"),
+    [
+        (0, False, SHORTCUTS, None), (8, False, SHORTCUTS, "DraftWorker"),
+        (0, True, SHORTCUTS, "ScoreWorker"), (8, True, SHORTCUTS, "DraftScoreWorker"),
+        (8, True, (DRAFTS,), "DraftWorker"), (0, True, (DRAFTS,), None), (8, True, (SCORES,), "ScoreWorker"),
+    ],
+)  # fmt: skip
+def test_the_worker_is_extended_by_what_is_wanted_and_fits(drafts, scores, shortcuts, worker):
+    sizes = replace(SIZES, drafts=drafts)
+    found = engine_args(EngineConfig(), Path("m"), sizes, gpu=True, shortcuts=shortcuts, scores=scores)
+    assert found.get("worker_extension_cls", "").rpartition(".")[2] == (worker or "")
+    assert "worker_extension_cls" not in engine_args(
+        EngineConfig(), Path("m"), sizes, gpu=False, scores=scores
+    )
+
+
+def test_the_worker_that_scores_has_our_kernel_for_both_samplers(monkeypatch):
+    pytest.importorskip("vllm", reason="needs vllm")
+    from ocr_engine.engine.vllm import scores
+    from ocr_engine.engine.vllm.internals import device_sampler, rejection_sampler
+
+    theirs = device_sampler.compute_topk_scores
+    for module in (device_sampler, rejection_sampler):
+        monkeypatch.setattr(module, "compute_topk_scores", theirs)
+    scores.install_in_worker()
+    for module in (device_sampler, rejection_sampler):
+        assert module.compute_topk_scores.__wrapped__ is theirs

@@ -1,6 +1,7 @@
 """The real engine on the nano checkpoint: one start for all tests, in float32 so that answers repeat."""
 
 import asyncio
+import itertools
 import random
 from dataclasses import replace
 from pathlib import Path
@@ -114,9 +115,11 @@ async def test_two_pages_at_once_answer_as_each_alone(engine):
     assert alone[0] != alone[1] and all(alone)
 
 
-def torch_ids(page, limit):
-    """Greedy token ids of nano's training code, from the same views."""
+def torch_ids(page, limit, logits=None):
+    """Greedy token ids of nano's training code, from the same views; `logits` collects those of each step."""
     model = NanoOcr().eval()
+    if logits is not None:
+        model.lm_head.register_forward_hook(lambda *call: logits.append(call[-1]))
     load_official(model, read_weights(NANO))
     pixels, tiles = (
         to_pixels(torch.from_numpy(v[..., 0].copy()), torch.float32)
@@ -134,6 +137,20 @@ async def test_training_code_gives_the_same_tokens(engine, monkeypatch, mode):
     theirs = torch_ids(asked.views, 40)
     assert len(ours) > 20 and ours == theirs[: len(ours)]
     assert theirs[len(ours) :] == [1] * (40 - len(ours))
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_each_token_has_the_probability_that_the_training_code_gives_it(engine, streamed):
+    asked = replace(request("base", seed=3, max_tokens=40, ngram=(0, 0)), scores=True)
+    answer = await engine.generate(asked, (lambda _: None) if streamed else None)
+    logits = []
+    ids = torch_ids(asked.views, 40, logits)[: answer.output_tokens]
+    logs = [torch.log_softmax(one[0], -1)[token].item() for one, token in zip(logits, ids, strict=False)]
+    assert len(ids) > 20 and answer.scores.logs.tolist() == pytest.approx(logs, abs=1e-3)
+    assert answer.scores.ends[-1] == len(answer.text) and min(logs) < -0.001
+    pieces = [answer.text[a:b] for a, b in itertools.pairwise((0, *answer.scores.ends))]
+    assert pieces == [engine._prompts.decode([token])[0] for token in ids]
+    assert (await engine.generate(replace(asked, scores=False))).scores is None
 
 
 async def test_guard_bans_under_greedy_decoding(engine, monkeypatch):

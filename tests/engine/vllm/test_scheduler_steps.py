@@ -13,7 +13,8 @@ from vllm.v1.core.sched.async_scheduler import AsyncScheduler
 from vllm.v1.core.single_type_kv_cache_manager import SlidingWindowManager
 from vllm.v1.request import RequestStatus
 
-from bench.parts.scheduling import make
+from bench.parts.scheduling import SCORE_OF_ID, make
+from ocr_engine.engine.vllm import contract
 from ocr_engine.engine.vllm.scheduler import GroupScheduler
 from ocr_engine.engine.vllm.scheduler_drafts import DraftScheduler
 
@@ -381,3 +382,51 @@ def test_numbers_that_are_none_are_vllms(monkeypatch):
     monkeypatch.setattr(run, "_sampled", lambda output: replace(sampled(output), num_nans_in_logits={}))
     run.add("a", 60, PROMPT)
     assert seen_by_vllm(run, monkeypatch) == 60
+
+
+def scored(tokens):
+    return {name: [token * SCORE_OF_ID for token in found] for name, found in tokens.items()}
+
+
+@pytest.mark.parametrize("kv_tokens", [16 * 300, 8 * 300])
+def test_probabilities_are_held_with_their_tokens(kv_tokens, monkeypatch):
+    runs = []
+    for kind in (AsyncScheduler, GroupScheduler):
+        run = make(kind, 16, kv_tokens, 1, batched=512)
+        for number, (name, length) in enumerate(asked(24).items()):
+            run.add(name, length, PROMPT, logprobs=0 if number % 3 else None)
+        run.run()
+        runs.append(run)
+    theirs, ours = runs
+    assert ours.scores == theirs.scores and len(ours.scores) == 16
+    assert ours.scores == {name: found for name, found in scored(ours.tokens).items() if name in ours.scores}
+    assert ours.messages == sum(-(-length // 64) for length in asked(24).values())
+    assert (ours.preemptions > 0) == (kv_tokens < 16 * 300)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_probabilities_of_drafts_that_were_accepted_are_held(seed):
+    theirs, ours = drafting(seed=seed)
+    for run in (theirs, ours):
+        for number, (name, length) in enumerate(asked(24, seed).items()):
+            run.add(name, length, PROMPT, draft=[1] if number % 3 else (), logprobs=0)
+    same_steps(theirs, ours)
+    assert ours.scores == theirs.scores == scored(ours.tokens)
+
+
+def test_probabilities_that_a_step_lacks_are_given_for_none_of_a_message(monkeypatch):
+    run = make(GroupScheduler, 16, 16 * 300, 1, batched=512)
+    run.add("a", 100, PROMPT, logprobs=0)
+    logprobs, steps = run._logprobs, iter(range(1000))
+    monkeypatch.setattr(run, "_logprobs", lambda *args: logprobs(*args) if next(steps) != 20 else None)
+    run.run()
+    assert len(run.tokens["a"]) == 100 and run.finished == {"a": "length"}
+    assert run.scores["a"] == scored(run.tokens)["a"][64:]
+
+
+@pytest.mark.parametrize(("logprobs", "shortcuts"), [(1, contract.SHORTCUTS), (0, (contract.HELD_TOKENS,))])
+def test_more_than_the_sampled_tokens_probability_and_any_without_the_shortcut_is_vllms(logprobs, shortcuts):
+    run = make(GroupScheduler, 16, 16 * 300, 1, batched=512, shortcuts=shortcuts)
+    run.add("a", 60, PROMPT, logprobs=logprobs)
+    run.run()
+    assert run.messages == 60 and run.scores == scored(run.tokens)

@@ -1,12 +1,16 @@
 """What a text layer changed, as review pages show it."""
 
-from ocr_engine.outputs.exports.review_changes import agreements_of, changes_of
+from dataclasses import replace
+
+from ocr_engine.outputs.exports.review_changes import agreements_of, changes_of, confidences_of
 from ocr_engine.records import (
     Block,
     BlockAgreement,
     Box,
+    Confidence,
     LayerVerdict,
     PageAgreement,
+    PageConfidence,
     PageRecord,
     PageStatus,
     TextRepair,
@@ -41,6 +45,15 @@ def test_changes_stand_between_the_text_around_them() -> None:
         ("on 2025-02-18 ", "Getltem", "GetItem", ""),
     ]
     assert changes[1][0].after == "missed" and set(changes) == {0, 1}
+
+
+def test_confidence_is_of_the_blocks_that_were_read() -> None:
+    one, two = Confidence(0.9, 0.5), Confidence(0.8, 0.1)
+    assert confidences_of(record()) == {}
+    known = PageConfidence(one, (one, two))
+    assert confidences_of(replace(record(), confidence=known)) == {0: one, 2: two}
+    assert confidences_of(replace(record(), confidence=PageConfidence(one, (None, two)))) == {2: two}
+    assert confidences_of(replace(record(), confidence=PageConfidence(one))) == {}
 
 
 def test_agreement_is_of_the_blocks_that_were_read() -> None:
