@@ -190,6 +190,8 @@ def _differences(theirs: Sequence[Generation], ours: Sequence[Generation]) -> di
     return {
         "answers": len(theirs),
         "other_texts": unequal,
+        "drafted_tok": sum(one.drafted_tok for one in ours),
+        "accepted_tok": sum(one.accepted_tok for one in ours),
         "without_numbers": lost,
         "tokens_compared": tokens,
         "largest_difference": largest,
