@@ -46,7 +46,7 @@ def main() -> None:
         write_full_size(args.model, args.family, stable=True, nano=args.nano)
     values = dict(word.split("=", 1) for word in args.set)
     keys = {name: json.loads(value) for name, value in values.items()}
-    engine = VllmEngine(EngineConfig(model=str(args.model), **{"drafts": "auto"} | keys))
+    engine = VllmEngine(EngineConfig(model=str(args.model), **{"drafts": "always"} | keys))
     asyncio.run(Bench(engine, args).run())
 
 

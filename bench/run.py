@@ -243,7 +243,7 @@ def _ours(args: argparse.Namespace, model: Path, corpus: Path, settings: dict[st
         timings.unlink(missing_ok=True)
     save = partial(_save, args)
     if args.readings:
-        settings = {"engine.drafts": "auto"} | settings
+        settings = {"engine.drafts": "always"} | settings
     result = ours.run(
         *(model, corpus, args.pages, args.repeats, args.mode, settings, extra, save),
         readings=args.readings,

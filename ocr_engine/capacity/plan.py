@@ -30,6 +30,7 @@ from ocr_engine.records import DocumentKind
 SCALES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1000)
 _BATCHES = 5
 _HOUR_S = 3600.0
+_LARGE_GB = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,7 @@ def _run(args: argparse.Namespace) -> int:
     if args.storage <= 0:
         raise UsageError(f"--storage {args.storage}: expected more than 0")
     config = _config(args)
-    sample = _sample(config, args.sample)
+    sample = _sample(config, args.sample, drafts=_takes_drafts(config, gpu))
     if args.output_tokens:
         sample = replace(sample, work=replace(sample.work, output_tok=float(args.output_tokens)))
     site = Site(args.gpus, args.cores, args.storage, args.drivers, restart_s=costs.restart_s)
@@ -128,13 +129,19 @@ def _config(args: argparse.Namespace) -> Config:
     return config_options.load_given(args, {"input.path": args.inputs or None, "mode": args.mode})
 
 
-def _sample(config: Config, most: int) -> CorpusSample:
+def _takes_drafts(config: Config, gpu: GpuKind) -> bool:
+    """As the engine decides it (`engine.sizes`): a card of 141 GB decodes more than 512 pages together."""
+    drafts = config.engine.drafts
+    return drafts == "always" or (drafts == "auto" and gpu.memory_gb > _LARGE_GB)
+
+
+def _sample(config: Config, most: int, *, drafts: bool) -> CorpusSample:
     given = [config.input.path] if isinstance(config.input.path, str) else list(config.input.path)
     family = guessed_family(config.engine.model)
     mode = mode_of(config, family)
     with FetchingPool(config.render, config.input) as pool:
         found = sources.find(given, set(DocumentKind), OwnFiles(config.output.path))
-        return take(found, pool, mode, most, drafts=config.engine.drafts == "auto")
+        return take(found, pool, mode, most, drafts=drafts)
 
 
 def predict(sample: CorpusSample, costs: Costs, name: str, gpu: GpuKind, site: Site) -> CapacityPlan:
@@ -202,7 +209,7 @@ def _seen(sample: CorpusSample) -> str:
 def _draft_words(sample: CorpusSample, costs: Costs) -> str:
     share = f"{sample.born_digital / sample.sampled_pages:.0%} of the pages are born digital"
     if not sample.work.drafted:
-        return f"{share}; engine.drafts is off"
+        return f"{share}; none are verified here (engine.drafts)"
     return f"{share}: {costs.tokens_a_step:.1f} tokens a step with drafts of their own text"
 
 

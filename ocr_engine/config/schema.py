@@ -174,7 +174,7 @@ class EngineConfig:
     gpu_memory_utilization: Annotated[float, msgspec.Meta(gt=0, le=1)] = 0.85
     kv_cache_gb: Annotated[float, msgspec.Meta(ge=0)] = 0.0
     enforce_eager: bool = False
-    drafts: Literal["auto", "off"] = "off"
+    drafts: Literal["auto", "always", "off"] = "auto"
     in_flight: Annotated[int, msgspec.Meta(ge=0)] = 0
     start_timeout_s: Seconds = 1800.0
     hang_timeout_s: Seconds = 300.0

@@ -20,6 +20,7 @@ _CPU_MAX_NUM_SEQS, _CPU_BATCHED_TOKENS = 8, 4096
 _NANO_CPU_MAX_NUM_SEQS = 16
 """Nano's steps are mostly calls of small operations: 16 pages take a fifth less CPU each than 8."""
 _MAX_GROUP = 16
+_GRAPH_TOK = 512
 _CPU_KV_SHARE = 0.4
 """Share of the free memory the KV cache takes at most by default; weights and activations need the rest."""
 _BYTES = {"float32": 4}
@@ -67,11 +68,11 @@ def choose_sizes(config: EngineConfig, checkpoint: Checkpoint, *, gpu: bool) -> 
             f"engine.max_model_len: {config.max_model_len} is more than the {checkpoint.max_model_len}"
             f" positions of {checkpoint.name}"
         )
-    drafts = DRAFT_TOK if gpu and config.drafts == "auto" else 0
     dtype = _default_dtype(checkpoint, gpu=gpu) if config.dtype == "auto" else config.dtype
     max_model_len = config.max_model_len or checkpoint.max_model_len
     sizes = _card_sizes(config, checkpoint) if gpu else _cpu_sizes(checkpoint)
     max_num_seqs = config.max_num_seqs or sizes.max_num_seqs
+    drafts = DRAFT_TOK if gpu and _verifies_drafts(config, max_num_seqs) else 0
     page_bytes = max_model_len * checkpoint.kv_values_per_token * _BYTES.get(dtype, 2)
     return EngineSizes(
         dtype=dtype,
@@ -85,6 +86,14 @@ def choose_sizes(config: EngineConfig, checkpoint: Checkpoint, *, gpu: bool) -> 
         encoder_px=sizes.encoder_px,
         drafts=drafts,
     )
+
+
+def _verifies_drafts(config: EngineConfig, max_num_seqs: int) -> bool:
+    """Whether a GPU is to: by itself only where it was measured, and where no step without drafts is slower.
+
+    Steps of up to 512 tokens are whole CUDA graphs in vLLM, and in pieces where drafts may be in them.
+    """
+    return config.drafts == "always" or (config.drafts == "auto" and max_num_seqs > _GRAPH_TOK)
 
 
 def _cpu_sizes(checkpoint: Checkpoint) -> CardSizes:

@@ -53,6 +53,21 @@ def test_gpu_leaves_the_cache_to_vllm_unless_told(free_gib):
     assert choose_sizes(EngineConfig(kv_cache_gb=2), FULL, gpu=True).kv_cache_bytes == 2 * GIB
 
 
+@pytest.mark.parametrize(
+    ("drafts", "seqs", "gpu", "verified"),
+    [
+        ("auto", 768, True, 8), ("auto", 512, True, 0), ("always", 16, True, 8), ("off", 768, True, 0),
+        ("always", 768, False, 0),
+    ],
+)  # fmt: skip
+def test_drafts_are_verified_where_they_were_measured(free_gib, drafts, seqs, gpu, verified):
+    found = choose_sizes(EngineConfig(drafts=drafts, max_num_seqs=seqs), FULL, gpu=gpu)
+    assert found.drafts == verified
+    if verified and seqs > 512:
+        group = 16 * 914 + (seqs - 16) * 7.7
+        assert found.max_num_batched_tokens > group, "a group of pages beside the drafts of all others"
+
+
 def test_given_values_are_kept(free_gib):
     config = EngineConfig(max_num_seqs=3, max_num_batched_tokens=77, max_model_len=100, dtype="float16")
     found = choose_sizes(config, FULL, gpu=False)

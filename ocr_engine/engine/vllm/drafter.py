@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from ocr_engine.engine.vllm.internals import LogitsContext, LogitsProcRequestState, SamplingParams
 
+_TORCH_SHARE, _FOR_STEPS = 0.96, 0.04
+"""Of a card's memory that torch may hold, and what it may at least beyond vLLM's share."""
 _STORES: weakref.WeakKeyDictionary[Any, DraftStore] = weakref.WeakKeyDictionary()
 """The predictions by the runner's table of tokens, which store and speculator are both given."""
 
@@ -71,6 +73,19 @@ def install() -> None:
     topk_topp_sampler.register_top_k_top_p_warmups = _register_nothing
 
 
+def _leave_memory(vllm_config: Any, device: Any) -> None:
+    """Have torch give back what it holds for nothing before it takes the last of the card.
+
+    With drafts no two steps are of one size, and torch keeps memory for each: an H200 was full after a minute
+    (150.4 of 150.8 GB, without drafts 135). Kernels that are loaded later need some too.
+    """
+    import torch
+
+    if torch.device(device).type == "cuda":
+        share = vllm_config.cache_config.gpu_memory_utilization + _FOR_STEPS
+        torch.cuda.set_per_process_memory_fraction(min(1.0, max(_TORCH_SHARE, share)))
+
+
 def _register_nothing() -> None:
     """No page asks for top-k or top-p; who does has the kernels compiled then."""
 
@@ -86,6 +101,7 @@ def _speculator_class() -> type:
 
         def __init__(self, vllm_config: Any, device: Any, req_states: Any) -> None:
             super().__init__(vllm_config, device, req_states)
+            _leave_memory(vllm_config, device)
             self._cursors, self._lost = draft_kernel.states(self.max_num_reqs, device)
 
         @torch.inference_mode()

@@ -127,6 +127,19 @@ def test_the_guard_bans_before_vllm_copies_the_logits(monkeypatch):
     assert rejection_sampler.get_max_chunk_logits(129_280) > 768 * 9
 
 
+@pytest.mark.parametrize(("share", "held"), [(0.85, 0.96), (0.95, 0.99), (0.99, 1.0)])
+def test_torch_leaves_some_of_the_card(monkeypatch, share, held):
+    torch = pytest.importorskip("torch")
+    from ocr_engine.engine.vllm import drafter
+
+    told = []
+    monkeypatch.setattr(torch.cuda, "set_per_process_memory_fraction", told.append)
+    config = SimpleNamespace(cache_config=SimpleNamespace(gpu_memory_utilization=share))
+    drafter._leave_memory(config, torch.device("cuda:0"))
+    drafter._leave_memory(config, torch.device("cpu"))
+    assert told == [pytest.approx(held)]
+
+
 def test_vllm_knows_every_value():
     cache = pytest.importorskip("vllm.config.cache", reason="needs vllm")
     from vllm.model_executor.layers.quantization import QUANTIZATION_METHODS
