@@ -6,7 +6,8 @@ from pathlib import Path
 
 from ocr_engine.outputs.files import atomic_file, output_errors
 from ocr_engine.outputs.jsonl import JsonLines, Position, encode
-from ocr_engine.outputs.record_lines import StoredRecord, digest, from_line, stored_record, to_values
+from ocr_engine.outputs.record_lines import digest, from_line, to_values
+from ocr_engine.outputs.stored_record import StoredRecord, stored_record
 from ocr_engine.records import PageRecord
 
 NAME = "pages.jsonl"
