@@ -28,6 +28,7 @@ from ocr_engine.outputs.journal import Journal
 from ocr_engine.outputs.names import OutputNames
 from ocr_engine.pages.pool import RenderPool
 from ocr_engine.pages.sources import Refused, parse_page_ranges
+from ocr_engine.processes.outcome import outcome
 from ocr_engine.reading.draft import form_of
 from ocr_engine.reading.reader import PageReader, ReadPage, failed_page
 from ocr_engine.reading.record import located
@@ -334,7 +335,7 @@ class Conversion:
                 f"not written: {printable(str(link))} is a symbolic link, and none below the output folder is"
                 " written through; move it away, or choose another folder with --output"
             )
-        opened = await asyncio.wrap_future(self._opener.open(document))
+        opened = await outcome(self._opener.open(document))
         indexes = parse_page_ranges(self._config.input.pages, opened.page_count)
         indexes = indexes[: self._config.input.max_pages or None]
         self._planner.lost.update(await self._saver.lost_records(opened, indexes, write=to_write))

@@ -24,6 +24,7 @@ from ocr_engine.outputs.names import OutputNames
 from ocr_engine.outputs.writer import open_writer
 from ocr_engine.pages.pool import RenderPool
 from ocr_engine.processes.aside import aside
+from ocr_engine.processes.outcome import outcome
 from ocr_engine.reading.draw import draw_task
 from ocr_engine.reading.reader import ReadPage
 from ocr_engine.reading.record import undrawn_record
@@ -120,7 +121,7 @@ class Saver:
         if task is None:
             return None, record
         try:
-            return await asyncio.wrap_future(self._pool.run(ref, task)), record
+            return await outcome(self._pool.run(ref, task)), record
         except InputError as error:
             return None, undrawn_record(record, error)
 

@@ -4,13 +4,14 @@ What a stranger wrote may take seconds to clean. Meanwhile other pages go on and
 ends the run at once, as the threads are daemons.
 """
 
-import asyncio
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
 from queue import SimpleQueue
 from typing import Any, ParamSpec, TypeVar
+
+from ocr_engine.processes.outcome import outcome
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -27,7 +28,7 @@ async def aside(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> 
     if len(_threads) < MAX_THREADS:
         _threads.append(threading.Thread(target=_work, name="aside", daemon=True))
         _threads[-1].start()
-    return await asyncio.wrap_future(future)
+    return await outcome(future)
 
 
 def _work() -> None:

@@ -4,7 +4,6 @@ Figures are read one after the other. So a page has at most one request in the e
 in memory, however many figures it has.
 """
 
-import asyncio
 import time
 from collections.abc import Iterable, Sequence
 from functools import partial
@@ -16,6 +15,7 @@ from ocr_engine.families import Mode
 from ocr_engine.formats import LAYOUTS
 from ocr_engine.outputs.cards import Card
 from ocr_engine.pages.pool import RenderPool
+from ocr_engine.processes.outcome import outcome
 from ocr_engine.reading.answer import status_of
 from ocr_engine.reading.prepare import prepare_figure
 from ocr_engine.reading.request import figure_request, sends_png
@@ -54,7 +54,7 @@ class FigureReader:
     ) -> FigureText:
         task = partial(prepare_figure, box=box, mode=mode, png=sends_png(self._config))
         try:
-            views = await asyncio.wrap_future(self._pool.run(ref, task))
+            views = await outcome(self._pool.run(ref, task))
             request = figure_request(self._config, views, request_id, mode.family)
             generation = await self._engine.generate(request, on_text)
         except (InputError, RequestError) as error:

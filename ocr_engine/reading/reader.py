@@ -18,6 +18,7 @@ from ocr_engine.outputs.drawing import DrawnPage
 from ocr_engine.pages.look import WHOLE, Look
 from ocr_engine.pages.pool import RenderPool
 from ocr_engine.processes.aside import aside
+from ocr_engine.processes.outcome import outcome
 from ocr_engine.reading import ladder
 from ocr_engine.reading.answer import PageAnswer, answer_to_halves, answer_to_page
 from ocr_engine.reading.auto_mode import AutoMode
@@ -206,7 +207,7 @@ class PageReader:
         seen = replace(prepared, views=NO_VIEWS, draft=b"")
         task = partial(finished, self._frozen, ref, page_print, seen, generation)
         try:
-            return await asyncio.wrap_future(self._pool.work(task))
+            return await outcome(self._pool.work(task))
         except InputError as error:
             logger.debug("page %d is gone through step by step: %s", ref.number, error)
             return None
@@ -216,7 +217,7 @@ class PageReader:
         if not is_witnessed(record, layer):
             return record
         try:
-            found = await asyncio.wrap_future(self._pool.work(witness_of(self._config, record, layer)))
+            found = await outcome(self._pool.work(witness_of(self._config, record, layer)))
         except InputError as error:
             logger.warning("page %d is not compared with its text layer: %s", record.page, error)
             return record
@@ -236,7 +237,7 @@ class PageReader:
     ) -> PreparedPage:
         draft = replace(self._draft, said_before=said_before) if facts and self._draft else None
         task = _prepare_task(self._config, mode, look, facts=facts, draft=draft)
-        return await asyncio.wrap_future(self._pool.run(ref, task))
+        return await outcome(self._pool.run(ref, task))
 
     async def _attempt(
         self,

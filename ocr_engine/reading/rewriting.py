@@ -1,6 +1,5 @@
 """A page written anew from its stored raw text: no model is asked, its text layer mends it again."""
 
-import asyncio
 from dataclasses import replace
 from functools import partial
 
@@ -9,6 +8,7 @@ from ocr_engine.errors import InputError
 from ocr_engine.log import logger, printable
 from ocr_engine.pages.pool import RenderPool
 from ocr_engine.processes.aside import aside
+from ocr_engine.processes.outcome import outcome
 from ocr_engine.reading.reader import ReadPage
 from ocr_engine.reading.record import rewritten_record
 from ocr_engine.reading.witness import (
@@ -39,7 +39,7 @@ async def _mended(config: Config, pool: RenderPool, ref: PageRef, record: PageRe
         return record
     task = partial(witness_page, blocks=record.blocks, use=use)
     try:
-        return with_repairs(record, await asyncio.wrap_future(pool.run(ref, task)))
+        return with_repairs(record, await outcome(pool.run(ref, task)))
     except InputError as error:
         logger.warning("%s: not compared with its text layer: %s", printable(str(ref)), error)
         return record
