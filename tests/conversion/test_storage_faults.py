@@ -171,7 +171,7 @@ def test_a_clock_that_jumps(
 
 
 ASKS_THE_TIME = {
-    "session.py", "saver.py", "run_files.py", "run_numbers.py", "report.py", "run.py",
+    "session.py", "page_saving.py", "run_files.py", "run_numbers.py", "report.py", "run.py", "merge.py",
 }  # fmt: skip
 """Modules that write a time down for people; nothing is decided by it."""
 
