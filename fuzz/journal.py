@@ -40,7 +40,7 @@ def _check_claims(claims: dict[str, str]) -> None:
 
 
 def _check_row(row: JournalRow) -> None:
-    for text in (row.document, row.reason, row.fingerprint, *row.outputs):
+    for text in (row.document, row.folder, *row.outputs):
         text.encode("utf-8", "surrogateescape")
     assert row.page is None or isinstance(row.page, int)
     assert isinstance(row.attempts, int) and all(isinstance(value, float) for value in row.seconds.values())

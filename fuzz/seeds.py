@@ -1,11 +1,13 @@
-"""What a run starts with: the strings of the tests, and the words that libFuzzer puts together."""
+"""What a run starts with: strings of the tests, words to put together, and what earlier runs kept."""
 
 import ast
 import hashlib
 import re
+import zipfile
 from pathlib import Path
 
 _TESTS = Path(__file__).parents[1] / "tests"
+_CORPUS = Path(__file__).with_name("corpus.zip")
 _SOURCES = {
     "sanitizer": ("hostile.py", "text/test_clean.py", "text/test_markdown.py", "text/test_official.py"),
     "grounding": ("hostile.py", "text/test_grounding.py", "text/test_remap.py", "text/test_markdown.py"),
@@ -59,7 +61,7 @@ _WORDS = {
 def write(target: str, corpus: Path, max_len: int) -> list[str]:
     """Write the seeds of a target as files, those there are stay; the words of its dictionary."""
     corpus.mkdir(parents=True, exist_ok=True)
-    for data in seeds(target, max_len):
+    for data in (*seeds(target, max_len), *corpus_of(target)):
         (corpus / hashlib.sha1(data, usedforsecurity=False).hexdigest()).write_bytes(data)
     return list(_WORDS[target])
 
@@ -69,6 +71,12 @@ def seeds(target: str, max_len: int) -> list[bytes]:
     texts = [text for name in _SOURCES[target] for text in _strings(_TESTS / name)] + list(_WORDS[target])
     found = {text.encode("utf-8", "replace")[:max_len] for text in texts if len(text) > 2}
     return sorted(found | {"".join(_WORDS[target]).encode()[:max_len]})
+
+
+def corpus_of(target: str) -> list[bytes]:
+    """The inputs that cover what earlier runs of a target reached, the shortest first."""
+    with zipfile.ZipFile(_CORPUS) as archive:
+        return [archive.read(name) for name in archive.namelist() if name.startswith(f"{target}/")]
 
 
 def _strings(path: Path) -> list[str]:

@@ -210,6 +210,7 @@ def _values(row: JournalRow) -> dict[str, Any]:
     return values | {key: value for key, value in row.extra.items() if key not in values}
 
 
+_HALF = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 _NO_SECONDS: dict[str, float] = {}
 _NO_EXTRA: dict[str, Any] = {}
 
@@ -225,7 +226,7 @@ def _is_right(line: bytes) -> bool | None:
 def _row(line: bytes) -> _Line | None:
     """What a line says, None when it cannot be one of ours."""
     row = decode(line, _LINE)
-    if row is None or "\0" in row.document:
+    if row is None or "\0" in row.document or not _is_name(row.document):
         return None
     paths = (*row.outputs, row.folder) if row.folder is not UNSET and row.folder else row.outputs
     return row if all(map(_is_inside, paths)) else None
@@ -233,7 +234,7 @@ def _row(line: bytes) -> _Line | None:
 
 def _is_inside(path: str) -> bool:
     """Whether a path is below the output root, and can be that of a file."""
-    if not path or path[0] == "/" or "\0" in path:
+    if not path or path[0] == "/" or "\0" in path or not _is_name(path):
         return False
     if len(path) < _MAX_NAME_BYTES // 4 and ".." not in path:
         return True
@@ -241,6 +242,11 @@ def _is_inside(path: str) -> bool:
     lengths = [len(part) for part in parts]
     total = sum(lengths) + len(lengths) - 1
     return b".." not in parts and max(lengths) <= _MAX_NAME_BYTES and total <= _MAX_PATH_BYTES
+
+
+def _is_name(text: str) -> bool:
+    """Whether the system can name a file so: halves of characters stand in names for single bytes alone."""
+    return text.isascii() or _HALF.search(text) is None
 
 
 def _folder(line: _Line) -> str:

@@ -209,6 +209,12 @@ def test_a_line_is_on_disk_before_append_returns(
     assert synced[-1] == path.stat().st_size
 
 
+def test_names_that_no_file_can_have_are_no_rows(tmp_path: Path, row: MakeRow) -> None:
+    path = tmp_path / "journal.jsonl"
+    journal_at(path, row("bad byte \udcff.pdf"), row("half \ud800.pdf"), row("other half \udd00.pdf"))
+    assert [found.document for found in Journal(path).rows()] == ["bad byte \udcff.pdf"]
+
+
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_an_edited_line_is_no_row(tmp_path: Path, row: MakeRow, data: st.DataObject) -> None:
