@@ -69,13 +69,14 @@ class Alignment:
 
 def align(prose: Prose, page: PageWords, words: "npt.NDArray[np.int64]", *, is_table: bool) -> Alignment:
     """The better of two orders of the words: that of the file, and row by row; of tables the first alone."""
-    in_file = _aligned(prose, page, words.tolist())
+    listed: list[int] = words.tolist()
+    in_file = _aligned(prose, page, listed)
     if is_table or in_file.prose.letters == in_file.letters:
         return in_file
-    rows = page.by_rows(words)
-    if (rows == words).all():
+    rows = page.by_rows(listed)
+    if rows == listed:
         return in_file
-    by_rows = _aligned(prose, page, rows.tolist())
+    by_rows = _aligned(prose, page, rows)
     return by_rows if by_rows.equal > in_file.equal else in_file
 
 

@@ -15,6 +15,10 @@ MIN_FLANK, MIN_FLANK_OF_WORDS = 2, 8
 MAX_CHANGED = 4
 """Characters that are changed within a word; more is another word."""
 MAX_CHANGED_OF_WORDS = 400
+_TAB = 4.0
+"""Heights of a line that a number may stand away from its heading."""
+_LEAST_WORDS_OF_LINE = 3
+"""Fewer words on a line of their own before a block are a label; the last line of one may be short."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +32,8 @@ class Change:
     page: PageWords
     texts: FoldedTexts
     is_table: bool
+    previous: str = ""
+    """The compared text of the block before."""
 
     def edit(self) -> Edit | None:
         """How it is mended; None where that is not certain."""
@@ -80,13 +86,21 @@ class Change:
         return range(alignment.word_at(run.start), alignment.word_at(max(run.end - 1, run.start)) + 1)
 
     def _raw(self) -> str:
-        """The page's own characters of the run, with the blanks between its words."""
-        alignment, run, parts = self.alignment, self.run, []
+        """The page's own characters of the run, with the blanks between its words.
+
+        A hyphen at the end of a line is left out with the blank, where the text has none either.
+        """
+        alignment, run, raw, last = self.alignment, self.run, "", -1
         for at in self._touched():
-            start = alignment.ends[at - 1] if at else 0
-            text = self.page.texts[alignment.words[at]]
-            parts.append(text[max(run.start - start, 0) : run.end - start])
-        return as_text(" ".join(parts))
+            word, start = alignment.words[at], alignment.ends[at - 1] if at else 0
+            if last >= 0:
+                divided = (
+                    raw.endswith("-") and "-" not in self._ours and not on_one_row(self.page, last, word)
+                )
+                raw = raw[:-1] if divided else f"{raw} "
+            raw += self.page.texts[word][max(run.start - start, 0) : run.end - start]
+            last = word
+        return as_text(raw)
 
     def _starts_word(self) -> bool:
         return self.alignment.starts_word(self.run.start)
@@ -124,16 +138,21 @@ class Change:
             return None
         is_twice = self.texts.written.count(self._ours) > 0
         letters = sum(map(str.isalpha, self._ours))
-        if letters < (MIN_FLANK_OF_WORDS if is_twice else 2) or 2 * letters < len(self._ours):
+        least = MIN_FLANK_OF_WORDS if is_twice and not self._repeats_block() else 2
+        if letters < least or 2 * letters < len(self._ours):
             return None  # figures and signs, as in formulas, stand often on a page
         reason = Reason.TWICE if is_twice else Reason.MADE_UP
         if run.last < len(prose.places):
             return Edit(start, prose.places[run.last], "", reason)
         return Edit(prose.places[run.first - 1] + 1 if run.first else start, end, "", reason)
 
+    def _repeats_block(self) -> bool:
+        """Whether the block begins with all of the block before, such as its heading."""
+        return self.run.first == 0 and self._ours == self.previous
+
     def _has_no_room(self) -> bool:
         """Whether the words around the run stand so near to each other that none is between them."""
-        alignment, page = self.alignment, self.page
+        alignment = self.alignment
         at = (
             alignment.word_at(self.run.start)
             if self.run.start < len(alignment.letters)
@@ -141,11 +160,35 @@ class Change:
         )
         if at in (0, len(alignment.words)):
             return self.texts.written.count(self._ours) > 0 or not self._ours.isascii()
-        left, right = alignment.words[at - 1], alignment.words[at]
-        size = max(page.sizes[left], page.sizes[right])
-        down = page.boxes[right, 1] - page.boxes[left, 1]
-        across = page.boxes[right, 0] - page.boxes[left, 2]
-        return bool(across < 1.5 * size if abs(down) < 0.5 * size else 0 < down < 2.2 * size)
+        return self._is_next(at)
+
+    def _is_next(self, at: int) -> bool:
+        """Whether word `at` of the block stands directly after the one before, or on the next line."""
+        across, down, size = self._step(at)
+        return across < 1.5 * size if abs(down) < 0.5 * size else 0 < down < 2.2 * size
+
+    def _step(self, at: int) -> tuple[float, float, float]:
+        """How far word `at` stands to the right of the one before and below it, and their size."""
+        left, right = self.alignment.words[at - 1], self.alignment.words[at]
+        across = self.page.boxes[right, 0] - self.page.boxes[left, 2]
+        down = self.page.boxes[right, 1] - self.page.boxes[left, 1]
+        return float(across), float(down), max(self.page.heights[left], self.page.heights[right])
+
+    def _is_read_elsewhere(self) -> bool:
+        """Whether the page's words were read in another block, or are half of a word that a line divides."""
+        return self._theirs.endswith("-") or self.texts.was_read(self._theirs)
+
+    def _stands_apart(self) -> bool:
+        """Whether words at an end of the block are no part of it on the page: a label, or letters over it."""
+        words, touched = self.alignment.words, self._touched()
+        if touched.start and touched.stop < len(words) or len(touched) == len(words):
+            return False
+        at = touched.start or touched.stop
+        across, down, size = self._step(at)
+        if abs(down) < 0.5 * size:
+            return not -0.5 * size < across < _TAB * size
+        is_line = touched.start > 0 or len(touched) >= _LEAST_WORDS_OF_LINE
+        return not (is_line and 0 < down < 2.2 * size)
 
     def _with(self) -> Edit | None:
         """Characters that only the page has."""
@@ -158,11 +201,8 @@ class Change:
         if starts and ends:
             if min(self.before, self.after) < MIN_FLANK_OF_WORDS or len(self._theirs) > MAX_CHANGED_OF_WORDS:
                 return None
-            divided = self._theirs.rstrip("-")
-            if self.is_table or self.texts.was_read(self._theirs) or self.texts.was_read(divided):
+            if self.is_table or self._is_read_elsewhere() or self._stands_apart():
                 return None
-            if divided != self._theirs:
-                return None  # half of a word, whose other half is elsewhere
         elif self._stands_elsewhere() or not 0 < len(self._theirs.strip("-")) <= MAX_CHANGED:
             return None
         gap, raw = self._gap(run.first), self._raw()

@@ -17,6 +17,8 @@ from ocr_engine.records import Block, LayerVerdict, TextLayer
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    Words = npt.NDArray[np.int64]
+
 MAX_BLOCKS = 1_000
 """Blocks of a page that are compared; a page with more is a loop, and nothing of it is."""
 _LEAST_LIKE = 0.8
@@ -56,13 +58,33 @@ def is_table(block: Block) -> bool:
 def compared(blocks: Sequence[Block], layer: TextLayer) -> Compared:
     """Each block aligned with the words in its boxes."""
     page, taken = page_words(layer), tuple(blocks) if len(blocks) <= MAX_BLOCKS else ()
-    owned = with_unboxed(taken, page, page.owned([block.boxes for block in taken]))
+    own = page.owned([block.boxes for block in taken])
+    owned = with_unboxed(taken, page, _with_textless(taken, own))
     proses = [prose_of(block.content) for block in taken]
     pairs = zip(taken, proses, owned, strict=True)
     alignments = [_aligned(block, prose, page, words) for block, prose, words in pairs]
     alignments += [None] * (len(blocks) - len(taken))
     free = np.setdiff1d(np.arange(len(page.texts)), np.concatenate([*owned, np.zeros(0, np.int64)]))
     return Compared(tuple(blocks), page, tuple(alignments), free, _texts(taken, proses, page))
+
+
+def _with_textless(blocks: Sequence[Block], owned: "list[Words]") -> "list[Words]":
+    """The words of each block, those of places without text among the words of the text that follows.
+
+    The model gives a table and its caption as two places, and then the text of both, the caption first.
+    """
+    found, waiting = list(owned), list[int]()
+    for at, block in enumerate(blocks):
+        if block.figures:
+            waiting = []
+        elif not block.content.strip():
+            waiting.append(at)
+        elif waiting:
+            found[at] = np.concatenate([owned[at], *(owned[earlier] for earlier in waiting)])
+            for earlier in waiting:
+                found[earlier] = owned[earlier][:0]
+            waiting = []
+    return found
 
 
 def _aligned(block: Block, prose: Prose, page: PageWords, words: "npt.NDArray[np.int64]") -> Alignment | None:

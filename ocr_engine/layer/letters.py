@@ -23,18 +23,18 @@ def is_alike(alignment: Alignment) -> bool:
 
 
 def letter_edits(
-    alignment: Alignment, page: PageWords, texts: FoldedTexts, *, is_table: bool
+    alignment: Alignment, page: PageWords, texts: FoldedTexts, *, is_table: bool, before: str = ""
 ) -> Iterator[Edit]:
-    """Edits of characters and words."""
+    """Edits of characters and words. `before` is the compared text of the block before."""
     if not is_alike(alignment):
         return
     runs = [_slid(run, alignment) for run in _gathered(alignment.runs)]
     raw = "".join(page.texts[word] for word in alignment.words)
     for at, run in enumerate(runs):
         if run.kind == "equal":
-            yield from _punctuation(alignment.prose, run, raw)
+            yield from _in_equal(alignment, run, raw, page)
             continue
-        change = Change(alignment, run, *_flanks(runs, at), page, texts, is_table)
+        change = Change(alignment, run, *_flanks(runs, at), page, texts, is_table, before)
         if edit := change.edit():
             yield edit
 
@@ -79,14 +79,42 @@ def _flanks(runs: Sequence[AlignedRun], at: int) -> tuple[float, float]:
     return before, after
 
 
-def _punctuation(prose: Prose, run: AlignedRun, raw: str) -> Iterator[Edit]:
-    """Dashes and quotes that are compared as equal and are not; `raw` are the page's own characters."""
-    shift = run.start - run.first
-    for at in range(run.first, run.last):
-        ours, theirs = prose.content[prose.places[at]], raw[at + shift]
-        if ours != theirs and _may_become(ours, theirs) and prose.places[at] not in prose.markers:
-            yield Edit(prose.places[at], prose.places[at] + 1, theirs, Reason.LETTERS)
+def _in_equal(alignment: Alignment, run: AlignedRun, raw: str, page: PageWords) -> Iterator[Edit]:
+    """Characters that are compared as equal and are not; `raw` are the page's own."""
+    prose = alignment.prose
+    ours = "".join(map(prose.content.__getitem__, prose.places[run.first : run.last]))
+    theirs = raw[run.start : run.end]
+    if ours != theirs:
+        yield from _punctuation(prose, run.first, ours, theirs)
+        yield from _case(alignment, run, ours, theirs, page)
+
+
+def _punctuation(prose: Prose, first: int, ours: str, theirs: str) -> Iterator[Edit]:
+    """Dashes and quotes."""
+    for at, (our, their) in enumerate(zip(ours, theirs, strict=True), first):
+        if our != their and _may_become(our, their) and prose.places[at] not in prose.markers:
+            yield Edit(prose.places[at], prose.places[at] + 1, their, Reason.LETTERS)
 
 
 def _may_become(ours: str, theirs: str) -> bool:
     return fold(ours) in "-'\"" and theirs in "-\u2013\u2014\u2019\u2018\u201c\u201d\u201e\"'"
+
+
+def _case(alignment: Alignment, run: AlignedRun, ours: str, theirs: str, page: PageWords) -> Iterator[Edit]:
+    """Letters of words with capitals inside, such as `GetItem`, read in the other case."""
+    for word, end in zip(alignment.words, alignment.ends, strict=True):
+        start = end - len(page.texts[word]) - run.start
+        our, their = ours[max(start, 0) : end - run.start], theirs[max(start, 0) : end - run.start]
+        if start < 0 or end > run.end or our == their or page.doubtful[word]:
+            continue
+        if not our.isupper() and (_is_mixed(our) or _is_mixed(their)):
+            for at, (one, other) in enumerate(zip(our, their, strict=True), run.first + start):
+                if one != other and one.lower() == other.lower():
+                    place = alignment.prose.places[at]
+                    yield Edit(place, place + 1, other, Reason.LETTERS)
+
+
+def _is_mixed(word: str) -> bool:
+    """Whether a word has small letters and, after its first, capitals."""
+    letters = "".join(filter(str.isalpha, word))
+    return any(map(str.isupper, letters[1:])) and any(map(str.islower, letters))

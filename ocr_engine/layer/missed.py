@@ -6,6 +6,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 import numpy as np
+from rapidfuzz import fuzz
 
 from ocr_engine.layer.edits import as_text
 from ocr_engine.layer.texts import FoldedTexts
@@ -22,6 +23,10 @@ MARGIN = 70
 _LEAST_WORDS, _LEAST_LETTERS = 3, 12
 """What is shorter is a label or a stamp."""
 _MAX_LINES = 400
+_READ_BADLY = 60
+"""Likeness, of 100, of a line to a piece of a block that is unlike its place: it was read, its box is off."""
+_HEAD = 160
+"""Model units from an edge in which a lone line with a number at its end is a running head."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +39,18 @@ class MissedText:
 
 
 def missed_text(
-    blocks: Sequence[Block], page: PageWords, free: "npt.NDArray[np.int64]", texts: FoldedTexts
+    blocks: Sequence[Block],
+    page: PageWords,
+    free: "npt.NDArray[np.int64]",
+    texts: FoldedTexts,
+    unlike: Sequence[str],
 ) -> list[MissedText]:
-    """The pieces of body text in no block's box that were not read, in the order of the page."""
+    """The pieces of body text in no block's box that were not read, in the order of the page.
+
+    `unlike` are the compared texts of blocks that are unlike the words in their boxes.
+    """
     whole = [line for line in _lines(page, free) if _is_missed(page, line, texts)][:_MAX_LINES]
+    whole = [line for line in whole if not _was_read_badly(page, line, unlike)]
     pieces = [list(group) for _, group in groupby(whole, key=lambda line: int(page.layer_blocks[line[0]]))]
     found = [(_block(page, words), words) for words in map(_words, pieces)]
     return [
@@ -62,7 +75,26 @@ def _is_missed(page: PageWords, line: list[int], texts: FoldedTexts) -> bool:
     middle = float(page.boxes[line, 1].min() + page.boxes[line, 3].max()) / 2
     letters = "".join(page.folded[word] for word in line)
     is_body = MARGIN < middle < 999 - MARGIN and any(map(str.isalnum, letters))
-    return is_body and not page.doubtful[line].any() and not texts.was_read(letters)
+    is_body = is_body and not page.doubtful[line].any() and not texts.was_read(letters)
+    return is_body and not _is_running_head(page, line)
+
+
+def _was_read_badly(page: PageWords, line: Sequence[int], unlike: Sequence[str]) -> bool:
+    letters = "".join(page.folded[word] for word in line)
+    long = (read for read in unlike if 2 * len(read) >= len(letters))
+    return any(fuzz.partial_ratio(letters, read) >= _READ_BADLY for read in long)
+
+
+def _is_running_head(page: PageWords, line: list[int]) -> bool:
+    """Whether it is in the first or last row of the page, near its edge, with a page number at an end."""
+    middle, slack = page.middles[line[0]], 0.5 * page.heights[line[0]]
+    row = [word for word, other in enumerate(page.middles) if abs(other - middle) < slack]
+    row.sort(key=page.boxes[:, 0].__getitem__)
+    if not any(page.folded[word].isdigit() for word in (row[0], row[-1])):
+        return False
+    if middle < _HEAD:
+        return min(page.middles) > middle - slack
+    return middle > 999 - _HEAD and max(page.middles) < middle + slack
 
 
 def _block(page: PageWords, words: Sequence[int]) -> Block | None:

@@ -16,6 +16,7 @@ from ocr_engine.layer.edits import Edit, Reason, apart, applied
 from ocr_engine.layer.letters import is_alike, letter_edits
 from ocr_engine.layer.lines import lines_of
 from ocr_engine.layer.missed import LABEL, missed_text
+from ocr_engine.layer.prose import prose_of
 from ocr_engine.layer.spacing import SpacingRules, spacing_edits
 from ocr_engine.records import Block, TextRepair
 
@@ -69,7 +70,9 @@ def _edits(found: Compared, at: int, alignment: Alignment, rules: SpacingRules, 
     lines = lines and not block.content.lstrip().startswith("#")
     edits = list(spacing_edits(alignment, rules, lines=lines))
     if level == "words":
-        edits += letter_edits(alignment, found.page, found.texts, is_table=cells)
+        earlier = found.alignments[at - 1] if at else None
+        before = earlier.prose.letters if earlier else ""
+        edits += letter_edits(alignment, found.page, found.texts, is_table=cells, before=before)
     return apart(edits)
 
 
@@ -77,7 +80,7 @@ def _with_missed(
     found: Compared, blocks: list[Block], repairs: list[TextRepair]
 ) -> tuple[list[Block], list[TextRepair]]:
     """All blocks in order, the repairs with the blocks' new indexes."""
-    missed = missed_text(found.blocks, found.page, found.free, found.texts)
+    missed = missed_text(found.blocks, found.page, found.free, found.texts, _unlike(found))
     out: list[Block] = []
     moved: dict[int, int] = {}
     added: list[TextRepair] = []
@@ -91,6 +94,16 @@ def _with_missed(
             moved[at] = len(out)
             out.append(blocks[at])
     return out, [replace(repair, block=moved[repair.block]) for repair in repairs] + added
+
+
+def _unlike(found: Compared) -> list[str]:
+    pairs = zip(found.blocks, found.alignments, strict=True)
+    texts = [
+        one.prose.letters if one else "" if block.figures else prose_of(block.content).letters
+        for block, one in pairs
+        if one is None or not is_alike(one)
+    ]
+    return [text for text in texts if text]
 
 
 def replayed(blocks: Sequence[Block], repairs: Sequence[TextRepair]) -> tuple[Block, ...]:

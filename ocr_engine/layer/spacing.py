@@ -13,7 +13,7 @@ _MIN_GAP = 0.1
 """Of the type's height: what is nearer is no blank for certain."""
 _JOINS = "-/_=&?\u2013\\"
 """What a line may end with without a blank: a word or address goes on."""
-_GLUE = "-/_.()[]{}'\"@#&"
+_GLUE = "-/_.()[]{}'\"@#&="
 """Signs that stand without a blank beside letters."""
 _CJK_FROM = "\u2e80"
 
@@ -35,6 +35,38 @@ def spacing_edits(alignment: Alignment, rules: SpacingRules, *, lines: bool) -> 
     for run in alignment.runs:
         if run.kind == "equal" and run.last - run.first > 1:
             yield from _in_run(alignment, run, rules, lines)
+    for before, run, after in zip(alignment.runs, alignment.runs[1:], alignment.runs[2:], strict=False):
+        if min(_length(before), _length(after)) >= MIN_EQUAL:
+            yield from _beside(alignment, run, rules, lines)
+
+
+def _length(run: AlignedRun) -> int:
+    return run.last - run.first if run.kind == "equal" else 0
+
+
+def _beside(alignment: Alignment, run: AlignedRun, rules: SpacingRules, lines: bool) -> Iterator[Edit]:
+    """Blanks before and after characters that were read as others, and where the page has a bullet."""
+    if run.kind == "insert":
+        if edit := _at_bullet(alignment, run, rules, lines):
+            yield edit
+    elif run.last - run.first == run.end - run.start:
+        for at, place in ((run.first - 1, run.start - 1), (run.last - 1, run.end - 1)):
+            if alignment.ends_word(place + 1) and (edit := _added(alignment, at, place, rules, lines)):
+                yield edit
+
+
+def _at_bullet(alignment: Alignment, run: AlignedRun, rules: SpacingRules, lines: bool) -> Edit | None:
+    """A blank or line end where the page has a bullet between two words that were read as one."""
+    is_bullet = not any(map(str.isalnum, alignment.letters[run.start : run.end]))
+    is_word = alignment.starts_word(run.start) and alignment.ends_word(run.end)
+    if not (is_bullet and is_word) or alignment.prose.between(run.first - 1):
+        return None
+    words, page, place = alignment.words, rules.page, alignment.prose.places[run.first]
+    left, right = words[alignment.word_at(run.start - 1)], words[alignment.word_at(run.end)]
+    if page.doubtful[left] or page.doubtful[right]:
+        return None
+    breaks = lines and not on_one_row(page, left, right)
+    return Edit(place, place, "\n" if breaks else " ", Reason.LINE if breaks else Reason.BLANK)
 
 
 def _in_run(alignment: Alignment, run: AlignedRun, rules: SpacingRules, lines: bool) -> Iterator[Edit]:
@@ -129,8 +161,8 @@ def _gap(page: PageWords, left: int, right: int) -> float:
 
 def on_one_row(page: PageWords, left: int, right: int) -> bool:
     """Whether two words of the page stand on one line."""
-    middles = (page.boxes[[left, right], 1] + page.boxes[[left, right], 3]) / 2
-    return bool(abs(middles[1] - middles[0]) < 0.5 * max(page.sizes[left], page.sizes[right]))
+    apart = abs(page.middles[right] - page.middles[left])
+    return apart < 0.5 * max(page.heights[left], page.heights[right])
 
 
 def ends_early(alignment: Alignment, page: PageWords, index: int) -> bool:

@@ -18,9 +18,12 @@ SLACK = 4.0
 """Model units by which a word's middle may be out of its block's box."""
 _LEADERS = re.compile(r"[.\u2026_\u00b7]{4,}|\u2026{2,}")
 _FORMULA = re.compile(
-    "[\u02b0-\u036f\u0370-\u03ff\u2061-\u2064\u2070-\u209f\u2100-\u214f\u2190-\u23ff\u25ca\u27c0-\u2aff\ufffd\U0001d400-\U0001d7ff]"
+    "[\u00a8\u00b4\u02b0-\u036f\u0370-\u03ff\u2061-\u2064\u2070-\u209f\u2100-\u214f\u2190-\u23ff\u25ca\u27c0-\u2aff\ufffd\U0001d400-\U0001d7ff]"
 )
-"""What stands in formulas, which files write in ways of their own: letters twice, fractions in two lines."""
+"""What stands in formulas, which files write in ways of their own: letters twice, fractions in two lines.
+
+So do some with accents: beside the letter that they belong to.
+"""
 _UNSEEN = int(WordFlag.HIDDEN | WordFlag.TURNED)
 
 
@@ -37,6 +40,9 @@ class PageWords:
     """The lines and blocks of the layer that they stand in."""
     sizes: "npt.NDArray[np.float32]" = field(repr=False)
     """Heights of the words' boxes in model units."""
+    middles: tuple[float, ...] = field(repr=False)
+    heights: tuple[float, ...] = field(repr=False)
+    """Of the boxes, from top to bottom, for questions about single words: arrays are slow at those."""
     doubtful: "npt.NDArray[np.bool_]" = field(repr=False)
     """Words whose characters are not taken over: no map, right to left, raised numbers, formulas."""
 
@@ -59,15 +65,20 @@ class PageWords:
         )
         return [order[start:end] for start, end in zip(first, last, strict=True)]
 
-    def by_rows(self, words: "npt.NDArray[np.int64]") -> "npt.NDArray[np.int64]":
+    def by_rows(self, words: Sequence[int]) -> list[int]:
         """The words row by row from the top, each row from the left."""
         if len(words) < 2:
-            return words
-        middles = (self.boxes[words, 1] + self.boxes[words, 3]) / 2
-        order = np.argsort(middles, kind="stable")
-        steps = np.diff(middles[order]) > 0.5 * np.median(self.sizes[words])
-        rows = np.concatenate(([0], np.cumsum(steps)))
-        return np.asarray(words[order[np.lexsort((self.boxes[words[order], 0], rows))]])
+            return list(words)
+        step = 0.5 * sorted(self.heights[word] for word in words)[len(words) // 2]
+        lefts = self.boxes[:, 0].tolist()
+        rows: list[list[int]] = []
+        last = -np.inf
+        for word in sorted(words, key=self.middles.__getitem__):
+            if self.middles[word] - last > step:
+                rows.append([])
+            rows[-1].append(word)
+            last = self.middles[word]
+        return [word for row in rows for word in sorted(row, key=lefts.__getitem__)]
 
 
 def _worth(box: Box, x: "npt.NDArray[Any]", y: "npt.NDArray[Any]") -> "npt.NDArray[np.float64]":
@@ -94,7 +105,9 @@ def page_words(layer: TextLayer) -> PageWords:
         boxes,
         layer.lines[kept],
         layer.blocks[kept],
-        np.maximum(boxes[:, 3] - boxes[:, 1], 1.0),
+        sizes := np.maximum(boxes[:, 3] - boxes[:, 1], 1.0),
+        tuple(((boxes[:, 1] + boxes[:, 3]) / 2).tolist()),
+        tuple(sizes.tolist()),
         np.asarray(doubtful),
     )
 

@@ -1,7 +1,8 @@
 """The text layer of a page that PyMuPDF holds open."""
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
-from itertools import groupby
+from itertools import accumulate, groupby
 from typing import Any
 
 import numpy as np
@@ -63,16 +64,14 @@ def _styled(words: Sequence[tuple[Any, bool]], line: _Line) -> Iterator[tuple[st
         yield from ((word[4], style, hides) for word, hides in words)
         return
     text, at = "".join(span["text"] for span in spans), 0
-    ends = np.cumsum([len(span["text"]) for span in spans]).tolist()
+    ends = list(accumulate(len(span["text"]) for span in spans))
+    styles = [_style([span], is_turned) for span in spans]
     for word, hides in words:
         first = max(text.find(word[4], at), at)
         at = first + len(word[4])
-        of_word = [
-            span
-            for span, end in zip(spans, ends, strict=True)
-            if end - len(span["text"]) < at and first < end
-        ]
-        yield word[4], _style(of_word, is_turned), hides
+        start, stop = bisect_right(ends, first), bisect_left(ends, at) + 1
+        style = styles[start] if stop - start == 1 else _style(spans[start:stop], is_turned)
+        yield word[4], style, hides
 
 
 def _style(spans: Sequence[dict[str, Any]], is_turned: bool) -> _Style:

@@ -28,8 +28,8 @@ MAX_LOOKED_AT_PX = 4_000_000
 MAX_PICTURES = 200
 _MIN_CONTRAST = 24
 """Levels of 255 between the darkest and the brightest pixel where a word stands: less is not to be seen."""
-_LOOKED_AT = np.array([0.3, 0.42, 0.54, 0.66, 0.78])
-"""The rows of pixels in which a word is looked for, as shares of the height of its box."""
+_LOOKED_AT = (0.54, 0.66), (0.3, 0.42, 0.78)
+"""Rows of pixels in which a word is looked for, as shares of its box's height: most show in the first two."""
 _MOST = 0.5
 _MANY_UNMAPPED = 0.2
 _OCR_FONTS = ("glyphless", "hiddenhorzocr", "invisible")
@@ -79,7 +79,11 @@ def text_layer(
         sizes_pt=np.array([word.size_pt for word in chosen], np.float32),
         font_of=np.array([index.get(word.font, 0) for word in chosen], np.uint16),
         flags=np.array(
-            [word.flags | _flags(text) for word, text in zip(chosen, texts, strict=True)], np.uint16
+            [
+                word.flags if text.isascii() else word.flags | _flags(text)
+                for word, text in zip(chosen, texts, strict=True)
+            ],
+            np.uint16,
         ),
         fonts=tuple(name[:100] for name in fonts),
     )
@@ -108,8 +112,6 @@ def _with_hyphen(text: str) -> str:
 
 
 def _flags(text: str) -> int:
-    if text.isascii():
-        return 0
     flags = WordFlag.SOFT_HYPHEN if text.endswith("\xad") else WordFlag(0)
     for character in text:
         if character == "\ufffd" or unicodedata.category(character) in ("Co", "Cs", "Cn"):
@@ -162,22 +164,27 @@ def with_hidden(layer: TextLayer, pixels: "npt.NDArray[np.uint8]") -> TextLayer:
     if not layer.words:
         return layer
     looked_at = np.array([any(map(str.isalnum, word)) for word in layer.words])
-    hidden = looked_at & ~_shown(layer.boxes, pixels)
+    hidden = looked_at.copy()
+    for rows in _LOOKED_AT:
+        at = np.flatnonzero(hidden)
+        hidden[at] = ~_shown(layer.boxes[at], pixels, rows) if len(at) else False
     if not hidden.any():
         return layer
     flags = np.where(hidden, layer.flags | WordFlag.HIDDEN, layer.flags).astype(np.uint16)
     return _judged(replace(layer, flags=flags))
 
 
-def _shown(boxes: "npt.NDArray[np.float32]", pixels: "npt.NDArray[np.uint8]") -> "npt.NDArray[np.bool_]":
-    """In which boxes some of a few rows of pixels are not all of one colour."""
+def _shown(
+    boxes: "npt.NDArray[np.float32]", pixels: "npt.NDArray[np.uint8]", shares: Sequence[float]
+) -> "npt.NDArray[np.bool_]":
+    """In which boxes the rows of pixels at these heights are not all of one colour."""
     height, width = pixels.shape[:2]
     places = boxes * (np.array([width, height] * 2, np.float32) / BOX_SCALE)
     left = np.clip(np.floor(places[:, 0]), 0, width - 1).astype(np.int64)
     length = np.clip(np.ceil(places[:, 2]).astype(np.int64) - left, 1, width - left)
-    rows = places[:, 1, None] + np.outer(places[:, 3] - places[:, 1], _LOOKED_AT)
+    rows = places[:, 1, None] + np.outer(places[:, 3] - places[:, 1], shares)
     starts = (np.clip(rows, 0, height - 1).astype(np.int64) * width + left[:, None]).ravel()
-    lengths = np.minimum(np.repeat(length, len(_LOOKED_AT)), MAX_LOOKED_AT_PX // max(len(starts), 1) + 1)
+    lengths = np.minimum(np.repeat(length, len(shares)), MAX_LOOKED_AT_PX // max(len(starts), 1) + 1)
     begins = np.cumsum(lengths) - lengths
     at = np.repeat(starts - begins, lengths) + np.arange(int(lengths.sum()))
     colors = pixels.reshape(-1, 3)[at]

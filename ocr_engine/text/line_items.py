@@ -8,6 +8,8 @@ from ocr_engine.records import BlockLine
 _BULLETS = "-\u2013*\u2022\u25e6\u25aa\u2023\u25cf\u25cb\u25a0\u25a1\u00b7\uf0b7\uf0a7"
 _NUMBER = re.compile(r"[0-9]{1,3}[.)]|\(?(?:[0-9]{1,3}|[A-Za-z]|[ivx]{2,5})\)|[a-z]\.")
 """`1.`, `(2)`, `a)`, `b.`; a capital with a stop is an initial."""
+MAX_ITEMS = 500
+"""Of one block; each is compared with each."""
 _PROBE_CHARS = 20
 """Of an item's first word that have to follow its marker."""
 
@@ -29,7 +31,7 @@ def with_item_lines(text: str, lines: Sequence[BlockLine]) -> str:
 
 def _items(lines: Sequence[BlockLine]) -> Iterator[re.Pattern[str]]:
     """What the items of a list look like in the text: more than one line has a marker, at one place."""
-    marked = [line for line in lines if len(line.words) > 1 and _is_marker(line.words[0])]
+    marked = [line for line in lines if len(line.words) > 1 and _is_marker(line.words[0])][:MAX_ITEMS]
     for line in marked:
         if any(_is_beside(line, other) for other in marked if other is not line):
             marker, word = line.words[:2]

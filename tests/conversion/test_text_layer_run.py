@@ -126,6 +126,29 @@ def test_what_is_still_unlike_the_page_is_in_report_and_review(folder: Path) -> 
     assert records.read_bytes() == before
 
 
+def test_paragraphs_are_joined_by_the_lines_of_both_pages(folder: Path) -> None:
+    pages = (
+        ("All of these lines are as wide as the column is", "and the second one ends with the name of the"),
+        ("Bluetooth group that wrote it down in the end", "and of nobody else, as far as the page tells."),
+    )
+    document = pymupdf.open()
+    for number, lines in enumerate(pages, 1):
+        page = document.new_page(width=600, height=200)
+        for at, line in enumerate(lines):
+            page.insert_text((50, 22 + 14 * at), line, fontsize=12, fontname="cour")
+        raw = RAW.replace(READ, " ".join(lines))
+        (folder / f"raw/a/pages/000{number}.raw.md").write_text(raw)
+    document.save(folder / "a.pdf")
+    keys = (f"engine.replay_from={folder / 'raw'}", "engine.backend=replay", "render.workers=1")
+    arguments = [str(folder / "a.pdf"), "--output", str(folder / "out")]
+    for key in (*keys, "text.join_paragraphs=true"):
+        arguments += ["--set", key]
+    assert batch_pdf(arguments) == ExitCode.OK
+    merged = (folder / "out/a/a.md").read_text()
+    assert "with the name of the Bluetooth group that wrote it" in merged
+    assert (folder / "out/a/pages/0002.md").read_text().startswith("Bluetooth"), "page files stay as read"
+
+
 @pytest.mark.parametrize("options", [("output.layout=official",), ("preset=pdf",)])
 def test_official_layouts_hold_the_models_own_text(folder: Path, options: tuple[str, ...]) -> None:
     keys = ("engine.backend=replay", f"engine.replay_from={folder / 'raw'}", *options)
