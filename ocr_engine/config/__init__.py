@@ -3,7 +3,7 @@
 from ocr_engine.config.addresses import without_credentials
 from ocr_engine.config.keys import all_keys, as_dict, fingerprint
 from ocr_engine.config.loading import default_file, find_file, load, parse_override
-from ocr_engine.config.of_family import for_family, guard_of
+from ocr_engine.config.of_family import for_family, for_pages_together, guard_of, pages_together
 from ocr_engine.config.schema import (
     AUTO_READ_KEYS,
     CONFIDENCE_KEYS,
@@ -56,8 +56,10 @@ __all__ = [
     "find_file",
     "fingerprint",
     "for_family",
+    "for_pages_together",
     "guard_of",
     "load",
+    "pages_together",
     "parse_override",
     "read_keys",
     "step_ngram",

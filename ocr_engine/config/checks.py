@@ -94,6 +94,7 @@ def check_meaning(config: Config, where: Where) -> None:
     if config.engine.lora and config.engine.backend != "vllm":
         key = "engine.lora"
         raise UsageError(f"{where(key)}: {key}: for backend: vllm alone, which loads the weights itself")
+    _check_together(config, where)
     _check_find(config, where)
     _check_output(config.output, where)
     if config.prompt == "locate" and not config.find:
@@ -127,6 +128,19 @@ def _check_drivers(config: Config, where: Where) -> None:
         key = "drivers.claim"
         raise UsageError(
             f"{where(key)}: {key}: not with cluster.backend: ray, which gives documents out itself"
+        )
+
+
+def _check_together(config: Config, where: Where) -> None:
+    key = "pages_per_request"
+    if config.pages_per_request == 1:
+        return
+    if config.prompt not in ("markdown", "pages"):
+        raise UsageError(f"{where(key)}: {key}: for prompt: markdown, and the prompt is {config.prompt!r}")
+    if config.cluster.backend != "none":
+        raise UsageError(
+            f"{where(key)}: {key}: not on a cluster, where each page goes its own way; leave it at 1, or use"
+            " cluster.backend: none"
         )
 
 

@@ -278,6 +278,7 @@ class Config:
     auto_mode: AutoModeConfig = field(default_factory=AutoModeConfig)
     max_tiles: Literal["auto"] | Annotated[int, msgspec.Meta(ge=2, le=32)] = "auto"
     """`auto` is what the modes of the family have."""
+    pages_per_request: Literal["document"] | Positive = 1
     prompt: str = "markdown"
     find: str = ""
     allow_custom_prompt: bool = False
@@ -302,6 +303,8 @@ AUTO_READ_KEYS = ("auto_mode",)
 """Those that do so with `mode: auto` alone."""
 CONFIDENCE_KEYS = ("quality.confidence",)
 """What is asked of the model beside its answer, where it is on: pages read without it have no numbers."""
+TOGETHER_READ_KEYS = ("pages_per_request",)
+"""Those that do so where several pages are read in one request."""
 WRITE_KEYS = (
     "output.layout",
     "output.merge",
@@ -321,7 +324,8 @@ WRITE_KEYS = (
 def read_keys(config: Config) -> tuple[str, ...]:
     """The keys that change what the model reads or answers in a run with this config."""
     auto = AUTO_READ_KEYS if config.mode == AUTO else ()
-    return (*READ_KEYS, *auto, *(CONFIDENCE_KEYS if config.quality.confidence else ()))
+    together = TOGETHER_READ_KEYS if config.pages_per_request != 1 else ()
+    return (*READ_KEYS, *auto, *together, *(CONFIDENCE_KEYS if config.quality.confidence else ()))
 
 
 def step_ngram(ngram: NgramConfig, step: RetryStep) -> NgramConfig:

@@ -20,6 +20,7 @@ from ocr_engine.conversion.planning import PageNeeds, PagePlanner, PlannedPage, 
 from ocr_engine.conversion.progress import Progress
 from ocr_engine.conversion.same_bytes import FirstRead, SameBytes
 from ocr_engine.conversion.saver import Saver
+from ocr_engine.conversion.together import PageWindow, Reading, Requests
 from ocr_engine.engine.base import Engine, EngineInfo
 from ocr_engine.errors import EngineError, InputError, OcrError, OutputError, UsageError
 from ocr_engine.log import logger, printable
@@ -176,7 +177,8 @@ class Conversion:
         # A cluster's stream has been given all pages before any is written.
         self._reads_once = config.input.same_once and config.output.raw and reader is None
         self._documents = asyncio.Semaphore(window.documents)
-        self._window = asyncio.Semaphore(window.pages)
+        self._requests = Requests.of_run(config, tools.info, tools.pool, tools.engine, self._reader)
+        self._window = PageWindow(max(window.pages, self._requests.pages_each))
         self.stopping = False
         """Whether `stop` was asked for."""
         self.limit = ""
@@ -354,31 +356,34 @@ class Conversion:
             cancelled = cancelled or task.cancelled()
 
         async with asyncio.TaskGroup() as group:
-            for page in self._planner.pages(opened, indexes):
-                needs = self._planner.needs(page)
-                if needs is PageNeeds.NOTHING:
-                    self._count_unchanged(page)
+            for pages in self._requests.split(self._planner, opened, indexes):
+                todo = [page for page in pages if pages[page] is not PageNeeds.NOTHING]
+                self._count_unchanged(page for page in pages if page not in todo)
+                if not todo:
                     continue
-                await self._window.acquire()
+                await self._window.enter(len(todo))
                 self._heed(pages_used_up(self._config.limits, self._taken))
                 if self.stopping:
-                    self._window.release()
+                    self._window.leave(len(todo))
                     return False
                 if not changed:
                     await self._saver.make_room(opened, writer, indexes)
                     changed = True
-                self._taken += 1
-                group.create_task(self._convert_page(page, writer, needs, other)).add_done_callback(note)
+                self._taken += len(todo)
+                source = other or self._requests.begin(group, pages)
+                for page in todo:
+                    task = self._convert_page(page, writer, pages[page], source)
+                    group.create_task(task).add_done_callback(note)
         if not cancelled:
             await self._saver.finish_document(writer, changed=changed)
         return not cancelled
 
     async def _convert_page(
-        self, page: PlannedPage, writer: PageWriter, needs: PageNeeds, other: Other | None
+        self, page: PlannedPage, writer: PageWriter, needs: PageNeeds, source: Other | Reading
     ) -> None:
         self._pages_in_hand += 1
         try:
-            await self._save(page, await self._obtain(page, writer, needs, other))
+            await self._save(page, await self._obtain(page, writer, needs, source))
         except (EngineError, OutputError):
             raise
         except Exception as error:  # noqa: BLE001 - a bug of ours that one page meets must not end the night
@@ -387,10 +392,10 @@ class Conversion:
             await self._save(page, failed_page(self._config, page.ref, page.fingerprint, reason))
         finally:
             self._pages_in_hand -= 1
-            self._window.release()
+            self._window.leave()
 
     async def _obtain(
-        self, page: PlannedPage, writer: PageWriter, needs: PageNeeds, other: Other | None
+        self, page: PlannedPage, writer: PageWriter, needs: PageNeeds, source: Other | Reading
     ) -> ReadPage:
         """Get the page's record and raw text: from disk if only its writing changed, else from the model."""
         stored = None
@@ -399,7 +404,7 @@ class Conversion:
         if stored is not None:
             record, raw = stored
             return await rewritten(self._config, self._tools.pool, page.ref, page.fingerprint, record, raw)
-        if other is not None and (read := await self._read_before(page, other)) is not None:
+        if (read := await self._read_with_others(page, source)) is not None:
             return read
         said_before = await self._said_before(page, writer) if self._takes_drafts else ""
         return await self._reader.read(page.ref, page.key, page.fingerprint, said_before=said_before)
@@ -415,6 +420,12 @@ class Conversion:
         record, raw = stored
         is_alike = record.prompt == self._config.prompt and not record.turned_deg
         return raw if is_alike and not record.from_text_layer else ""
+
+    async def _read_with_others(self, page: PlannedPage, source: Other | Reading) -> ReadPage | None:
+        """The page as it was read elsewhere, or with others of its request; None where it is read alone."""
+        if isinstance(source, Other):
+            return await self._read_before(page, source)
+        return None if source is None else (await asyncio.shield(source)).get(page)
 
     async def _read_before(self, page: PlannedPage, other: Other) -> ReadPage | None:
         """The page as it was read before; None where it is not there as it should.
@@ -441,11 +452,12 @@ class Conversion:
         if places := located(self._config, record):
             logger.info("%s: %s", printable(str(page.ref)), places)
 
-    def _count_unchanged(self, page: PlannedPage) -> None:
-        row = self._planner.row(page)
-        assert row is not None, "only a page with a row needs nothing"
-        self.counts.add_unchanged(row.status)
-        self._tools.progress.page_unchanged()
+    def _count_unchanged(self, pages: Iterable[PlannedPage]) -> None:
+        for page in pages:
+            row = self._planner.row(page)
+            assert row is not None, "only a page with a row needs nothing"
+            self.counts.add_unchanged(row.status)
+            self._tools.progress.page_unchanged()
 
     async def _end_document(self, given: str, status: PageStatus, reason: str) -> None:
         self.refused.add(given)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from itertools import groupby
 from pathlib import Path
 
 from ocr_engine.config import WRITE_KEYS, Config, fingerprint, read_keys
@@ -69,6 +70,13 @@ class PagePlanner:
             ref = opened.page(index)
             page_print = page_fingerprint(self.config, ref, self.model_id)
             yield PlannedPage(ref, PageKey(folder, ref.number), page_print)
+
+    def requests(
+        self, opened: OpenedDocument, indexes: Iterable[int], size: int
+    ) -> Iterator[list[PlannedPage]]:
+        """The same by request, of so many pages at most: the first so many of the document, the next ..."""
+        for _, pages in groupby(self.pages(opened, indexes), lambda page: page.ref.index // size):
+            yield list(pages)
 
     def row(self, page: PlannedPage) -> JournalRow | None:
         """The page's last journal row from earlier runs, if any."""

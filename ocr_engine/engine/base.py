@@ -41,6 +41,11 @@ def vision_tokens(views: PageViews, family: str) -> int:
     return FAMILIES[family].view_tokens(views.global_view.shape[0], tile_size_px, *views.grid)
 
 
+def vision_tokens_of(request: GenerationRequest, family: str) -> int:
+    """Visual tokens of all pages of a request."""
+    return sum(vision_tokens(views, family) for views in request.all_views)
+
+
 @runtime_checkable
 class Remote(Protocol):
     """An engine on machines that are not ours: nothing here can restart what hangs there."""

@@ -44,8 +44,8 @@ class PromptEncoder:
         """Tokens that open or close cells and rows of a table."""
         self.whitelist_ids = token_ids(vocabulary, tuple(whitelist))
 
-    def encode(self, prompt: str) -> list[int]:
-        """BOS, then the text with `<image>` as one id, which vLLM expands to the page's placeholders.
+    def encode(self, prompt: str, pages: int = 1) -> list[int]:
+        """BOS, then the text with `<image>` as one id a page, which vLLM expands to the page's placeholders.
 
         Raises:
             RequestError: `<image>` does not stand exactly once in the prompt.
@@ -54,7 +54,7 @@ class PromptEncoder:
         if len(parts) != 2:
             raise RequestError(f"prompt: {TOKENS.image} stands {len(parts) - 1} times in it, expected once")
         before, after = (self._tokenizer.encode(part, add_special_tokens=False).ids for part in parts)
-        return [self._bos_id, *before, self.image_id, *after]
+        return [self._bos_id, *before, *[self.image_id] * pages, *after]
 
     def draft(self, text: str) -> bytes:
         """A text that an answer may be, as the token ids of `GenerationRequest.draft`."""

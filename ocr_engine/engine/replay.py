@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from ocr_engine.engine.answer import LoopWatch, kept_of_loop
-from ocr_engine.engine.base import EngineInfo, OnText, vision_tokens
+from ocr_engine.engine.base import EngineInfo, OnText, vision_tokens_of
 from ocr_engine.errors import EngineError, RequestError
-from ocr_engine.families import FAMILIES, OCR
+from ocr_engine.families import FAMILIES, OCR, TOKENS
 from ocr_engine.log import printable
 from ocr_engine.records import FinishReason, Generation, GenerationRequest, Loop
 
@@ -77,15 +77,16 @@ class ReplayEngine:
         """Nothing to load."""
 
     async def generate(self, request: GenerationRequest, on_text: OnText | None = None) -> Generation:
-        """Raises RequestError where no raw text of this page is stored."""
+        """The text of a page, or of several with a mark before each.
+
+        Raises RequestError where no raw text of a page is stored.
+        """
         started_s = time.perf_counter()
-        stored = BUILT_IN_PAGE
-        if self._folder is not None:
-            stored = await asyncio.to_thread(self._read, self._folder, request.request_id)
+        stored = await asyncio.to_thread(self._stored, request)
         if self._delay_s:
             await asyncio.sleep(self._delay_s)
         answer = await _replayed(stored, request, on_text or _ignore)
-        visual = vision_tokens(request.views, self._family)
+        visual = vision_tokens_of(request, self._family)
         return Generation(
             text=answer.text,
             finish_reason=answer.finish_reason,
@@ -98,6 +99,14 @@ class ReplayEngine:
 
     async def stop(self) -> None:
         """Nothing to give back."""
+
+    def _stored(self, request: GenerationRequest) -> str:
+        names = [request.request_id, *(page.request_id for page in request.further)]
+        if self._folder is None:
+            texts = [BUILT_IN_PAGE] * len(names)
+        else:
+            texts = [self._read(self._folder, name) for name in names]
+        return texts[0] if len(texts) == 1 else "".join(f"{TOKENS.page}{text}" for text in texts)
 
     @staticmethod
     def _read(folder: Path, request_id: str) -> str:

@@ -141,11 +141,11 @@ def smallest_page(family: str) -> PageViews:
 
 def expanded_prompt(prompts: PromptEncoder, request: GenerationRequest, family: str) -> list[int]:
     """The prompt's token ids with one `<image>` a visual token."""
-    count = vision_tokens(request.views, family)
+    counts = iter([vision_tokens(views, family) for views in request.all_views])
     return [
         token
-        for written in prompts.encode(request.prompt)
-        for token in [written] * (count if written == prompts.image_id else 1)
+        for written in prompts.encode(request.prompt, len(request.all_views))
+        for token in [written] * (next(counts) if written == prompts.image_id else 1)
     ]
 
 

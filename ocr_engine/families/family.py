@@ -8,6 +8,21 @@ from ocr_engine.families.modes import Mode, view_tokens
 
 
 @dataclass(frozen=True, slots=True)
+class Together:
+    """How a family reads several pages of a document in one request."""
+
+    max_pages: int
+    """The most it was trained with."""
+    mode: str
+    prompt: str
+    """The names of the mode and the prompt that it was trained with for this."""
+    ngram_window: int
+    """Window of the n-gram guard in its official script for PDFs."""
+    answer_tok: int = 1_000
+    """Tokens of an answer that a page is given room for where as many pages as fit are read together."""
+
+
+@dataclass(frozen=True, slots=True)
 class Family:
     """A family of checkpoints that share an architecture.
 
@@ -46,6 +61,14 @@ class Family:
     def view_tokens(self, base_size_px: int, tile_size_px: int, columns: int, rows: int) -> int:
         """Visual tokens of a page with views of these sizes; see `modes.view_tokens`."""
         return view_tokens(base_size_px, tile_size_px, columns, rows, row_newline=self.row_newline)
+
+    together: Together | None = None
+    """How it reads several pages in one request; None where it reads one."""
+
+    @property
+    def max_pages(self) -> int:
+        """Pages that a request may hold."""
+        return self.together.max_pages if self.together else 1
 
     @property
     def smallest_mode(self) -> Mode:

@@ -23,6 +23,8 @@ class SpecialTokens:
     grounding: str = "<|grounding|>"
     td_open: str = "<td>"
     td_close: str = "</td>"
+    page: str = "<PAGE>"
+    """Stands before each page in an answer to several; plain text, no token of its own."""
 
 
 TOKENS = SpecialTokens()

@@ -7,7 +7,7 @@ official `README.md` and `infer.py`, and vLLM's `models/unlimited_ocr.py`.
 from functools import partial
 from types import MappingProxyType
 
-from ocr_engine.families.family import Family
+from ocr_engine.families.family import Family, Together
 from ocr_engine.families.modes import Mode
 
 _NAME = "unlimited-ocr"
@@ -36,4 +36,6 @@ FAMILY = Family(
     max_model_len=32_768,
     ngram=(35, 128),
     window_tok=128,
+    # Trained with 2 to 50 pages of 1024 px (arXiv 2606.23050, 4.1); the guard is that of `infer_multi`.
+    together=Together(max_pages=50, mode="base", prompt="pages", ngram_window=1024),
 )

@@ -42,12 +42,15 @@ class Judged:
     text: str = ""
     recall: float | None = None
     suspect: bool = False
+    pages: int = 1
+    """Pages of the request that it was part of."""
 
     @property
     def summary(self) -> Attempt:
         """The attempt as the page's record keeps it."""
         tokens = self.answer.generation.output_tokens if self.answer else 0
-        return Attempt(settings_of(self.step), self.status, self.reason, tokens, self.recall)
+        settings = settings_of(self.step) | ({"pages": self.pages} if self.pages > 1 else {})
+        return Attempt(settings, self.status, self.reason, tokens, self.recall)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +98,9 @@ def judged(config: Config, step: RetryStep, answer: PageAnswer, facts: PageFacts
     return Judged(step, answer, status, reason, text, recall, suspect)
 
 
-def refused(step: RetryStep, reason: str) -> Judged:
-    """An attempt that the engine refused, for this reason."""
-    return Judged(step, None, PageStatus.FAILED, reason)
+def refused(step: RetryStep, reason: str, pages: int = 1) -> Judged:
+    """An attempt that the engine refused, or whose answer cannot be used, for this reason."""
+    return Judged(step, None, PageStatus.FAILED, reason, pages=pages)
 
 
 def applies(step: RetryStep, best: Judged, facts: PageFacts, quality: QualityConfig) -> bool:

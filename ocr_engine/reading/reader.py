@@ -28,11 +28,9 @@ from ocr_engine.reading.finish import Finished, finished, frozen
 from ocr_engine.reading.prepare import NO_VIEWS, PreparedPage, prepare
 from ocr_engine.reading.record import blank_record, failed_record, read_record
 from ocr_engine.reading.request import mode_of, prompt_of, request_for, sends_png
+from ocr_engine.reading.starting import EngineStart
 from ocr_engine.reading.witness import NO_USE, is_witnessed, layer_use, with_witness, witness_of
 from ocr_engine.records import FigureText, Generation, PageKey, PageRecord, PageRef, PageTexts, TextLayer
-
-NOTE_START_S = 2.0
-"""After this long without a started engine, a line says that it is starting."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +94,17 @@ class PageReader:
     """Reads pages with one config, one pool of renderers and one engine, any number at a time."""
 
     def __init__(
-        self, config: Config, pool: RenderPool, engine: Engine, family: str, tokenizer: str | None = None
+        self,
+        config: Config,
+        pool: RenderPool,
+        engine: Engine,
+        family: str,
+        tokenizer: str | None = None,
+        start: EngineStart | None = None,
     ) -> None:
         """`family` and `tokenizer` as the engine says. The first page starts the engine; the caller stops it.
+
+        `start` is that of another reader of the same engine.
 
         Raises UsageError where the family has no such mode or prompt.
         """
@@ -116,7 +122,7 @@ class PageReader:
         self._figures = FigureReader(config, pool, engine)
         self._draft = form_of(config, tokenizer)
         self._frozen = frozen(config)
-        self._engine_start: asyncio.Task[None] | None = None
+        self.start = start or EngineStart(engine)
 
     async def read(
         self,
@@ -126,12 +132,14 @@ class PageReader:
         on_text: OnText | None = None,
         prepared: PreparedPage | None = None,
         said_before: str = "",
+        tried: Sequence[ladder.Judged] = (),
     ) -> ReadPage:
         """Read a page; returns its record and raw text. The record of a page that cannot be read says why.
 
         `key` is the page's place below the output folder, `page_print` the fingerprint its record carries.
         `on_text` gets the pieces of the answer as they appear. `prepared` is what `first_task` gave.
-        `said_before` is the raw text of an earlier run, from which drafts are made.
+        `said_before` is the raw text of an earlier run, from which drafts are made. `tried` are attempts at
+        the page that were made before.
 
         Raises:
             EngineError: the engine did not start, or died.
@@ -139,22 +147,19 @@ class PageReader:
         started = time.perf_counter()
         try:
             if prepared is None:
-                prepared = await self._prepare(
-                    ref, self._modes[None], WHOLE, facts=True, said_before=said_before
-                )
-            return await self._read(ref, key, page_print, on_text, prepared, started)
+                prepared = await self.prepare(ref, said_before)
+            return await self._read(ref, key, page_print, on_text, prepared, started, tried)
         except (InputError, RequestError) as error:
             return failed_page(self._config, ref, page_print, str(error), time.perf_counter() - started)
 
     @property
     def starting(self) -> bool:
         """Whether pages wait for an engine that has not started."""
-        return self._engine_start is not None and not self._engine_start.done()
+        return self.start.running
 
     def close(self) -> None:
         """Stop waiting for the engine, if it is still starting."""
-        if self._engine_start is not None:
-            self._engine_start.cancel()
+        self.start.close()
 
     async def _read(
         self,
@@ -164,25 +169,18 @@ class PageReader:
         on_text: OnText | None,
         first: PreparedPage,
         started: float,
+        tried: Sequence[ladder.Judged],
     ) -> ReadPage:
-        quality = self._config.quality
-        seconds = {"render": first.render_s, "views": first.views_s}
-        if first.ink is not None and first.ink.share < quality.blank_ink:
-            blank = blank_record(self._config, ref, page_print, first)
-            return ReadPage(blank, "", seconds | _total(started))
-        waiting = time.perf_counter()
-        await self._engine_ready()
-        started += time.perf_counter() - waiting  # the engine's start is no part of the first pages' time
+        quality, seconds = self._config.quality, _stages(first)
+        if blank := self.blank(ref, page_print, first):
+            return replace(blank, seconds=seconds | _total(started))
+        started += await self.start.ready()  # no part of the first pages' time
         page = _Page(ref, key, ladder.PageFacts(first.ink, first.text_layer), first.mode)
         generation = await self._ask(first, key.again(0), ladder.FIRST, on_text)
-        if (done := await self._finished(ref, page_print, first, generation)) is not None:
-            seconds["engine"] = generation.seconds
-            pace = _tokens_a_step([generation])
-            return ReadPage(
-                done.record, done.texts.raw, seconds | _total(started), done.texts, tokens_a_step=pace
-            )
+        if not tried and (done := await self.answered(ref, page_print, first, generation, started)):
+            return done
         answer = await aside(answer_to_page, generation, ladder.FIRST.turn, page.key.stem)
-        attempts = [await self._judged(ladder.FIRST, answer, page)]
+        attempts = [*tried, await self._judged(ladder.FIRST, answer, page)]
         for number, step in enumerate(quality.retries, 1):
             if ladder.applies(step, ladder.best(attempts, page.facts), page.facts, quality):
                 earlier = ladder.best(attempts, page.facts)
@@ -196,6 +194,27 @@ class PageReader:
         record = await self._witnessed(record, first.text_layer)
         pace = _tokens_a_step([one.answer.generation for one in attempts if one.answer])
         return ReadPage(record, kept.answer.generation.text, seconds | _total(started), tokens_a_step=pace)
+
+    async def prepare(self, ref: PageRef, said_before: str = "") -> PreparedPage:
+        """A page's views for the first attempt, and what is known of it. Raises InputError."""
+        return await self._prepare(ref, self._modes[None], WHOLE, facts=True, said_before=said_before)
+
+    def blank(self, ref: PageRef, page_print: str, first: PreparedPage) -> ReadPage | None:
+        """The result for a page without ink, which no engine is asked about; None for others."""
+        if first.ink is None or first.ink.share >= self._config.quality.blank_ink:
+            return None
+        return ReadPage(blank_record(self._config, ref, page_print, first), "", _stages(first))
+
+    async def answered(
+        self, ref: PageRef, page_print: str, first: PreparedPage, generation: Generation, started: float
+    ) -> ReadPage | None:
+        """The result for a page whose first answer this is, where that is all that is asked for; else None."""
+        done = await self._finished(ref, page_print, first, generation)
+        if done is None:
+            return None
+        seconds = _stages(first) | {"engine": generation.seconds} | _total(started)
+        pace = _tokens_a_step([generation])
+        return ReadPage(done.record, done.texts.raw, seconds, done.texts, tokens_a_step=pace)
 
     async def _finished(
         self, ref: PageRef, page_print: str, prepared: PreparedPage, generation: Generation
@@ -297,23 +316,9 @@ class PageReader:
         request = replace(request, draft=prepared.draft)
         return await self._engine.generate(request, on_text)
 
-    async def _engine_ready(self) -> None:
-        """Start the engine for the first page. A run with nothing to read never starts it."""
-        if self._engine_start is None:
-            self._engine_start = asyncio.create_task(self._start())
-        await asyncio.shield(self._engine_start)
 
-    async def _start(self) -> None:
-        """Start the engine. A line says so if it takes long, so that the run does not seem to hang."""
-        started = time.perf_counter()
-        words = "the engine is starting: it loads the weights and tests itself; a first start takes minutes"
-        note = asyncio.get_running_loop().call_later(NOTE_START_S, logger.info, words)
-        try:
-            await self._engine.start()
-        finally:
-            note.cancel()
-        if (took := time.perf_counter() - started) > NOTE_START_S:
-            logger.info("the engine is ready after %.0f s", took)
+def _stages(first: PreparedPage) -> dict[str, float]:
+    return {"render": first.render_s, "views": first.views_s}
 
 
 def _tokens_a_step(answers: Sequence[Generation]) -> float:

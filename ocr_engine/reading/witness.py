@@ -23,7 +23,7 @@ from ocr_engine.records import (
     TextRepair,
 )
 
-READING_PROMPTS = ("markdown", "ocr", "free")
+READING_PROMPTS = ("markdown", "pages", "ocr", "free")
 """Prompts whose answer is the page's text."""
 
 

@@ -5,7 +5,14 @@
 numbers exist only in file names, records on disk and messages.
 """
 
-from ocr_engine.records.answers import FinishReason, Generation, GenerationRequest, Loop, TokenScores
+from ocr_engine.records.answers import (
+    FinishReason,
+    FurtherPage,
+    Generation,
+    GenerationRequest,
+    Loop,
+    TokenScores,
+)
 from ocr_engine.records.inputs import Bookmark, Document, DocumentKind, OpenedDocument, PageRef
 from ocr_engine.records.keys import Fingerprint, PageKey, page_stem
 from ocr_engine.records.layer import LayerVerdict, TextLayer, WordFlag, no_layer
@@ -46,6 +53,7 @@ __all__ = [
     "FigureText",
     "Fingerprint",
     "FinishReason",
+    "FurtherPage",
     "Generation",
     "GenerationRequest",
     "HeadingType",

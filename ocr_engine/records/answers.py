@@ -8,14 +8,23 @@ from ocr_engine.records.pixels import PageViews
 
 
 @dataclass(frozen=True, slots=True)
+class FurtherPage:
+    """A page that is asked for in the request of another: what it would be known by alone, and its views."""
+
+    request_id: str
+    views: PageViews
+
+
+@dataclass(frozen=True, slots=True)
 class GenerationRequest:
-    """What the engine is asked for one page.
+    """What the engine is asked for one page, or for consecutive pages of a document.
 
     `max_tokens` counts output tokens. `ngram_size` 0 turns the guard off. `stream_interval` is how many
     tokens an engine may collect before it gives out their text: 1 for a reader at a terminal. `abort_loops`
     ends an answer that only repeats itself. `temperature` 0 is greedy; else the choice is seeded. `draft` is
     what the answer probably is, as int32 token ids in bytes or as text: it makes an engine that verifies
-    drafts faster, and changes no answer.
+    drafts faster, and changes no answer. `further` are the pages after the first, in order, in the same mode
+    and without tiles.
     """
 
     request_id: str
@@ -30,6 +39,12 @@ class GenerationRequest:
     draft: bytes | str = b""
     scores: bool = False
     """Whether the probability of each token is wanted."""
+    further: tuple[FurtherPage, ...] = ()
+
+    @property
+    def all_views(self) -> tuple[PageViews, ...]:
+        """Of every page, in order."""
+        return (self.views, *(page.views for page in self.further))
 
 
 class FinishReason(StrEnum):

@@ -243,7 +243,7 @@ def test_an_engine_that_takes_its_time_to_start_says_so(
     page, _ = read([("text", STOP)])
     assert not caplog.messages and page.seconds["total"] > 0
     monkeypatch.setattr(Script, "start", slowly)
-    monkeypatch.setattr("ocr_engine.reading.reader.NOTE_START_S", 0.01)
+    monkeypatch.setattr("ocr_engine.reading.starting.NOTE_START_S", 0.01)
     read([("text", STOP)])
     assert ["starting" in line or "ready after" in line for line in caplog.messages] == [True, True]
 

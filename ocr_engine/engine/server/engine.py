@@ -12,7 +12,7 @@ import numpy as np
 
 from ocr_engine.config import EngineConfig, guard_of
 from ocr_engine.engine.answer import LoopWatch, answer_room, copy_ends
-from ocr_engine.engine.base import EngineInfo, OnText, vision_tokens
+from ocr_engine.engine.base import EngineInfo, OnText, vision_tokens_of
 from ocr_engine.engine.checkpoint import AUTO, Checkpoint, resolve
 from ocr_engine.engine.flights import TextOnce
 from ocr_engine.engine.loops import before_loop
@@ -128,7 +128,7 @@ class ServerEngine:
         """
         served = self._served()
         started_s = time.perf_counter()
-        visual = vision_tokens(request.views, self._family)
+        visual = vision_tokens_of(request, self._family)
         prompt_tokens = await self._text_length(request.prompt) + visual
         limit = "the server's --max-model-len"
         room = answer_room(request.max_tokens, prompt_tokens, served.max_model_len, limit)

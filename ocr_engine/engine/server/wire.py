@@ -19,7 +19,7 @@ from ocr_engine.engine.server.reader import RubbishError, ServerFailedError, sai
 from ocr_engine.engine.server.replies import MAX_ANSWER_CHARS, Cards, Completion, Usage
 from ocr_engine.engine.token_ends import kept_scores
 from ocr_engine.errors import EngineError, RequestError
-from ocr_engine.families import FAMILIES
+from ocr_engine.families import FAMILIES, TOKENS
 from ocr_engine.records import FinishReason, GenerationRequest, Loop, PageViews, TokenScores
 
 _QUEUE = re.compile(
@@ -137,11 +137,14 @@ class Answer:
 
 
 def chat_body(request: GenerationRequest, asked: Asked) -> bytes:
-    """The JSON of one page's `/v1/chat/completions` request: greedy, guarded, special tokens written out."""
-    text = {"type": "text", "text": request.prompt}
+    """The JSON of one `/v1/chat/completions` request: greedy, guarded, special tokens written out."""
+    pages = [_image(views, asked) for views in request.all_views]
+    # As many marks as pages: vLLM would put those that are missing on lines of their own.
+    prompt = request.prompt.replace(TOKENS.image, TOKENS.image * len(pages))
+    text = {"type": "text", "text": prompt}
     body: dict[str, Any] = {
         "model": asked.model,
-        "messages": [{"role": "user", "content": [_image(request.views, asked), text]}],
+        "messages": [{"role": "user", "content": [*pages, text]}],
         "temperature": request.temperature,
         "top_p": 1.0,
         "repetition_penalty": 1.0,

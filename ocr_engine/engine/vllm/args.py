@@ -67,14 +67,15 @@ def engine_args(
     sizes: EngineSizes,
     *,
     gpu: bool,
+    pages: int = 1,
     shortcuts: Collection[str] = tuple(SHORTCUTS),
     phrases: Sequence[int] = (),
     scores: bool = False,
 ) -> dict[str, Any]:
     """Keyword arguments of vLLM's `AsyncEngineArgs`.
 
-    `shortcuts` are those that our code in vLLM's processes may take, `phrases` the book for drafts; `scores`
-    is whether requests will ask for token probabilities.
+    `pages` are those that a request may hold, `shortcuts` those that our code in vLLM's processes may take,
+    `phrases` the book for drafts; `scores` is whether requests will ask for token probabilities.
     """
     args: dict[str, Any] = {
         "model": str(folder),
@@ -84,7 +85,7 @@ def engine_args(
         "max_num_batched_tokens": sizes.max_num_batched_tokens,
         "kv_cache_memory_bytes": sizes.kv_cache_bytes,
         "enforce_eager": config.enforce_eager or not gpu,
-        "limit_mm_per_prompt": {"image": 1},
+        "limit_mm_per_prompt": {"image": pages},
         "enable_mm_embeds": True,
         # The V2 runner on a GPU, the V1 runner on a CPU.
         "logits_processors": [GUARDS[gpu]],

@@ -15,7 +15,7 @@ from typing import Any
 from ocr_engine.config import EngineConfig
 from ocr_engine.engine import log_folder, self_test
 from ocr_engine.engine.answer import TokenAnswer, answer_room
-from ocr_engine.engine.base import EngineInfo, OnText, vision_tokens
+from ocr_engine.engine.base import EngineInfo, OnText, vision_tokens_of
 from ocr_engine.engine.checkpoint import Checkpoint, resolve
 from ocr_engine.engine.devices import cuda_gpu_visible
 from ocr_engine.engine.draft_args import draft_args
@@ -26,6 +26,7 @@ from ocr_engine.engine.sizes import EngineSizes, choose_sizes, slow_start_warnin
 from ocr_engine.engine.vllm import contract, process, scores
 from ocr_engine.engine.vllm.args import check_platform, engine_args
 from ocr_engine.errors import EngineError, RequestError
+from ocr_engine.families import FAMILIES
 from ocr_engine.log import logger
 from ocr_engine.records import Generation, GenerationRequest
 
@@ -165,6 +166,7 @@ class VllmEngine:
             plan.checkpoint.folder,
             plan.sizes,
             gpu=plan.gpu,
+            pages=FAMILIES[plan.checkpoint.family].max_pages,
             shortcuts=shortcuts,
             phrases=self._prompts.phrases() if plan.sizes.drafts else (),
             scores=self._scores,
@@ -199,7 +201,7 @@ class VllmEngine:
             text=text,
             finish_reason=answer.finish_reason,
             prompt_tokens=prompt_tokens,
-            vision_tokens=vision_tokens(request.views, self._planned().checkpoint.family),
+            vision_tokens=vision_tokens_of(request, self._planned().checkpoint.family),
             output_tokens=output_tokens,
             seconds=time.perf_counter() - started_s,
             loop=answer.loop,
@@ -209,13 +211,14 @@ class VllmEngine:
         )
 
     def _prompt(self, request: GenerationRequest) -> tuple[dict[str, Any], int]:
-        """What vLLM is given for a page, and the tokens it makes of it."""
+        """What vLLM is given for the pages of a request, and the tokens it makes of it."""
         from ocr_engine.engine.vllm.view_tensors import tensors_of
 
         assert self._prompts is not None
-        ids = self._prompts.encode(request.prompt)
-        tokens = len(ids) - 1 + vision_tokens(request.views, self._planned().checkpoint.family)
-        return {"prompt_token_ids": ids, "multi_modal_data": {"image": tensors_of(request.views)}}, tokens
+        pages = request.all_views
+        ids = self._prompts.encode(request.prompt, len(pages))
+        tokens = len(ids) - len(pages) + vision_tokens_of(request, self._planned().checkpoint.family)
+        return {"prompt_token_ids": ids, "multi_modal_data": {"image": tensors_of(*pages)}}, tokens
 
     def _sampling(self, request: GenerationRequest, prompt_tokens: int, *, streamed: bool) -> Any:
         from ocr_engine.engine.vllm.internals import RequestOutputKind, SamplingParams

@@ -1,6 +1,6 @@
-"""A page sent to a server as an image: cut into views as `batch_images.py` does."""
+"""Pages sent to a server as images: cut into views as `batch_images.py` does."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ocr_engine.errors import RequestError, UsageError
@@ -13,6 +13,20 @@ if TYPE_CHECKING:
 
 DEFAULT_MODE = "gundam"
 _OPTIONS = {"mode", "max_tiles"}
+
+
+def views_of_images(images: "Sequence[Image]", options: Mapping[str, object], family: str) -> list[PageViews]:
+    """The views of the images of one request; several are cut as pages that are read together.
+
+    Raises:
+        RequestError: as `views_of_image`, or several images with another mode than theirs.
+    """
+    together = FAMILIES[family].together
+    if len(images) > 1 and together is not None:
+        if options.get("mode", together.mode) != together.mode:
+            raise RequestError(f"mm_processor_kwargs: mode: several pages are read in {together.mode}")
+        options = {**options, "mode": together.mode}
+    return [views_of_image(image, options, family) for image in images]
 
 
 def views_of_image(image: "Image", options: Mapping[str, object], family: str) -> PageViews:

@@ -30,11 +30,18 @@ from ocr_engine.engine.vllm.internals import (
     PromptReplacement,
     PromptUpdate,
 )
-from ocr_engine.engine.vllm.page_images import views_of_image
+from ocr_engine.engine.vllm.page_images import views_of_images
 from ocr_engine.engine.vllm.received import RefusedPageError
-from ocr_engine.engine.vllm.view_tensors import FIELDS, check_views, count_tokens, largest_page
+from ocr_engine.engine.vllm.view_tensors import (
+    FIELDS,
+    blank_pages,
+    check_views,
+    count_tokens,
+    largest_page,
+    tensors_of,
+)
 from ocr_engine.errors import RequestError
-from ocr_engine.families import OCR, OCR2, TOKENS, UNLIMITED
+from ocr_engine.families import FAMILIES, OCR, OCR2, TOKENS, UNLIMITED
 
 
 def _fields(_: Mapping[str, Tensor]) -> Mapping[str, MultiModalFieldConfig]:
@@ -47,7 +54,7 @@ def _fields(_: Mapping[str, Tensor]) -> Mapping[str, MultiModalFieldConfig]:
 
 
 class PageViewsParser(MultiModalDataParser):
-    """Takes the views or the image of one page a request."""
+    """Takes the views or the images of the pages of a request."""
 
     def __init__(self, family: str) -> None:
         super().__init__()
@@ -98,8 +105,8 @@ class PageInfo(BaseProcessingInfo):
         return PageViewsParser(self.family)
 
     def get_supported_mm_limits(self) -> Mapping[str, int | None]:
-        """One page a request."""
-        return {"image": 1}
+        """Pages a request."""
+        return {"image": FAMILIES[self.family].max_pages}
 
     def get_mm_max_tokens_per_item(self, seq_len: int, mm_counts: Mapping[str, int]) -> Mapping[str, int]:
         """Visual tokens of the largest page."""
@@ -133,8 +140,10 @@ class PageDummyInputs(BaseDummyInputsBuilder[PageInfo]):
     def get_dummy_mm_data(
         self, seq_len: int, mm_counts: Mapping[str, int], mm_options: MultiModalDummyOptions
     ) -> Mapping[str, Any]:
-        """Blank views."""
-        return {"image": largest_page(self.info.family)[0]}
+        """Blank views: the largest page, or so many as are read together."""
+        count = mm_counts.get("image", 0)
+        views = largest_page(self.info.family)[0] if count < 2 else blank_pages(count, self.info.family)
+        return {"image": views}
 
 
 class PageProcessor(BaseMultiModalProcessor[PageInfo]):
@@ -152,18 +161,11 @@ class PageProcessor(BaseMultiModalProcessor[PageInfo]):
     def _call_hf_processor(
         self, hf_data: Mapping[str, object], hf_kwargs: Mapping[str, object]
     ) -> BatchFeature:
-        """Cut the views of the request's one image; raises RequestError for wrong options."""
+        """Cut the views of the request's images; raises RequestError for wrong options."""
         images = hf_data["images"]
         assert isinstance(images, list)
         with _refusals():
-            views = views_of_image(images[0], hf_kwargs, self.info.family)
-        return BatchFeature(
-            {
-                "global_views": torch.from_numpy(views.global_view).unsqueeze(0),
-                "tiles": torch.from_numpy(views.tiles).unsqueeze(0),
-                "grids": torch.tensor([views.grid], dtype=torch.int64),
-            }
-        )
+            return BatchFeature(tensors_of(*views_of_images(images, hf_kwargs, self.info.family)))
 
     def _get_prompt_updates(
         self,

@@ -1,8 +1,9 @@
-"""The uint8 views of one page as they travel to the model, checked. Knows sizes, not pixels' meaning."""
+"""The uint8 views of pages as they travel to the model, checked. Knows sizes, not pixels' meaning."""
 
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -13,13 +14,24 @@ from ocr_engine.records import PageViews
 FIELDS = ("global_views", "tiles", "grids")
 
 
-def tensors_of(views: PageViews) -> dict[str, Tensor]:
-    """The fields of a page's views, as `check_views` wants them; no pixel is copied."""
+def tensors_of(views: PageViews, *more: PageViews) -> dict[str, Tensor]:
+    """The fields of the pages of a request, as `check_views` wants them; of a single page no pixel is copied.
+
+    Raises:
+        RequestError: pages of different sizes.
+    """
+    pages = (views, *more)
+    if len({(page.global_view.shape, page.tiles.shape) for page in pages}) > 1:
+        raise RequestError("pages of one request: their views have different sizes; take one mode for all")
     return {
-        "global_views": torch.from_numpy(views.global_view).unsqueeze(0),
-        "tiles": torch.from_numpy(views.tiles).unsqueeze(0),
-        "grids": torch.tensor([views.grid], dtype=torch.int64),
+        "global_views": _batch([page.global_view for page in pages]),
+        "tiles": _batch([page.tiles for page in pages]),
+        "grids": torch.tensor([page.grid for page in pages], dtype=torch.int64),
     }
+
+
+def _batch(arrays: "list[np.ndarray[Any, np.dtype[np.uint8]]]") -> Tensor:
+    return torch.from_numpy(arrays[0][None] if len(arrays) == 1 else np.stack(arrays))
 
 
 def global_sizes_px(family: str) -> frozenset[int]:
@@ -34,11 +46,11 @@ def tile_sizes_px(family: str) -> frozenset[tuple[int, int]]:
 
 
 def check_views(data: Mapping[str, Any], family: str = OCR) -> None:
-    """Refuse anything but the views of one page in one of the modes of the model family.
+    """Refuse anything but the views of a page, or of as many as it may read together, of a model family.
 
     Args:
-        data: `global_views` uint8 (1, S, S, 3); `tiles` uint8 (1, n, T, T, 3), n = 0 for an untiled page;
-            `grids` int64 (1, 2), columns and rows, 1 x 1 for an untiled page.
+        data: for p pages `global_views` uint8 (p, S, S, 3); `tiles` uint8 (p, n, T, T, 3), n = 0 for untiled
+            pages; `grids` int64 (p, 2), columns and rows, 1 x 1 for an untiled page. Several are untiled.
 
     Raises:
         RequestError: names what is wrong.
@@ -47,22 +59,31 @@ def check_views(data: Mapping[str, Any], family: str = OCR) -> None:
     if missing or len(data) != len(FIELDS):
         raise RequestError(f"image: expected the fields {', '.join(FIELDS)}, got {', '.join(sorted(data))}")
     global_views, tiles, grids = (data[name] for name in FIELDS)
-    _check_pixels("global view", global_views, ndim=4)
-    _check_pixels("tiles", tiles, ndim=5)
-    if not isinstance(grids, Tensor) or grids.dtype != torch.int64 or grids.shape != (1, 2):
-        raise RequestError("grid: expected int64 (1, 2), columns and rows")
-    columns, rows = grids[0].tolist()
-    _check_sizes(family, global_views.shape[1], tiles.shape[1], tiles.shape[2], columns, rows)
+    pages = _page_count(global_views, family)
+    _check_pixels("global view", global_views, pages, ndim=4)
+    _check_pixels("tiles", tiles, pages, ndim=5)
+    if not isinstance(grids, Tensor) or grids.dtype != torch.int64 or grids.shape != (pages, 2):
+        raise RequestError(f"grid: expected int64 ({pages}, 2), columns and rows")
+    if pages > 1 and tiles.shape[1]:
+        raise RequestError(f"tiles: {tiles.shape[1]} a page; several pages of one request have none")
+    for columns, rows in grids.tolist():
+        _check_sizes(family, global_views.shape[1], tiles.shape[1], tiles.shape[2], columns, rows)
 
 
-def _check_pixels(name: str, pixels: object, ndim: int) -> None:
+def _page_count(global_views: object, family: str) -> int:
+    """How many pages there are, at most as many as the family reads together; 1 for what is no tensor."""
+    found = global_views.shape[0] if isinstance(global_views, Tensor) and global_views.ndim else 1
+    return max(1, min(int(found), FAMILIES[family].max_pages))
+
+
+def _check_pixels(name: str, pixels: object, pages: int, ndim: int) -> None:
     if not isinstance(pixels, Tensor):
         raise RequestError(f"{name}: expected a tensor, got {type(pixels).__name__}")
     if pixels.dtype != torch.uint8:
         raise RequestError(f"{name}: expected uint8 pixels, got {str(pixels.dtype).removeprefix('torch.')}")
     shape = tuple(pixels.shape)
-    if len(shape) != ndim or shape[0] != 1 or shape[-1] != 3 or shape[-2] != shape[-3]:
-        expected = "(1, S, S, 3)" if ndim == 4 else "(1, n, T, T, 3)"
+    if len(shape) != ndim or shape[0] != pages or shape[-1] != 3 or shape[-2] != shape[-3]:
+        expected = f"({pages}, S, S, 3)" if ndim == 4 else f"({pages}, n, T, T, 3)"
         raise RequestError(f"{name}: expected shape {expected}, got {shape}")
 
 
@@ -89,6 +110,17 @@ def count_tokens(global_view: Tensor, tiles: Tensor, grid: Tensor, family: str =
     """Visual tokens of one checked page: (S, S, 3), (n, T, T, 3) and (2,)."""
     columns, rows = grid.tolist()
     return FAMILIES[family].view_tokens(global_view.shape[0], tiles.shape[1], columns, rows)
+
+
+def blank_pages(count: int, family: str) -> dict[str, Tensor]:
+    """Blank views of so many pages that are read together."""
+    together = FAMILIES[family].together
+    side_px = FAMILIES[family].modes[together.mode].base_size_px if together else 0
+    return {
+        "global_views": torch.zeros(count, side_px, side_px, 3, dtype=torch.uint8),
+        "tiles": torch.zeros(count, 0, side_px, side_px, 3, dtype=torch.uint8),
+        "grids": torch.ones(count, 2, dtype=torch.int64),
+    }
 
 
 def largest_page(family: str = OCR) -> tuple[dict[str, Tensor], int]:
