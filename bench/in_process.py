@@ -23,18 +23,17 @@ def start(folder: Path, environment: dict[str, str] | None = None, **options: An
     from vllm import LLM
 
     register()
-    return LLM(
-        str(folder),
-        enforce_eager=True,
-        limit_mm_per_prompt={"image": 1},
-        enable_mm_embeds=True,
-        enable_prefix_caching=False,
-        mm_processor_cache_gb=0,
-        generation_config="vllm",
-        **options,
-    )
+    usual = {
+        "enforce_eager": True,
+        "limit_mm_per_prompt": {"image": 1},
+        "enable_mm_embeds": True,
+        "enable_prefix_caching": False,
+        "mm_processor_cache_gb": 0,
+        "generation_config": "vllm",
+    }
+    return LLM(str(folder), **usual | options)
 
 
-def request(prompt_ids: Sequence[int], views: PageViews) -> dict[str, Any]:
-    """One page for `LLM.generate`."""
-    return {"prompt_token_ids": list(prompt_ids), "multi_modal_data": {"image": tensors_of(views)}}
+def request(prompt_ids: Sequence[int], *pages: PageViews) -> dict[str, Any]:
+    """A page, or several of one request, for `LLM.generate`."""
+    return {"prompt_token_ids": list(prompt_ids), "multi_modal_data": {"image": tensors_of(*pages)}}

@@ -13,6 +13,8 @@ TABLE = Path(__file__).with_name("costs.json")
 MEMORY_SHARE = 0.85
 """Share of a GPU's memory that the engine takes by default."""
 _PROMPT_TOK = 10
+_BLOCK_TOK = 16
+"""Tokens of a block of the KV cache: the one that a window is leaving is freed once it is left."""
 _LEAST_PAGES = 16
 
 
@@ -66,6 +68,10 @@ class Work:
     output_tok: float
     drafted: float = 0.0
     """The share of pages that are decoded with drafts of their own text."""
+    window_tok: int = 0
+    """Tokens of the answer that the decoder looks back at; 0 where it sees all."""
+    together: float = 1.0
+    """Pages of a request."""
     pages_per_document: float = 10.0
     bytes_per_page: float = 100_000.0
 
@@ -77,8 +83,19 @@ class Work:
 
     @property
     def context_tok(self) -> float:
-        """Tokens whose keys and values a decode step reads for the page, on average."""
-        return self.visual_tok + _PROMPT_TOK + self.output_tok / 2
+        """Tokens whose keys and values a decode step reads for the page's request, on average.
+
+        Those behind a window as well: vLLM's Triton kernel reads and masks them.
+        """
+        return _PROMPT_TOK + self.together * (self.visual_tok + self.output_tok / 2)
+
+    @property
+    def held_tok(self) -> float:
+        """Tokens of the KV cache that a page takes at most; a window over the answer bounds its part."""
+        answer_tok = self.together * self.output_tok
+        if self.window_tok:
+            answer_tok = min(answer_tok, self.window_tok + _BLOCK_TOK)
+        return self.visual_tok + (_PROMPT_TOK + answer_tok) / self.together
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +176,7 @@ class Memory:
 
 def memory(costs: Costs, work: Work, gpu_gb: float) -> Memory:
     """What an engine needs for pages of this kind, and how many the GPU holds."""
-    page_gb = (work.visual_tok + _PROMPT_TOK + work.output_tok) * costs.kv_bytes_per_tok / 1e9
+    page_gb = work.held_tok * costs.kv_bytes_per_tok / 1e9
     fixed_gb = costs.weights_gb + costs.workspace_gb
     room_gb = gpu_gb * MEMORY_SHARE - fixed_gb
     return Memory(

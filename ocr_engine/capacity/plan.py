@@ -17,10 +17,10 @@ from ocr_engine.capacity import simulation
 from ocr_engine.capacity.costs import Costs, GpuKind, Memory, PageCosts, Work
 from ocr_engine.capacity.sample import CorpusSample, take
 from ocr_engine.capacity.simulation import Load, Site, StationRates
-from ocr_engine.config import Config
+from ocr_engine.config import Config, for_pages_together, pages_together
 from ocr_engine.config import options as config_options
 from ocr_engine.errors import ExitCode, OcrError, UsageError
-from ocr_engine.families import guessed_family
+from ocr_engine.families import FAMILIES, guessed_family
 from ocr_engine.outputs.own_files import OwnFiles
 from ocr_engine.pages import sources
 from ocr_engine.pages.remote import FetchingPool
@@ -137,11 +137,16 @@ def _takes_drafts(config: Config, gpu: GpuKind) -> bool:
 
 def _sample(config: Config, most: int, *, drafts: bool) -> CorpusSample:
     given = [config.input.path] if isinstance(config.input.path, str) else list(config.input.path)
-    family = guessed_family(config.engine.model)
-    mode = mode_of(config, family)
+    family = FAMILIES[guessed_family(config.engine.model)]
+    pages = pages_together(config, family.name)
+    if pages > 1 and family.together:
+        config = for_pages_together(config, family.together)
+    mode = mode_of(config, family.name)
     with FetchingPool(config.render, config.input) as pool:
         found = sources.find(given, set(DocumentKind), OwnFiles(config.output.path))
-        return take(found, pool, mode, most, drafts=drafts)
+        sample = take(found, pool, mode, most, drafts=drafts)
+    together = max(1.0, min(pages, sample.work.pages_per_document))
+    return replace(sample, work=replace(sample.work, window_tok=family.window_tok, together=together))
 
 
 def predict(sample: CorpusSample, costs: Costs, name: str, gpu: GpuKind, site: Site) -> CapacityPlan:
@@ -221,9 +226,10 @@ def _mode_words(work: Work) -> str:
 
 
 def _page_words(work: Work) -> str:
+    together = f", {work.together:.1f} pages a request" if work.together > 1 else ""
     return (
         f"{_mode_words(work)}: {work.tiles:.1f} tiles, {work.visual_tok:,.0f} visual tokens, answer of about"
-        f" {work.output_tok:,.0f} tokens"
+        f" {work.output_tok:,.0f} tokens{together}"
     )
 
 

@@ -59,7 +59,8 @@ class TogetherReader:
         """`alone` reads single pages of the same run. The family is one that reads several together."""
         together = FAMILIES[family].together
         assert together is not None, "`pages_together` refuses such a family"
-        self._config = for_pages_together(for_family(config, family), together)
+        self._given = for_family(config, family)
+        self._config = for_pages_together(self._given, together)
         self._family = family
         self._engine = engine
         self._alone = alone
@@ -90,8 +91,8 @@ class TogetherReader:
         """The page's views at the mode of all; the result of one that cannot be drawn, or is blank."""
         try:
             first = await self._shared.prepare(page.ref)
-        except (InputError, RequestError) as error:
-            return failed_page(self._config, page.ref, page.page_print, str(error))
+        except InputError as error:
+            return failed_page(self._given, page.ref, page.page_print, str(error))
         return self._alone.blank(page.ref, page.page_print, first) or first
 
     async def _judged(self, shown: Sequence[_Shown]) -> list[ladder.Judged | None]:
@@ -164,6 +165,7 @@ def _shares(generation: Generation, pieces: Sequence[PagePiece]) -> list[int]:
 def _answer(generation: Generation, piece: PagePiece, shown: _Shown, tokens: int, family: str) -> Generation:
     """A page's part of the answer, as if it had been asked for alone."""
     visual = vision_tokens(shown.prepared.views, family)
+    most = generation.output_tokens or 1
     return replace(
         generation,
         text=piece.text,
@@ -171,5 +173,8 @@ def _answer(generation: Generation, piece: PagePiece, shown: _Shown, tokens: int
         vision_tokens=visual,
         prompt_tokens=generation.prompt_tokens - generation.vision_tokens + visual,
         output_tokens=tokens,
+        seconds=generation.seconds * tokens / most,
+        drafted_tok=generation.drafted_tok * tokens // most,
+        accepted_tok=generation.accepted_tok * tokens // most,
         loop=None,
     )

@@ -65,6 +65,25 @@ def test_memory_is_weights_workspace_and_pages() -> None:
     assert cost_table.memory(COSTS, work(), 8).pages == 0
 
 
+def test_a_window_over_the_answer_bounds_a_pages_part_of_the_cache() -> None:
+    page = replace(work(), window_tok=128)
+    assert page.held_tok == 903 + 10 + 128 + 16
+    assert replace(page, output_tok=4000).held_tok == page.held_tok
+    assert replace(page, output_tok=50).held_tok == 903 + 10 + 50
+    plain, windowed = (cost_table.memory(COSTS, one, 141) for one in (work(), page))
+    assert windowed.pages / plain.pages == pytest.approx(1793 / 1057, rel=0.01)
+    assert replace(page, output_tok=4000).context_tok > page.context_tok, "the keys behind it are read"
+
+
+def test_pages_of_one_request_share_its_window_and_read_each_others_context() -> None:
+    base = replace(work("base", tiles=0, visual=273), window_tok=128)
+    eight = replace(base, together=8)
+    assert eight.held_tok == 273 + (10 + 128 + 16) / 8
+    assert eight.context_tok == 10 + 8 * (273 + 440)
+    costs = [cost_table.page_costs(COSTS, one, 1.0) for one in (base, eight)]
+    assert costs[1].decode_s > costs[0].decode_s and costs[1].encoder_s == costs[0].encoder_s
+
+
 @pytest.mark.parametrize(
     ("site", "load", "bottleneck"),
     [
@@ -113,6 +132,21 @@ def run(capsys: pytest.CaptureFixture[str], *args: str | Path) -> tuple[int, str
     config = ["--config", str(ROOT / "config.yaml")]
     code = plan.main([*map(str, args), *config])
     return code, *capsys.readouterr()
+
+
+def test_the_plan_knows_unlimited_ocr_and_its_pages_together(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_pdf(tmp_path / "a.pdf", 6)
+    more = ("--set", "engine.model=baidu/Unlimited-OCR", "--json", "--mode", "gundam")
+    code, out, _ = run(capsys, tmp_path, *more, "--output-tokens", "880")
+    alone = json.loads(out)
+    assert code == 0 and alone["work"]["window_tok"] == 128 and alone["work"]["together"] == 1
+    code, out, _ = run(capsys, tmp_path, *more, "--set", "pages_per_request=4")
+    together = json.loads(out)["work"]
+    assert (together["mode"], together["together"], together["visual_tok"]) == ("base", 4, 273)
+    code, _, err = run(capsys, tmp_path, "--set", "pages_per_request=4")
+    assert code == ExitCode.USAGE and "reads one page a request" in err
 
 
 def test_a_sampled_corpus_gets_a_prediction(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

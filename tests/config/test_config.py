@@ -193,6 +193,7 @@ def test_fingerprint_changes_with_what_it_covers_and_only_that() -> None:
     assert page({"auto_mode.min_type_px": 9}) == same, "no page's mode is chosen"
     assert page({"mode": "auto"}) != page({"mode": "auto", "auto_mode.min_type_px": 9})
     assert page({"quality.confidence": False}) == same != page({"quality.confidence": True})
+    assert page({"pages_per_request": 8}) not in (same, page({"pages_per_request": "document"}))
     changed = [
         page({"mode": "base"}),
         page({"render.dpi": 96}),
@@ -203,7 +204,8 @@ def test_fingerprint_changes_with_what_it_covers_and_only_that() -> None:
 
 
 def test_every_read_and_write_key_exists() -> None:
-    for key in (*config.READ_KEYS, *config.AUTO_READ_KEYS, *config.CONFIDENCE_KEYS, *config.WRITE_KEYS):
+    more = (*config.AUTO_READ_KEYS, *config.CONFIDENCE_KEYS, "pages_per_request")
+    for key in (*config.READ_KEYS, *more, *config.WRITE_KEYS):
         config.fingerprint(Config(), [key])
 
 

@@ -30,7 +30,7 @@ def run_batch(output: Path, *options: str) -> list[dict[str, object]]:
     return records(output)
 
 
-def test_pages_go_through_vllm_and_replay_reads_its_form(tmp_path: Path) -> None:
+def test_pages_go_through_vllm_together_and_alone_and_replay_reads_their_form(tmp_path: Path) -> None:
     pytest.importorskip("vllm", reason="needs vllm")
     checkpoint, first, again = (
         write_checkpoint(tmp_path / "uocr", UNLIMITED),
@@ -38,9 +38,11 @@ def test_pages_go_through_vllm_and_replay_reads_its_form(tmp_path: Path) -> None
         tmp_path / "again",
     )
     few = ("--set", "engine.dtype=float32", "--set", "engine.max_tokens=12", "--set", "quality.retries=[]")
-    found = run_batch(
-        first, "--mode", "base", "--model", str(checkpoint), *few, "--set", "engine.max_model_len=2048"
-    )
+    small = ("--model", str(checkpoint), *few, "--set", "engine.max_model_len=2048")
+    found = run_batch(first, "--mode", "base", *small, "--set", "pages_per_request=document")
+    # What a random model says of both pages together cannot be divided.
+    for record in found:
+        assert record["attempts"] == 2 and record["tried"][0]["settings"] == {"pages": 2}, record["tried"]
     assert [(record["vision_tokens"], record["text_tokens"]) for record in found] == [(273, 12)] * 2
     assert {record["status"] for record in found} == {"truncated"}
     facts = json.loads((first / "run.json").read_text())
@@ -66,6 +68,19 @@ def test_pages_go_through_vllm_and_replay_reads_its_form(tmp_path: Path) -> None
     assert [block["label"] for block in blocks][:3] == ["header", "title", "text"]
     assert "# On Scissors\n\nThey cut" in next(again.rglob("handbook.md")).read_text()
     assert len(list(again.rglob("figures/*.jpg"))) == 2
+
+
+def test_its_answers_stream_into_a_pipe(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    store, raw = tmp_path / "store", tmp_path / "store/letter/pages/0001.raw.md"
+    raw.parent.mkdir(parents=True)
+    raw.write_text(PAGE)
+    (store / "run.json").write_text(json.dumps({"model": {"family": UNLIMITED}}))
+    sets = ("engine.backend=replay", f"engine.replay_from={store}", "render.workers=1", "mode=base")
+    fixed = ["--config", str(ROOT / "config.yaml"), "--output", str(tmp_path / "out"), "--stream"]
+    options = [*fixed, *(word for one in sets for word in ("--set", one))]
+    assert batch_images([str(ROOT / "samples/images/letter.jpg"), *options]) == ExitCode.OK
+    shown = capsys.readouterr().out
+    assert "On Scissors" in shown and "They cut," in shown and "<|det|>" not in shown and "[28," not in shown
 
 
 @pytest.mark.parametrize(

@@ -16,11 +16,11 @@ from ocr_engine.engine.server.engine import ServerEngine, _blank_page
 from ocr_engine.engine.server.reader import RubbishError, decoded
 from ocr_engine.engine.server.replies import Choice, Completion, Logprobs, Message, Scored
 from ocr_engine.engine.server.servers import MAX_TRIES
-from ocr_engine.engine.server.wire import Answer
+from ocr_engine.engine.server.wire import Answer, Asked, chat_body
 from ocr_engine.errors import EngineError, RequestError, UsageError
-from ocr_engine.families import FAMILIES, OCR2, PROMPTS, resolve_mode
+from ocr_engine.families import FAMILIES, OCR2, PROMPTS, UNLIMITED, resolve_mode
 from ocr_engine.families.views import make_views
-from ocr_engine.records import FinishReason, GenerationRequest, PageViews
+from ocr_engine.records import FinishReason, FurtherPage, GenerationRequest, PageViews
 from tests.engine.fake_server import FakeServer, hang_up, raw, running, status
 
 STREAMED = b'data: {"choices": [{"delta": {"content": "# r"}}]}\n\n'
@@ -108,6 +108,20 @@ async def test_as_png_the_page_travels_with_its_mode() -> None:
     url = body["messages"][0]["content"][0]["image_url"]["url"]
     assert base64.b64decode(url.partition(",")[2]) == b"\x89PNG page"
     assert body["mm_processor_kwargs"] == {"mode": "tiny", "max_tiles": 6} and body["max_tokens"] == 9
+
+
+def test_pages_of_one_request_travel_in_order_with_a_mark_each() -> None:
+    further = tuple(FurtherPage(f"a/pages/{number:04d}", page(number)) for number in (2, 3))
+    asked = Asked("m", UNLIMITED, 9, (), None)
+    together = replace(request(), prompt="<image>Multi page parsing.", further=further, ngram_window=1024)
+    body = json.loads(chat_body(together, asked))
+    *images, text = body["messages"][0]["content"]
+    assert text["text"] == "<image><image><image>Multi page parsing."
+    assert body["vllm_xargs"]["ngram_window"] == 1024
+    found = [np.load(io.BytesIO(base64.b64decode(one["image_embeds"]["global_views"]))) for one in images]
+    assert all(
+        np.array_equal(view, page(seed).global_view) for view, seed in zip(found, (0, 2, 3), strict=True)
+    )
 
 
 async def test_text_streams_once_even_when_a_server_is_lost_in_the_middle() -> None:

@@ -35,8 +35,11 @@ def requests(family):
 @torch.inference_mode()
 def prompt_embeddings(request, family, prompts, model, tower):
     """The prompt as transformers' decoder sees it, with our tower's features in it."""
-    whole, tiles = torch.from_numpy(request.views.global_view), torch.from_numpy(request.views.tiles)
-    (features,) = tower([whole], [tiles], [torch.tensor(request.views.grid)])
+    pages = request.all_views
+    wholes, tiles = (
+        [torch.from_numpy(getattr(one, name)) for one in pages] for name in ("global_view", "tiles")
+    )
+    features = torch.cat(tower(wholes, tiles, [torch.tensor(one.grid) for one in pages]))
     prompt = torch.tensor(expanded_prompt(prompts, request, family))
     embeds = model.embed_tokens(prompt)
     embeds[prompt == prompts.image_id] = features

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ocr_engine.engine.vllm.page_images import views_of_image
+from ocr_engine.engine.vllm.page_images import views_of_image, views_of_images
 from ocr_engine.errors import RequestError
-from ocr_engine.families import MODES, OCR, OCR2, resolve_mode
+from ocr_engine.families import MODES, OCR, OCR2, UNLIMITED, resolve_mode
 from ocr_engine.families.views import make_views
 
 
@@ -45,3 +45,14 @@ def test_without_options_a_page_is_cut_as_the_scripts_do() -> None:
 def test_wrong_options_are_refused_by_name(options: dict[str, object], family: str, words: str) -> None:
     with pytest.raises(RequestError, match=words):
         views_of_image(page(), options, family)
+
+
+def test_several_images_are_pages_that_are_read_together() -> None:
+    base = make_views(page(), resolve_mode("base", family=UNLIMITED))
+    for options in ({}, {"mode": "base"}):
+        found = views_of_images([page(), page(1300, 900)], options, UNLIMITED)
+        assert [len(views.tiles) for views in found] == [0, 0]
+        assert np.array_equal(found[0].global_view, base.global_view)
+    assert len(views_of_images([page()], {}, UNLIMITED)[0].tiles), "a single one is tiled as ever"
+    with pytest.raises(RequestError, match="several pages are read in base"):
+        views_of_images([page(), page()], {"mode": "gundam"}, UNLIMITED)

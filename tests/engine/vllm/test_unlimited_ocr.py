@@ -1,6 +1,7 @@
 """Unlimited-OCR's window over its answer: who sees whom, and greedy tokens past the window."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -19,7 +20,7 @@ from ocr_engine.engine.vllm.serve_plugin import ServedDefaults, register
 from ocr_engine.engine.vllm.window_cpu import rounds
 from ocr_engine.families import FAMILIES, UNLIMITED, resolve_mode
 from ocr_engine.families.views import make_views
-from ocr_engine.records import GenerationRequest
+from ocr_engine.records import FurtherPage, GenerationRequest
 from tests.engine.vllm.test_decoder_parity import prompt_embeddings
 
 WINDOW, LENGTH = 4, 16
@@ -119,9 +120,20 @@ async def test_greedy_tokens_past_the_window_are_those_of_the_reference_mask(tmp
     (model, head, _), (tower, *_) = decoder(), encoder(UNLIMITED)
     page = prompt_embeddings(request, UNLIMITED, prompts, model, tower)
     expected, bias = telling_answer(page, model, head, prompts.eos_id)
+    other = make_views(recipe.picture(900, 640), resolve_mode("base", family=UNLIMITED))
+    together = replace(
+        request, prompt=FAMILIES[UNLIMITED].prompts["pages"], further=(FurtherPage("other", other),)
+    )
+    embeds = prompt_embeddings(together, UNLIMITED, prompts, model, tower)
+    assert len(embeds) == 2 * 273 + len(prompts.encode(together.prompt)) - 1
+    expected_together = greedy(embeds, model, head, bias, WINDOW)
     engine = VllmEngine(EngineConfig(model=str(folder), dtype="float32", max_num_seqs=4, max_model_len=2048))
     await engine.start()
     try:
         assert (await engine._ask(request, bias=bias)).output_ids == expected
+        reply = await engine._ask(together, bias=bias)
+        assert (len(reply.prompt_ids), reply.output_ids) == (len(embeds), expected_together)
+        answer = await engine.generate(replace(together, max_tokens=3))
+        assert (answer.vision_tokens, answer.output_tokens) == (2 * 273, 3)
     finally:
         await engine.stop()

@@ -1,11 +1,20 @@
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ocr_engine.engine.vllm.view_tensors import FIELDS, check_views, count_tokens, largest_page
+from ocr_engine.engine.vllm.view_tensors import (
+    FIELDS,
+    blank_pages,
+    check_views,
+    count_tokens,
+    largest_page,
+    tensors_of,
+)
 from ocr_engine.errors import RequestError
-from ocr_engine.families import MODES
+from ocr_engine.families import MODES, UNLIMITED
+from ocr_engine.records import PageViews
 
 
 def fields(base_px, tile_px=0, grid=(1, 1), count=None):
@@ -84,3 +93,28 @@ def test_no_size_passes_that_no_mode_makes(base_px, tile_px, columns, rows):
         return
     pairs = {(m.base_size_px, m.tile_size_px if count else 0) for m in MODES.values() if m.crop or not count}
     assert (base_px, tile_px if count else 0) in pairs and found > 0
+
+
+def untiled(side_px=1024):
+    return PageViews(
+        np.zeros((side_px, side_px, 3), np.uint8), np.zeros((0, side_px, side_px, 3), np.uint8), (1, 1)
+    )
+
+
+def test_several_pages_of_one_request_are_a_batch_for_the_family_that_reads_them():
+    data = tensors_of(untiled(), untiled(), untiled())
+    assert data["global_views"].shape == (3, 1024, 1024, 3) and data["grids"].tolist() == [[1, 1]] * 3
+    check_views(data, UNLIMITED)
+    check_views(blank_pages(50, UNLIMITED), UNLIMITED)
+    for wrong, family in ((data, "deepseek-ocr"), (blank_pages(51, UNLIMITED), UNLIMITED)):
+        with pytest.raises(RequestError, match="expected shape"):
+            check_views(wrong, family)
+    tiled = {
+        name: value.repeat(2, *[1] * (value.ndim - 1)) for name, value in fields(1024, 640, (2, 3)).items()
+    }
+    with pytest.raises(RequestError, match="several pages of one request have none"):
+        check_views(tiled, UNLIMITED)
+    with pytest.raises(RequestError, match=r"int64 \(3, 2\)"):
+        check_views(data | {"grids": data["grids"][:2]}, UNLIMITED)
+    with pytest.raises(RequestError, match="different sizes"):
+        tensors_of(untiled(), untiled(640))
