@@ -65,9 +65,7 @@ class Requests:
         for pages in planner.requests(opened, indexes, self.pages_each):
             yield {page: planner.needs(page) for page in pages}
 
-    def begin(
-        self, group: asyncio.TaskGroup, pages: Mapping[PlannedPage, PageNeeds]
-    ) -> Reading:
+    def begin(self, group: asyncio.TaskGroup, pages: Mapping[PlannedPage, PageNeeds]) -> Reading:
         """Begin to read the pages of one request; None where none of them is to be read, or there is but one.
 
         Pages that are there already are asked for with the others: so the answer does not depend on when a

@@ -208,7 +208,7 @@ class PageReader:
     async def answered(
         self, ref: PageRef, page_print: str, first: PreparedPage, generation: Generation, started: float
     ) -> ReadPage | None:
-        """The result for a page whose first answer this is, where that is all that is asked for; else None."""
+        """The result for a page with this first answer, where nothing more is to be asked; else None."""
         done = await self._finished(ref, page_print, first, generation)
         if done is None:
             return None

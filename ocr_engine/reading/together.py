@@ -13,13 +13,11 @@ from ocr_engine.config import Config, for_family, for_pages_together
 from ocr_engine.engine.base import Engine, vision_tokens
 from ocr_engine.errors import InputError, RequestError
 from ocr_engine.families import FAMILIES
-from ocr_engine.log import logger
 from ocr_engine.pages.pool import RenderPool
 from ocr_engine.processes.aside import aside
 from ocr_engine.reading import ladder
-from ocr_engine.reading.answer import answer_to_page
 from ocr_engine.reading.prepare import PreparedPage
-from ocr_engine.reading.reader import PageReader, ReadPage, facts_of, failed_page
+from ocr_engine.reading.reader import PageReader, ReadPage, failed_page
 from ocr_engine.reading.request import request_for
 from ocr_engine.records import (
     FinishReason,
@@ -28,7 +26,6 @@ from ocr_engine.records import (
     GenerationRequest,
     PageKey,
     PageRef,
-    PageStatus,
 )
 from ocr_engine.text.page_marks import PagePiece, page_pieces
 
@@ -48,6 +45,15 @@ class _Shown:
 
     page: AskedPage
     prepared: PreparedPage
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A page's part of the answer; without one, why. And how many pages the request had."""
+
+    generation: Generation | None
+    doubt: str
+    pages: int
 
 
 class TogetherReader:
@@ -73,19 +79,14 @@ class TogetherReader:
             EngineError: the engine did not start, or died.
         """
         started = time.perf_counter()
-        found = await asyncio.gather(*map(self._prepared, pages))
-        shown = [
-            _Shown(page, one) for page, one in zip(pages, found, strict=True) if isinstance(one, PreparedPage)
-        ]
-        judged = await self._judged(shown)
-        done = {page.ref: one for page, one in zip(pages, found, strict=True) if isinstance(one, ReadPage)}
-        reading = [
-            self._finished(one, of_it, len(shown), started)
-            for one, of_it in zip(shown, judged, strict=True)
-            if one.page in wanted
-        ]
-        done |= {read_ref: read for read_ref, read in await asyncio.gather(*reading)}
-        return [done[page.ref] for page in pages if page in wanted]
+        found = dict(zip(pages, await asyncio.gather(*map(self._prepared, pages)), strict=True))
+        shown = [_Shown(page, one) for page, one in found.items() if isinstance(one, PreparedPage)]
+        parts = await self._parts(shown)
+        done = {page: one for page, one in found.items() if isinstance(one, ReadPage)}
+        asked = [(one, part) for one, part in zip(shown, parts, strict=True) if one.page in wanted]
+        read = await asyncio.gather(*(self._read(one, part, started) for one, part in asked))
+        done |= {one.page: result for (one, _), result in zip(asked, read, strict=True)}
+        return [done[page] for page in pages if page in wanted]
 
     async def _prepared(self, page: AskedPage) -> PreparedPage | ReadPage:
         """The page's views at the mode of all; the result of one that cannot be drawn, or is blank."""
@@ -95,24 +96,16 @@ class TogetherReader:
             return failed_page(self._given, page.ref, page.page_print, str(error))
         return self._alone.blank(page.ref, page.page_print, first) or first
 
-    async def _judged(self, shown: Sequence[_Shown]) -> list[ladder.Judged | None]:
-        """What the answer is worth for each page; None where it was not asked for in company."""
+    async def _parts(self, shown: Sequence[_Shown]) -> Sequence[_Part | None]:
+        """What was said of each page; None where it was not asked for in company."""
         if len(shown) < 2:
             return [None] * len(shown)
         await self._shared.start.ready()
         try:
             generation = await self._engine.generate(self._request(shown))
         except RequestError as error:
-            logger.debug("%s: pages together: %s", shown[0].page.key, error)
-            return [ladder.refused(ladder.FIRST, str(error), len(shown))] * len(shown)
-        pieces = await aside(_pieces, generation, shown)
-        shares = _shares(generation, pieces)
-        return [
-            await aside(
-                self._judge, one, piece, _answer(generation, piece, one, share, self._family), len(shown)
-            )
-            for one, piece, share in zip(shown, pieces, shares, strict=True)
-        ]
+            return [_Part(None, str(error), len(shown))] * len(shown)
+        return await aside(_divided, generation, shown, self._family)
 
     def _request(self, shown: Sequence[_Shown]) -> GenerationRequest:
         first, *rest = shown
@@ -120,38 +113,32 @@ class TogetherReader:
         further = tuple(FurtherPage(one.page.key.request_id, one.prepared.views) for one in rest)
         return replace(made, max_tokens=made.max_tokens * len(shown), further=further)
 
-    def _judge(self, shown: _Shown, piece: PagePiece, generation: Generation, pages: int) -> ladder.Judged:
-        if piece.doubt:
-            return ladder.refused(ladder.FIRST, piece.doubt, pages)
-        answer = answer_to_page(generation, 0, shown.page.key.stem)
-        found = ladder.judged(self._config, ladder.FIRST, answer, facts_of(shown.prepared))
-        return replace(found, pages=pages)
-
-    async def _finished(
-        self, shown: _Shown, judged: ladder.Judged | None, pages: int, started: float
-    ) -> tuple[PageRef, ReadPage]:
-        page, first = shown.page, shown.prepared
-        if judged is not None and self._is_good(judged, first):
-            attempts = [judged]
-            read = await self._shared.finish(page.ref, page.key, page.page_print, first, attempts, started)
-            return page.ref, read
-        why = [] if judged is None else [ladder.refused(ladder.FIRST, _why(judged), pages)]
-        return page.ref, await self._alone.read(page.ref, page.key, page.page_print, tried=why)
-
-    def _is_good(self, judged: ladder.Judged, first: PreparedPage) -> bool:
-        """Whether a page needs no reading of its own: none that it would get after such an attempt alone."""
-        quality, facts = self._config.quality, facts_of(first)
-        again = any(ladder.applies(step, judged, facts, quality) for step in quality.retries)
-        return judged.status is PageStatus.DONE and not judged.suspect and not again
+    async def _read(self, shown: _Shown, part: _Part | None, started: float) -> ReadPage:
+        """The page from its part of the answer; else it is read alone, as it is where it had no company."""
+        page, doubt = shown.page, ""
+        if part is not None and part.generation is not None:
+            read = await self._shared.answered(
+                page.ref, page.page_print, shown.prepared, part.generation, started
+            )
+            if read is not None:
+                return read
+        if part is not None:
+            doubt = part.doubt or "read badly beside others"
+        tried = [ladder.refused(ladder.FIRST, doubt, part.pages)] if part else []
+        return await self._alone.read(page.ref, page.key, page.page_print, tried=tried)
 
 
-def _why(judged: ladder.Judged) -> str:
-    return judged.reason or ("unlike the page's text layer" if judged.suspect else "read badly")
-
-
-def _pieces(generation: Generation, shown: Sequence[_Shown]) -> tuple[PagePiece, ...]:
+def _divided(generation: Generation, shown: Sequence[_Shown], family: str) -> list[_Part]:
+    """The answer by page."""
     layers = [one.prepared.text_layer.text for one in shown]
-    return page_pieces(generation.text, layers, is_whole=generation.finish_reason is FinishReason.STOP)
+    is_whole = generation.finish_reason is FinishReason.STOP
+    pieces = page_pieces(generation.text, layers, is_whole=is_whole)
+    return [
+        _Part(None, piece.doubt, len(shown))
+        if piece.doubt
+        else _Part(_share(generation, piece.text, tokens, one, family), "", len(shown))
+        for one, piece, tokens in zip(shown, pieces, _shares(generation, pieces), strict=True)
+    ]
 
 
 def _shares(generation: Generation, pieces: Sequence[PagePiece]) -> list[int]:
@@ -162,13 +149,12 @@ def _shares(generation: Generation, pieces: Sequence[PagePiece]) -> list[int]:
     return [end - start for start, end in zip([0, *ends], ends, strict=False)]
 
 
-def _answer(generation: Generation, piece: PagePiece, shown: _Shown, tokens: int, family: str) -> Generation:
+def _share(generation: Generation, text: str, tokens: int, shown: _Shown, family: str) -> Generation:
     """A page's part of the answer, as if it had been asked for alone."""
-    visual = vision_tokens(shown.prepared.views, family)
-    most = generation.output_tokens or 1
+    visual, most = vision_tokens(shown.prepared.views, family), generation.output_tokens or 1
     return replace(
         generation,
-        text=piece.text,
+        text=text,
         finish_reason=FinishReason.STOP,
         vision_tokens=visual,
         prompt_tokens=generation.prompt_tokens - generation.vision_tokens + visual,

@@ -33,18 +33,12 @@ def page_pieces(answer: str, layers: Sequence[str], *, is_whole: bool) -> tuple[
     """
     found, count = _split(answer), len(layers)
     if len(found) == count and is_whole:
-        unlike = "its part of its request's answer is unlike its text layer"
-        return tuple(
-            PagePiece(
-                text, "" if _likeness(text, layer) is None or is_of_page(text, layer, LIKELY) else unlike
-            )
-            for text, layer in zip(found, layers, strict=True)
-        )
+        return tuple(PagePiece(text, _doubt(text, layer)) for text, layer in zip(found, layers, strict=True))
     words = f"its request's answer holds {len(found)} of {count} pages"
     if not is_whole and len(found) <= count:
-        sure, cut = found[:-1], "the answer to its request was cut off"
-        missing = count - len(sure)
-        return (*map(PagePiece, sure), *[PagePiece("", cut)] * missing)
+        sure = [PagePiece(text, _doubt(text, layer)) for text, layer in zip(found[:-1], layers, strict=False)]
+        cut = PagePiece("", "the answer to its request was cut off")
+        return (*sure, *[cut] * (count - len(sure)))
     texts = [*found, *[""] * count][:count]
     return tuple(
         PagePiece(text, "" if is_of_page(text, layer) else words)
@@ -52,10 +46,19 @@ def page_pieces(answer: str, layers: Sequence[str], *, is_whole: bool) -> tuple[
     )
 
 
-def is_of_page(text: str, layer: str, share: float = SURE) -> bool:
+def _doubt(text: str, layer: str) -> str:
+    """What speaks against a piece that stands where the page's should, "" where nothing does."""
+    if not text.strip():
+        return "its part of its request's answer is empty"
+    likeness = _likeness(text, layer)
+    is_likely = likeness is None or likeness >= LIKELY
+    return "" if is_likely else "its part of its request's answer is unlike its text layer"
+
+
+def is_of_page(text: str, layer: str) -> bool:
     """Whether a piece is this page's, and nobody else's, as far as its text layer tells: it must have one."""
     likeness = _likeness(text, layer)
-    return likeness is not None and likeness >= share
+    return likeness is not None and likeness >= SURE
 
 
 def _likeness(text: str, layer: str) -> float | None:

@@ -55,8 +55,9 @@ def test_of_an_answer_that_was_cut_off_the_pages_before_are_believed() -> None:
     assert texts(page_pieces(WHOLE + WHOLE, LAYERS, is_whole=False)) == TEXTS
 
 
-def test_an_empty_page_is_an_empty_piece() -> None:
-    assert texts(page_pieces("<PAGE>a<PAGE><PAGE>c", NO_LAYERS, is_whole=True)) == ["a", "", "c"]
+def test_an_empty_piece_is_none() -> None:
+    found = page_pieces("<PAGE>a<PAGE>\n<PAGE>c", NO_LAYERS, is_whole=True)
+    assert texts(found) == ["a", "-", "c"] and "empty" in found[1].doubt
 
 
 def test_a_piece_of_two_pages_is_neithers() -> None:
