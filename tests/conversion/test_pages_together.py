@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -17,19 +18,6 @@ from ocr_engine.records import Generation, GenerationRequest
 from tests.conversion.test_pipeline import ROOT, make_pdf, rows, tree
 
 PAGES = 40
-_KILLED = """
-import os, signal, sys
-from ocr_engine.outputs.journal import Journal
-append, rows = Journal.append, []
-def counted(self, row):
-    append(self, row)
-    rows.append(row)
-    if len(rows) == 13:
-        os.kill(os.getpid(), signal.SIGKILL)
-Journal.append = counted
-from ocr_engine.cli.entries import batch_pdf
-sys.exit(batch_pdf(sys.argv[1:]))
-"""
 
 
 def said(number: int) -> str:
@@ -101,17 +89,29 @@ def test_pages_read_together_give_the_files_of_pages_read_alone(
     assert {(row["status"], row["attempts"]) for row in rows(tmp_path / "together")} == {("done", 1)}
 
 
+def kill(command: list[str], journal: Path, rows_kept: int) -> None:
+    """Kill a run once so many pages are in its journal, and leave these rows and half of another there."""
+    run = subprocess.Popen([sys.executable, str(ROOT / "batch_pdf.py"), *command])
+    until = time.monotonic() + 60
+    while not journal.exists() or journal.read_bytes().count(b"\n") < rows_kept:
+        assert run.poll() is None and time.monotonic() < until, "ended before it was killed"
+        time.sleep(0.01)
+    run.kill()
+    assert run.wait() == -signal.SIGKILL
+    lines = journal.read_bytes().splitlines(keepends=True)
+    journal.write_bytes(b"".join(lines[:rows_kept]) + lines[0][:40])
+
+
 def test_a_run_killed_within_a_request_goes_on_page_by_page(
     store: Path, tmp_path: Path, asked: list[GenerationRequest]
 ) -> None:
     whole, killed = (options(store, tmp_path / name, "pages_per_request=8") for name in ("whole", "killed"))
     assert batch_pdf(whole) == ExitCode.OK
-    run = subprocess.run([sys.executable, "-c", _KILLED, *killed], cwd=ROOT, check=False)
-    assert run.returncode == -signal.SIGKILL
-    kept = {row["page"] for row in rows(tmp_path / "killed")}
-    assert len(kept) == 13
+    slowly = ["--set", "engine.replay_delay_s=0.5", "--set", "engine.in_flight=16"]
+    kill([*killed, *slowly], tmp_path / "killed/journal.jsonl", 13)
     asked.clear()
     assert batch_pdf(killed) == ExitCode.OK
+    kept = {row["page"] for row in rows(tmp_path / "killed")[:13]}
     requests = {-(-page // 8) for page in range(1, PAGES + 1) if page not in kept}
     assert len(asked) == len(requests) and {len(request.further) for request in asked} == {7}
     assert sorted(row["page"] for row in rows(tmp_path / "killed")) == list(range(1, PAGES + 1))
