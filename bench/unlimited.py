@@ -192,7 +192,8 @@ def _recipe(args: argparse.Namespace) -> dict[str, Any]:
     more: dict[str, Any] = (
         {"dtype": "float32", "max_num_seqs": 4, "skip_mm_profiling": True} if args.tiny else {}
     )
-    llm = recipe.start(args.work / "model", **more)
+    # FA4, which vLLM takes by itself where the card can run it, needs a package that is not everywhere.
+    llm = recipe.start(args.work / "model", attention_backend="TRITON_ATTN", **more)
     from vllm import SamplingParams
 
     images = recipe.rendered(args.work / "corpus", args.recipe_pages)

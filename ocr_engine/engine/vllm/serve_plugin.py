@@ -28,11 +28,23 @@ def register() -> None:
             MODELS_CONFIG_MAP[family.architecture] = ServedDefaults
         elif not issubclass(before, ServedDefaults):
             # vLLM's own defaults of the architecture come first: Unlimited-OCR's attention is chosen there.
-            MODELS_CONFIG_MAP[family.architecture] = type("Both", (ServedDefaults,), {"before": before})
+            both = {"before": before, "has_window": bool(family.window_tok)}
+            MODELS_CONFIG_MAP[family.architecture] = type("Both", (ServedDefaults,), both)
 
 
 def _takes_views(additional_config: object) -> bool:
     return not isinstance(additional_config, Mapping) or additional_config.get(VIEWS_KEY, True) is not False
+
+
+def _take_triton(vllm_config: Any) -> None:
+    """vLLM itself would take FA4 where the card could run it, also where the package that it needs is missing.
+
+    Triton's mask was compared with the one written out, and is as fast as attention to everything
+    (docs/parity.md); FA4's was not. `--attention-backend FLASH_ATTN` takes FA4.
+    """
+    from ocr_engine.engine.vllm.internals import AttentionBackendEnum
+
+    vllm_config.attention_config.backend = AttentionBackendEnum.TRITON_ATTN
 
 
 class ServedDefaults:
@@ -40,6 +52,8 @@ class ServedDefaults:
 
     before: Any = None
     """vLLM's own hook for it."""
+    has_window = False
+    """Whether its decoder has a window over the answer (R-SWA)."""
 
     @classmethod
     def verify_and_update_config(cls, vllm_config: Any) -> None:
@@ -47,6 +61,8 @@ class ServedDefaults:
 
         `additional_config: {"ocr_engine_views": false}` leaves views to vLLM's own `enable_mm_embeds`.
         """
+        if cls.has_window and vllm_config.attention_config.backend is None:
+            _take_triton(vllm_config)
         if cls.before is not None:
             cls.before.verify_and_update_config(vllm_config)
         model = vllm_config.model_config

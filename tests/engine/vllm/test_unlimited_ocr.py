@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -15,7 +16,7 @@ from fixtures.checkpoints import decoder, encoder, write_checkpoint
 from ocr_engine.config import EngineConfig
 from ocr_engine.engine.prompts import PromptEncoder
 from ocr_engine.engine.vllm.engine import VllmEngine
-from ocr_engine.engine.vllm.internals import MODELS_CONFIG_MAP
+from ocr_engine.engine.vllm.internals import MODELS_CONFIG_MAP, AttentionBackendEnum
 from ocr_engine.engine.vllm.serve_plugin import ServedDefaults, register
 from ocr_engine.engine.vllm.window_cpu import rounds
 from ocr_engine.families import FAMILIES, UNLIMITED, resolve_mode
@@ -69,6 +70,28 @@ def test_vllms_own_hook_for_its_attention_stays() -> None:
     hook = MODELS_CONFIG_MAP[FAMILIES[UNLIMITED].architecture]
     assert issubclass(hook, ServedDefaults)
     assert hook.before.__name__ == "UnlimitedOCRForCausalLMConfig"
+
+
+@pytest.mark.parametrize(
+    ("asked", "taken"), [(None, AttentionBackendEnum.TRITON_ATTN), (AttentionBackendEnum.FLEX_ATTENTION,) * 2]
+)
+def test_the_attention_is_one_that_was_compared_unless_another_is_asked_for(
+    monkeypatch, asked, taken
+) -> None:
+    register()
+    hook = MODELS_CONFIG_MAP[FAMILIES[UNLIMITED].architecture]
+    seen = []
+    monkeypatch.setattr(
+        hook.before, "verify_and_update_config", lambda config: seen.append(config.attention_config.backend)
+    )
+    model = SimpleNamespace(get_vocab_size=lambda: 9, multimodal_config=None, logits_processors=["one"])
+    attention = SimpleNamespace(backend=asked)
+    hook.verify_and_update_config(
+        SimpleNamespace(
+            model_config=model, attention_config=attention, additional_config={}, speculative_config=None
+        )
+    )
+    assert seen == [taken] == [attention.backend]
 
 
 @torch.inference_mode()
