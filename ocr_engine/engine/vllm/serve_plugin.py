@@ -37,7 +37,7 @@ def _takes_views(additional_config: object) -> bool:
 
 
 def _take_triton(vllm_config: Any) -> None:
-    """vLLM itself would take FA4 where the card could run it, also where the package that it needs is missing.
+    """vLLM would take FA4 where the card could run it, also where the package that it needs is missing.
 
     Triton's mask was compared with the one written out, and is as fast as attention to everything
     (docs/parity.md); FA4's was not. `--attention-backend FLASH_ATTN` takes FA4.
