@@ -132,7 +132,8 @@ def _config(args: argparse.Namespace) -> Config:
 def _takes_drafts(config: Config, gpu: GpuKind) -> bool:
     """As the engine decides it (`engine.sizes`): a card of 141 GB decodes more than 512 pages together."""
     drafts = config.engine.drafts
-    return drafts == "always" or (drafts == "auto" and gpu.memory_gb > _LARGE_GB)
+    is_plain = not FAMILIES[guessed_family(config.engine.model)].window_tok
+    return drafts == "always" or (drafts == "auto" and gpu.memory_gb > _LARGE_GB and is_plain)
 
 
 def _sample(config: Config, most: int, *, drafts: bool) -> CorpusSample:

@@ -137,6 +137,10 @@ def _check_together(config: Config, where: Where) -> None:
         return
     if config.prompt not in ("markdown", "pages"):
         raise UsageError(f"{where(key)}: {key}: for prompt: markdown, and the prompt is {config.prompt!r}")
+    if config.quality.confidence:
+        raise UsageError(
+            f"{where(key)}: {key}: quality.confidence is of single pages; switch one of them off"
+        )
     if config.cluster.backend != "none":
         raise UsageError(
             f"{where(key)}: {key}: not on a cluster, where each page goes its own way; leave it at 1, or use"

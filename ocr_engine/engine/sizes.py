@@ -10,6 +10,7 @@ from ocr_engine.engine.card import CardSizes, card_bytes, choose_card_sizes, enc
 from ocr_engine.engine.checkpoint import NANO, Checkpoint
 from ocr_engine.engine.draft_args import DRAFT_TOK
 from ocr_engine.errors import EngineError, UsageError
+from ocr_engine.families import FAMILIES
 
 _GIB = 1 << 30
 ENCODER_PX_KEY = "ocr_engine_pixels_encoded_at_once"
@@ -72,7 +73,7 @@ def choose_sizes(config: EngineConfig, checkpoint: Checkpoint, *, gpu: bool) -> 
     max_model_len = config.max_model_len or checkpoint.max_model_len
     sizes = _card_sizes(config, checkpoint) if gpu else _cpu_sizes(checkpoint)
     max_num_seqs = config.max_num_seqs or sizes.max_num_seqs
-    drafts = DRAFT_TOK if gpu and _verifies_drafts(config, max_num_seqs) else 0
+    drafts = DRAFT_TOK if gpu and _verifies_drafts(config, checkpoint, max_num_seqs) else 0
     page_bytes = max_model_len * checkpoint.kv_values_per_token * _BYTES.get(dtype, 2)
     return EngineSizes(
         dtype=dtype,
@@ -88,12 +89,14 @@ def choose_sizes(config: EngineConfig, checkpoint: Checkpoint, *, gpu: bool) -> 
     )
 
 
-def _verifies_drafts(config: EngineConfig, max_num_seqs: int) -> bool:
+def _verifies_drafts(config: EngineConfig, checkpoint: Checkpoint, max_num_seqs: int) -> bool:
     """Whether a GPU is to: by itself only where it was measured, and where no step without drafts is slower.
 
     Steps of up to 512 tokens are whole CUDA graphs in vLLM, and in pieces where drafts may be in them.
     """
-    return config.drafts == "always" or (config.drafts == "auto" and max_num_seqs > _GRAPH_TOK)
+    # Not behind a window over the answer: nobody has tried.
+    measured = max_num_seqs > _GRAPH_TOK and not FAMILIES[checkpoint.family].window_tok
+    return config.drafts == "always" or (config.drafts == "auto" and measured)
 
 
 def _cpu_sizes(checkpoint: Checkpoint) -> CardSizes:

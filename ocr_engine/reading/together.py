@@ -163,4 +163,5 @@ def _share(generation: Generation, text: str, tokens: int, shown: _Shown, family
         drafted_tok=generation.drafted_tok * tokens // most,
         accepted_tok=generation.accepted_tok * tokens // most,
         loop=None,
+        scores=None,
     )

@@ -155,6 +155,7 @@ def test_a_mark_within_a_page_costs_a_second_reading_and_no_page(
         (("pages_per_request=0",), "pages_per_request"),
         (("pages_per_request=8", "prompt=free"), "for prompt: markdown"),
         (("pages_per_request=8", "cluster.backend=ray"), "not on a cluster"),
+        (("pages_per_request=8", "quality.confidence=true"), "of single pages"),
     ],
 )
 def test_what_cannot_be_is_refused_in_one_line(
