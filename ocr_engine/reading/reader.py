@@ -3,7 +3,6 @@
 Used by every kind of run: local, on a cluster, for an evaluation.
 """
 
-import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
