@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import random
+from bisect import bisect_left
 from dataclasses import replace
 from pathlib import Path
 
@@ -268,9 +269,10 @@ async def test_wrong_guard_is_refused(engine):
 
 async def test_max_tokens_is_clipped_to_the_model(engine, monkeypatch):
     limit = engine.identify().max_model_len
-    words = 1
-    while len(engine._prompts.encode("<image>" + "a b " * (words + 1))) < limit - 100:
-        words += 1
+    lengths = range(1, limit)
+    words = bisect_left(
+        lengths, limit - 100, key=lambda n: len(engine._prompts.encode("<image>" + "a b " * n))
+    )
     asked = request(prompt="<image>" + "a b " * words, max_tokens=100_000)
     endless(engine, monkeypatch)
     ids = await ids_of(engine, monkeypatch, asked)
