@@ -79,13 +79,14 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     wheel = ["pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "-w", str(folder), str(checkout)]
     subprocess.run([sys.executable, "-m", *wheel], check=True)
-    venv.create(folder / "venv", with_pip=True)
+    venv.create(folder / "venv")
     bin_folder = folder / "venv/bin"
     (made,) = folder.glob("*.whl")
     uv = Path(sys.executable).with_name("uv")
     fast = [str(uv), "pip", "install", "--quiet", "--python", str(bin_folder / "python"), str(made)]
     slow = [str(bin_folder / "python"), "-m", "pip", "install", "--quiet", str(made)]
     if not uv.is_file() or subprocess.run(fast, check=False).returncode:
+        subprocess.run([str(bin_folder / "python"), "-m", "ensurepip"], check=True)
         subprocess.run(slow, check=True)
     return bin_folder
 

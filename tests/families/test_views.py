@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from functools import lru_cache
 from typing import cast
 
 import numpy as np
@@ -21,6 +22,7 @@ SIZES = [
 ]  # fmt: skip
 
 
+@lru_cache(maxsize=1)
 def picture(width: int, height: int) -> Image.Image:
     noise = np.random.default_rng(width * 7919 + height).integers(0, 256, (height, width, 3), dtype=np.uint8)
     ramp = np.linspace(0, 255, width * height).reshape(height, width, 1)
