@@ -68,7 +68,7 @@ def _lines(layer: TextLayer) -> Iterator[_Line]:
 
 
 def _as_in_file(layer: TextLayer, places: "np.ndarray[tuple[int], np.dtype[np.int64]]") -> Iterator[_Line]:
-    bold = ["bold" in font.lower() for font in layer.fonts] or [False]
+    bold = layer.is_bold
     for _, of_line in groupby(places.tolist(), key=layer.lines.tolist().__getitem__):
         words = list(of_line)
         boxes = layer.boxes[words]
@@ -77,7 +77,7 @@ def _as_in_file(layer: TextLayer, places: "np.ndarray[tuple[int], np.dtype[np.in
             (*boxes[:, :2].min(axis=0).tolist(), *boxes[:, 2:].max(axis=0).tolist()),
             int(layer.blocks[words[0]]),
             float(layer.sizes_pt[words].max()),
-            all(bold[layer.font_of[word]] for word in words),
+            bool(bold[words].all()),
         )
 
 

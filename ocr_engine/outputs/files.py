@@ -56,6 +56,11 @@ def _output_error(path: Path, error: OSError) -> OutputError:
     return OutputError(f"{printable(str(path))}: cannot be written: {advice}")
 
 
+def whole(text: str) -> str:
+    """The text as UTF-8 allows it: half characters replaced."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
 def write_atomic(path: Path, data: bytes | str) -> None:
     """Write a file so that it is there whole or not at all, on disk before it has its name.
 

@@ -1,6 +1,5 @@
 """How the headings of a page are set, by the words of the text layer that lie in their boxes."""
 
-import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,7 +9,6 @@ from ocr_engine.text.headings import is_heading
 
 MAX_HEADINGS = 500
 """Headings of one page that are looked up."""
-_BOLD = re.compile(r"bold|black|heavy|demi", re.IGNORECASE)
 
 
 def heading_types(blocks: Sequence[Block], layer: TextLayer) -> tuple[HeadingType, ...]:
@@ -21,8 +19,7 @@ def heading_types(blocks: Sequence[Block], layer: TextLayer) -> tuple[HeadingTyp
     if layer.verdict is not LayerVerdict.BORN_DIGITAL:
         return ()
     found = [block for block in blocks if block.boxes and is_heading(block)][:MAX_HEADINGS]
-    bold = np.array([bool(_BOLD.search(font)) for font in layer.fonts or ("",)])[layer.font_of]
-    middles = (layer.boxes[:, :2] + layer.boxes[:, 2:]) / 2
+    middles, bold = (layer.boxes[:, :2] + layer.boxes[:, 2:]) / 2, layer.is_bold
     types = (_type(block.boxes[0], layer, middles, bold) for block in found)
     return tuple(one for one in types if one is not None)
 

@@ -1,5 +1,6 @@
 """The text that a file itself holds of a page: words, where they stand, and how far they can be believed."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import IntFlag, StrEnum
@@ -10,6 +11,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
+
+_HEAVY = re.compile(r"bold|black|heavy|demi", re.IGNORECASE)
 
 
 class LayerVerdict(StrEnum):
@@ -57,6 +60,13 @@ class TextLayer:
     font_of: "npt.NDArray[np.uint16]" = field(repr=False)
     flags: "npt.NDArray[np.uint16]" = field(repr=False)
     fonts: tuple[str, ...] = ()
+
+    @property
+    def is_bold(self) -> "npt.NDArray[np.bool_]":
+        """Whether each word's font is a heavy one, by its name: bool (n,)."""
+        import numpy as np
+
+        return np.array([bool(_HEAVY.search(font)) for font in self.fonts or ("",)])[self.font_of]
 
     @property
     def text(self) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ocr_engine.formats import MadeOf, exports_of
-from ocr_engine.outputs.files import TEMPORARY_SUFFIX, atomic_file, output_errors
+from ocr_engine.outputs.files import TEMPORARY_SUFFIX, atomic_file, output_errors, whole
 
 ABOUT_THE_RUN = ("timings.csv", "failures.csv")
 """Files about the whole run that go in, where they are there; journal and report hold times and stay out."""
@@ -41,7 +41,7 @@ def _wanted(path: Path) -> bool:
 
 
 def _add(archive: zipfile.ZipFile, file: Path, name: str) -> None:
-    entry = zipfile.ZipInfo(name.encode("utf-8", "replace").decode("utf-8"), _MOMENT)
+    entry = zipfile.ZipInfo(whole(name), _MOMENT)
     entry.compress_type = zipfile.ZIP_STORED if file.suffix in _PACKED else zipfile.ZIP_DEFLATED
     entry.external_attr = _MODE
     entry.file_size = file.stat().st_size

@@ -6,7 +6,8 @@ from typing import Any
 
 from ocr_engine.outputs.exports import parquet_file
 from ocr_engine.outputs.exports.document import SourceDocument, SourcePage
-from ocr_engine.outputs.exports.parquet_file import whole, write_rows
+from ocr_engine.outputs.exports.parquet_file import write_rows
+from ocr_engine.outputs.files import whole
 
 _ROWS_A_GROUP = 1_000
 

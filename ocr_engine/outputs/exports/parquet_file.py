@@ -43,8 +43,3 @@ def _groups(rows: Iterable[dict[str, Any]], most: int) -> Iterator[list[dict[str
             group, chars = [], 0
     if group:
         yield group
-
-
-def whole(text: str) -> str:
-    """The text as UTF-8 allows it: half characters replaced."""
-    return text.encode("utf-8", "replace").decode("utf-8")
