@@ -89,10 +89,16 @@ class Taking:
             self._ended.append(item)
 
     def publish(self) -> Callable[[], None]:
-        """Takes what has ended so far; to be called once all of that is where others look for it."""
+        """What has ended so far; the result is to be called once all of that is where others look for it."""
         with self._lock:
-            ended, self._ended = self._ended, []
-        return lambda: self._claims.done(ended)
+            ended = list(self._ended)
+
+        def arrived() -> None:
+            self._claims.done(ended)
+            with self._lock:
+                del self._ended[: len(ended)]
+
+        return arrived
 
 
 def _chunks(items: Iterable[Item]) -> Iterator[list[Item]]:

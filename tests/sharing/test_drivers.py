@@ -9,16 +9,15 @@ import pytest
 
 from ocr_engine.__main__ import main
 from ocr_engine.cli import drivers as cli_drivers
-from ocr_engine.config import Config
 from ocr_engine.engine.replay import ReplayEngine
-from ocr_engine.errors import ExitCode, UsageError
+from ocr_engine.errors import ExitCode
 from ocr_engine.outputs.names import first_folder
 from ocr_engine.pages import sources
 from ocr_engine.records import Document, DocumentKind
-from ocr_engine.sharing import claims as module
 from ocr_engine.sharing.board import Board, FolderBoard, StoreBoard, check
 from ocr_engine.sharing.claims import Claim, Claims, who_finished
 from ocr_engine.sharing.shard import Shard
+from ocr_engine.sharing.taking import Taking
 from tests.conversion.test_pipeline import REPLAY, make_pdf, rows, run_pdf, tree
 
 DOCUMENTS = 9
@@ -217,7 +216,19 @@ def _salt() -> str:
     return cli_drivers.salt_of(load_config(parser(PDF).parse_args([*REPLAY])))
 
 
+def test_what_did_not_arrive_in_the_store_is_not_said_to_be_done(board: Board) -> None:
+    taking = Taking(Claims(board, "one", 60.0), list, "one", 60.0, lambda _: None)
+    taking.ended(document("a.pdf"))
+    taking.publish()  # the store was away: what it returned is never called
+    assert who_finished(board) == {}
+    arrived = taking.publish()
+    taking.ended(document("b.pdf"))
+    arrived()
+    assert who_finished(board) == {"in/a.pdf": "one"}
+    taking.publish()()
+    assert set(who_finished(board)) == {"in/a.pdf", "in/b.pdf"}
+
+
 def test_a_corpus_on_stdin_cannot_be_claimed(tmp_path: Path) -> None:
     out = ("--output", tmp_path / "out", "--set", "drivers.claim=true")
     assert run_pdf("-", *out) == ExitCode.USAGE
-    assert isinstance(Config().drivers.claim, bool) and UsageError and module.BEATS_A_LEASE
