@@ -76,16 +76,16 @@ def flow() -> str:
 def processes() -> str:
     """Who does what, in which process."""
     parts = [
-        Node(270, 20, "main process", "decides, writes, journals", main=True).svg,
-        Node(20, 130, "render workers", "draw, cut views, read layers").svg,
+        Node(270, 20, "main process", "decides, journals", main=True).svg,
+        Node(20, 130, "render workers", "draw, cut, parse, write text").svg,
         Node(270, 130, "vLLM's process", "schedules, one a GPU").svg,
-        Node(520, 130, "threads for text", "parse, clean, mend").svg,
+        Node(520, 130, "writing process", "files of a group, synced").svg,
         Node(270, 240, "GPU", "encoder, decoder, guard").svg,
-        line("M270 60C160 70 115 90 115 128", "pages", 96, 84),
+        line("M270 60C160 70 115 90 115 128", "pages, answers", 60, 84),
         line("M210 150C240 110 250 100 300 76", "views", 262, 118),
         line("M365 74V128", "views", 372, 105),
         line("M365 184V238", "steps", 372, 216),
-        line("M460 50C570 60 615 90 615 128", "answers", 590, 84),
+        line("M460 50C570 60 615 90 615 128", "pages to write", 590, 84),
     ]
     return drawing("The processes of a run", 740, 310, parts)
 
