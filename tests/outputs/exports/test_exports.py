@@ -16,7 +16,15 @@ from ocr_engine.outputs.exports.invisible_font import InvisibleFont
 from ocr_engine.outputs.exports.plain_rows import plain_rows
 from ocr_engine.outputs.exports.text_layer import Line, Rectangle, lay_out, operators
 from ocr_engine.outputs.page_store import PageStore
-from ocr_engine.records import Block, Box, PageGeometry, PageRecord, PageStatus
+from ocr_engine.records import (
+    Block,
+    Box,
+    Confidence,
+    PageConfidence,
+    PageGeometry,
+    PageRecord,
+    PageStatus,
+)
 
 MakeRecord = Callable[..., PageRecord]
 Finished = Callable[..., SourceDocument]
@@ -56,6 +64,30 @@ def test_parquet_has_a_row_a_page(tmp_path: Path, finished: Finished, record: Ma
     assert [row["page"] for row in rows] == [1, 2, 3] and rows[1]["text"] == "page 2"
     assert rows[0]["labels"] == ["title", "image"] and rows[0]["source"] == "in/a.pdf"
     assert (rows[0]["vision_tokens"], rows[0]["status"]) == (903, "done")
+
+
+SURE = PageConfidence(Confidence(0.91, 0.2), (Confidence(0.97, 0.9), None))
+UNSURE = PageConfidence(Confidence(0.4, 0.1), (Confidence(0.88, 0.1), Confidence(0.0, 0.0)))
+
+
+def test_parquet_says_how_sure_the_model_was(tmp_path: Path, finished: Finished, record: MakeRecord) -> None:
+    table = pytest.importorskip("pyarrow.parquet")
+    document = finished([(record(1, confidence=SURE), "a"), (record(2), "b")])
+    parquet.write([document], tmp_path / "p.parquet")
+    rows = table.read_table(tmp_path / "p.parquet").to_pylist()
+    assert [row["confidence"] for row in rows] == [pytest.approx(0.91), None]
+
+
+def test_review_shades_boxes_by_how_sure_the_model_was(finished: Finished, record: MakeRecord) -> None:
+    known = (SURE, UNSURE, None)
+    pages = [(record(n, confidence=one), f"text {n}") for n, one in enumerate(known, 1)]
+    document = finished(pages, pictures=(200, 300))
+    review.write(document, document.path / "review")
+    sure, unsure, silent = ((document.path / f"review/000{n}.html").read_text() for n in (1, 2, 3))
+    assert "97 % sure" in sure and 'class="doubt-' not in sure, "3 % less than sure is no doubt"
+    assert "88 % sure" in unsure and "0 % sure" in unsure
+    assert unsure.count('class="doubt-2"') == unsure.count('class="doubt-4"') == 1
+    assert "% sure" not in silent and 'class="doubt-' not in silent
 
 
 def test_parquet_without_pyarrow_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
