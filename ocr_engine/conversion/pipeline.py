@@ -9,6 +9,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable
 from concurrent.futures import Future
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -43,7 +44,9 @@ from ocr_engine.records import (
 )
 
 DOCUMENTS_AHEAD = 32
-"""How many documents are open at one time: enough one-page documents to keep the window full."""
+"""How many documents may wait for room for their pages. One whose pages have all begun lets in another:
+a window of 800 pages is filled by as many one-page documents, and stays full where some pages take long.
+"""
 PAGES_AHEAD = 16
 """How many pages are rendered ahead of the engine, so that it never waits for one."""
 
@@ -292,14 +295,18 @@ class Conversion:
     async def _convert_document(self, document: Document, source: Source) -> None:
         self._documents_open += 1
         try:
-            if await self._convert_opened(document, source.before(document)):
-                source.ended(document)
+            with ExitStack() as place:
+                place.callback(self._documents.release)
+                if await self._convert_opened(document, source.before(document), place):
+                    source.ended(document)
         finally:
             self._documents_open -= 1
-            self._documents.release()
 
-    async def _convert_opened(self, document: Document, before: Path | None) -> bool:
-        """Whether nothing of the document is left to do. `before` as `Source.before` gives it."""
+    async def _convert_opened(self, document: Document, before: Path | None, place: ExitStack) -> bool:
+        """Whether nothing of the document is left to do. `before` as `Source.before` gives it.
+
+        `place` is given back when the document's pages have all begun.
+        """
         try:
             opened, indexes = await self._open(document)
         except InputError as error:
@@ -310,21 +317,21 @@ class Conversion:
             self.counts.documents += 1
             await self._saver.account_for_cap(opened)
             self._tools.progress.add_total(len(indexes))
-            return await self._convert_once(opened, indexes, before)
+            return await self._convert_once(opened, indexes, before, place)
         return True
 
     async def _convert_once(
-        self, opened: OpenedDocument, indexes: tuple[int, ...], before: Path | None
+        self, opened: OpenedDocument, indexes: tuple[int, ...], before: Path | None, place: ExitStack
     ) -> bool:
         """Convert a document's pages; one of bytes that are being read waits until they are."""
         first = self._same.first_of(opened) if self._reads_once else FirstRead(opened)
         if first.opened is not opened:
             await first.ended.wait()
             same = Other(first.opened.document.given, self._saver.writer_for(first.opened.document))
-            return await self._convert_pages(opened, indexes, same)
+            return await self._convert_pages(opened, indexes, same, place)
         left = Other("", self._saver.writer_for(opened.document, before)) if before else None
         try:
-            return await self._convert_pages(opened, indexes, left)
+            return await self._convert_pages(opened, indexes, left, place)
         finally:
             first.ended.set()
 
@@ -344,7 +351,7 @@ class Conversion:
         return opened, indexes
 
     async def _convert_pages(
-        self, opened: OpenedDocument, indexes: tuple[int, ...], other: Other | None
+        self, opened: OpenedDocument, indexes: tuple[int, ...], other: Other | None, place: ExitStack
     ) -> bool:
         """Whether all of them were converted. `other` may hold pages that were read already."""
         writer = self._saver.writer_for(opened.document)
@@ -374,6 +381,7 @@ class Conversion:
                 for page in todo:
                     task = self._convert_page(page, writer, pages[page], source)
                     group.create_task(task).add_done_callback(note)
+            place.close()
         if not cancelled:
             await self._saver.finish_document(writer, changed=changed)
         return not cancelled
