@@ -113,6 +113,14 @@ async def test_the_guard_changes_what_a_server_answers(url: str) -> None:
     assert plain.text != guarded.text
 
 
+async def test_a_server_says_how_probable_each_token_was(url: str) -> None:
+    asked = replace(request("tiny", 40), scores=True)
+    often, seldom = await answers(url, "views", replace(asked, stream_interval=1), asked)
+    assert often.text == seldom.text and often.scores is not None
+    assert often.scores == seldom.scores and len(often.scores.logs) == often.output_tokens
+    assert often.scores.ends[-1] == len(often.text) and min(often.scores.logs) < 0 >= max(often.scores.logs)
+
+
 async def test_a_text_that_streams_is_the_text(url: str) -> None:
     engine = ServerEngine(EngineConfig(server=ServerConfig(endpoints=(url,))), max_tiles=6)
     await engine.start()
