@@ -23,6 +23,7 @@ from typing import Any
 from bench.parts import agreement, ours, recipe, window, workload
 from ocr_engine import config as config_module
 from ocr_engine.config import Config
+from ocr_engine.engine.prompts import PromptEncoder
 from ocr_engine.engine.vllm.engine import VllmEngine
 from ocr_engine.families import FAMILIES, UNLIMITED, resolve_mode
 from ocr_engine.families.views import make_views
@@ -197,7 +198,11 @@ def _recipe(args: argparse.Namespace) -> dict[str, Any]:
     from vllm import SamplingParams
 
     images = recipe.rendered(args.work / "corpus", args.recipe_pages)
-    asked = [{"prompt": PROMPT, "multi_modal_data": {"image": image}} for image in images[: args.compared]]
+    # The same ids as ours: whether a text begins with a first token is the affair of a tokenizer.
+    ids = PromptEncoder(args.work / "model", ()).encode(PROMPT)
+    asked = [
+        {"prompt_token_ids": ids, "multi_modal_data": {"image": image}} for image in images[: args.compared]
+    ]
     sampling = SamplingParams(temperature=0.0, max_tokens=8 if args.tiny else 160, detokenize=False)
     answers = llm.generate(asked, sampling, use_tqdm=False)
     result: dict[str, Any] = {
