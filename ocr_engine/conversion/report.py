@@ -13,7 +13,7 @@ from ocr_engine.config import Config
 from ocr_engine.conversion.planning import page_fingerprint
 from ocr_engine.errors import InputError
 from ocr_engine.formats import REVIEW
-from ocr_engine.outputs import report
+from ocr_engine.outputs import report, report_cards
 from ocr_engine.outputs.document_folder import records_path
 from ocr_engine.outputs.journal import Journal
 from ocr_engine.outputs.page_store import PageStore
@@ -50,13 +50,13 @@ def write_report(
     """Write `report.html`. Without a pool it has no pictures. Raises OutputError."""
     numbers = report.read_numbers(journal)
     folders = {given: folder for folder, given in journal.claims().items()}
-    pictures: report.Thumbnails = {}
-    worst: report.WorstBlocks = {}
+    pictures: report_cards.Thumbnails = {}
+    worst: report_cards.WorstBlocks = {}
     if pool is not None:
         pictures = _drawn(pool, config, model_id, list(_thumbnails(numbers)))
         worst = _drawn(pool, config, model_id, list(_worst_blocks(root, config, numbers, folders)))
     review = {given: f"{folder}/{REVIEW.target}" for given, folder in folders.items()}
-    reviewed = review if REVIEW in config.output.exports else report.NOWHERE
+    reviewed = review if REVIEW in config.output.exports else report_cards.NOWHERE
     report.write(root, numbers, command, pictures, reviewed, worst)
 
 
@@ -69,7 +69,7 @@ def _worst_blocks(
     root: Path, config: Config, numbers: RunNumbers, folders: Mapping[str, str]
 ) -> Iterator[_Drawing]:
     """What compares the blocks of a page, as they were written, with the page's own text."""
-    for line in report.wanted_blocks(numbers):
+    for line in report_cards.wanted_blocks(numbers):
         if line.document not in folders:
             continue
         store = PageStore(records_path(root / folders[line.document], config.output.layout).parent)

@@ -1,26 +1,29 @@
 """The numbers of a run in, `report.html` out: one file without scripts or network, for the morning after."""
 
-import base64
 import json
-import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path, PurePath
-from types import MappingProxyType
+from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from ocr_engine.log import printable
 from ocr_engine.outputs import charts
 from ocr_engine.outputs.files import write_atomic
 from ocr_engine.outputs.journal import Journal
+from ocr_engine.outputs.report_cards import (
+    NONE_WORSE,
+    NOWHERE,
+    ReviewFolders,
+    Thumbnails,
+    WorstBlocks,
+    cards,
+    unlike_pages,
+)
 from ocr_engine.outputs.retry import Command
 from ocr_engine.outputs.run_numbers import PageLine, ReasonGroup, RunNumbers, collect
 from ocr_engine.outputs.templates import environment, styles
-from ocr_engine.outputs.text_marks import TextPiece, marked
-from ocr_engine.outputs.worst_block import WorstBlock
-from ocr_engine.records import PageStatus, page_stem
+from ocr_engine.records import PageStatus
 
 NAME = "report.html"
 MAX_THUMBNAILS = 48
@@ -47,50 +50,6 @@ _STAGE_WORDS = {
     "figures": "Figures read a second time",
     "total": "Whole page, waiting included",
 }
-
-MAX_UNLIKE_PAGES = 8
-"""Pages whose worst blocks are shown."""
-Thumbnails = Mapping[tuple[str, int], bytes]
-"""JPEGs of pages, by document as given and 1-based page."""
-ReviewFolders = Mapping[str, str]
-"""The folder of review pages below the output root, by document as given."""
-NOWHERE: ReviewFolders = MappingProxyType({})
-WorstBlocks = Mapping[tuple[str, int], Sequence[WorstBlock]]
-"""The blocks that are most unlike the page's own text, by document as given and 1-based page."""
-NONE_WORSE: WorstBlocks = MappingProxyType({})
-
-
-@dataclass(frozen=True, slots=True)
-class _PageCard:
-    """A page with its picture."""
-
-    document: str
-    name: str
-    page: int
-    line: PageLine
-    picture: str
-    link: str
-
-
-@dataclass(frozen=True, slots=True)
-class _UnlikeBlock:
-    """A block with its picture and, in pieces, both texts."""
-
-    label: str
-    picture: str
-    texts: tuple[Sequence[TextPiece], Sequence[TextPiece]]
-
-
-@dataclass(frozen=True, slots=True)
-class _UnlikePage:
-    """A page with its worst blocks, and the share of its own words that were not read."""
-
-    document: str
-    name: str
-    page: int
-    unlike: float
-    link: str
-    blocks: Sequence[_UnlikeBlock]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,11 +79,6 @@ def wanted_thumbnails(numbers: RunNumbers) -> list[PageLine]:
         for line in numbers.lines(kind):
             found.setdefault((line.document, line.page), line)
     return list(found.values())[:MAX_THUMBNAILS]
-
-
-def wanted_blocks(numbers: RunNumbers) -> list[PageLine]:
-    """The pages whose worst blocks are shown: those that have the least of their own text."""
-    return numbers.lines("unlike")[:MAX_UNLIKE_PAGES]
 
 
 def read_numbers(journal: Journal) -> RunNumbers:
@@ -166,10 +120,10 @@ def render(
         throughput=_throughput(numbers),
         stages=_stages(numbers),
         kinds=[
-            (name, title, words, _cards(numbers.lines(name), thumbnails, review))
+            (name, title, words, cards(numbers.lines(name), thumbnails, review))
             for name, title, words in _KINDS
         ],
-        unlike=_unlike(numbers, worst, review),
+        unlike=unlike_pages(numbers, worst, review),
         groups=[_group(group, command) for group in numbers.top_groups()],
         group_count=len(numbers.groups),
         open_groups=_OPEN_GROUPS,
@@ -269,58 +223,10 @@ def _stages(numbers: RunNumbers) -> list[_Stage]:
     return found
 
 
-def _cards(lines: Iterable[PageLine], thumbnails: Thumbnails, review: ReviewFolders) -> list[_PageCard]:
-    return [
-        _PageCard(
-            document=printable(line.document),
-            name=_name(line.document),
-            page=line.page,
-            line=line,
-            picture=_data_uri(thumbnails.get((line.document, line.page))),
-            link=_link(review.get(line.document), line.page),
-        )
-        for line in lines
-    ]
-
-
-def _unlike(numbers: RunNumbers, worst: WorstBlocks, review: ReviewFolders) -> list[_UnlikePage]:
-    """The pages in their order, with those of their blocks that are there."""
-    found = ((line, worst.get((line.document, line.page), ())) for line in wanted_blocks(numbers))
-    return [
-        _UnlikePage(
-            printable(line.document),
-            _name(line.document),
-            line.page,
-            line.weight,
-            _link(review.get(line.document), line.page),
-            list(map(_unlike_block, blocks)),
-        )
-        for line, blocks in found
-        if blocks
-    ]
-
-
-def _unlike_block(block: WorstBlock) -> _UnlikeBlock:
-    texts = marked(block.read, block.written)
-    return _UnlikeBlock(printable(block.label, 60), _data_uri(block.picture), texts)
-
-
-def _link(folder: str | None, page: int) -> str:
-    return f"{quote(os.fsencode(folder))}/{page_stem(page)}.html" if folder else ""
-
-
 def _sure(numbers: RunNumbers, document: str) -> float | None:
     """How sure the model was of a document's pages, on average."""
     total, pages = numbers.sure_of.get(document, (0.0, 0.0))
     return total / pages if pages else None
-
-
-def _name(document: str) -> str:
-    return printable(PurePath(document).name or document, 80)
-
-
-def _data_uri(jpeg: bytes | None) -> str:
-    return f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}" if jpeg else ""
 
 
 def _group(group: ReasonGroup, command: Command) -> _Group:

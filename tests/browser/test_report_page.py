@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ocr_engine.outputs import report
+from ocr_engine.outputs import report, report_cards
 from ocr_engine.outputs.retry import Command
 from ocr_engine.outputs.run_numbers import RunNumbers, collect
 from ocr_engine.outputs.worst_block import WorstBlock
@@ -56,7 +56,7 @@ def big(tmp_path_factory: pytest.TempPathFactory) -> Path:
     block = WorstBlock(
         HOSTILE, f"the host {HOSTILE} " + "word " * 500, f"the most {HOSTILE}" + "x" * 900, PIXEL
     )
-    worst = {(line.document, line.page): [block] * 3 for line in report.wanted_blocks(found)}
+    worst = {(line.document, line.page): [block] * 3 for line in report_cards.wanted_blocks(found)}
     report.write(root, found, COMMAND, pictures, worst=worst)
     return root / report.NAME
 
@@ -80,7 +80,7 @@ def test_it_shows_what_a_person_looks_for(big: Path, sheet: Sheet) -> None:
     assert "--retry failed,looped" in page.locator(".command").first.text_content()
     bars = page.locator("svg .bar")
     assert bars.count() > 10 and bars.first.bounding_box()["height"] >= 0.5
-    assert page.locator(".unlike img").count() == 3 * report.MAX_UNLIKE_PAGES
+    assert page.locator(".unlike img").count() == 3 * report_cards.MAX_UNLIKE_PAGES
     assert page.locator(".unlike del").first.text_content() == "host"
     assert page.evaluate("document.title").startswith(big.parent.name)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ocr_engine.outputs import charts, report
+from ocr_engine.outputs import charts, report, report_cards
 from ocr_engine.outputs.journal import Journal
 from ocr_engine.outputs.retry import Command, shell_word
 from ocr_engine.outputs.run_numbers import MAX_PAGES_A_KIND, collect
@@ -25,7 +25,7 @@ def page(row: MakeRow, document: str = "a.pdf", number: int = 1, **other: object
     return row(document, number, **({"extra": extra} | other))
 
 
-def rendered(root: Path, *rows: JournalRow, thumbnails: report.Thumbnails | None = None) -> str:
+def rendered(root: Path, *rows: JournalRow, thumbnails: report_cards.Thumbnails | None = None) -> str:
     return report.render(root, collect(rows), COMMAND, thumbnails or {})
 
 
@@ -84,12 +84,12 @@ def test_the_worst_blocks_of_pages_unlike_their_own_text_are_shown(tmp_path: Pat
     recalls = {number: 0.9 - number / 100 for number in range(1, 30)}
     rows = [page(row, number=n, extra={"recall": recall}) for n, recall in recalls.items()]
     numbers = collect([*rows, page(row, number=40, extra={"recall": 1.0}), page(row, number=41)])
-    wanted = [line.page for line in report.wanted_blocks(numbers)]
-    assert wanted == list(range(29, 29 - report.MAX_UNLIKE_PAGES, -1)), "the worst, and not all of them"
+    wanted = [line.page for line in report_cards.wanted_blocks(numbers)]
+    assert wanted == list(range(29, 29 - report_cards.MAX_UNLIKE_PAGES, -1)), "the worst, and not all of them"
     block = WorstBlock(HOSTILE, f"the host {HOSTILE}", f"the most {HOSTILE}", b"JPEG")
     worst = {("a.pdf", number): [block] for number in range(1, 50)}
     html = report.render(tmp_path, numbers, COMMAND, {}, worst=worst)
-    assert html.count('class="group unlike"') == report.MAX_UNLIKE_PAGES
+    assert html.count('class="group unlike"') == report_cards.MAX_UNLIKE_PAGES
     assert "<del>host</del>" in html and "<ins>most</ins>" in html and "39 % of its words" in html
     assert "<script" not in html and "onerror=alert(1)>" not in html and "\u202e" not in html
     assert 'class="group unlike"' not in report.render(tmp_path, numbers, COMMAND, {})
