@@ -203,6 +203,8 @@ def test_a_page_brings_its_draft_as_text(tmp_path: Path) -> None:
     page = PlannedPage(opened.page(0), PageKey("a", 1), "f")
     found = nodes.unpacked(nodes.prepare(nodes.packed(page), config, OCR)).prepared
     assert isinstance(found.draft, str) and "some words on it" in found.draft
+    nodes.render_pool(config).close(kill=True)
+    nodes._render_pool.cache_clear()
 
 
 def files(root: Path) -> dict[str, bytes]:
