@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
@@ -18,11 +19,28 @@ from ocr_engine.conversion.planning import PlannedPage
 from ocr_engine.errors import EngineError
 from ocr_engine.families import OCR
 from ocr_engine.pages.pool import RenderPool
+from ocr_engine.pages.remote import FetchingPool
 from ocr_engine.reading.reader import ReadPage, failed_page
 from ocr_engine.records import Document, DocumentKind, PageKey, PageRef, PageStatus
 from tests.conversion.test_pipeline import make_pdf, rows, run_pdf
 
 Stream = Callable[[list[PlannedPage]], Iterator[Result]]
+
+
+@pytest.fixture(autouse=True)
+def render_workers_end(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A node's render workers last as long as its process, which here is that of all tests."""
+    pools: list[FetchingPool] = []
+
+    @functools.cache
+    def made(*args: Any, **options: Any) -> FetchingPool:
+        pools.append(FetchingPool(*args, **options))
+        return pools[-1]
+
+    monkeypatch.setattr(nodes, "_render_pool", made)
+    yield
+    for pool in pools:
+        pool.close(kill=True)
 
 
 def pages(count: int) -> list[PlannedPage]:
@@ -203,8 +221,6 @@ def test_a_page_brings_its_draft_as_text(tmp_path: Path) -> None:
     page = PlannedPage(opened.page(0), PageKey("a", 1), "f")
     found = nodes.unpacked(nodes.prepare(nodes.packed(page), config, OCR)).prepared
     assert isinstance(found.draft, str) and "some words on it" in found.draft
-    nodes.render_pool(config).close(kill=True)
-    nodes._render_pool.cache_clear()
 
 
 def files(root: Path) -> dict[str, bytes]:

@@ -17,7 +17,7 @@ DIGESTS = {
     "real_answers/*/pages/*.raw.md": (226, "a66db632b234d50b"),
     "omnidocbench_demo/mds/*.md": (18, "58ec39dccba27932"),
     "omnidocbench_demo/pred_end2end/*.md": (18, "093a2246100de54d"),
-    # Three of them begin with settings between lines of ---, which a renderer would obey: a blank line breaks them.
+    # Three begin with settings between lines of ---, which a renderer would obey: a blank line breaks them.
     "corpus/truth/*/*.md": (20, "01c5d9c69e0e0ca9"),
 }
 
