@@ -11,8 +11,13 @@ _QUALITY = 60
 
 def thumbnail(page: PageImage, side_px: int) -> bytes:
     """The page as JPEG, at most `side_px` on each side."""
-    small = page.image.convert("RGB")
-    small.thumbnail((side_px, side_px), Image.Resampling.LANCZOS, reducing_gap=3.0)
+    return small_jpeg(page.image, (side_px, side_px))
+
+
+def small_jpeg(image: Image.Image, most_px: tuple[int, int]) -> bytes:
+    """A picture as JPEG, at most so wide and high; the picture stays as it is."""
+    small = image.convert("RGB")
+    small.thumbnail(most_px, Image.Resampling.LANCZOS, reducing_gap=3.0)
     buffer = io.BytesIO()
     small.save(buffer, "JPEG", quality=_QUALITY, optimize=True)
     return buffer.getvalue()

@@ -140,7 +140,7 @@ class Worker:
 def serve(fd: int, memory_mb: int, preload: Sequence[str], parent: int = 0) -> None:
     """The worker's life: run callables from the pipe until it is closed, or until `parent` is gone."""
     if parent:
-        _die_with(parent)
+        die_with(parent)
     connection = Connection(fd)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     # Counts private memory, which is what a process takes from others; address space is a poor measure of it.
@@ -164,8 +164,11 @@ def serve(fd: int, memory_mb: int, preload: Sequence[str], parent: int = 0) -> N
             return
 
 
-def _die_with(parent: int) -> None:
-    """What writes files must not outlive a run that was killed: the next one writes the same files."""
+def die_with(parent: int) -> None:
+    """End this process as soon as `parent`, its parent, has ended (Linux); at once where it already has.
+
+    What writes files must not outlive a run that was killed: the next one writes the same files.
+    """
     prctl = getattr(ctypes.CDLL(None), "prctl", None)
     if prctl is not None:
         prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

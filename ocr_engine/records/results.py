@@ -3,6 +3,7 @@
 Boxes are in model units, 0..999. Page numbers count from 1, as in the files on disk.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -24,6 +25,16 @@ class Box:
     y1: int
     x2: int
     y2: int
+
+    @classmethod
+    def around(cls, boxes: Sequence["Box"]) -> "Box":
+        """The smallest box that holds these, of which there is at least one."""
+        return cls(
+            min(box.x1 for box in boxes),
+            min(box.y1 for box in boxes),
+            max(box.x2 for box in boxes),
+            max(box.y2 for box in boxes),
+        )
 
     def __reduce__(self) -> "tuple[type[Box], tuple[int, int, int, int]]":
         """Pickled by its values: dataclasses' own way takes several times as long, and a page has many."""

@@ -4,27 +4,26 @@ Pandoc sees no markup of the model: formulas come as MathML and are written anew
 says is a command in the file. It runs as a process with a memory limit and a clock. Needs `pypandoc-binary`.
 """
 
-import ctypes
 import html
 import os
 import re
-import signal
 import subprocess
 import tempfile
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from ocr_engine.errors import OutputError
 from ocr_engine.outputs.exports.document import SourceDocument
 from ocr_engine.outputs.exports.page_html import to_html
 from ocr_engine.outputs.files import atomic_file, output_errors
+from ocr_engine.processes.worker import die_with
 
 TIMEOUT_S = 600.0
 """A document that takes longer fails as an export; its pages are not touched."""
 MEMORY_MB = 2_000
 _WORDS = 300
 _CODE = re.compile(r"<pre>(?:<code[^>]*>)?(.*?)(?:</code>)?</pre>", re.DOTALL)
-_PARENT_DEATH_SIGNAL = 1
-"""`PR_SET_PDEATHSIG` of Linux's prctl."""
 _ENVIRONMENT = {"SOURCE_DATE_EPOCH": "315532800", "PATH": os.defpath, "LANG": "C.UTF-8"}
 """With no other date than 1980, equal documents give equal files."""
 _READER = "html-native_divs-native_spans-raw_html-raw_tex"
@@ -80,26 +79,25 @@ def _pandoc() -> str:
 
 def _write(document: SourceDocument, path: Path, form: str) -> None:
     with output_errors(path), tempfile.TemporaryDirectory() as work, atomic_file(path) as temporary:
-        source, made = Path(work, "document.html"), Path(work, f"made.{form}")
+        source = Path(work, "document.html")
         with source.open("wb") as file:
             for piece in _html(document):
                 safe = _CODE.sub(_without_verbatim, piece) if form == "latex" else piece
                 file.write(safe.encode("utf-8", "replace"))
-        _convert(source, made, document, path, form)
-        temporary.write_bytes(made.read_bytes())
+        _convert(source, temporary, document, path, form)
 
 
-def _html(document: SourceDocument) -> list[str]:
+def _html(document: SourceDocument) -> Iterator[str]:
     """Head and pages. A page's failure keeps its place, as in the merged file."""
     title = html.escape(document.name)
-    parts = [f'<!doctype html><html><head><meta charset="utf-8"><title>{title}</title></head><body>\n']
+    yield f'<!doctype html><html><head><meta charset="utf-8"><title>{title}</title></head><body>\n'
     for page in document.joined_pages():
         record = page.record
         if not record.status.has_text:
             words = html.escape(f"[page {record.page}: {record.status}: {record.reason}]")
-            parts.append(f"<p><em>{words}</em></p>\n")
-        parts.append(to_html(page.text_from_folder) + "\n")
-    return [*parts, "</body></html>\n"]
+            yield f"<p><em>{words}</em></p>\n"
+        yield to_html(page.text_from_folder) + "\n"
+    yield "</body></html>\n"
 
 
 def _without_verbatim(code: re.Match[str]) -> str:
@@ -115,15 +113,10 @@ def _convert(source: Path, made: Path, document: SourceDocument, path: Path, for
     try:
         run = subprocess.run(
             command, cwd=source.parent, capture_output=True, timeout=TIMEOUT_S, stdin=subprocess.DEVNULL,
-            env=_ENVIRONMENT, preexec_fn=_end_with_parent,
+            env=_ENVIRONMENT, preexec_fn=partial(die_with, os.getpid()),
         )  # fmt: skip
     except subprocess.TimeoutExpired:
         raise OutputError(f"{path}: pandoc took more than {TIMEOUT_S:.0f} s and was ended") from None
     if run.returncode:
         words = " ".join(run.stderr.decode("utf-8", "replace").split())[:_WORDS]
         raise OutputError(f"{path}: pandoc failed: {words or f'exit code {run.returncode}'}")
-
-
-def _end_with_parent() -> None:
-    """A worker that is killed takes its pandoc along."""
-    ctypes.CDLL(None).prctl(_PARENT_DEATH_SIGNAL, signal.SIGKILL)

@@ -61,12 +61,8 @@ def rectangle(boxes: Sequence[Box], geometry: PageGeometry) -> Rectangle:
     if not boxes:
         return Rectangle(0, 0, geometry.width_pt, geometry.height_pt)
     x, y = geometry.width_pt / BOX_SCALE, geometry.height_pt / BOX_SCALE
-    return Rectangle(
-        min(box.x1 for box in boxes) * x,
-        min(box.y1 for box in boxes) * y,
-        max(box.x2 for box in boxes) * x,
-        max(box.y2 for box in boxes) * y,
-    )
+    around = Box.around(boxes)
+    return Rectangle(around.x1 * x, around.y1 * y, around.x2 * x, around.y2 * y)
 
 
 def laid_out(markdown: str, block: Block, geometry: PageGeometry) -> list[Line]:

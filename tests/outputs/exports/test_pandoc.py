@@ -94,13 +94,17 @@ def test_what_a_page_says_is_no_command(
         assert b'Target="http' not in parts and b'src="http' not in parts
 
 
+def script(path: Path, lines: str) -> Callable[[], str]:
+    """What stands in for pandoc: a program that does this."""
+    path.write_text(f"#!/bin/sh\n{lines}\n")
+    path.chmod(0o755)
+    return lambda: str(path)
+
+
 def test_one_that_takes_too_long_is_ended(
     tmp_path: Path, book: SourceDocument, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    slow = tmp_path / "slow"
-    slow.write_text("#!/bin/sh\nsleep 60\n")
-    slow.chmod(0o755)
-    monkeypatch.setattr(pandoc, "_pandoc", lambda: str(slow))
+    monkeypatch.setattr(pandoc, "_pandoc", script(tmp_path / "slow", "sleep 60"))
     monkeypatch.setattr(pandoc, "TIMEOUT_S", 0.3)
     with pytest.raises(OutputError, match="took more than"):
         pandoc.write_docx(book, tmp_path / "a.docx")
@@ -110,10 +114,9 @@ def test_one_that_takes_too_long_is_ended(
 def test_its_absence_and_its_errors_are_one_line(
     tmp_path: Path, book: SourceDocument, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    broken = tmp_path / "broken"
-    broken.write_text("#!/bin/sh\necho no >&2\necho heap >&2\nexit 251\n")
-    broken.chmod(0o755)
-    monkeypatch.setattr(pandoc, "_pandoc", lambda: str(broken))
+    monkeypatch.setattr(
+        pandoc, "_pandoc", script(tmp_path / "broken", "echo no >&2\necho heap >&2\nexit 251")
+    )
     with pytest.raises(OutputError, match="pandoc failed: no heap"):
         pandoc.write_latex(book, tmp_path / "a.tex")
 
