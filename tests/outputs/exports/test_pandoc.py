@@ -1,5 +1,6 @@
 """DOCX, EPUB and LaTeX of a finished document, read back by pandoc; what a page says is no command."""
 
+import dataclasses
 import re
 import subprocess
 import zipfile
@@ -54,6 +55,13 @@ def test_formulas_and_figures_are_in_the_word_file(tmp_path: Path, book: SourceD
         body = file.read("word/document.xml").decode()
         assert [name for name in file.namelist() if name.startswith("word/media/")]
     assert "<m:f>" in body and 'w:val="Heading1"' in body and "w:vMerge" in body
+
+
+def test_paths_may_be_relative(tmp_path: Path, book: SourceDocument, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(book.path.parent)
+    pandoc.write_docx(dataclasses.replace(book, path=Path(book.path.name)), Path("a.docx"))
+    with zipfile.ZipFile("a.docx") as file:
+        assert [name for name in file.namelist() if name.startswith("word/media/")], "figures were not found"
 
 
 def test_equal_documents_give_equal_files(tmp_path: Path, book: SourceDocument) -> None:
