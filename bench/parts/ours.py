@@ -16,9 +16,10 @@ from bench.parts.workload import Save, lengths
 from bench.stable_answers import beginnings, begins_of_page
 from ocr_engine import config as config_module
 from ocr_engine.config import Config
-from ocr_engine.conversion.pipeline import Conversion, Tools
+from ocr_engine.conversion.pipeline import Conversion
 from ocr_engine.conversion.planning import Redo
 from ocr_engine.conversion.progress import Progress
+from ocr_engine.conversion.tools import Tools
 from ocr_engine.engine.base import Engine, EngineInfo, OnText
 from ocr_engine.engine.factory import create_engine
 from ocr_engine.engine.vllm import engine as vllm_engine

@@ -12,9 +12,10 @@ from typing import Any
 
 from ocr_engine import config as config_module
 from ocr_engine.config import Config
-from ocr_engine.conversion.pipeline import Conversion, Tools
+from ocr_engine.conversion.pipeline import Conversion
 from ocr_engine.conversion.planning import Redo
 from ocr_engine.conversion.progress import Progress
+from ocr_engine.conversion.tools import Tools
 from ocr_engine.engine.replay import ReplayEngine
 from ocr_engine.outputs.journal import Journal
 from ocr_engine.outputs.names import OutputNames

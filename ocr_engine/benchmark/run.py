@@ -19,9 +19,10 @@ import msgspec
 from ocr_engine import config as config_module
 from ocr_engine.benchmark.inputs import Inputs
 from ocr_engine.config import Config, fingerprint, for_family, read_keys
-from ocr_engine.conversion.pipeline import Conversion, Tools
+from ocr_engine.conversion.pipeline import Conversion
 from ocr_engine.conversion.planning import Redo
 from ocr_engine.conversion.progress import Progress
+from ocr_engine.conversion.tools import Tools
 from ocr_engine.engine.base import EngineInfo
 from ocr_engine.engine.loops import ends_in_loop
 from ocr_engine.engine.shared import SharedEngine

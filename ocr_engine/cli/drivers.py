@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from ocr_engine.config import WRITE_KEYS, Config, fingerprint, read_keys
-from ocr_engine.conversion.pipeline import Source
+from ocr_engine.conversion.source import Source
 from ocr_engine.log import logger
 from ocr_engine.outputs.mirror import OnSync
 from ocr_engine.pages.sources import Refused

@@ -5,7 +5,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from ocr_engine.config import WatchConfig
-from ocr_engine.conversion.pipeline import Conversion, Tools
+from ocr_engine.conversion.pipeline import Conversion
+from ocr_engine.conversion.tools import Tools
 from ocr_engine.errors import UsageError
 from ocr_engine.log import logger
 

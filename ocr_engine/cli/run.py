@@ -22,9 +22,11 @@ from ocr_engine.cluster.conversion import ClusterRun
 from ocr_engine.cluster.streams import connected
 from ocr_engine.config import Config, as_dict, for_family
 from ocr_engine.conversion import exports, report
-from ocr_engine.conversion.pipeline import Conversion, Source, Tools
+from ocr_engine.conversion.pipeline import Conversion
 from ocr_engine.conversion.planning import Redo
 from ocr_engine.conversion.progress import Progress
+from ocr_engine.conversion.source import Source
+from ocr_engine.conversion.tools import Tools
 from ocr_engine.engine.base import Engine, EngineInfo, stopping_s
 from ocr_engine.engine.factory import create_engine
 from ocr_engine.engine.log_folder import logs_of_run

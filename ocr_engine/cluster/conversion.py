@@ -16,8 +16,10 @@ from typing import ParamSpec
 from ocr_engine.cluster.nodes import Opened, Result
 from ocr_engine.cluster.streams import ClusterLostError, open_all, read_all
 from ocr_engine.config import Config
-from ocr_engine.conversion.pipeline import Conversion, Opener, Source, Tools, Window
+from ocr_engine.conversion.pipeline import Conversion
 from ocr_engine.conversion.planning import PlannedPage, Redo
+from ocr_engine.conversion.source import Source
+from ocr_engine.conversion.tools import Opener, Tools, Window
 from ocr_engine.errors import EngineError, UsageError
 from ocr_engine.log import logger
 from ocr_engine.pages.sources import Refused

@@ -8,144 +8,31 @@ its own index.
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable
-from concurrent.futures import Future
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
 from ocr_engine.config import Config, for_family
 from ocr_engine.conversion.counts import Counts
 from ocr_engine.conversion.limits import pages_used_up, used_up
-from ocr_engine.conversion.planning import PageNeeds, PagePlanner, PlannedPage, Redo
-from ocr_engine.conversion.progress import Progress
+from ocr_engine.conversion.page_supply import Other, PageSupply
+from ocr_engine.conversion.planning import PageNeeds, PagePlanner, PlannedPage, Redo, Surveyed
 from ocr_engine.conversion.same_bytes import FirstRead, SameBytes
 from ocr_engine.conversion.saver import Saver
+from ocr_engine.conversion.source import Listed, Source
 from ocr_engine.conversion.together import PageWindow, Reading, Requests
-from ocr_engine.engine.base import Engine, EngineInfo
+from ocr_engine.conversion.tools import Opener, Reader, Tools, Window
 from ocr_engine.errors import EngineError, InputError, OcrError, OutputError, UsageError
 from ocr_engine.log import logger, printable
 from ocr_engine.outputs.document_folder import PageWriter, link_in_the_way
-from ocr_engine.outputs.journal import Journal
-from ocr_engine.outputs.names import OutputNames
-from ocr_engine.pages.pool import RenderPool
 from ocr_engine.pages.sources import Refused, parse_page_ranges
 from ocr_engine.processes.outcome import outcome
-from ocr_engine.reading.draft import form_of
 from ocr_engine.reading.reader import PageReader, ReadPage, failed_page
 from ocr_engine.reading.record import located
-from ocr_engine.reading.rewriting import rewritten
 from ocr_engine.records import (
     Document,
     OpenedDocument,
-    PageKey,
-    PageRef,
     PageStatus,
 )
-
-DOCUMENTS_AHEAD = 32
-"""How many documents may wait for room for their pages. One whose pages have all begun lets in another:
-a window of 800 pages is filled by as many one-page documents, and stays full where some pages take long.
-"""
-PAGES_AHEAD = 16
-"""How many pages are rendered ahead of the engine, so that it never waits for one."""
-
-
-@dataclass(frozen=True, slots=True)
-class Tools:
-    """What a conversion works with; the caller opens and closes them."""
-
-    root: Path
-    engine: Engine
-    info: EngineInfo
-    pool: RenderPool
-    journal: Journal
-    names: OutputNames
-    progress: Progress
-
-
-@dataclass(frozen=True, slots=True)
-class Surveyed:
-    """What a run would do with one input: how many pages need what, or why it cannot be read."""
-
-    given: str
-    reason: str
-    needs: Counter[PageNeeds] = field(default_factory=Counter)
-
-
-class Source(Protocol):
-    """Gives out documents while others of them are converted, and is told when one ends."""
-
-    def documents(self, stopping: Callable[[], bool]) -> AsyncIterator[Document | Refused]:
-        """What is to be converted."""
-
-    def ended(self, item: Document | Refused) -> None:
-        """A document has its last journal line."""
-
-    def before(self, document: Document) -> Path | None:
-        """Another run's output folder that may hold pages of the document; None where there is none."""
-
-
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """Documents that were found, of which nobody needs to hear more."""
-
-    items: Iterable[Document | Refused]
-
-    async def documents(self, stopping: Callable[[], bool]) -> AsyncIterator[Document | Refused]:
-        """All, in order, until the run is stopped."""
-        for item in self.items:
-            if stopping():
-                return
-            yield item
-
-    def ended(self, item: Document | Refused) -> None:
-        """Nothing."""
-
-    def before(self, document: Document) -> Path | None:
-        """None."""
-        return None
-
-
-class Opener(Protocol):
-    """Opens documents; a `RenderPool` does."""
-
-    def open(self, document: Document) -> "Future[OpenedDocument]":
-        """The document once it is open; InputError where it cannot be."""
-
-
-class Reader(Protocol):
-    """Reads pages; a `PageReader` does."""
-
-    @property
-    def starting(self) -> bool:
-        """Whether pages wait for an engine that has not started."""
-
-    async def read(self, ref: PageRef, key: PageKey, page_print: str, *, said_before: str = "") -> ReadPage:
-        """The page's record and text, or one that says why it could not be read. Raises EngineError.
-
-        `said_before` is its raw text of an earlier run, for a reader that makes drafts of it.
-        """
-
-    def close(self) -> None:
-        """Give up what is not there yet."""
-
-
-@dataclass(frozen=True, slots=True)
-class Other:
-    """A folder with pages of the same bytes: another document's, or the same one's in another run."""
-
-    given: str
-    """The other document's name; "" for the same one."""
-    writer: PageWriter
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """How much of a run is on its way at one time."""
-
-    documents: int
-    pages: int
 
 
 class Conversion:
@@ -168,10 +55,7 @@ class Conversion:
         self._reader = reader or PageReader(
             config, tools.pool, tools.engine, tools.info.family, tools.info.tokenizer
         )
-        self._takes_drafts = form_of(config, tools.info.tokenizer) is not None
-        window = window or Window(
-            DOCUMENTS_AHEAD, config.engine.in_flight or tools.info.capacity + PAGES_AHEAD
-        )
+        window = window or Window.of_run(config, tools.info)
         self._saver = Saver(config, tools.root, tools.pool, tools.names, tools.journal)
         self._planner = PagePlanner(
             config, tools.root, tools.names, tools.info.model_id, redo, self._saver.earlier
@@ -193,6 +77,7 @@ class Conversion:
         self._taken = self._pages_in_hand = self._documents_open = 0
         self._steps, self._stepped_tokens = 0.0, 0
         self.counts = Counts()
+        self._supply = PageSupply(config, tools, self._reader, self._saver, self._planner, self.counts)
         self.refused: set[str] = set()
         """Documents, as given, of which this run could not read any page."""
 
@@ -391,7 +276,7 @@ class Conversion:
     ) -> None:
         self._pages_in_hand += 1
         try:
-            await self._save(page, await self._obtain(page, writer, needs, source))
+            await self._save(page, await self._supply.get(page, writer, needs, source))
         except (EngineError, OutputError):
             raise
         except Exception as error:  # noqa: BLE001 - a bug of ours that one page meets must not end the night
@@ -401,50 +286,6 @@ class Conversion:
         finally:
             self._pages_in_hand -= 1
             self._window.leave()
-
-    async def _obtain(
-        self, page: PlannedPage, writer: PageWriter, needs: PageNeeds, source: Other | Reading
-    ) -> ReadPage:
-        """Get the page's record and raw text: from disk if only its writing changed, else from the model."""
-        stored = None
-        if needs is PageNeeds.WRITE:
-            stored = await self._saver.call(writer.stored, page.ref.number, page.fingerprint)
-        if stored is not None:
-            record, raw = stored
-            return await rewritten(self._config, self._tools.pool, page.ref, page.fingerprint, record, raw)
-        if (read := await self._read_with_others(page, source)) is not None:
-            return read
-        said_before = await self._said_before(page, writer) if self._takes_drafts else ""
-        return await self._reader.read(page.ref, page.key, page.fingerprint, said_before=said_before)
-
-    async def _said_before(self, page: PlannedPage, writer: PageWriter) -> str:
-        """The page's raw text of an earlier run of another mode or model; "" where none helps."""
-        row = self._planner.row(page)
-        if row is None:
-            return ""
-        stored = await self._saver.call(writer.stored, page.ref.number, row.fingerprint)
-        if stored is None:
-            return ""
-        record, raw = stored
-        is_alike = record.prompt == self._config.prompt and not record.turned_deg
-        return raw if is_alike and not record.from_text_layer else ""
-
-    async def _read_with_others(self, page: PlannedPage, source: Other | Reading) -> ReadPage | None:
-        """The page as it was read elsewhere, or with others of its request; None where it is read alone."""
-        if isinstance(source, Other):
-            return await self._read_before(page, source)
-        return None if source is None else (await asyncio.shield(source)).get(page)
-
-    async def _read_before(self, page: PlannedPage, other: Other) -> ReadPage | None:
-        """The page as it was read before; None where it is not there as it should.
-
-        A record names no document, so it is this page's, too.
-        """
-        stored = await self._saver.call(other.writer.stored, page.ref.number, page.fingerprint)
-        if stored is None or stored[0].fingerprint != page.fingerprint:
-            return None
-        self.counts.same_bytes += bool(other.given)
-        return ReadPage(*stored, {}, same_as=other.given)
 
     async def _save(self, page: PlannedPage, read: ReadPage) -> None:
         record = await self._saver.save_page(page.ref, read)

@@ -1,5 +1,6 @@
 """Decides which pages of a run still need reading or rewriting, and names them."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
@@ -46,6 +47,15 @@ class PlannedPage:
     ref: PageRef
     key: PageKey
     fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Surveyed:
+    """What a run would do with one input: how many pages need what, or why it cannot be read."""
+
+    given: str
+    reason: str
+    needs: Counter[PageNeeds] = field(default_factory=Counter)
 
 
 @dataclass(frozen=True, slots=True)

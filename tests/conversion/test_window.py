@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ocr_engine.conversion.pipeline import DOCUMENTS_AHEAD
+from ocr_engine.conversion.tools import DOCUMENTS_AHEAD
 from ocr_engine.engine.replay import ReplayEngine
 from ocr_engine.errors import ExitCode
 from tests.conversion.test_pipeline import make_pdf, rows, run_pdf

@@ -110,7 +110,8 @@ def _convert(source: Path, made: Path, document: SourceDocument, path: Path, for
     """Run pandoc in the folder of `source`, so that what is relative to ours is made absolute."""
     command = [_pandoc(), "+RTS", f"-M{MEMORY_MB}m", "-RTS", f"--from={_READER}", *_OPTIONS[form],
                f"--metadata=identifier:{document.content_id or document.name}",
-               f"--resource-path={document.path.absolute()}", f"--output={made.absolute()}", str(source)]  # fmt: skip
+               f"--resource-path={document.path.absolute()}", f"--output={made.absolute()}",
+               str(source)]  # fmt: skip
     try:
         run = subprocess.run(
             command, cwd=source.parent, capture_output=True, timeout=TIMEOUT_S, stdin=subprocess.DEVNULL,
