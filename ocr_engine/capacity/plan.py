@@ -144,7 +144,8 @@ def _sample(config: Config, most: int, *, drafts: bool) -> CorpusSample:
         config = for_pages_together(config, family.together)
     mode = mode_of(config, family.name)
     with FetchingPool(config.render, config.input) as pool:
-        found = sources.find(given, set(DocumentKind), OwnFiles(config.output.path))
+        own, folders = OwnFiles(config.output.path), config.input.gathers_folders
+        found = sources.find(given, set(DocumentKind), own, folders=folders)
         sample = take(found, pool, mode, most, drafts=drafts)
     together = max(1.0, min(pages, sample.work.pages_per_document))
     return replace(sample, work=replace(sample.work, window_tok=family.window_tok, together=together))

@@ -34,7 +34,8 @@ PDF = Entry(
 IMAGES = Entry(
     "batch_images.py",
     DocumentKind.IMAGE,
-    "Convert images to markdown; a TIFF with several pages is one document, an animation its first frame.",
+    "Convert images to markdown; a TIFF with several pages is one document, an animation its first frame.\n"
+    "--set input.image_folders=documents: each folder of images is one document.",
     'python batch_images.py scans/ --prompt locate --find "Total"',
 )
 

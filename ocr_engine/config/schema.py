@@ -31,6 +31,12 @@ class InputConfig:
     cache: str = ""
     cache_gb: Annotated[float, msgspec.Meta(gt=0)] = 20.0
     same_once: bool = True
+    image_folders: Literal["files", "documents"] = "files"
+
+    @property
+    def gathers_folders(self) -> bool:
+        """Whether the images of a folder are one document."""
+        return self.image_folders == "documents"
 
 
 def _with_switches(cls: type[Made]) -> type[Made]:

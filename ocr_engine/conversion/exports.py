@@ -44,10 +44,12 @@ class _Finished:
 
     given: str
     folder: str
-    content_id: str = ""
     pages: int = 0
     last_page: int = 0
     hash: int = 0
+    _content: str = ""
+    _contents: int = 0
+    _several: bool = False
 
     def add(self, row: JournalRow) -> None:
         # What was read; how it is written is the salt's part, so that a key for pictures outdates no text.
@@ -57,7 +59,21 @@ class _Finished:
         self.hash = (self.hash + int.from_bytes(digest)) % (1 << (8 * _KEY_BYTES))
         self.pages += 1
         self.last_page = max(self.last_page, row.page or 0)
-        self.content_id = str(row.extra.get("content_id", "")) or self.content_id
+        self._note(row.page or 0, str(row.extra.get("content_id", "")))
+
+    def _note(self, page: int, content_id: str) -> None:
+        """Pages of a folder are of other bytes each: the document's id is then a hash of all."""
+        if not content_id:
+            return
+        one = hashlib.blake2b(f"{page}\0{content_id}".encode(), digest_size=_KEY_BYTES).digest()
+        self._contents = (self._contents + int.from_bytes(one)) % (1 << (8 * _KEY_BYTES))
+        self._several = self._several or self._content not in ("", content_id)
+        self._content = content_id
+
+    @property
+    def content_id(self) -> str:
+        """Names the bytes that its pages were read from."""
+        return f"{self._contents:032x}" if self._several else self._content
 
     @property
     def key(self) -> str:

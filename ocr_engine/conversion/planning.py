@@ -103,10 +103,11 @@ def page_fingerprint(config: Config, ref: PageRef, model_id: str) -> str:
     """`READ.WRITE`: the first half names what was read, the second how it was written.
 
     Two runs agree on a half exactly when nothing it depends on changed: file content, page, model and
-    the keys of `read_keys`, or the keys of `WRITE_KEYS`.
+    the keys of `read_keys`, or the keys of `WRITE_KEYS` and what the page's file is called in its folder.
     """
     read = fingerprint(config, read_keys(config), ref.content_id, str(ref.index), model_id)
-    return str(Fingerprint(read, fingerprint(config, WRITE_KEYS)))
+    named = (ref.file_name,) if ref.file else ()
+    return str(Fingerprint(read, fingerprint(config, WRITE_KEYS, *named)))
 
 
 def page_needs(row: JournalRow | None, page_print: str, root: Path, redo: Redo) -> PageNeeds:

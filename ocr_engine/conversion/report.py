@@ -100,6 +100,8 @@ def _drawn(
 
 
 def _document(given: str) -> Document | None:
+    if sources.is_folder(given):
+        return sources.folder_at(given)
     found = next(iter(sources.find([given], set(DocumentKind))), None)
     return found if isinstance(found, Document) and found.given == given else None
 

@@ -159,7 +159,7 @@ class Saver:
         """Remove what must not stand beside the new pages: the merged file, and pages of older content."""
         # Out of date from here on; gone, it cannot pass for done.
         await self.call(writer.unmerge)
-        stale = await self.call(writer.drop_other_content, opened.content_id)
+        stale = await self.call(writer.drop_other_content, opened.content_of)
         for number in set(stale) - {index + 1 for index in indexes}:
             gone = number > opened.page_count
             words = "it has no such page any more" if gone else "this page was not asked for again"

@@ -23,7 +23,7 @@ from ocr_engine.outputs.files import (
 from ocr_engine.outputs.jsonl import Position
 from ocr_engine.outputs.names import HIDDEN, is_subfolder
 from ocr_engine.outputs.page_store import NAME as STORE_NAME
-from ocr_engine.outputs.page_store import PageStore
+from ocr_engine.outputs.page_store import ContentOf, PageStore
 from ocr_engine.records import Fingerprint, PageRecord, PageStatus, PageTexts, page_stem
 
 
@@ -89,8 +89,10 @@ class PageWriter(Protocol):
     def unmerge(self) -> None:
         """Take away what is made of all pages: out of date, it must not pass for done. Raises OutputError."""
 
-    def drop_other_content(self, content_id: str) -> tuple[int, ...]:
+    def drop_other_content(self, content_of: ContentOf) -> tuple[int, ...]:
         """Take away pages (1-based) that were read from other bytes than these; returns them.
+
+        `content_of` gives the hash of the bytes that a page is read from; "" where there is no such page.
 
         Raises OutputError.
         """

@@ -121,7 +121,7 @@ def first_folder(document: Document) -> str:
 def _candidates(document: Document) -> Iterator[PurePosixPath]:
     """Folders for a document, the best one first, without end."""
     parts = [safe_name(part) for part in document.relative.parent.parts if part not in ("/", "..")]
-    name, top = safe_name(document.relative.stem), not parts
+    name, top = safe_name(document.stem), not parts
     parent = PurePosixPath(*(_not_ours(part, top=at == 0) for at, part in enumerate(parts)))
     if not _is_ours(name, top=top):
         yield parent / name

@@ -24,6 +24,7 @@ from ocr_engine.outputs.drawing import DrawnPage
 from ocr_engine.outputs.geometry import geometry_figure
 from ocr_engine.outputs.names import HIDDEN, safe_name
 from ocr_engine.outputs.page_store import NAME as STORE_NAME
+from ocr_engine.outputs.page_store import ContentOf
 from ocr_engine.records import PageRecord, PageTexts, page_stem
 
 _PAGES = HIDDEN
@@ -91,9 +92,9 @@ class OfficialPageWriter(PageSaver):
     def unmerge(self) -> None:
         """Nothing is made of all pages."""
 
-    def drop_other_content(self, content_id: str) -> tuple[int, ...]:
+    def drop_other_content(self, content_of: ContentOf) -> tuple[int, ...]:
         """Take away pages that were read from other bytes than these."""
-        pages = self._files.store.of_other_content(content_id)
+        pages = self._files.store.of_other_content(content_of)
         for page in pages:
             self._files.remove_numbered(self.place(page) + "images/{}.jpg", first=0)
         return self._files.drop({page: self._names(page) for page in pages})

@@ -23,6 +23,7 @@ from ocr_engine.outputs.files import atomic_file, output_errors
 from ocr_engine.outputs.jpeg_pdf import JpegPdf
 from ocr_engine.outputs.jsonl import Position
 from ocr_engine.outputs.names import HIDDEN, safe_name
+from ocr_engine.outputs.page_store import ContentOf
 from ocr_engine.records import A4, PageRecord, page_stem
 
 _PAGES = HIDDEN
@@ -85,9 +86,9 @@ class OfficialWriter(PageSaver):
         for name in self._merged_names():
             self._files.remove(name)
 
-    def drop_other_content(self, content_id: str) -> tuple[int, ...]:
+    def drop_other_content(self, content_of: ContentOf) -> tuple[int, ...]:
         """Take away pages that were read from other bytes than these."""
-        pages = self._files.store.of_other_content(content_id)
+        pages = self._files.store.of_other_content(content_of)
         suffixes = (".det", ".mmd", ".raw.md", ".jpg")
         names = {page: [f"{_PAGES}/{page_stem(page)}{suffix}" for suffix in suffixes] for page in pages}
         for page in pages:

@@ -1,6 +1,6 @@
 """`pages.jsonl` of one document: its page records, as lines. Holds no times: equal runs give equal bytes."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +11,8 @@ from ocr_engine.outputs.stored_record import StoredRecord, stored_record
 from ocr_engine.records import PageRecord
 
 NAME = "pages.jsonl"
+ContentOf = Callable[[int], str]
+"""Of a page, 1-based, the hash of the bytes that it is read from now; "" where it is no more."""
 
 
 class PageStore:
@@ -75,10 +77,12 @@ class PageStore:
                 positions[page] = (end, len(line))
                 end += len(line)
 
-    def of_other_content(self, content_id: str) -> tuple[int, ...]:
+    def of_other_content(self, content_of: ContentOf) -> tuple[int, ...]:
         """Pages whose last record was read from other bytes than these."""
         last = {found.page: found.content_id for _, found, _ in self._records()}
-        return tuple(sorted(page for page, read_from in last.items() if read_from not in ("", content_id)))
+        return tuple(
+            sorted(page for page, read_from in last.items() if read_from not in ("", content_of(page)))
+        )
 
     def drop(self, pages: Collection[int]) -> None:
         """Rewrite the file without these pages. Raises OutputError."""

@@ -157,6 +157,7 @@ class StoredRecord(msgspec.Struct):
     heading_types: list[_HeadingType] = []
     bookmarks: list[_Bookmark] = []
     confidence: _PageConfidence | None = None
+    file: str = ""
 
 
 _RECORD = msgspec.json.Decoder(StoredRecord)
@@ -220,6 +221,7 @@ def page_record(found: StoredRecord) -> PageRecord:
         heading_types=tuple(HeadingType(Box(*one.box), one.size_pt, one.bold) for one in found.heading_types),
         bookmarks=tuple(Bookmark(**msgspec.structs.asdict(one)) for one in found.bookmarks),
         confidence=_page_confidence(found.confidence) if found.confidence else None,
+        file=found.file,
     )
 
 

@@ -27,6 +27,7 @@ from ocr_engine.outputs.files import atomic_file, output_errors
 from ocr_engine.outputs.geometry import geometry_figure
 from ocr_engine.outputs.names import safe_name
 from ocr_engine.outputs.page_store import NAME as STORE_NAME
+from ocr_engine.outputs.page_store import ContentOf
 from ocr_engine.records import PageRecord, page_stem
 
 # Images of the page's own text were made harmless: every link of this form is one of ours.
@@ -124,9 +125,9 @@ class DocumentWriter(PageSaver):
         """Take the merged file away."""
         self._files.remove(self._merged_name)
 
-    def drop_other_content(self, content_id: str) -> tuple[int, ...]:
+    def drop_other_content(self, content_of: ContentOf) -> tuple[int, ...]:
         """Take away pages that were read from other bytes than these."""
-        pages = self._files.store.of_other_content(content_id)
+        pages = self._files.store.of_other_content(content_of)
         patterns = ("pages/{}.md", "pages/{}.raw.md", "pages/{}.jpg", "layout/{}.jpg", "layout/{}.geo.jpg")
         for page in pages:
             self._files.remove_stale(f"figures/{page_stem(page)}-{{}}", _FIGURE_SUFFIXES, 0, ())

@@ -4,6 +4,7 @@ Everything becomes upright RGB on white (light writing on a transparent ground: 
 before a pixel is decoded. Damaged images are read as far as they go. Knows no PDF.
 """
 
+import contextlib
 import importlib
 import io
 import warnings
@@ -35,6 +36,8 @@ FORMATS = ("PNG", "JPEG", "MPO", "TIFF", "BMP", "DIB", "WEBP", "GIF", "JPEG2000"
 """Pillow goes by content, not suffix: without this list an EPS named .png would start Ghostscript."""
 _STRIP_PIXELS = 8_000_000
 _SANE_DPI = (30, 2400)
+_MAX_FRAMES = 100_000
+"""Of a TIFF: 20 bytes can claim one more."""
 _OPAQUE, _LIGHT = 128, 225
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -129,17 +132,33 @@ def _is_flat(image: Image.Image) -> bool:
 
 
 def _page_count(image: Image.Image, path: Path) -> int:
-    frames = int(getattr(image, "n_frames", 1))
     if image.format == "TIFF":
-        return frames
-    if frames > 1:
+        return _tiff_frames(image)
+    if (frames := int(getattr(image, "n_frames", 1))) > 1:
         logger.debug("%s: animated, %d frames: reading the first", path.name, frames)
     return 1
 
 
+def _tiff_frames(image: Image.Image) -> int:
+    """Frames of a TIFF. One whose entry is damaged counts, as a page that fails; none behind it is found."""
+    frame = 0
+    try:
+        while frame + 1 < _MAX_FRAMES:
+            image.seek(frame + 1)
+            frame += 1
+        return _MAX_FRAMES
+    except EOFError:
+        return frame + 1
+    except Exception:  # noqa: BLE001 - hostile entries make Pillow raise many types
+        return frame + 2
+    finally:
+        with contextlib.suppress(Exception):
+            image.seek(0)
+
+
 def _page(image: Image.Image, index: int, config: RenderConfig) -> PageImage:
     if index:
-        image.seek(index)
+        _go_to(image, index)
     file_size = image.size
     dpi = _dpi(image)
     pixels, damage = _decoded(image, config)
@@ -148,6 +167,17 @@ def _page(image: Image.Image, index: int, config: RenderConfig) -> PageImage:
     if operation is not None:
         pixels = pixels.transpose(operation)
     return PageImage(pixels, _geometry(pixels.size, dpi, scale), NAME, damage=damage.words)
+
+
+def _go_to(image: Image.Image, index: int) -> None:
+    try:
+        image.seek(index)
+    except Exception as error:  # noqa: BLE001 - as above
+        reason = one_line(error)
+        raise PageError(
+            f"the file is damaged: its entry for this page cannot be read ({reason}), and pages behind it, if"
+            " there are any, cannot be found"
+        ) from None
 
 
 def _decoded(image: Image.Image, config: RenderConfig) -> tuple[Image.Image, Damage]:

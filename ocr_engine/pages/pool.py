@@ -9,11 +9,12 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from ocr_engine.config import RenderConfig
 from ocr_engine.errors import DocumentError, InputError, PageError
 from ocr_engine.pages import render
+from ocr_engine.pages.image_folder import open_folder
 from ocr_engine.processes.pool import Call, PoolStoppedError, WorkerPool
 from ocr_engine.processes.worker import WorkerDiedError, WorkerTimeoutError, keep_heap_small
 from ocr_engine.records import Document, DocumentKind, OpenedDocument, PageImage, PageRef
@@ -45,6 +46,8 @@ class RenderPool(WorkerPool):
 
     def open(self, document: Document) -> "Future[OpenedDocument]":
         """Open a document; the future raises `DocumentError`."""
+        if document.kind is DocumentKind.FOLDER:
+            return open_folder(document, self.open, self._max_document_pages)
         timeout_s = self._config.timeout_s + document.size_bytes / _HASH_BYTES_PER_S
         attempts = [
             partial(render.open_document, document, config, self._password, self._max_document_pages)
@@ -61,6 +64,9 @@ class RenderPool(WorkerPool):
         `task` and its result are pickled; the page's pixels stay in the worker unless `task` returns them.
         The future raises `PageError`.
         """
+        if ref.file and ref.file.problem:
+            return failed(PageError(ref.file.problem))
+        ref = ref.in_file()
         attempts = tuple(
             partial(_render_and_run, ref, config, self._password, task)
             for config in self._configs(ref.document)
@@ -84,6 +90,13 @@ class RenderPool(WorkerPool):
     ) -> "Future[T]":
         memory_mb = self._config.worker_memory_mb
         return self.submit(partial(_try_in_turn, attempts, timeout_s, error, memory_mb))
+
+
+def failed(error: InputError) -> "Future[Any]":
+    """What comes of work that cannot be begun."""
+    future: Future[Any] = Future()
+    future.set_exception(error)
+    return future
 
 
 def _try_in_turn(

@@ -21,7 +21,7 @@ from typing import IO, Any
 from ocr_engine import urls
 from ocr_engine.config import InputConfig, RenderConfig
 from ocr_engine.errors import DocumentError, InputError, PageError, UsageError
-from ocr_engine.pages.pool import RenderPool
+from ocr_engine.pages.pool import RenderPool, failed
 from ocr_engine.pages.walk import has_magic
 from ocr_engine.records import Document, DocumentKind, OpenedDocument, PageImage, PageRef
 
@@ -165,7 +165,7 @@ class FetchingPool(RenderPool):
 
     def open(self, document: Document) -> "Future[OpenedDocument]":
         """As a pool does; the future's document is the one given."""
-        if not document.url:
+        if not document.url or document.kind is DocumentKind.FOLDER:
             return super().open(document)
         work = super().open
         opened = self._at_hand(document, lambda path: work(_here(document, path)), DocumentError)
@@ -173,6 +173,9 @@ class FetchingPool(RenderPool):
 
     def run(self, ref: PageRef, task: Callable[[PageImage], Any]) -> "Future[Any]":
         """As a pool does."""
+        if ref.file and ref.file.problem:
+            return failed(PageError(ref.file.problem))
+        ref = ref.in_file()
         if not ref.document.url:
             return super().run(ref, task)
         work = super().run

@@ -15,6 +15,7 @@ from ocr_engine import urls
 from ocr_engine.errors import InputError, UsageError
 from ocr_engine.log import logger, printable
 from ocr_engine.pages import remote
+from ocr_engine.pages.image_folder import gathered
 from ocr_engine.pages.page_ranges import parse_page_ranges, validate_page_ranges
 from ocr_engine.pages.walk import EVERYTHING, Found, has_magic, split_glob, walk
 from ocr_engine.records import Document, DocumentKind
@@ -28,6 +29,7 @@ SUFFIXES: dict[DocumentKind, tuple[str, ...]] = {
         ".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".tif", ".tiff", ".bmp", ".dib", ".webp", ".gif",
         ".jp2", ".j2k", ".j2c", ".jpx", ".jpf", ".ppm", ".pgm", ".pbm", ".pnm", ".avif", ".heic", ".heif",
     ),
+    DocumentKind.FOLDER: (),
 }  # fmt: skip
 """File name suffixes (lower case) by kind of document."""
 READERS = {DocumentKind.PDF: "batch_pdf.py reads PDFs", DocumentKind.IMAGE: "batch_images.py reads images"}
@@ -78,9 +80,16 @@ class _LeaveOut:
 
 
 def find(
-    inputs: Sequence[str], kinds: Collection[DocumentKind], own: NoInputs | None = None
+    inputs: Sequence[str],
+    kinds: Collection[DocumentKind],
+    own: NoInputs | None = None,
+    *,
+    folders: bool = False,
 ) -> Iterator[Document | Refused]:
     """The documents of the given kinds among `inputs`, each once, lazily and always in the same order.
+
+    With `folders` the images of a folder that is read completely are one document; those chosen by a name or
+    a glob of names stay documents of their own.
 
     An input is a file, a folder (read recursively), a glob (`**` for any depth) or `-` for a list of them on
     stdin, one a line. Below folders and globs other kinds of files are passed over; given by name they are
@@ -92,7 +101,7 @@ def find(
     seen: set[str] = set()
     for given in _expand_stdin(inputs):
         nothing = True
-        for found in _one_input(given, suffixes, leave_out):
+        for found in _one_input(given, suffixes, leave_out, folders=folders):
             nothing = False
             if isinstance(found, Refused):
                 yield found
@@ -116,12 +125,11 @@ def _expand_stdin(inputs: Iterable[str]) -> Iterator[str]:
 
 
 def _one_input(
-    given: str, suffixes: dict[str, DocumentKind], leave_out: _LeaveOut
+    given: str, suffixes: dict[str, DocumentKind], leave_out: _LeaveOut, *, folders: bool = False
 ) -> Iterator[Document | Refused]:
     if urls.is_url(given):
         try:
-            inside = leave_out.holds(given)
-            yield from (found for found in remote.find(given, suffixes) if inside or not leave_out(found.url))
+            yield from _in_store(given, suffixes, leave_out, folders=folders)
         except (InputError, UsageError) as error:
             yield Refused(given, str(error))
         return
@@ -131,9 +139,9 @@ def _one_input(
         if not given:
             yield Refused(given, "an empty name")
         elif Path(path).is_dir():
-            yield from _below(path, EVERYTHING, suffixes, leave_out)
+            yield from _below(path, EVERYTHING, suffixes, leave_out, folders=folders)
         elif has_magic(path) and not os.path.lexists(path):
-            yield from _below(*split_glob(path), suffixes, leave_out)
+            yield from _below(*split_glob(path), suffixes, leave_out, folders=folders)
         elif not leave_out(path):
             yield _file(given, path, Path(path).name, suffixes)
     except (ValueError, RuntimeError):  # a NUL in the name; `~someone` who does not exist
@@ -142,15 +150,58 @@ def _one_input(
         yield Refused(given, f"cannot be looked at: {error.strerror}")
 
 
-def _below(
-    root: str, pattern: tuple[str, ...], suffixes: dict[str, DocumentKind], leave_out: _LeaveOut
+def _in_store(
+    given: str, suffixes: dict[str, DocumentKind], leave_out: _LeaveOut, *, folders: bool
 ) -> Iterator[Document | Refused]:
+    inside = leave_out.holds(given)
+    found = (one for one in remote.find(given, suffixes) if inside or not leave_out(one.url))
+    if not folders or has_magic(given):
+        return found
+    name = PurePosixPath(given).name
+    return gathered(((one, _is_image(one) and str(one.relative) != name) for one in found), given, Refused)
+
+
+def _below(
+    root: str,
+    pattern: tuple[str, ...],
+    suffixes: dict[str, DocumentKind],
+    leave_out: _LeaveOut,
+    *,
+    folders: bool,
+) -> Iterator[Document | Refused]:
+    found = _each_below(root, pattern, suffixes, leave_out)
+    if not folders:
+        return (item for item, _ in found)
+    return gathered(((item, whole and _is_image(item)) for item, whole in found), root, Refused)
+
+
+def _is_image(item: Document | Refused) -> bool:
+    return isinstance(item, Document) and item.kind is DocumentKind.IMAGE
+
+
+def _each_below(
+    root: str, pattern: tuple[str, ...], suffixes: dict[str, DocumentKind], leave_out: _LeaveOut
+) -> Iterator[tuple[Document | Refused, bool]]:
+    """What there is, and whether its folder is read completely."""
     for found in walk(root, pattern, leave_out):
         if _wanted(found, suffixes) and not leave_out(found.path):
             if found.problem:
-                yield Refused(found.path, found.problem)
+                yield Refused(found.path, found.problem), found.in_whole_folder
             else:
-                yield _file(found.path, found.path, found.relative, suffixes)
+                yield _file(found.path, found.path, found.relative, suffixes), found.in_whole_folder
+
+
+def is_folder(given: str) -> bool:
+    """Whether a path is a folder, or a URL has no suffix of a file that is read."""
+    if urls.is_url(given):
+        return not any(_suffix(given) in suffixes for suffixes in SUFFIXES.values())
+    return Path(urls.local_path(given)).is_dir()
+
+
+def folder_at(given: str) -> Document | None:
+    """The images right in a folder as one document, as `find` gives it; None where there are none."""
+    found = find([given], {DocumentKind.IMAGE}, folders=True)
+    return next((one for one in found if isinstance(one, Document) and one.given == given), None)
 
 
 def _wanted(found: Found, suffixes: dict[str, DocumentKind]) -> bool:

@@ -22,6 +22,8 @@ class Found:
     relative: str
     problem: str = ""
     is_folder: bool = False
+    in_whole_folder: bool = True
+    """Whether its folder is read completely, so that it was not chosen by its own name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,7 @@ class _Pending:
     relative: str
     states: _States
     entry: os.DirEntry[str] | None
+    in_whole_folder: bool = True
 
 
 def split_glob(text: str) -> tuple[str, Pattern]:
@@ -80,15 +83,16 @@ def _children(folder: _Pending, pattern: Pattern, leave_out: Callable[[str], boo
     for entry in entries:
         states = _advance(folder.states, entry.name, pattern)
         if states and not (_is_folder(entry) and leave_out(entry.path)):
-            yield _Pending(entry.path, _join(folder.relative, entry.name), states, entry)
+            whole = len(pattern) in folder.states
+            yield _Pending(entry.path, _join(folder.relative, entry.name), states, entry, whole)
 
 
 def _judge(here: _Pending, entry: os.DirEntry[str]) -> Found:
     if entry.is_symlink():
         reason = "a symbolic link inside a folder is not followed; give its target as an input"
-        return Found(here.path, here.relative, reason, _is_folder(entry))
+        return Found(here.path, here.relative, reason, _is_folder(entry), here.in_whole_folder)
     problem = "" if entry.is_file(follow_symlinks=False) else "not a regular file"
-    return Found(here.path, here.relative, problem)
+    return Found(here.path, here.relative, problem, in_whole_folder=here.in_whole_folder)
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

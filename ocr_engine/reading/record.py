@@ -42,6 +42,7 @@ def read_record(
         repairs=parsed.repairs,
         attempts=len(kept.attempts),
         content_id=ref.content_id,
+        file=ref.file_name,
         figure_texts=tuple(figure_texts),
         tried=tuple(one.summary for one in kept.attempts) if len(kept.attempts) > 1 else (),
         recall=None if kept.from_text_layer else best.recall,
@@ -67,6 +68,7 @@ def blank_record(config: Config, ref: PageRef, page_print: str, prepared: Prepar
         prompt=config.prompt,
         geometry=prepared.geometry,
         content_id=ref.content_id,
+        file=ref.file_name,
         suspect=bool(prepared.damage),
         renderer=prepared.renderer,
         bookmarks=ref.bookmarks,
@@ -83,6 +85,7 @@ def failed_record(config: Config, ref: PageRef, page_print: str, reason: str) ->
         mode=config.mode,
         prompt=config.prompt,
         content_id=ref.content_id,
+        file=ref.file_name,
         bookmarks=ref.bookmarks,
     )
 

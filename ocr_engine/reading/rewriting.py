@@ -26,7 +26,7 @@ async def rewritten(
 ) -> ReadPage:
     """The page with a record for this config, made of an earlier record and the raw text it came from."""
     record = await aside(rewritten_record, record, raw, page_print)
-    record = replace(record, bookmarks=ref.bookmarks)
+    record = replace(record, bookmarks=ref.bookmarks, file=ref.file_name)
     return ReadPage(await _mended(config, pool, ref, record), raw, {})
 
 

@@ -13,7 +13,7 @@ from ocr_engine.records.answers import (
     Loop,
     TokenScores,
 )
-from ocr_engine.records.inputs import Bookmark, Document, DocumentKind, OpenedDocument, PageRef
+from ocr_engine.records.inputs import Bookmark, Document, DocumentKind, OpenedDocument, PageFile, PageRef
 from ocr_engine.records.keys import Fingerprint, PageKey, page_stem
 from ocr_engine.records.layer import LayerVerdict, TextLayer, WordFlag, no_layer
 from ocr_engine.records.pixels import A4, Ink, PageGeometry, PageImage, PageViews, TypeSize
@@ -65,6 +65,7 @@ __all__ = [
     "PageAgreement",
     "PageConfidence",
     "OutlineEntry",
+    "PageFile",
     "PageGeometry",
     "PageImage",
     "PageKey",

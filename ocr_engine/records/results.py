@@ -295,6 +295,8 @@ class PageRecord:
     """The entries of the PDF's own outline that lead to the page; only with `text.headings: document`."""
     confidence: PageConfidence | None = None
     """None where it was not asked for (`quality.confidence`), or the engine did not say."""
+    file: str = ""
+    """The name of the image that the page is, where a folder of images is the document."""
 
     @property
     def compression_ratio(self) -> float | None:

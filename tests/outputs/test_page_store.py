@@ -187,4 +187,4 @@ def test_pages_of_other_content_are_found_among_odd_lines(tmp_path: Path, record
         store.append(record(page, content_id=content))
     with (tmp_path / NAME).open("ab") as file:
         file.write(b'{"page": [4], "content_id": "then"}\n{"page": null}\n{"page": "5", "content_id": 5}\n')
-    assert store.of_other_content("now") == (2,)
+    assert store.of_other_content(lambda page: "now") == (2,)

@@ -122,7 +122,7 @@ def test_tables_are_files_of_their_own_and_old_ones_go(tmp_path: Path, record: M
     save("x\n")
     assert [path.name for path in folder.iterdir()] == ["0001-1.csv"]
     assert (folder / "0001-1.csv").read_text() == "x\n"
-    assert writer_at(tmp_path).drop_other_content("another") == (1,)
+    assert writer_at(tmp_path).drop_other_content(lambda page: "another") == (1,)
     assert list(folder.iterdir()) == []
 
 
