@@ -79,6 +79,7 @@ _ALL = (
         )
         for key, suffix in (("docx", "docx"), ("epub", "epub"), ("latex", "tex"))
     ),
+    Export("places", "{name}.places.jsonl", f"{_ROOM}.places_file:write", needs_lines=True),
     Export("xlsx", "{name}.xlsx", f"{_ROOM}.xlsx:write", require=f"{_ROOM}.xlsx:require"),
     Export("jsonl", "documents.jsonl", f"{_ROOM}.jsonl:write", MadeOf.RUN),
     Export(

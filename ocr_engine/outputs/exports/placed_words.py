@@ -27,6 +27,8 @@ class PlacedWord:
     line: int
     left: float
     right: float
+    is_exact: bool = False
+    """Whether the page has this word there; others stand between words that it has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ def placed_words(rows: Sequence[Row], lines: Sequence[BlockLine]) -> list[Placed
             out += _instead(ours, there[position : run.b] or _gap(there, run.b))
         position = run.b + run.size
         pairs = zip(words[run.a : run.a + run.size], there[run.b : position], strict=True)
-        out += [PlacedWord(text, word.line, word.left, word.right) for text, word in pairs]
+        out += [PlacedWord(text, word.line, word.left, word.right, True) for text, word in pairs]
     return out
 
 

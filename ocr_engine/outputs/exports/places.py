@@ -1,4 +1,4 @@
-"""Where a block is, for who cites it: an id that stays over runs, and its boxes in points."""
+"""Where a block, cell or word is, for who cites it: an id that stays over runs, and its boxes in points."""
 
 from urllib.parse import quote
 
@@ -7,12 +7,24 @@ from ocr_engine.outputs.exports.document import SourceDocument
 from ocr_engine.records import Block, PageGeometry
 
 
-def block_id(document: SourceDocument, page: int, block: int) -> str:
-    """`FOLDER#page=7&block=3`: page from 1, block from 0 as in `blocks` of `pages.jsonl`.
+def page_id(document: SourceDocument, page: int) -> str:
+    """`FOLDER#page=7`, page from 1. The folder is percent-encoded, and the same in every run."""
+    return f"{quote(str(document.folder), errors='surrogateescape')}#page={page}"
 
-    The folder is percent-encoded, and is a document's own in every run.
-    """
-    return f"{quote(str(document.folder), errors='surrogateescape')}#page={page}&block={block}"
+
+def block_id(document: SourceDocument, page: int, block: int) -> str:
+    """`FOLDER#page=7&block=3`: block from 0 as in `blocks` of `pages.jsonl`."""
+    return f"{page_id(document, page)}&block={block}"
+
+
+def cell_part(table: int, row: int, column: int) -> str:
+    """`&cell=0,2`, row and column from 0, after a block's id; `&table=1&cell=0,2` in its second table."""
+    return f"{f'&table={table}' if table else ''}&cell={row},{column}"
+
+
+def word_part(word: int) -> str:
+    """`&word=5`, from 0 over all text of the block, after a block's id."""
+    return f"&word={word}"
 
 
 def boxes_pt(block: Block, geometry: PageGeometry | None) -> list[list[float]]:

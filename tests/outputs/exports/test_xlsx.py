@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ocr_engine.outputs.exports import xlsx
+from ocr_engine.outputs.exports import table_cells, xlsx
 from ocr_engine.outputs.exports.document import SourceDocument
 from ocr_engine.records import PageRecord
 
@@ -69,5 +69,5 @@ def test_odd_tables_are_bounded_and_harmless(
 
 @given(st.text(alphabet='<>/tabledrhcospan="0123456789 x&;', max_size=300))
 def test_any_html_is_read(html: str) -> None:
-    for table in xlsx.tables_in(f"<table><tr><td>{html}"):
+    for table in table_cells.tables_in(f"<table><tr><td>{html}"):
         assert all(cell.columns >= 1 and cell.rows >= 1 for row in table for cell in row)
