@@ -13,11 +13,11 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import ParamSpec
 
-from ocr_engine.cluster.nodes import Opened, Result
+from ocr_engine.cluster.nodes import Opened, Result, SentPage
 from ocr_engine.cluster.streams import ClusterLostError, open_all, read_all
 from ocr_engine.config import Config
 from ocr_engine.conversion.pipeline import Conversion
-from ocr_engine.conversion.planning import PlannedPage, Redo
+from ocr_engine.conversion.planning import Redo
 from ocr_engine.conversion.source import Source
 from ocr_engine.conversion.tools import Opener, Tools, Window
 from ocr_engine.errors import EngineError, UsageError
@@ -29,6 +29,8 @@ from ocr_engine.records import Document, OpenedDocument, PageKey, PageRef
 P = ParamSpec("P")
 WAVE_DOCUMENTS, WAVE_PAGES = 20_000, 200_000
 """What is opened, and read, in one stream: bounds the memory of the driver (about 3 KB a page)."""
+SAID_BYTES = 256 << 20
+"""Of compressed raw texts of earlier runs that the pages of a stream bring (about 1 KB each)."""
 MAX_ROUNDS = 3
 """How often a page that the cluster lost is sent before it fails."""
 _STREAM_END_S = 10.0
@@ -86,8 +88,7 @@ class ClusterRun:
 
     async def _convert_part(self, part: list[Document | Refused]) -> None:
         documents = [item for item in part if isinstance(item, Document)]
-        pages = [page for item in documents async for page in self.conversion.to_read(item)]
-        feeding = asyncio.create_task(self._reader.feed(pages))
+        feeding = asyncio.create_task(self._reader.feed(await self._asked(documents)))
         try:
             await self.conversion.convert(part)
         finally:
@@ -95,6 +96,16 @@ class ClusterRun:
             await asyncio.wait((feeding,), timeout=_STREAM_END_S)
             feeding.cancel()
             await asyncio.gather(feeding, return_exceptions=True)
+
+    async def _asked(self, documents: list[Document]) -> list[SentPage]:
+        """The pages to read, with what an earlier run read on them while there is room for it."""
+        asked: list[SentPage] = []
+        room = SAID_BYTES
+        for document in documents:
+            async for page, said_before in self.conversion.to_read(document):
+                asked.append(SentPage.of(page, said_before if room > 0 else ""))
+                room -= len(asked[-1].packed_text)
+        return asked
 
 
 class ClusterOpener:
@@ -185,18 +196,18 @@ class ClusterReader:
         for future in self._waiting.values():
             future.cancel()
 
-    async def feed(self, pages: list[PlannedPage]) -> None:
+    async def feed(self, pages: list[SentPage]) -> None:
         """Send pages until each came back, at most MAX_ROUNDS times."""
-        missing = {page.ref: page for page in pages}
+        missing = {asked.page.ref: asked for asked in pages}
         lost: ClusterLostError | None = None
         for _ in range(MAX_ROUNDS):
             if missing and not self._stopping:
                 lost = await self._round(missing)
-        for ref, page in missing.items():
+        for ref, asked in missing.items():
             reason = f"the cluster lost this page {MAX_ROUNDS} times"
-            self._settle(ref, lost or failed_page(self._config, ref, page.fingerprint, reason))
+            self._settle(ref, lost or failed_page(self._config, ref, asked.page.fingerprint, reason))
 
-    async def _round(self, missing: dict[PageRef, PlannedPage]) -> ClusterLostError | None:
+    async def _round(self, missing: dict[PageRef, SentPage]) -> ClusterLostError | None:
         """One stream of what is missing; takes out what came back, and says what ended the stream early."""
         loop = asyncio.get_running_loop()
 
@@ -205,7 +216,7 @@ class ClusterReader:
             if missing.pop(result.page.ref, None) is not None and not self._stopping:
                 self._settle(result.page.ref, result.read)
 
-        def work(pages: list[PlannedPage]) -> None:
+        def work(pages: list[SentPage]) -> None:
             for result in read_all(self._config, self._family, pages):
                 if self._stopping:
                     return

@@ -7,6 +7,7 @@ types. Nothing here knows Ray.
 import asyncio
 import functools
 import pickle
+import zlib
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,6 +18,7 @@ from ocr_engine.errors import InputError
 from ocr_engine.outputs.drawing import DrawnPage
 from ocr_engine.pages.pool import RenderPool
 from ocr_engine.pages.remote import FetchingPool
+from ocr_engine.reading.draft import BY_ENGINE
 from ocr_engine.reading.draw import draw_task
 from ocr_engine.reading.prepare import PreparedPage
 from ocr_engine.reading.reader import PageReader, ReadPage, failed_page, first_task
@@ -24,8 +26,6 @@ from ocr_engine.reading.record import undrawn_record
 from ocr_engine.records import Document, OpenedDocument
 
 Row = dict[str, bytes]
-_BY_ENGINE = ""
-"""In place of the tokenizer's file: a page's draft is text, of which the engine makes tokens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,25 @@ class Opened:
     document: Document
     opened: OpenedDocument | None
     error: InputError | None
+
+
+@dataclass(frozen=True, slots=True)
+class SentPage:
+    """A page to read."""
+
+    page: PlannedPage
+    packed_text: bytes = b""
+    """Its raw text of an earlier run, compressed: the driver holds those of many pages."""
+
+    @classmethod
+    def of(cls, page: PlannedPage, said_before: str) -> "SentPage":
+        """With such a raw text, where it has any."""
+        return cls(page, zlib.compress(said_before.encode(errors="replace"), 1) if said_before else b"")
+
+    @property
+    def said_before(self) -> str:
+        """The raw text; "" without any."""
+        return zlib.decompress(self.packed_text).decode() if self.packed_text else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +93,11 @@ def open_document(row: Row, config: Config) -> Row:
 
 
 def prepare(row: Row, config: Config, family: str) -> Row:
-    """Page -> Prepared: rendered and cut into views."""
-    page: PlannedPage = unpacked(row)
+    """SentPage -> Prepared: rendered and cut into views."""
+    asked: SentPage = unpacked(row)
+    page, task = asked.page, first_task(config, family, BY_ENGINE, asked.said_before)
     try:
-        prepared = render_pool(config).run(page.ref, first_task(config, family, _BY_ENGINE)).result()
-        return packed(Prepared(page, prepared, None))
+        return packed(Prepared(page, render_pool(config).run(page.ref, task).result(), None))
     except InputError as error:
         return packed(Prepared(page, None, error))
 
@@ -89,7 +108,7 @@ class ReadPages:
     def __init__(self, config: Config, family: str) -> None:
         """The engine starts with the first page."""
         # What is rendered here is what is asked for beyond the first: a retry, a figure.
-        self._reader = PageReader(config, render_pool(config), create_engine(config), family, _BY_ENGINE)
+        self._reader = PageReader(config, render_pool(config), create_engine(config), family, BY_ENGINE)
         self._config = config
 
     async def __call__(self, row: Row) -> Row:

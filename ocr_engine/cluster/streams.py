@@ -16,9 +16,8 @@ from functools import partial
 from typing import Any
 
 from ocr_engine.cluster import nodes
-from ocr_engine.cluster.nodes import Opened, Result
+from ocr_engine.cluster.nodes import Opened, Result, SentPage
 from ocr_engine.config import ClusterConfig, Config
-from ocr_engine.conversion.planning import PlannedPage
 from ocr_engine.engine.checkpoint import AUTO, AUTO_HUB_ID, NANO
 from ocr_engine.errors import EngineError, UsageError
 from ocr_engine.log import logger, printable
@@ -142,7 +141,7 @@ def open_all(config: Config, documents: Sequence[Document]) -> Iterator[Opened]:
     return _through(stream)
 
 
-def read_all(config: Config, family: str, pages: Sequence[PlannedPage]) -> Iterator[Result]:
+def read_all(config: Config, family: str, pages: Sequence[SentPage]) -> Iterator[Result]:
     """Read pages on the cluster, in any order: CPU tasks around a pool of engines. Raises as `_through`."""
     cluster = config.cluster
     on_gpus = config.engine.backend == "vllm" and _total("GPU") > 0

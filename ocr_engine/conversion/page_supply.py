@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 from ocr_engine.config import Config
 from ocr_engine.conversion.counts import Counts
-from ocr_engine.conversion.planning import PageNeeds, PagePlanner, PlannedPage
+from ocr_engine.conversion.planning import PageNeeds, PlannedPage
+from ocr_engine.conversion.said_before import SaidBefore
 from ocr_engine.conversion.saver import Saver
 from ocr_engine.conversion.together import Reading
 from ocr_engine.conversion.tools import Reader, Tools
 from ocr_engine.outputs.document_folder import PageWriter
-from ocr_engine.reading.draft import form_of
 from ocr_engine.reading.reader import ReadPage
 from ocr_engine.reading.rewriting import rewritten
 
@@ -28,11 +28,17 @@ class PageSupply:
     """Gets pages, each from the cheapest place that has it."""
 
     def __init__(
-        self, config: Config, tools: Tools, reader: Reader, saver: Saver, planner: PagePlanner, counts: Counts
+        self,
+        config: Config,
+        tools: Tools,
+        reader: Reader,
+        saver: Saver,
+        said: SaidBefore | None,
+        counts: Counts,
     ) -> None:
+        """Without `said` the reader has what was said before of each page already."""
         self._config, self._pool, self._reader = config, tools.pool, reader
-        self._saver, self._planner, self._counts = saver, planner, counts
-        self._takes_drafts = form_of(config, tools.info.tokenizer) is not None
+        self._saver, self._said, self._counts = saver, said, counts
 
     async def get(
         self, page: PlannedPage, writer: PageWriter, needs: PageNeeds, source: Other | Reading
@@ -46,20 +52,8 @@ class PageSupply:
             return await rewritten(self._config, self._pool, page.ref, page.fingerprint, record, raw)
         if (read := await self._read_with_others(page, source)) is not None:
             return read
-        said_before = await self._said_before(page, writer) if self._takes_drafts else ""
+        said_before = await self._said.of(page, writer) if self._said else ""
         return await self._reader.read(page.ref, page.key, page.fingerprint, said_before=said_before)
-
-    async def _said_before(self, page: PlannedPage, writer: PageWriter) -> str:
-        """The page's raw text of an earlier run of another mode or model; "" where none helps."""
-        row = self._planner.row(page)
-        if row is None:
-            return ""
-        stored = await self._saver.call(writer.stored, page.ref.number, row.fingerprint)
-        if stored is None:
-            return ""
-        record, raw = stored
-        is_alike = record.prompt == self._config.prompt and not record.turned_deg
-        return raw if is_alike and not record.from_text_layer else ""
 
     async def _read_with_others(self, page: PlannedPage, source: Other | Reading) -> ReadPage | None:
         """The page as it was read elsewhere, or with others of its request; None where it is read alone."""

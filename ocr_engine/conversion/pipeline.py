@@ -16,6 +16,7 @@ from ocr_engine.conversion.counts import Counts
 from ocr_engine.conversion.limits import pages_used_up, used_up
 from ocr_engine.conversion.page_supply import Other, PageSupply
 from ocr_engine.conversion.planning import PageNeeds, PagePlanner, PlannedPage, Redo, Surveyed
+from ocr_engine.conversion.said_before import SaidBefore
 from ocr_engine.conversion.same_bytes import FirstRead, SameBytes
 from ocr_engine.conversion.saver import Saver
 from ocr_engine.conversion.source import Listed, Source
@@ -26,6 +27,7 @@ from ocr_engine.log import logger, printable
 from ocr_engine.outputs.document_folder import PageWriter, link_in_the_way
 from ocr_engine.pages.sources import Refused, parse_page_ranges
 from ocr_engine.processes.outcome import outcome
+from ocr_engine.reading.draft import BY_ENGINE
 from ocr_engine.reading.reader import PageReader, ReadPage, failed_page
 from ocr_engine.reading.record import located
 from ocr_engine.records import (
@@ -61,7 +63,7 @@ class Conversion:
             config, tools.root, tools.names, tools.info.model_id, redo, self._saver.earlier
         )
         self._same = SameBytes()
-        # A cluster's stream has been given all pages before any is written.
+        # A cluster's stream has been given all pages, and what they bring, before any is written.
         self._reads_once = config.input.same_once and config.output.raw and reader is None
         self._documents = asyncio.Semaphore(window.documents)
         self._requests = Requests.of_run(config, tools.info, tools.pool, tools.engine, self._reader)
@@ -77,7 +79,10 @@ class Conversion:
         self._taken = self._pages_in_hand = self._documents_open = 0
         self._steps, self._stepped_tokens = 0.0, 0
         self.counts = Counts()
-        self._supply = PageSupply(config, tools, self._reader, self._saver, self._planner, self.counts)
+        tokenizer = tools.info.tokenizer if reader is None else BY_ENGINE
+        self._said = SaidBefore(self._planner, self._saver, tokenizer)
+        said = self._said if reader is None else None
+        self._supply = PageSupply(config, tools, self._reader, self._saver, said, self.counts)
         self.refused: set[str] = set()
         """Documents, as given, of which this run could not read any page."""
 
@@ -167,15 +172,16 @@ class Conversion:
                 await self._documents.acquire()
             self._documents.release()
 
-    async def to_read(self, document: Document) -> AsyncIterator[PlannedPage]:
-        """The pages of a document that have to be read, in order."""
+    async def to_read(self, document: Document) -> AsyncIterator[tuple[PlannedPage, str]]:
+        """The pages of a document that have to be read, in order, and their raw texts of an earlier run."""
         try:
             opened, indexes = await self._open(document)
         except OcrError:
             return  # recorded when the document is converted
+        writer = self._saver.writer_for(document)
         for page in self._planner.pages(opened, indexes):
             if self._planner.needs(page) is PageNeeds.READ:
-                yield page
+                yield page, await self._said.of(page, writer)
 
     async def _convert_document(self, document: Document, source: Source) -> None:
         self._documents_open += 1

@@ -15,10 +15,13 @@ if TYPE_CHECKING:
 _TAGGED = {"markdown": True, "free": False}
 """The prompts whose answers can be foretold, and whether these hold tags."""
 
+BY_ENGINE = ""
+"""In place of the tokenizer's file: a page's draft is text, of which the engine makes tokens."""
+
 
 @dataclass(frozen=True, slots=True)
 class DraftForm:
-    """How drafts are made: with tags or without, and the tokenizer's file; "" leaves that to the engine.
+    """How drafts are made: with tags or without, and the tokenizer's file, or `BY_ENGINE`.
 
     `said_before` is the raw text of an earlier run of another mode or model, where there is one.
     """
@@ -28,11 +31,14 @@ class DraftForm:
     said_before: str = ""
 
 
-def form_of(config: Config, tokenizer: str | None) -> DraftForm | None:
-    """What drafts a run's pages get; None where its engine takes none, or its prompt wants something else."""
+def form_of(config: Config, tokenizer: str | None, said_before: str = "") -> DraftForm | None:
+    """What drafts a run's pages get; None where its engine takes none, or its prompt wants something else.
+
+    `tokenizer` and `said_before` as in `DraftForm`; None where the engine takes no drafts.
+    """
     if tokenizer is None or config.engine.drafts == "off" or config.prompt not in _TAGGED:
         return None
-    return DraftForm(tokenizer, _TAGGED[config.prompt])
+    return DraftForm(tokenizer, _TAGGED[config.prompt], said_before)
 
 
 def draft_of(layer: TextLayer, form: DraftForm) -> bytes | str:

@@ -58,13 +58,15 @@ class _Page:
     """The mode of attempts that name none."""
 
 
-def first_task(config: Config, family: str, tokenizer: str | None = None) -> "partial[PreparedPage]":
+def first_task(
+    config: Config, family: str, tokenizer: str | None = None, said_before: str = ""
+) -> "partial[PreparedPage]":
     """The first task of a render worker for every page. Another machine may run it before `read`.
 
-    `tokenizer` as in `form_of`.
+    `tokenizer` and `said_before` as in `form_of`.
     """
     mode = mode_of(ladder.config_of(config, ladder.FIRST), family)
-    return _prepare_task(config, mode, WHOLE, facts=True, draft=form_of(config, tokenizer))
+    return _prepare_task(config, mode, WHOLE, facts=True, draft=form_of(config, tokenizer, said_before))
 
 
 def _prepare_task(

@@ -12,19 +12,21 @@ import pytest
 
 from ocr_engine.cluster import conversion, nodes
 from ocr_engine.cluster.conversion import MAX_ROUNDS, ClusterReader
-from ocr_engine.cluster.nodes import Result
+from ocr_engine.cluster.nodes import Result, SentPage
 from ocr_engine.cluster.streams import ClusterLostError
 from ocr_engine.config import Config, EngineConfig
 from ocr_engine.conversion.planning import PlannedPage
-from ocr_engine.errors import EngineError
+from ocr_engine.engine.base import OnText
+from ocr_engine.engine.replay import BUILT_IN_PAGE, ReplayEngine
+from ocr_engine.errors import EngineError, ExitCode
 from ocr_engine.families import OCR
 from ocr_engine.pages.pool import RenderPool
 from ocr_engine.pages.remote import FetchingPool
 from ocr_engine.reading.reader import ReadPage, failed_page
-from ocr_engine.records import Document, DocumentKind, PageKey, PageRef, PageStatus
+from ocr_engine.records import Document, DocumentKind, GenerationRequest, PageKey, PageRef, PageStatus
 from tests.conversion.test_pipeline import make_pdf, rows, run_pdf
 
-Stream = Callable[[list[PlannedPage]], Iterator[Result]]
+Stream = Callable[[list[SentPage]], Iterator[Result]]
 
 
 @pytest.fixture(autouse=True)
@@ -43,28 +45,27 @@ def render_workers_end(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         pool.close(kill=True)
 
 
-def pages(count: int) -> list[PlannedPage]:
+def pages(count: int) -> list[SentPage]:
     document = Document("a.pdf", Path("a.pdf"), PurePosixPath("a.pdf"), DocumentKind.PDF, 1, 1)
-    return [
-        PlannedPage(PageRef(document, "c", n, count, "b"), PageKey("a", n + 1), "f") for n in range(count)
-    ]
+    refs = [PageRef(document, "c", n, count, "b") for n in range(count)]
+    return [SentPage(PlannedPage(ref, PageKey("a", ref.number), "f")) for ref in refs]
 
 
-def result(reader: ClusterReader, page: PlannedPage, text: str = "read") -> Result:
-    return Result(page, ReadPage(failed_page(Config(), page.ref, "f", text).record, text, {}))
+def result(reader: ClusterReader, sent: SentPage, text: str = "read") -> Result:
+    return Result(sent.page, ReadPage(failed_page(Config(), sent.page.ref, "f", text).record, text, {}))
 
 
 def made(
-    monkeypatch: pytest.MonkeyPatch, stream: Callable[[ClusterReader, list[PlannedPage]], Iterator[Result]]
+    monkeypatch: pytest.MonkeyPatch, stream: Callable[[ClusterReader, list[SentPage]], Iterator[Result]]
 ) -> Any:
     reader = ClusterReader(Config(), OCR)
     monkeypatch.setattr(conversion, "read_all", lambda config, family, asked: stream(reader, list(asked)))
     return reader
 
 
-async def outcomes(reader: ClusterReader, asked: list[PlannedPage]) -> list[ReadPage | BaseException]:
+async def outcomes(reader: ClusterReader, asked: list[SentPage]) -> list[ReadPage | BaseException]:
     feeding = asyncio.create_task(reader.feed(asked))
-    reads = (reader.read(page.ref, page.key, page.fingerprint) for page in asked)
+    reads = (reader.read(one.page.ref, one.page.key, one.page.fingerprint) for one in asked)
     async with asyncio.timeout(30):
         found = await asyncio.gather(*reads, return_exceptions=True)
         await feeding
@@ -74,7 +75,7 @@ async def outcomes(reader: ClusterReader, asked: list[PlannedPage]) -> list[Read
 async def test_pages_that_do_not_come_back_are_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:
     rounds: list[int] = []
 
-    def stream(reader: ClusterReader, asked: list[PlannedPage]) -> Iterator[Result]:
+    def stream(reader: ClusterReader, asked: list[SentPage]) -> Iterator[Result]:
         rounds.append(len(asked))
         yield from (result(reader, page) for page in asked[: max(1, len(asked) // 2)])
 
@@ -85,9 +86,9 @@ async def test_pages_that_do_not_come_back_are_sent_again(monkeypatch: pytest.Mo
 async def test_pages_that_never_come_back_fail_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     rounds: list[int] = []
 
-    def stream(reader: ClusterReader, asked: list[PlannedPage]) -> Iterator[Result]:
+    def stream(reader: ClusterReader, asked: list[SentPage]) -> Iterator[Result]:
         rounds.append(len(asked))
-        yield from (result(reader, page) for page in asked if page.ref.index)
+        yield from (result(reader, page) for page in asked if page.page.ref.index)
 
     found = await outcomes(made(monkeypatch, stream), pages(2))
     assert isinstance(found[0], ReadPage) and found[0].record.status is PageStatus.FAILED
@@ -96,7 +97,7 @@ async def test_pages_that_never_come_back_fail_with_the_reason(monkeypatch: pyte
 
 
 async def test_a_page_that_comes_twice_counts_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    def stream(reader: ClusterReader, asked: list[PlannedPage]) -> Iterator[Result]:
+    def stream(reader: ClusterReader, asked: list[SentPage]) -> Iterator[Result]:
         yield result(reader, asked[0], "first")
         yield result(reader, asked[0], "second")
 
@@ -111,7 +112,7 @@ async def test_a_cluster_that_fails_once_is_asked_again(
 ) -> None:
     rounds: list[int] = []
 
-    def stream(reader: ClusterReader, asked: list[PlannedPage]) -> Iterator[Result]:
+    def stream(reader: ClusterReader, asked: list[SentPage]) -> Iterator[Result]:
         rounds.append(len(asked))
         yield result(reader, asked[0])
         if len(rounds) == 1:
@@ -131,7 +132,7 @@ async def test_a_broken_stream_ends_every_page_that_waits(
 ) -> None:
     asked_for: list[int] = []
 
-    def stream(reader: ClusterReader, asked: list[PlannedPage]) -> Iterator[Result]:
+    def stream(reader: ClusterReader, asked: list[SentPage]) -> Iterator[Result]:
         asked_for.append(len(asked))
         raise error
         yield
@@ -143,14 +144,14 @@ async def test_a_broken_stream_ends_every_page_that_waits(
 async def test_a_stop_waits_for_no_silent_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
     silent, asked_s = threading.Event(), threading.Event()
 
-    def stream(reader: ClusterReader, asked: list[PlannedPage]) -> Iterator[Result]:
+    def stream(reader: ClusterReader, asked: list[SentPage]) -> Iterator[Result]:
         asked_s.set()
         silent.wait(60)
         yield from ()
 
     reader = made(monkeypatch, stream)
     feeding = asyncio.create_task(reader.feed(pages(1)))
-    reading = asyncio.create_task(reader.read(pages(1)[0].ref, PageKey("a", 1), "f"))
+    reading = asyncio.create_task(reader.read(pages(1)[0].page.ref, PageKey("a", 1), "f"))
     await asyncio.to_thread(asked_s.wait)
     reader.stop()
     with pytest.raises(asyncio.CancelledError):
@@ -168,7 +169,7 @@ def opened_here(config: Config, documents: list[Document]) -> Iterator[nodes.Ope
     yield from (nodes.unpacked(nodes.open_document(nodes.packed(one), config)) for one in documents)
 
 
-def read_here(config: Config, family: str, asked: list[PlannedPage]) -> Iterator[Result]:
+def read_here(config: Config, family: str, asked: list[SentPage]) -> Iterator[Result]:
     async def read() -> list[nodes.Row]:
         engine = nodes.ReadPages(config, family)
         prepared = [nodes.prepare(nodes.packed(page), config, family) for page in asked]
@@ -206,7 +207,7 @@ def test_a_page_that_was_prepared_elsewhere_is_not_rendered_again(
     opened = nodes.unpacked(nodes.open_document(nodes.packed(document), config))
     assert opened.opened, opened.error
     page = PlannedPage(opened.opened.page(0), PageKey("a", 1), "f")
-    row = nodes.prepare(nodes.packed(page), config, OCR)
+    row = nodes.prepare(nodes.packed(SentPage(page)), config, OCR)
     monkeypatch.setattr(RenderPool, "run", None)
     read = nodes.unpacked(asyncio.run(nodes.ReadPages(config, OCR)(row))).read
     assert read.record.status is PageStatus.DONE and read.drawn is None
@@ -219,8 +220,51 @@ def test_a_page_brings_its_draft_as_text(tmp_path: Path) -> None:
     document = Document("a.pdf", path, PurePosixPath("a.pdf"), DocumentKind.PDF, size, mtime_ns)
     opened = nodes.unpacked(nodes.open_document(nodes.packed(document), config)).opened
     page = PlannedPage(opened.page(0), PageKey("a", 1), "f")
-    found = nodes.unpacked(nodes.prepare(nodes.packed(page), config, OCR)).prepared
+    found = nodes.unpacked(nodes.prepare(nodes.packed(SentPage(page)), config, OCR)).prepared
     assert isinstance(found.draft, str) and "some words on it" in found.draft
+
+
+@pytest.fixture
+def drafts(monkeypatch: pytest.MonkeyPatch) -> list[bytes | str]:
+    """The drafts that pages bring to the engine, in a cluster whose nodes are this process."""
+    monkeypatch.setattr("ocr_engine.cli.run.connected", contextlib.nullcontext)
+    monkeypatch.setattr(conversion, "open_all", opened_here)
+    monkeypatch.setattr(conversion, "read_all", read_here)
+    found: list[bytes | str] = []
+    generate = ReplayEngine.generate
+
+    async def noting(self: ReplayEngine, request: GenerationRequest, on_text: OnText | None = None) -> Any:
+        found.append(request.draft)
+        return await generate(self, request, on_text)
+
+    monkeypatch.setattr(ReplayEngine, "generate", noting)
+    return found
+
+
+ON_NODES = ("--set", "cluster.backend=ray", "--set", "engine.drafts=auto")
+
+
+def test_another_mode_brings_stored_raw_texts_to_the_nodes_while_there_is_room(
+    tmp_path: Path, drafts: list[bytes | str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(conversion, "SAID_BYTES", 1)
+    words = make_pdf(tmp_path / "a.pdf", 2), "--output", tmp_path / "out", *ON_NODES
+    assert run_pdf(*words) == run_pdf(*words, "--mode", "base") == ExitCode.OK
+    foretold, (first, second) = drafts[:2], drafts[2:]
+    assert first == BUILT_IN_PAGE and second in foretold and first not in foretold
+
+
+async def test_a_page_that_is_sent_again_brings_its_text_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    brought: list[str] = []
+
+    def stream(reader: ClusterReader, asked: list[SentPage]) -> Iterator[Result]:
+        brought.extend(one.said_before for one in asked)
+        yield from (result(reader, one) for one in asked[1:] or asked)
+
+    texts = ["über", "\ud800 half a pair"]
+    sent = [SentPage.of(one.page, text) for one, text in zip(pages(2), texts, strict=True)]
+    await outcomes(made(monkeypatch, stream), sent)
+    assert brought == ["über", "? half a pair", "über"]
 
 
 def files(root: Path) -> dict[str, bytes]:

@@ -1,15 +1,18 @@
 """A page that is read again by another mode brings what was read before, for drafts."""
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from ocr_engine.config import Config
+from ocr_engine.conversion.said_before import SaidBefore
 from ocr_engine.engine.base import EngineInfo, OnText
 from ocr_engine.engine.checkpoint import resolve
 from ocr_engine.engine.prompts import TOKENIZER, PromptEncoder
 from ocr_engine.engine.replay import BUILT_IN_PAGE, ReplayEngine
-from ocr_engine.errors import ExitCode
+from ocr_engine.errors import ExitCode, OutputError
 from ocr_engine.records import Generation, GenerationRequest
 from tests.conversion.test_pipeline import make_pdf, run_pdf
 
@@ -55,3 +58,14 @@ def test_another_prompt_s_text_is_no_draft(tmp_path: Path, asked: list[Generatio
     assert run_pdf(source, "--output", out, *AUTO, "--set", "prompt=free") == ExitCode.OK
     draft = PromptEncoder(NANO, ()).draft(BUILT_IN_PAGE.strip())
     assert len(asked) == 2 and asked[1].draft[:40] != draft[:40]
+
+
+async def test_a_stored_text_that_cannot_be_read_is_no_draft() -> None:
+    async def failing(*_: object) -> None:
+        raise OutputError("0001.raw.md: cannot be read")
+
+    saver = SimpleNamespace(call=failing)
+    planner = SimpleNamespace(config=Config(), row=lambda _: SimpleNamespace(fingerprint="a.b"))
+    writer, page = SimpleNamespace(stored=None), SimpleNamespace(ref=SimpleNamespace(number=1))
+    said: Any = SaidBefore
+    assert await said(planner, saver, "").of(page, writer) == ""
