@@ -145,7 +145,8 @@ def _sample(config: Config, most: int, *, drafts: bool) -> CorpusSample:
     mode = mode_of(config, family.name)
     with FetchingPool(config.render, config.input) as pool:
         own, folders = OwnFiles(config.output.path), config.input.gathers_folders
-        found = sources.find(given, set(DocumentKind), own, folders=folders)
+        passed_over = set() if config.input.office == "auto" else {DocumentKind.OFFICE}
+        found = sources.find(given, set(DocumentKind) - passed_over, own, folders=folders)
         sample = take(found, pool, mode, most, drafts=drafts)
     together = max(1.0, min(pages, sample.work.pages_per_document))
     return replace(sample, work=replace(sample.work, window_tok=family.window_tok, together=together))

@@ -129,6 +129,6 @@ def _results(futures: "Sequence[Future[T]]") -> list[T]:
     for future in futures:
         try:
             done.append(future.result())
-        except InputError:
+        except (InputError, UsageError):
             continue
     return done

@@ -24,11 +24,17 @@ class Entry:
     description: str
     example: str
 
+    def kinds(self, config: Config) -> set[DocumentKind]:
+        """All that it reads with this config."""
+        takes_office = self.kind is DocumentKind.PDF and config.input.office == "auto"
+        return {self.kind, DocumentKind.OFFICE} if takes_office else {self.kind}
+
 
 PDF = Entry(
     "batch_pdf.py",
     DocumentKind.PDF,
-    "Convert PDFs to markdown: one file a page, one merged file a document, figures, a journal.",
+    "Convert PDFs to markdown: one file a page, one merged file a document, figures, a journal.\n"
+    "Office files, web pages and e-mails, too, where LibreOffice is installed [input.office].",
     "python batch_pdf.py papers/ --output out --pages 1-3 --mode base",
 )
 IMAGES = Entry(

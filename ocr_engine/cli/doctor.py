@@ -18,6 +18,7 @@ from ocr_engine.config import options as config_options
 from ocr_engine.engine import checkpoint, devices, hub
 from ocr_engine.errors import EngineError, UsageError
 from ocr_engine.log import printable
+from ocr_engine.pages import office
 
 _GIB = 1 << 30
 _WEIGHTS_GIB = 7.0
@@ -96,7 +97,7 @@ def line(check: Check, *, colours: bool) -> str:
 def examine(config: Config) -> Iterator[Check]:
     """All checks, in order, as they are made."""
     looks: tuple[Callable[[Config], Iterator[Check]], ...] = (
-        _python, _packages, _gpu, _weights, _memory, _disk, _output, _files, _renderers, _fonts,
+        _python, _packages, _gpu, _weights, _memory, _disk, _output, _files, _renderers, _office, _fonts,
     )  # fmt: skip
     for look in looks:
         yield from look(config)
@@ -255,6 +256,21 @@ def _renderers(config: Config) -> Iterator[Check]:
     else:
         level = Level.WARN if any(here.values()) and config.render.backend == "auto" else Level.FAIL
         yield Check("renderers", level, words, f".venv/bin/pip install {wanted}")
+
+
+def _office(config: Config) -> Iterator[Check]:
+    if config.input.office == "off":
+        return
+    if office.missing():
+        fix = f"only for office files, web pages and e-mails: {office.HOW_TO_INSTALL}"
+        yield Check("office", Level.WARN, "LibreOffice is not installed", fix)
+        return
+    version = machine.first_words([office.program(), "--version"])
+    if version:
+        yield Check("office", Level.OK, f"{version}, in {office.program()}")
+    else:
+        fix = "start it by hand and see what it says; input.office: off passes office files over"
+        yield Check("office", Level.WARN, f"{office.program()} does not start", fix)
 
 
 def _fonts(_: Config) -> Iterator[Check]:

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,6 +82,15 @@ def torch_trouble() -> str:
         return run.stdout.strip()
     last = run.stderr.strip().splitlines()[-1:]
     return last[0] if last else f"torch ended with {run.returncode}"
+
+
+def first_words(command: Sequence[str]) -> str:
+    """The first line that a program says of itself, at most 60 letters; "" where it fails or hangs."""
+    try:
+        run = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT_S, check=True)
+    except (OSError, subprocess.SubprocessError, ValueError):
+        return ""
+    return next(iter(run.stdout.splitlines()), "").strip()[:60]
 
 
 def version(*names: str) -> str:

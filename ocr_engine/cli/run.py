@@ -72,7 +72,7 @@ def _run(entry: Entry, args: argparse.Namespace, at_end: AtEnd) -> ExitCode:
             "drivers.claim: the inputs are gone through more than once: a list on stdin cannot be"
         )
     own, folders = OwnFiles(config.output.path), config.input.gathers_folders
-    find = partial(sources.find, given, {entry.kind}, own, folders=folders)
+    find = partial(sources.find, given, entry.kinds(config), own, folders=folders)
     with ExitStack() as stack:
         part = stack.enter_context(drivers.part_of(config, find, to_write=not args.dry_run))
         config, found = part.config, part.found

@@ -14,7 +14,7 @@ from typing import Any
 from ocr_engine.config import Config
 from ocr_engine.conversion.planning import PlannedPage
 from ocr_engine.engine.factory import create_engine
-from ocr_engine.errors import InputError
+from ocr_engine.errors import InputError, UsageError
 from ocr_engine.outputs.drawing import DrawnPage
 from ocr_engine.pages.pool import RenderPool
 from ocr_engine.pages.remote import FetchingPool
@@ -34,7 +34,7 @@ class Opened:
 
     document: Document
     opened: OpenedDocument | None
-    error: InputError | None
+    error: InputError | UsageError | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ def open_document(row: Row, config: Config) -> Row:
     document: Document = unpacked(row)
     try:
         return packed(Opened(document, render_pool(config).open(document).result(), None))
-    except InputError as error:
+    except (InputError, UsageError) as error:
         return packed(Opened(document, None, error))
 
 

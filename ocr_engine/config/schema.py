@@ -32,6 +32,9 @@ class InputConfig:
     cache_gb: Annotated[float, msgspec.Meta(gt=0)] = 20.0
     same_once: bool = True
     image_folders: Literal["files", "documents"] = "files"
+    office: Literal["auto", "off"] = "auto"
+    office_timeout_s: Seconds = 120.0
+    office_memory_mb: Annotated[int, msgspec.Meta(ge=256)] = 2_000
 
     @property
     def gathers_folders(self) -> bool:

@@ -11,6 +11,7 @@ from ocr_engine.outputs.names import HIDDEN, is_subfolder
 from ocr_engine.outputs.page_store import NAME as RECORDS
 
 _FOLDERS_REMEMBERED = 4096
+_REPORT = "report.html"
 
 
 class OwnFiles:
@@ -35,7 +36,9 @@ class OwnFiles:
             return True
         folder, name = os.path.split(given)
         below = self._below_root(folder)
-        return below is not None and self._is_result((*below, name))
+        if below is None:
+            return False
+        return (not below and name == _REPORT) or self._is_result((*below, name))
 
     @cached_property
     def _status(self) -> os.stat_result | None:

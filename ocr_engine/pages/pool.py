@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from ocr_engine.config import RenderConfig
-from ocr_engine.errors import DocumentError, InputError, PageError
+from ocr_engine.errors import DocumentError, InputError, OcrError, PageError
 from ocr_engine.pages import render
 from ocr_engine.pages.image_folder import open_folder
 from ocr_engine.processes.pool import Call, PoolStoppedError, WorkerPool
@@ -92,7 +92,7 @@ class RenderPool(WorkerPool):
         return self.submit(partial(_try_in_turn, attempts, timeout_s, error, memory_mb))
 
 
-def failed(error: InputError) -> "Future[Any]":
+def failed(error: OcrError) -> "Future[Any]":
     """What comes of work that cannot be begun."""
     future: Future[Any] = Future()
     future.set_exception(error)

@@ -1,35 +1,27 @@
-"""Documents in object stores: found by listing, fetched into a bounded cache while they are worked on.
-
-The cache is shared by all processes of a machine: who uses a file holds a shared lock on it, and only a file
-that nobody holds is taken away.
-"""
+"""Documents in object stores, and office files: fetched, or made into PDFs, while they are worked on."""
 
 import contextlib
-import fcntl
-import hashlib
 import os
-import re
-import tempfile
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import IO, Any
+from typing import Any
 
 from ocr_engine import urls
 from ocr_engine.config import InputConfig, RenderConfig
 from ocr_engine.errors import DocumentError, InputError, PageError, UsageError
+from ocr_engine.pages import office
+from ocr_engine.pages.input_cache import InputCache
 from ocr_engine.pages.pool import RenderPool, failed
 from ocr_engine.pages.walk import has_magic
 from ocr_engine.records import Document, DocumentKind, OpenedDocument, PageImage, PageRef
 
 _DOWNLOADS = 8
+_MAKERS = 4
+"""Office programs at one time, of one core and some hundred MB each."""
 _GIB = 1 << 30
-_MAX_TRIES = 3
-_UNSAFE = re.compile(r"[^\w.-]", re.ASCII)
-_NAME_CHARS = 80
 
 
 def find(url: str, suffixes: dict[str, DocumentKind]) -> Iterator[Document]:
@@ -74,119 +66,58 @@ def _document(given: str, root: str, name: str, kind: DocumentKind, info: dict[s
     return Document(given, Path(relative.name), relative, kind, size, 0, url=given, version=version)
 
 
-class InputCache:
-    """Fetched documents in one folder, at most so many bytes of those that nobody holds."""
-
-    def __init__(self, folder: Path, most_bytes: int) -> None:
-        self._folder = folder
-        self._most_bytes = most_bytes
-
-    @contextlib.contextmanager
-    def holding(self, document: Document) -> Iterator[Path]:
-        """The document's file, which stays as long as this lasts.
-
-        Raises InputError where it cannot be fetched.
-        """
-        path = self._path(document)
-        held = self._held(document, path)
-        try:
-            yield path
-        finally:
-            held.close()
-
-    def _path(self, document: Document) -> Path:
-        key = f"{document.url}\n{document.version}\n{document.size_bytes}"
-        digest = hashlib.blake2b(key.encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
-        # The end of the name says what it is, and a renderer's error names the file.
-        name = _UNSAFE.sub("_", document.relative.name)[-_NAME_CHARS:]
-        return self._folder / f"{digest}-{name}"
-
-    def _held(self, document: Document, path: Path) -> IO[bytes]:
-        for _ in range(_MAX_TRIES):
-            if not path.exists():
-                self._fetch(document, path)
-            with contextlib.suppress(OSError):
-                file = path.open("rb")
-                fcntl.flock(file, fcntl.LOCK_SH)
-                # Between the opening and the lock it may have been taken away.
-                if os.fstat(file.fileno()).st_nlink:
-                    os.utime(path, ns=(time.time_ns(), os.fstat(file.fileno()).st_mtime_ns))
-                    return file
-                file.close()
-        raise InputError(f"cannot be kept in the cache {self._folder}; is input.cache_gb too small?")
-
-    def _fetch(self, document: Document, path: Path) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True)
-        self._make_room(document.size_bytes)
-        store, name = urls.filesystem(document.url)
-        handle, temporary = tempfile.mkstemp(dir=self._folder, prefix=".fetching-")
-        os.close(handle)
-        try:
-            store.get_file(name, temporary)
-            Path(temporary).replace(path)
-        except Exception as error:  # every store has errors of its own
-            raise InputError(f"cannot be fetched: {urls.reason(error)}") from error
-        finally:
-            Path(temporary).unlink(missing_ok=True)
-
-    def _make_room(self, size: int) -> None:
-        """Take the files away that were used longest ago, as far as nobody holds them."""
-        files = []
-        for path in self._folder.iterdir():
-            with contextlib.suppress(OSError):
-                status = path.stat()
-                files.append((status.st_atime_ns, status.st_size, path))
-        total = sum(entry[1] for entry in files) + size
-        for _, bytes_, path in sorted(files):
-            if total <= self._most_bytes:
-                return
-            if _removed(path):
-                total -= bytes_
-
-
-def _removed(path: Path) -> bool:
-    try:
-        with path.open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            path.unlink()
-    except OSError:
-        return False
-    return True
-
-
 class FetchingPool(RenderPool):
-    """A render pool whose documents may be in object stores."""
+    """A render pool whose documents may be in object stores, or office files."""
 
     def __init__(self, render: RenderConfig, inputs: InputConfig, *, bookmarks: bool = False) -> None:
         super().__init__(render, inputs.password, inputs.max_document_pages, bookmarks=bookmarks)
         folder = Path(inputs.cache).expanduser() if inputs.cache else _default_folder()
-        self._cache = InputCache(folder, int(inputs.cache_gb * _GIB))
+        most_bytes = int(inputs.cache_gb * _GIB)
+        self._cache = InputCache(folder, most_bytes)
+        self._office = office.OfficePdfs(folder, most_bytes, inputs, super().work)
         self._downloads = ThreadPoolExecutor(_DOWNLOADS, thread_name_prefix="fetch")
+        # Apart: pages whose PDFs are there do not wait behind files of which one is made.
+        self._makers = ThreadPoolExecutor(min(self.count, _MAKERS), thread_name_prefix="office")
 
     def open(self, document: Document) -> "Future[OpenedDocument]":
         """As a pool does; the future's document is the one given."""
-        if not document.url or document.kind is DocumentKind.FOLDER:
+        if document.kind is DocumentKind.FOLDER or not _is_elsewhere(document):
             return super().open(document)
+        is_office = document.kind is DocumentKind.OFFICE
+        if is_office and (reason := office.missing()):
+            return failed(UsageError(reason))
         work = super().open
-        opened = self._at_hand(document, lambda path: work(_here(document, path)), DocumentError)
-        return _then(opened, lambda found: replace(found, document=document))
+        threads = self._makers if is_office else self._downloads
+        opened = self._at_hand(document, lambda path: work(_here(document, path)), DocumentError, threads)
+        return _then(opened, lambda found: self._as_given(document, found))
+
+    def _as_given(self, document: Document, opened: OpenedDocument) -> OpenedDocument:
+        """What was opened, as the document it came from; an office file's pages are of its own bytes."""
+        if document.kind is not DocumentKind.OFFICE:
+            return replace(opened, document=document)
+        return replace(opened, document=document, content_id=self._office.content_id(document))
 
     def run(self, ref: PageRef, task: Callable[[PageImage], Any]) -> "Future[Any]":
         """As a pool does."""
         if ref.file and ref.file.problem:
             return failed(PageError(ref.file.problem))
         ref = ref.in_file()
-        if not ref.document.url:
+        if not _is_elsewhere(ref.document):
             return super().run(ref, task)
         work = super().run
         return self._at_hand(
             ref.document,
             lambda path: work(replace(ref, document=_here(ref.document, path)), task),
             PageError,
+            self._downloads,
         )
 
     def _at_hand(
-        self, document: Document, start: Callable[[Path], "Future[Any]"], kind: type[InputError]
+        self,
+        document: Document,
+        start: Callable[[Path], "Future[Any]"],
+        kind: type[InputError],
+        threads: ThreadPoolExecutor,
     ) -> "Future[Any]":
         """Start work on a document once it is here; hold it until the work is done."""
         outer: Future[Any] = Future()
@@ -194,7 +125,7 @@ class FetchingPool(RenderPool):
         def fetch() -> None:
             holding = contextlib.ExitStack()
             try:
-                path = holding.enter_context(self._cache.holding(document))
+                path = self._held(document, holding)
                 inner = start(path)
             except (InputError, UsageError) as error:
                 holding.close()
@@ -205,19 +136,38 @@ class FetchingPool(RenderPool):
             else:
                 inner.add_done_callback(partial(_copy, outer=outer, holding=holding))
 
-        self._downloads.submit(fetch)
+        threads.submit(fetch)
         return outer
+
+    def _held(self, document: Document, holding: contextlib.ExitStack) -> Path:
+        """The file to work on, which stays as long as `holding` lasts. Raises InputError."""
+        path = document.path
+        if document.url:
+            path = holding.enter_context(self._cache.holding(document))
+        if document.kind is DocumentKind.OFFICE:
+            source = _here(document, path) if document.url else document
+            path = holding.enter_context(self._office.holding(source))
+        return path
 
     def close(self, kill: bool = False) -> None:
         """As a pool does; downloads that have not begun are not begun."""
-        self._downloads.shutdown(wait=True, cancel_futures=True)
+        if kill:
+            self._office.stop()
+        for threads in (self._makers, self._downloads):
+            threads.shutdown(wait=True, cancel_futures=True)
         super().close(kill)
 
 
+def _is_elsewhere(document: Document) -> bool:
+    """Whether a document is not what a renderer opens: in a store, or a PDF only once one is made of it."""
+    return bool(document.url) or document.kind is DocumentKind.OFFICE
+
+
 def _here(document: Document, path: Path) -> Document:
-    """The document as the renderer finds it."""
+    """The document as it is found in a cache; as a PDF, where it is one there."""
     status = path.stat()
-    return replace(document, path=path, size_bytes=status.st_size, mtime_ns=status.st_mtime_ns)
+    kind = DocumentKind.PDF if path.suffix == ".pdf" else document.kind
+    return replace(document, path=path, kind=kind, size_bytes=status.st_size, mtime_ns=status.st_mtime_ns)
 
 
 def _copy(done: "Future[Any]", outer: "Future[Any]", holding: contextlib.ExitStack | None = None) -> None:

@@ -29,10 +29,18 @@ SUFFIXES: dict[DocumentKind, tuple[str, ...]] = {
         ".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".tif", ".tiff", ".bmp", ".dib", ".webp", ".gif",
         ".jp2", ".j2k", ".j2c", ".jpx", ".jpf", ".ppm", ".pgm", ".pbm", ".pnm", ".avif", ".heic", ".heif",
     ),
+    DocumentKind.OFFICE: (
+        ".docx", ".doc", ".odt", ".rtf", ".pptx", ".ppt", ".odp", ".xlsx", ".xls", ".ods",
+        ".html", ".htm", ".eml",
+    ),
     DocumentKind.FOLDER: (),
 }  # fmt: skip
 """File name suffixes (lower case) by kind of document."""
-READERS = {DocumentKind.PDF: "batch_pdf.py reads PDFs", DocumentKind.IMAGE: "batch_images.py reads images"}
+READERS = {
+    DocumentKind.PDF: "batch_pdf.py reads PDFs",
+    DocumentKind.IMAGE: "batch_images.py reads images",
+    DocumentKind.OFFICE: "batch_pdf.py reads office files, with input.office: auto",
+}
 """Which of the entry scripts reads a kind, in words."""
 
 _SPECIAL_FILES: tuple[tuple[Callable[[int], bool], str], ...] = (

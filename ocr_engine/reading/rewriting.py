@@ -18,7 +18,7 @@ from ocr_engine.reading.witness import (
     with_repairs,
     witness_page,
 )
-from ocr_engine.records import DocumentKind, PageRecord, PageRef
+from ocr_engine.records import PageRecord, PageRef
 
 
 async def rewritten(
@@ -35,7 +35,7 @@ async def _mended(config: Config, pool: RenderPool, ref: PageRef, record: PageRe
     use = layer_use(config)
     if use == NO_USE or record.from_text_layer or record.prompt not in READING_PROMPTS:
         return record
-    if ref.document.kind is not DocumentKind.PDF or not record.blocks:
+    if not ref.document.kind.may_hold_text or not record.blocks:
         return record
     task = partial(witness_page, blocks=record.blocks, use=use)
     try:

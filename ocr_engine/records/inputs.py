@@ -11,8 +11,15 @@ class DocumentKind(StrEnum):
 
     PDF = "pdf"
     IMAGE = "image"
+    OFFICE = "office"
+    """A PDF is made of it first."""
     FOLDER = "folder"
     """Images of one folder, each a page or more."""
+
+    @property
+    def may_hold_text(self) -> bool:
+        """Whether its pages may have a text layer."""
+        return self in (DocumentKind.PDF, DocumentKind.OFFICE)
 
 
 @dataclass(frozen=True, slots=True)

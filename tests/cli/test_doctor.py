@@ -13,6 +13,7 @@ from ocr_engine.cli import doctor, machine
 from ocr_engine.cli.doctor import Check, Level, examine, line
 from ocr_engine.config import Config
 from ocr_engine.engine import devices
+from ocr_engine.pages import office
 from tests.places import NANO
 
 GPU = machine.GpuHere("NVIDIA X", "580.1", 81920, 80000, 9.0)
@@ -161,6 +162,20 @@ def test_a_missing_renderer(config: Config, monkeypatch: pytest.MonkeyPatch) -> 
     assert found(config, "renderers").level is Level.WARN
     only = dataclasses.replace(config, render=dataclasses.replace(config.render, backend="pymupdf"))
     assert found(only, "renderers").level is Level.FAIL
+
+
+def test_libreoffice_is_told_of_where_office_files_are_read(
+    config: Config, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(office, "program", lambda: "")
+    assert found(config, "office").level is Level.WARN and "apt install" in found(config, "office").fix
+    for body, level in (("echo LibreOffice 9", Level.OK), ("exit 1", Level.WARN)):
+        (tmp_path / "soffice").write_text(f"#!/bin/sh\n{body}\n")
+        (tmp_path / "soffice").chmod(0o755)
+        monkeypatch.setattr(office, "program", lambda: str(tmp_path / "soffice"))
+        assert found(config, "office").level is level
+    off = dataclasses.replace(config, input=dataclasses.replace(config.input, office="off"))
+    assert "office" not in {check.name for check in examine(off)}
 
 
 def test_exit_codes_and_colours(
