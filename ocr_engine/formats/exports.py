@@ -80,6 +80,14 @@ _ALL = (
         for key, suffix in (("docx", "docx"), ("epub", "epub"), ("latex", "tex"))
     ),
     Export("places", "{name}.places.jsonl", f"{_ROOM}.places_file:write", needs_lines=True),
+    Export(
+        "alto",
+        "alto",
+        f"{_ROOM}.alto:write",
+        needs_pictures=True,
+        needs_lines=True,
+        remove=f"{_ROOM}.alto:remove",
+    ),
     Export("xlsx", "{name}.xlsx", f"{_ROOM}.xlsx:write", require=f"{_ROOM}.xlsx:require"),
     Export("jsonl", "documents.jsonl", f"{_ROOM}.jsonl:write", MadeOf.RUN),
     Export(

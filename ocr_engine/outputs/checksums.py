@@ -19,6 +19,8 @@ from ocr_engine.outputs.jsonl import JsonLines, decode, encode
 
 _BYTES = 8
 _MAX_LINE_BYTES = 1 << 16
+_PAGES = (".html", ".xml")
+"""What the files of exports that are a folder end with."""
 _SPARE_LINES = 1_000
 """The file is written anew when more lines than this, and half of all, are out of date."""
 _Hash = Annotated[str, msgspec.Meta(pattern=rf"\A[0-9a-f]{{{2 * _BYTES}}}\Z")]
@@ -37,7 +39,7 @@ class Checksums:
     """What is known of the files of one output folder, 0.15 kB each in memory.
 
     A name is a path below the root: of a file that is there, of one that is not, or of a folder, which
-    stands for the `.html` files in it.
+    stands for the files of pages in it.
     """
 
     def __init__(self, root: Path) -> None:
@@ -133,7 +135,7 @@ def _files(path: Path) -> Iterator[tuple[str, os.stat_result]]:
             yield "", status
             return
         with os.scandir(path) as entries:
-            found = [(entry.name, entry.stat()) for entry in entries if entry.name.endswith(".html")]
+            found = [(entry.name, entry.stat()) for entry in entries if entry.name.endswith(_PAGES)]
     except OSError:
         return
     yield from sorted(found)

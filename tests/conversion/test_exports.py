@@ -15,11 +15,11 @@ from ocr_engine.formats import EXPORTS
 from tests import realistic
 from tests.conversion.test_pipeline import REPLAY, ROOT, SAMPLES, make_pdf, run_pdf
 
-ALL = ("review", "html", "searchable_pdf", "jsonl", "parquet", "zip")
-EXPORTED = ("review", "html", "searchable_pdf", "jsonl")
+ALL = ("review", "html", "searchable_pdf", "alto", "places", "jsonl", "parquet", "zip")
+EXPORTED = ("review", "html", "searchable_pdf", "alto", "places", "jsonl")
 FILES = (
-    "survey/review/index.html", "survey/survey.html", "survey/survey.pdf", "documents.jsonl", "pages.parquet",
-    "outputs.zip",
+    "survey/review/index.html", "survey/survey.html", "survey/survey.pdf", "survey/alto/0001.xml",
+    "survey/survey.places.jsonl", "documents.jsonl", "pages.parquet", "outputs.zip",
 )  # fmt: skip
 
 
@@ -42,12 +42,14 @@ def test_all_exports_of_a_realistic_document(tmp_path: Path) -> None:
     command = (path.parent, "--output", out, "--set", f"engine.replay_from={stored}", *keys(*ALL))
     assert run_pdf(*command) == ExitCode.OK
     before = times(out)
-    assert len(stamps(out)) == 6
+    assert len(stamps(out)) == len(ALL)
     assert run_pdf(*command) == ExitCode.OK
-    assert times(out) == before and len(stamps(out)) == 6
+    assert times(out) == before and len(stamps(out)) == len(ALL)
+    changed = {FILES[1], "survey/alto/0001.xml"}
     (out / FILES[1]).unlink()
+    (out / "survey/alto/0001.xml").write_text("edited")
     assert run_pdf(*command) == ExitCode.OK
-    assert {name for name, when in times(out).items() if before[name] != when} == {FILES[1]}
+    assert {name for name, when in times(out).items() if before[name] != when} == changed
     assert run_pdf(*command, "--set", "text.tables=markdown") == ExitCode.OK
     assert all(when > before[name] for name, when in times(out).items())
     assert "| Meadow" not in (out / "survey/survey.html").read_text()

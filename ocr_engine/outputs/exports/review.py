@@ -4,19 +4,18 @@ One file a page, so that a thousand pages open as fast as one. Works without scr
 and back); a script of ours, allowed by its hash alone, adds the keyboard and stepping by status.
 """
 
-import contextlib
 import html
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from ocr_engine.log import printable
 from ocr_engine.outputs.drawing import MAX_DRAWN_BOXES, color_of
 from ocr_engine.outputs.exports.document import SourceDocument, SourcePage
+from ocr_engine.outputs.exports.page_files import remove_folder, remove_pages, write_files
 from ocr_engine.outputs.exports.page_html import rendered, to_html
 from ocr_engine.outputs.exports.plain_rows import plain_rows
 from ocr_engine.outputs.exports.review_changes import (
@@ -27,7 +26,7 @@ from ocr_engine.outputs.exports.review_changes import (
     text_as_read,
 )
 from ocr_engine.outputs.exports.table_bounds import Room
-from ocr_engine.outputs.files import write_all_atomic, write_atomic
+from ocr_engine.outputs.files import write_atomic
 from ocr_engine.outputs.templates import environment, policy, read, styles
 from ocr_engine.outputs.text_marks import TextPiece, marked
 from ocr_engine.records import Box, PageStatus, page_stem
@@ -35,7 +34,6 @@ from ocr_engine.records import Box, PageStatus, page_stem
 INDEX = "index.html"
 MAX_BLOCKS = 3_000
 """Blocks shown of one page; more is a loop."""
-_BATCH = 16
 _DOUBTS, _A_DOUBT = 4, 0.05
 """Shades of boxes, and how much less sure each stands for."""
 _WORDS_CHARS = 90
@@ -92,10 +90,9 @@ def write(document: SourceDocument, folder: Path) -> None:
         (folder / entries[at].file, _page(document, page, at, near[at], entries))
         for at, page in enumerate(document.pages())
     )
-    for batch in _batches(files):
-        write_all_atomic(batch)
+    write_files(files)
     write_atomic(folder / INDEX, _index(document, entries))
-    _remove_pages(folder, document.last_page, kept={entry.number for entry in entries})
+    remove_pages(folder, ".html", document.last_page, kept={entry.number for entry in entries})
 
 
 def remove(folder: Path, last_page: int) -> None:
@@ -103,18 +100,9 @@ def remove(folder: Path, last_page: int) -> None:
 
     Raises OSError.
     """
-    _remove_pages(folder, last_page)
+    remove_pages(folder, ".html", last_page)
     (folder / INDEX).unlink(missing_ok=True)
-    with contextlib.suppress(OSError):
-        folder.rmdir()
-
-
-def _remove_pages(folder: Path, last_page: int, kept: Collection[int] = ()) -> None:
-    """Pages 1 to `last_page`: whatever else is there is not ours."""
-    for path in folder.glob("*.html"):
-        page = int(path.stem) if path.stem.isascii() and path.stem.isdigit() else 0
-        if 1 <= page <= last_page and page not in kept and path.name == _file(page):
-            path.unlink(missing_ok=True)
+    remove_folder(folder)
 
 
 def _file(page: int) -> str:
@@ -222,10 +210,3 @@ def _render(template: str, values: Mapping[str, Any]) -> str:
 def _style() -> str:
     hidden = (f".index:has(#only-{status}:checked) .list li:not(.{status})" for status in _STATUSES)
     return styles("page.css", "review.css") + ", ".join(hidden) + " { display: none; }\n"
-
-
-def _batches(files: Iterable[tuple[Path, str]]) -> Iterator[list[tuple[Path, str]]]:
-    """A few at a time: files written together are synced together."""
-    iterator = iter(files)
-    while batch := list(islice(iterator, _BATCH)):
-        yield batch

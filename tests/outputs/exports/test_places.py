@@ -110,6 +110,6 @@ def test_every_word_is_in_one_run_whatever_the_markup(parts: list[str]) -> None:
 
 
 def test_a_grid_is_bounded() -> None:
-    wide = "<td colspan='999' rowspan='999'>x</td>" * 500
-    (rows,) = tables_in(f"<table>{f'<tr>{wide}</tr>' * 200}</table>")
+    wide = "<td colspan='999' rowspan='999'>x</td>" * 50
+    (rows,) = tables_in(f"<table>{f'<tr>{wide}</tr>' * 50}</table>")
     assert len(list(grid(rows))) < 10
