@@ -3,20 +3,20 @@
     python -m bench.laptop FOLDER [FOLDER ...] --out WORK [--pages 18] [--read]
 
 Takes pages as `bench.auto_mode` does (born-digital, Latin letters, spread over the files), so many of each
-folder, and reads them with nano at gundam on the CPU. A page that nano reads badly gets its text layer
-instead (`quality.text_layer_fallback`). Words are compared in any order, characters (letters and digits) in
-order; PyMuPDF's layer repairs, PDFium's is the truth. Memory is the proportional set size of all processes
-together. CPU seconds are counted from the first finished page to the last.
+folder, and reads them with nano at gundam on the CPU. Then the stored answers are judged again: a page of
+which nano read less than `quality.suspect_recall` gets its text layer instead. Words are compared in any
+order, characters (letters and digits) in order; PyMuPDF's layer repairs, PDFium's is the truth. Memory is the
+proportional set size of all processes together. CPU seconds are counted from the first page done to the last.
 """
 
 import argparse
 import contextlib
 import json
+import subprocess
 import sys
 import time
 from collections import Counter
 from dataclasses import dataclass
-from itertools import starmap
 from pathlib import Path, PurePosixPath
 from statistics import fmean, median
 
@@ -27,8 +27,10 @@ from bench.auto_mode import CORES, ROOT, cpu_of_tree, cut_out, lines, plain, spr
 from bench.exact_text import Page, Score, layer_by, mended, read_words, written_words
 from ocr_engine.records import Document, DocumentKind
 from ocr_engine.text.grounding import parse
+from research.nano.tools.real import normal
 
-SETTINGS = ("quality.retries=[]", "quality.retry_suspect=true", "quality.text_layer_fallback=true")
+ONCE = ("quality.retries=[]", "output.report=false")
+FALLBACK = ("quality.suspect_recall=0.9", "quality.retry_suspect=true", "quality.text_layer_fallback=true")
 STEPS = ("off", "words")
 WRITTEN = "words, and the layer for poor pages"
 
@@ -56,17 +58,7 @@ class Cost:
 
 def run(inputs: Path, out: Path) -> Cost:
     """Read all pages and watch the processes."""
-    keys = ("engine.replicas=1", "output.report=false", *SETTINGS)
-    command = [
-        sys.executable,
-        str(ROOT / "batch_pdf.py"),
-        str(inputs),
-        "--output",
-        str(out),
-        "--model",
-        "nano",
-    ]
-    process = psutil.Popen([*command, "--mode", "gundam", *(f"--set={key}" for key in keys)])
+    process = psutil.Popen([*command(inputs, out, "engine.replicas=1"), "--model", "nano"])
     began, peak, seen = time.monotonic(), 0, [(0, 0.0, 0.0)]
     while process.poll() is None:
         time.sleep(0.5)
@@ -80,6 +72,18 @@ def run(inputs: Path, out: Path) -> Cost:
     return Cost(start_s, pages / (end_s - start_s), (cpu_end - cpu) / pages, peak / 2**30)
 
 
+def command(inputs: Path, out: Path, *keys: str) -> list[str]:
+    """A run at gundam, without further attempts."""
+    places = (sys.executable, str(ROOT / "batch_pdf.py"), str(inputs), "--output", str(out))
+    return [*places, "--mode", "gundam", *(f"--set={key}" for key in (*ONCE, *keys))]
+
+
+def judge_again(inputs: Path, read: Path, out: Path) -> None:
+    """Write the pages from their stored answers, the layer in the place of those that were read badly."""
+    keys = ("engine.backend=replay", f"engine.replay_from={read}", *FALLBACK)
+    subprocess.run([*command(inputs, out, *keys), "--quiet"], check=True)
+
+
 def pss_of_tree(process: psutil.Process) -> int:
     """Bytes of a process and those that it started, shared pages counted once."""
     total = 0
@@ -89,7 +93,7 @@ def pss_of_tree(process: psutil.Process) -> int:
     return total
 
 
-def result(pdf: Path, folder: Path) -> Result:
+def result(pdf: Path, folder: Path, judged: Path) -> Result:
     """How one page was read and written."""
     facts = pdf.stat()
     document = Document(
@@ -97,15 +101,16 @@ def result(pdf: Path, folder: Path) -> Result:
     )
     blocks = parse((folder / "pages/0001.raw.md").read_text(encoding="utf-8")).blocks
     page = Page(pdf.stem, blocks, layer_by(document, 1, "pymupdf"), layer_by(document, 1, "pdfium"))
-    record = json.loads((folder / "pages.jsonl").read_text(encoding="utf-8"))
+    record = json.loads((judged / "pages.jsonl").read_text(encoding="utf-8"))
     at = {step: mended(page, step)[0] for step in STEPS}
     read = {step: read_words(made) for step, made in at.items()}
     texts = {step: "\n".join(block.content for block in made) for step, made in at.items()}
     from_layer = bool(record.get("from_text_layer"))
     texts[WRITTEN] = page.layer.text if from_layer else texts["words"]
     read[WRITTEN] = Counter(page.layer.words) if from_layer else read["words"]
-    truth = plain(page.truth.text)
-    errors = {step: Levenshtein.normalized_distance(plain(text), truth) for step, text in texts.items()}
+    truth = plain(normal(page.truth.text))
+    plain_texts = ((step, plain(normal(text))) for step, text in texts.items())
+    errors = {step: Levenshtein.normalized_distance(text, truth) for step, text in plain_texts}
     return Result(pdf.stem, written_words(page), read, errors, from_layer)
 
 
@@ -129,13 +134,13 @@ def main() -> None:
     parser.add_argument("--pages", type=int, default=18, help="of each folder")
     parser.add_argument("--read", action="store_true", help="only count pages that are read already")
     args = parser.parse_args()
-    pages, out = args.out / "pages", args.out / "read"
+    pages, out, judged = args.out / "pages", args.out / "read", args.out / "judged"
     if not args.read:
         cut_out([page for folder in args.folders for page in spread(folder, args.pages)], pages)
         cost = run(pages, out)
         print(f"{cost} (pages/s of {CORES} cores alone: {CORES / cost.cpu_s_a_page:.2f})")
-    folders = [(pdf, out / pdf.stem) for pdf in sorted(pages.glob("*.pdf"))]
-    found = list(starmap(result, [pair for pair in folders if (pair[1] / "pages/0001.raw.md").exists()]))
+    judge_again(pages, out, judged)
+    found = [result(pdf, out / pdf.stem, judged / pdf.stem) for pdf in sorted(pages.glob("*.pdf"))]
     for page in sorted(found, key=lambda page: page.errors["off"]):
         errors = ", ".join(f"{error:.1%}" for error in page.errors.values())
         print(f"{page.name}: {errors}{'; text of the layer' if page.from_layer else ''}")
