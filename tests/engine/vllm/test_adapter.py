@@ -18,7 +18,7 @@ from ocr_engine.families import OCR
 from tests.engine.vllm.test_decoder_parity import greedy, prompt_embeddings, requests
 
 
-async def test_greedy_tokens_are_those_of_merged_weights(tmp_path):
+async def test_greedy_tokens_are_those_of_merged_weights(tmp_path, forked):
     folder, adapter = write_checkpoint(tmp_path / "model", OCR), write_adapter(tmp_path / "adapter")
     prompts, (tower, *_) = PromptEncoder(folder, ()), encoder(OCR)
     model, head, named = decoder()

@@ -74,7 +74,7 @@ def telling_answers(family, prompts):
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-async def test_greedy_tokens_of_whole_pages_are_equal(family, tmp_path):
+async def test_greedy_tokens_of_whole_pages_are_equal(family, tmp_path, forked):
     folder = write_checkpoint(tmp_path / "model", family)
     expected, bias = telling_answers(family, PromptEncoder(folder, ()))
     engine = VllmEngine(EngineConfig(model=str(folder), dtype="float32", max_num_seqs=4))

@@ -70,7 +70,7 @@ def request(mode_name="tiny", seed=0, max_tokens=4, ngram=(20, 50), prompt=PROMP
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def engine():
+async def engine(forked):
     made = VllmEngine(EngineConfig(model="nano", dtype="float32", max_num_seqs=8))
     await made.start()
     yield made

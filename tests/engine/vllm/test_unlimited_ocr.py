@@ -132,7 +132,7 @@ def telling_answer(embeds, model, head, eos_id):
     raise AssertionError("an answer that the window does not change proves nothing")
 
 
-async def test_greedy_tokens_past_the_window_are_those_of_the_reference_mask(tmp_path):
+async def test_greedy_tokens_past_the_window_are_those_of_the_reference_mask(tmp_path, forked):
     folder = write_checkpoint(tmp_path / "model", UNLIMITED)
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps(config | {"rswa_window": WINDOW}))
