@@ -88,6 +88,7 @@ _ALL = (
         needs_lines=True,
         remove=f"{_ROOM}.alto:remove",
     ),
+    Export("docling", "{name}.docling.json", f"{_ROOM}.docling:write", needs_lines=True),
     Export("xlsx", "{name}.xlsx", f"{_ROOM}.xlsx:write", require=f"{_ROOM}.xlsx:require"),
     Export("jsonl", "documents.jsonl", f"{_ROOM}.jsonl:write", MadeOf.RUN),
     Export(

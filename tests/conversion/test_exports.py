@@ -15,8 +15,8 @@ from ocr_engine.formats import EXPORTS
 from tests import realistic
 from tests.conversion.test_pipeline import REPLAY, ROOT, SAMPLES, make_pdf, run_pdf
 
-ALL = ("review", "html", "searchable_pdf", "alto", "places", "jsonl", "parquet", "zip")
-EXPORTED = ("review", "html", "searchable_pdf", "alto", "places", "jsonl")
+ALL = ("review", "html", "searchable_pdf", "alto", "places", "docling", "jsonl", "parquet", "zip")
+EXPORTED = ("review", "html", "searchable_pdf", "alto", "places", "docling", "jsonl")
 FILES = (
     "survey/review/index.html", "survey/survey.html", "survey/survey.pdf", "survey/alto/0001.xml",
     "survey/survey.places.jsonl", "documents.jsonl", "pages.parquet", "outputs.zip",

@@ -50,8 +50,9 @@ class WordRun:
 
     @property
     def box_pt(self) -> Rectangle | None:
-        """What holds its words, where their places are known."""
-        return around([word.box_pt for word in self.words if word.box_pt])
+        """What holds its words, where their places are known; those that the page does not have take none."""
+        boxes = [word.box_pt for word in self.words if word.box_pt]
+        return around([box for box in boxes if box[0] < box[2]])
 
 
 def around(boxes: Sequence[Rectangle]) -> Rectangle | None:
@@ -91,7 +92,7 @@ def _words(
 def _pieces(html: str) -> Iterator[tuple[str, int, PlacedCell | None]]:
     """Text, table and cell of each run."""
     table = -1
-    for part, is_table in _parts(html):
+    for part, is_table in parts_of(html):
         if not is_table:
             yield from ((" ".join(row), -1, None) for row in plain_rows(part))
             continue
@@ -100,7 +101,7 @@ def _pieces(html: str) -> Iterator[tuple[str, int, PlacedCell | None]]:
             yield from ((cell.text, table, cell) for cell in grid(rows))
 
 
-def _parts(html: str) -> Iterator[tuple[str, bool]]:
+def parts_of(html: str) -> Iterator[tuple[str, bool]]:
     """What is outside and inside of tables, in order; tables in tables are part of the outer one."""
     start = depth = 0
     for tag in _TABLE_TAG.finditer(html):

@@ -20,6 +20,7 @@ MAX_PAGE_CHARS = 2_000_000
 _OPEN, _CLOSE = "\ue000", "\ue001"
 """Private characters around a formula's number while markdown and sanitiser work on the rest."""
 _PRIVATE = re.compile(f"[{_OPEN}{_CLOSE}]")
+_MARK = re.compile(f"{_OPEN}([0-9]+){_CLOSE}")
 _PLACE = re.compile(f"<[^>]*>|{_OPEN}([0-9]+){_CLOSE}")
 _DELIMITER = re.compile(r"^ {0,3}(?:```|~~~).*$|`+|\\[\\()\[\]]|\$\$|\$", re.MULTILINE)
 _CLOSERS = MATH | {"$": "$"}
@@ -60,6 +61,22 @@ _MATH_ATTRIBUTES = {
 def rendered(markdown: str) -> str:
     """Safe HTML with formulas as they are written: to read the text out of."""
     return sanitized(_renderer()(_PRIVATE.sub("\ufffd", markdown)))
+
+
+def with_formulas_apart(markdown: str) -> tuple[str, Callable[[str], str]]:
+    """Safe HTML with a mark for each formula, and what writes formulas as `$...$` into a text with marks."""
+    formulas: list[tuple[str, bool]] = []
+    html_with_marks = sanitized(_renderer()(_without_math(_PRIVATE.sub("\ufffd", markdown), formulas)))
+
+    def put_back(text: str) -> str:
+        return _MARK.sub(lambda mark: _in_dollars(*formulas[int(mark[1])]), text)
+
+    return html_with_marks, put_back
+
+
+def _in_dollars(tex: str, display: bool) -> str:
+    dollars = "$$" if display else "$"
+    return f"{dollars}{tex.strip()}{dollars}"
 
 
 def to_html(markdown: str, room: Room | None = None) -> str:
