@@ -1,11 +1,14 @@
-"""CPU that a run's main process takes for a page, all but the engine's own: the engine answers at once.
+"""CPU that each process of a run takes for a page, all but the model's: the engine answers at once.
 
     python -m bench.main_process --pages 400 --runs 5             # prints one line of JSON
+    python -m bench.main_process --engines 8 --mode gundam        # as beside eight GPUs: engines in processes
     python -m bench.main_process --profile out.prof --runs 1      # and the main thread's calls, for pstats
 
 Born-digital PDFs are made, each page read as it is written, with a figure on every fourth. Each run is a
 process of its own; what is counted begins with the first document and ends when the last page is written.
-Prints milliseconds of CPU a page: the main process (median of the runs), and all its workers together.
+Prints milliseconds of CPU a page (medians of the runs): of the main process, of all render workers, of the
+process that writes, of the engines' processes; and what the planner says. The engines' start is not
+counted, the workers' is.
 """
 
 import argparse
@@ -20,6 +23,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -27,11 +31,15 @@ from unittest import mock
 import psutil
 import pymupdf
 
+from bench.planned_measured import work
+from ocr_engine.capacity import costs as cost_table
 from ocr_engine.cli import run
 from ocr_engine.cli.entries import batch_pdf
 from ocr_engine.conversion import groups
 from ocr_engine.conversion.pipeline import Conversion
-from ocr_engine.engine.base import EngineInfo, OnText, vision_tokens
+from ocr_engine.engine.base import Engine, EngineInfo, OnText, vision_tokens
+from ocr_engine.engine.engine_process import EngineProcess
+from ocr_engine.engine.replicas import ReplicaSet
 from ocr_engine.records import FinishReason, Generation, GenerationRequest, PageKey
 
 ROOT = Path(__file__).parent.parent
@@ -93,39 +101,62 @@ class InstantEngine:
         """Nothing to give back."""
 
 
-def one(folder: Path, output: Path, options: list[str], profile: str) -> dict[str, float]:
+def engine_of(processes: int) -> Engine:
+    """An instant engine here, or so many in processes of their own, as a run has them on several GPUs."""
+    if not processes:
+        return InstantEngine()
+    return ReplicaSet([EngineProcess(InstantEngine, {}) for _ in range(processes)])
+
+
+def one(folder: Path, output: Path, options: list[str], profile: str, engines: int) -> dict[str, float]:
     """One run in this process."""
     for number in range(len(list(folder.iterdir())) * PAGES_A_DOCUMENT):
         answer(number)
     found: dict[str, float] = {}
-    convert = Conversion.run
+    engine, convert = engine_of(engines), Conversion.run
 
     async def timed(self: Conversion, items: Any) -> None:
-        watch = cProfile.Profile() if profile else None
-        cpu_s, wall_s = time.process_time(), time.perf_counter()
-        before = resource.getrusage(resource.RUSAGE_SELF)
+        await engine.start()
+        if isinstance(engine, ReplicaSet):
+            await engine.settled()
+        engine.start = started  # type: ignore[method-assign]
+        before, cpu_s, wall_s = _spent(), time.process_time(), time.perf_counter()
+        with cProfile.Profile() if profile else nullcontext() as watch:
+            await convert(self, items)
         if watch:
-            watch.enable()
-        await convert(self, items)
-        if watch:
-            watch.disable()
             watch.dump_stats(profile)
-        after = resource.getrusage(resource.RUSAGE_SELF)
         found["main_s"], found["wall_s"] = time.process_time() - cpu_s, time.perf_counter() - wall_s
-        found["system_s"] = after.ru_stime - before.ru_stime
-        found["workers_s"] = sum(map(_cpu_s, psutil.Process().children(recursive=True)))
+        found.update({name: value - before.get(name, 0.0) for name, value in _spent().items()})
 
     groups.PROCESS_FROM_PAGES = 0  # as in the middle of a long run
-    instant = mock.patch.object(run, "create_engine", lambda _: InstantEngine())
+    instant = mock.patch.object(run, "create_engine", lambda _: engine)
     with instant, mock.patch.object(Conversion, "run", timed):
         code = batch_pdf([str(folder), "--output", str(output), "--quiet", *options])
     assert code == 0, code
     return found
 
 
-def _cpu_s(process: psutil.Process) -> float:
-    times = process.cpu_times()
-    return float(times.user + times.system)
+def planned_ms(mode: str) -> dict[str, float]:
+    """What the planner says of such pages."""
+    page = cost_table.page_costs(cost_table.load(), work(mode), 1.0)
+    seconds = {"main": page.driver_s, "render": page.cpu_s, "writer": page.writer_s}
+    return {name: round(1000 * value, 1) for name, value in seconds.items()}
+
+
+async def started() -> None:
+    """Nothing is left to start."""
+
+
+def _spent() -> dict[str, float]:
+    """Seconds of CPU so far: the kernel's part of this process, and the other processes by what they do."""
+    spent = {"system_s": resource.getrusage(resource.RUSAGE_SELF).ru_stime}
+    for process in psutil.Process().children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            times = process.cpu_times()
+            name = "render_s" if "serve(" in " ".join(process.cmdline()) else "engines_s"
+            spent[name] = spent.get(name, 0.0) + times.user + times.system
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)  # of which the one that writes is the only one
+    return spent | {"writer_s": ended.ru_utime + ended.ru_stime}
 
 
 def main() -> None:
@@ -135,6 +166,7 @@ def main() -> None:
     parser.add_argument("--pages", type=int, default=400)
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--mode", default="base")
+    parser.add_argument("--engines", type=int, default=0, help="in so many processes of their own")
     parser.add_argument("--profile", default="")
     parser.add_argument("--set", action="append", default=[])
     parser.add_argument("--one", nargs=2, type=Path, help=argparse.SUPPRESS)
@@ -142,21 +174,25 @@ def main() -> None:
     options = ["--config", str(ROOT / "config.yaml"), "--mode", args.mode]
     options += [word for key in args.set for word in ("--set", key)]
     if args.one:
-        print(json.dumps(one(*args.one, options, args.profile)))
+        folder, output = args.one
+        print(json.dumps(one(folder, output, options, args.profile, args.engines)))
         return
     with tempfile.TemporaryDirectory(prefix="main-process-") as name:
         corpus = make_corpus(Path(name) / "in", args.pages)
         found = []
         for number in range(args.runs):
             words = [sys.executable, "-m", "bench.main_process", "--mode", args.mode,
-                     "--profile", args.profile, *(word for key in args.set for word in ("--set", key)),
+                     "--engines", str(args.engines), "--profile", args.profile,
+                     *(word for key in args.set for word in ("--set", key)),
                      "--one", str(corpus), str(Path(name) / f"out-{number}")]  # fmt: skip
             done = subprocess.run(words, check=True, stdout=subprocess.PIPE, cwd=ROOT)
             found.append(json.loads(done.stdout.splitlines()[-1]))
     medians = {key: statistics.median(run[key] for run in found) for key in found[0]}
+    rate = round(args.pages / medians.pop("wall_s"), 1)
     figures = {f"{key[:-2]}_ms": round(1000 * value / args.pages, 2) for key, value in medians.items()}
     runs_ms = [round(1000 * run["main_s"] / args.pages, 2) for run in found]
-    print(json.dumps({"pages": args.pages, "mode": args.mode, **figures, "main_of_each_run_ms": runs_ms,
+    print(json.dumps({"pages": args.pages, "mode": args.mode, "engines": args.engines, "pages_per_s": rate,
+                      **figures, "planned_ms": planned_ms(args.mode), "main_of_each_run_ms": runs_ms,
                       "load": round(os.getloadavg()[0], 1)}))  # fmt: skip
 
 

@@ -16,9 +16,9 @@ LAYERS = (
     ("pages", "model", "text", "outputs", "evaluation", "layer"),
     ("engine",),
     ("reading",),
-    ("conversion", "capacity"),
+    ("conversion",),
     ("cluster", "sharing"),
-    ("cli",),
+    ("cli", "capacity"),
     ("benchmark",),
     ("__main__",),
 )

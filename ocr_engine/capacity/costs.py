@@ -50,7 +50,14 @@ class Costs:
     open_s_per_gb: float
     render_s: float
     views_s: dict[str, float]
+    finish_s: float
+    """Of a render worker, with a page's text layer and answer."""
     driver_s: float
+    """Of the main process beside engines that are in processes of their own."""
+    writer_s: float
+    front_end_s: float
+    """vLLM's, in the main process of a run with one engine."""
+    engine_cores: float
     restart_s: float
 
 
@@ -100,13 +107,16 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class PageCosts:
-    """Seconds that an average page takes: of a CPU core, of a GPU, and of the one process that writes."""
+    """Seconds of an average page: of render workers, of a GPU, and of the processes that a run has one of."""
 
     cpu_s: float
     encoder_s: float
     prefill_s: float
     decode_s: float
     driver_s: float
+    writer_s: float
+    front_end_s: float = 0.0
+    """Of the main process besides, where a run has one engine."""
 
     @property
     def gpu_s(self) -> float:
@@ -142,11 +152,13 @@ def page_costs(costs: Costs, work: Work, speed: float) -> PageCosts:
         costs.open_s_per_document / work.pages_per_document + costs.open_s_per_gb * work.bytes_per_page / 1e9
     )
     return PageCosts(
-        cpu_s=costs.render_s + views_s + open_s,
+        cpu_s=costs.render_s + views_s + open_s + costs.finish_s,
         encoder_s=encoder_s / speed,
         prefill_s=(work.visual_tok + _PROMPT_TOK) * costs.prefill_s_per_tok / speed,
         decode_s=work.output_tok * decode_s_per_tok(costs, work) / speed,
         driver_s=costs.driver_s,
+        writer_s=costs.writer_s,
+        front_end_s=costs.front_end_s,
     )
 
 

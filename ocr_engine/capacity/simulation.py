@@ -1,4 +1,4 @@
-"""A run on any number of GPUs, page by page in simulated time: storage, renderers, engines, the writer.
+"""A run on any number of GPUs, page by page in simulated time: storage, renderers, engines, who writes.
 
 Each station serves in order of arrival. An engine holds a batch of pages and gives each the time that keeps
 its measured rate; it dies at random, loses its batch and comes back after a restart. No page is lost.
@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from ocr_engine.capacity.costs import PageCosts
+from ocr_engine.pages.pool import MAX_WORKERS
 
 DAY_S = 86_400.0
 BATCH = 256
@@ -17,15 +18,27 @@ BATCH = 256
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What a run has: GPUs, renderer cores a GPU, storage, drivers (runs side by side, each on its share)."""
+    """What a run has: GPUs, CPU cores a GPU, storage, drivers (runs side by side, each on its share)."""
 
     gpus: int
     cores_per_gpu: float = 16.0
     storage_gb_per_s: float = 2.0
     drivers: int = 1
+    engine_cores: float = 0.0
+    """What an engine's process keeps busy."""
     hours_between_failures: float = 500.0
     """Mean hours until an engine dies."""
     restart_s: float = 90.0
+
+    @property
+    def renderers(self) -> float:
+        """Cores that engines leave for rendering; each driver starts so many workers at most."""
+        left = self.gpus * (self.cores_per_gpu - self.engine_cores)
+        return max(1.0, min(left, self.drivers * MAX_WORKERS))
+
+    def driver_s(self, costs: PageCosts) -> float:
+        """A page in the main process; a driver of one GPU has the engine's front end in it."""
+        return costs.driver_s + (costs.front_end_s if self.gpus <= self.drivers else 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +56,7 @@ class StationRates(NamedTuple):
     storage: float
     renderers: float
     engines: float
+    writer: float
     driver: float
 
     @property
@@ -73,9 +87,10 @@ def rates(site: Site, load: Load) -> StationRates:
     alive = 1 / (1 + site.restart_s / (site.hours_between_failures * 3600))
     return StationRates(
         storage=site.storage_gb_per_s * 1e9 / load.bytes_per_page,
-        renderers=site.gpus * site.cores_per_gpu / costs.cpu_s,
+        renderers=site.renderers / costs.cpu_s,
         engines=site.gpus * alive / costs.gpu_s,
-        driver=site.drivers / costs.driver_s,
+        writer=site.drivers / costs.writer_s,
+        driver=site.drivers / site.driver_s(costs),
     )
 
 
@@ -85,9 +100,10 @@ def simulate(site: Site, load: Load, pages: int, seed: int = 0) -> SimulatedRun:
     costs = load.costs
     fetch_s = load.bytes_per_page / (site.storage_gb_per_s * 1e9)
     ready = [fetch_s * (number + 1) for number in range(pages)]
-    ready = _station(ready, max(1, round(site.gpus * site.cores_per_gpu)), costs.cpu_s)
+    ready = _station(ready, max(1, round(site.renderers)), costs.cpu_s)
     ready, failures = _engines(site, load, ready, chance)
-    ends = _station(sorted(ready), site.drivers, costs.driver_s)
+    ready = _station(sorted(ready), site.drivers, costs.writer_s)
+    ends = _station(ready, site.drivers, site.driver_s(costs))
     first, last = ends[pages // 10], ends[pages * 7 // 10]
     steady = (pages * 7 // 10 - pages // 10) / max(last - first, 1e-9)
     return SimulatedRun(pages, ends[-1], steady, failures, rates(site, load).bottleneck)
@@ -138,6 +154,12 @@ def _next_death(site: Site, now_s: float, chance: random.Random) -> float:
 
 
 def enough_drivers(site: Site, load: Load) -> Site:
-    """The site with as many drivers as keep them from being the bottleneck."""
-    others = min(rates(replace(site, drivers=1), load)[:3])
-    return replace(site, drivers=max(1, -int(-others * load.costs.driver_s // 1)))
+    """The site with as many drivers as keep their processes from being the bottleneck."""
+    sites = (replace(site, drivers=drivers) for drivers in range(1, site.gpus))
+    return next((one for one in sites if _is_enough(one, load)), replace(site, drivers=site.gpus))
+
+
+def _is_enough(site: Site, load: Load) -> bool:
+    """Whether another driver would change nothing."""
+    more = replace(site, drivers=site.drivers + 1)
+    return min(rates(more, load)) <= min(rates(site, load))

@@ -8,15 +8,20 @@ import pymupdf
 import pytest
 
 from ocr_engine.capacity import costs as cost_table
-from ocr_engine.capacity import plan, simulation
+from ocr_engine.capacity import plan, scaling, simulation
 from ocr_engine.capacity.costs import PageCosts, Work
+from ocr_engine.capacity.prediction import largest_shard
 from ocr_engine.capacity.simulation import BATCH, Load, Site, StationRates
 from ocr_engine.errors import ExitCode, UsageError
 from ocr_engine.families import MODES, resolve_mode
+from ocr_engine.pages import sources
+from ocr_engine.pages.pool import MAX_WORKERS
+from ocr_engine.records import DocumentKind
+from ocr_engine.sharing.shard import Shard
 from tests.conversion.test_pipeline import ROOT, make_pdf
 
 COSTS = cost_table.load()
-PAGE = PageCosts(cpu_s=0.06, encoder_s=0.01, prefill_s=0.002, decode_s=0.028, driver_s=0.005)
+PAGE = PageCosts(cpu_s=0.06, encoder_s=0.01, prefill_s=0.002, decode_s=0.028, driver_s=0.005, writer_s=0.003)
 CALM = 1e9
 """Hours between failures that never come."""
 
@@ -90,6 +95,7 @@ def test_pages_of_one_request_share_its_window_and_read_each_others_context() ->
         (Site(1, 16), Load(PAGE), "engines"),
         (Site(1, 1), Load(PAGE), "renderers"),
         (Site(64, 16), Load(PAGE), "driver"),
+        (Site(64, 16), Load(replace(PAGE, writer_s=0.02)), "writer"),
         (Site(64, 16, 0.001, 64), Load(PAGE), "storage"),
     ],
 )
@@ -122,9 +128,44 @@ def test_enough_drivers_are_enough_and_not_more() -> None:
     assert simulation.rates(replace(site, drivers=site.drivers - 1), Load(PAGE)).bottleneck == "driver"
 
 
+def test_a_driver_of_one_gpu_has_the_engines_front_end_and_more_gpus_have_their_own() -> None:
+    load = Load(replace(PAGE, front_end_s=0.007))
+    one, two, apart = (simulation.rates(site, load).driver for site in (Site(1), Site(2), Site(2, drivers=2)))
+    assert (one, two, apart) == pytest.approx((1 / 0.012, 1 / 0.005, 2 / 0.012))
+
+
+def test_engines_take_cores_from_the_renderers_and_a_driver_starts_so_many_workers() -> None:
+    assert Site(8, 16, engine_cores=1.0).renderers == MAX_WORKERS
+    assert Site(8, 16, engine_cores=1.0, drivers=2).renderers == 8 * 15
+    assert Site(1, 1, engine_cores=1.1).renderers == 1
+
+
+def test_eight_gpus_with_drafts_are_name_their_processes_bounds() -> None:
+    page = cost_table.page_costs(COSTS, replace(work(), drafted=1.0), 1.0)
+    rates = simulation.rates(Site(8, engine_cores=COSTS.engine_cores), Load(page))
+    assert rates.engines > 300 and rates.renderers > rates.engines
+    assert rates.driver == 1 / COSTS.driver_s and rates.writer == 1 / COSTS.writer_s
+
+
+def test_shards_are_as_long_as_the_largest(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for number in range(8):
+        make_pdf(tmp_path / f"{number}.pdf", 1 + 5 * (number == 0))
+    items = list(sources.find([str(tmp_path)], set(DocumentKind)))
+    whole = sum(item.size_bytes for item in items)
+    parts = [sum(item.size_bytes for item in Shard(number, 3).of(items)) for number in (1, 2, 3)]
+    assert largest_shard(items, 3) == pytest.approx(max(parts) / whole) and largest_shard(items, 1) == 1
+    assert largest_shard([], 4) == 0.25
+    code, out, _ = run(capsys, tmp_path, "--mode", "tiny", "--gpus", "3", "--drivers", "3")
+    assert code == ExitCode.OK and f"the largest of 3 shards is {max(parts) / whole:.0%} of the bytes" in out
+    code, out, _ = run(capsys, tmp_path, "--mode", "tiny", "--set", "drivers.shard=1/3", "--json")
+    assert json.loads(out)["documents"] == len(list(Shard(1, 3).of(items)))
+
+
 def test_rates_name_their_slowest() -> None:
     assert (
-        StationRates(4, 3, 2, 1).bottleneck == "driver" and StationRates(1, 3, 2, 5).bottleneck == "storage"
+        StationRates(4, 3, 2, 9, 1).bottleneck == "driver"
+        and StationRates(1, 3, 2, 9, 5).bottleneck == "storage"
+        and StationRates(4, 3, 2, 1, 5).bottleneck == "writer"
     )
 
 
@@ -186,7 +227,7 @@ def test_scans_without_a_text_layer_count_as_full_pages(capsys: pytest.CaptureFi
 def test_the_scaling_table_and_its_plot(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(plan, "SCALES", (1, 16))
+    monkeypatch.setattr(scaling, "SCALES", (1, 16))
     picture = tmp_path / "scale.png"
     code, words, _ = run(capsys, ROOT / "samples", "--scale", "--plot", picture)
     assert code == ExitCode.OK and picture.read_bytes().startswith(b"\x89PNG")
@@ -201,6 +242,8 @@ def test_the_scaling_table_and_its_plot(
         (["samples", "--mode", "huge"], "huge"),
         (["samples", "--costs", "none.json"], "none.json"),
         (["samples", "--storage", "0"], "--storage"),
+        (["samples", "--drivers", "2"], "more than GPUs"),
+        (["samples", "--set", "drivers.shard=3/2"], "drivers.shard"),
         (["samples", "--set", "mode=huge"], "huge"),
     ],
 )

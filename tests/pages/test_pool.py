@@ -13,7 +13,7 @@ import pytest
 from ocr_engine.config import RenderConfig
 from ocr_engine.errors import DocumentError, PageError
 from ocr_engine.families.views import make_views
-from ocr_engine.pages.pool import RenderPool
+from ocr_engine.pages.pool import MAX_WORKERS, RenderPool
 from ocr_engine.processes import worker as worker_module
 from ocr_engine.records import PageImage, PageRef, PageViews
 from tests.pages import bad_tasks
@@ -220,5 +220,5 @@ def test_as_many_workers_as_cpus_this_process_may_use(monkeypatch: pytest.Monkey
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {3, 5, 9}, raising=False)
     assert RenderPool(RenderConfig(), "", 1).count == 3
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(200)), raising=False)
-    assert RenderPool(RenderConfig(), "", 1).count == 16
+    assert RenderPool(RenderConfig(), "", 1).count == MAX_WORKERS
     assert RenderPool(RenderConfig(workers=30), "", 1).count == 30
