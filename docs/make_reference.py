@@ -30,9 +30,9 @@ EXITS = {
 RECORDS = (
     ("A line of `pages.jsonl`: a page", "ocr_engine.records.results", "PageRecord"),
     ("One of its `blocks`", "ocr_engine.records.results", "Block"),
-    ("Its `agreement` with the PDF's own text", "ocr_engine.records.results", "PageAgreement"),
-    ("Its `confidence`", "ocr_engine.records.results", "PageConfidence"),
-    ("Of the page, and one of its `blocks`", "ocr_engine.records.results", "Confidence"),
+    ("Its `agreement` with the PDF's own text", "ocr_engine.records.agreement", "PageAgreement"),
+    ("Its `confidence`", "ocr_engine.records.agreement", "PageConfidence"),
+    ("Of the page, and one of its `blocks`", "ocr_engine.records.agreement", "Confidence"),
     ("One of its `text_repairs`", "ocr_engine.records.results", "TextRepair"),
     ("One of its attempts, in `tried`", "ocr_engine.records.results", "Attempt"),
     ("A line of `journal.jsonl`", "ocr_engine.records.results", "JournalRow"),

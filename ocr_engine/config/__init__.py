@@ -1,6 +1,7 @@
 """The config: YAML -> frozen dataclasses -> overrides -> checked. Knows every key, does no work."""
 
 from ocr_engine.config.addresses import without_credentials
+from ocr_engine.config.engine_schema import EngineConfig, NgramConfig, RetryStep, ServerConfig, step_ngram
 from ocr_engine.config.keys import all_keys, as_dict, fingerprint
 from ocr_engine.config.loading import default_file, find_file, load, parse_override
 from ocr_engine.config.of_family import for_family, for_pages_together, guard_of, pages_together
@@ -12,21 +13,16 @@ from ocr_engine.config.schema import (
     AutoModeConfig,
     ClusterConfig,
     Config,
-    EngineConfig,
     FiguresConfig,
     HabitName,
     InputConfig,
     LimitsConfig,
-    NgramConfig,
     OutputConfig,
     QualityConfig,
     RenderConfig,
-    RetryStep,
-    ServerConfig,
     TextConfig,
     WatchConfig,
     read_keys,
-    step_ngram,
 )
 
 __all__ = [

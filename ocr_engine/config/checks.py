@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ocr_engine.config.addresses import refuse_credentials
+from ocr_engine.config.engine_schema import RetryStep, step_ngram
 from ocr_engine.config.keys import all_keys
 from ocr_engine.config.of_family import can_ban, guard_of, no_guard
-from ocr_engine.config.schema import Config, OutputConfig, RetryStep, step_ngram
+from ocr_engine.config.schema import Config, OutputConfig
 from ocr_engine.config.suggestions import closest, one_of
 from ocr_engine.errors import UsageError
 from ocr_engine.families import AUTO, TOKENS, mode_names, prompt_names

@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from ocr_engine.config.schema import Config, NgramConfig
+from ocr_engine.config.engine_schema import NgramConfig
+from ocr_engine.config.schema import Config
 from ocr_engine.errors import UsageError
 from ocr_engine.families import FAMILIES, OCR, Together, view_tokens
 

@@ -18,11 +18,11 @@ from ocr_engine.errors import OutputError
 from ocr_engine.formats import EXPORTS, REVIEW, Export, MadeOf, exports_of
 from ocr_engine.log import logger, printable
 from ocr_engine.outputs.checksums import Checksums
-from ocr_engine.outputs.document_folder import folders_without_links
 from ocr_engine.outputs.exports.document import SourceDocument
 from ocr_engine.outputs.exports.stamps import Stamps
 from ocr_engine.outputs.files import output_errors
 from ocr_engine.outputs.journal import Journal
+from ocr_engine.outputs.links import folders_without_links
 from ocr_engine.processes.pool import Call, WorkerPool
 from ocr_engine.processes.worker import WorkerDiedError, WorkerTimeoutError
 from ocr_engine.reading.texts import block_texts_of, leveled, page_joiner

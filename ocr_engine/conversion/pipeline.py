@@ -24,7 +24,8 @@ from ocr_engine.conversion.together import PageWindow, Reading, Requests
 from ocr_engine.conversion.tools import Opener, Reader, Tools, Window
 from ocr_engine.errors import EngineError, InputError, OcrError, OutputError, UsageError
 from ocr_engine.log import logger, printable
-from ocr_engine.outputs.document_folder import PageWriter, link_in_the_way
+from ocr_engine.outputs.document_folder import PageWriter
+from ocr_engine.outputs.links import link_in_the_way
 from ocr_engine.pages.sources import Refused, parse_page_ranges
 from ocr_engine.processes.outcome import outcome
 from ocr_engine.reading.draft import BY_ENGINE

@@ -5,6 +5,13 @@
 numbers exist only in file names, records on disk and messages.
 """
 
+from ocr_engine.records.agreement import (
+    BlockAgreement,
+    BlockDifference,
+    Confidence,
+    PageAgreement,
+    PageConfidence,
+)
 from ocr_engine.records.answers import (
     FinishReason,
     FurtherPage,
@@ -20,17 +27,12 @@ from ocr_engine.records.pixels import A4, Ink, PageGeometry, PageImage, PageView
 from ocr_engine.records.results import (
     Attempt,
     Block,
-    BlockAgreement,
-    BlockDifference,
     BlockLine,
     Box,
-    Confidence,
     FigureText,
     HeadingType,
     JournalRow,
     OutlineEntry,
-    PageAgreement,
-    PageConfidence,
     PageRecord,
     PageTexts,
     ParsedText,

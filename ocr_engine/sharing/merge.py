@@ -14,9 +14,9 @@ from pathlib import Path, PurePosixPath
 
 from ocr_engine.errors import OutputError
 from ocr_engine.log import logger, printable
-from ocr_engine.outputs.document_folder import link_in_the_way
 from ocr_engine.outputs.files import JOURNAL, make_folder, output_errors, sync_file, sync_folders
 from ocr_engine.outputs.journal import Journal
+from ocr_engine.outputs.links import link_in_the_way
 from ocr_engine.outputs.names import is_subfolder
 from ocr_engine.outputs.page_store import NAME as RECORDS
 

@@ -11,7 +11,7 @@ from PIL import Image
 from ocr_engine.config import RenderConfig
 from ocr_engine.errors import DocumentError, InputError, PageError
 from ocr_engine.families import PAD_COLOR
-from ocr_engine.pages import image_file, image_limits
+from ocr_engine.pages import image_colours, image_limits
 from ocr_engine.pages.backend import MAX_SIDE_PX
 from ocr_engine.pages.image_limits import refuse_bomb
 from ocr_engine.pages.pool import RenderPool
@@ -179,7 +179,7 @@ def test_large_images_are_clamped(tmp_path: Path, name: str) -> None:
 def test_strips_join_without_a_seam(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     noise = np.random.default_rng(1).integers(0, 256, (301, 203, 3), dtype=np.uint8)
     Image.fromarray(noise).save(tmp_path / "a.png")
-    monkeypatch.setattr(image_file, "_STRIP_PIXELS", 203 * 2 * 7)
+    monkeypatch.setattr(image_colours, "_STRIP_PIXELS", 203 * 2 * 7)
     rendered = page(tmp_path / "a.png", config=RenderConfig(max_pixels=20_000)).image
     np.testing.assert_array_equal(np.asarray(rendered), np.asarray(Image.fromarray(noise).reduce(2)))
 

@@ -25,6 +25,7 @@ from ocr_engine.engine.prompts import TOKENIZER, PromptEncoder
 from ocr_engine.engine.sizes import EngineSizes, choose_sizes, slow_start_warning
 from ocr_engine.engine.vllm import contract, process, scores
 from ocr_engine.engine.vllm.args import check_platform, engine_args
+from ocr_engine.engine.vllm.outputs import collect, translated
 from ocr_engine.errors import EngineError, RequestError
 from ocr_engine.families import FAMILIES
 from ocr_engine.log import logger
@@ -192,7 +193,7 @@ class VllmEngine:
         outputs = self._outputs(prompt, sampling, request.request_id)
         drafted_tok = accepted_tok = 0
         try:
-            drafted_tok, accepted_tok = await _collect(outputs, answer, prompt_tokens)
+            drafted_tok, accepted_tok = await collect(outputs, answer, prompt_tokens)
         except RequestError as error:
             answer.failed(error)
         text, output_tokens = answer.end()
@@ -251,31 +252,14 @@ class VllmEngine:
         self, prompt: dict[str, Any], sampling: Any, request_id: str
     ) -> AsyncGenerator[Any, None]:
         """vLLM's outputs, its errors as ours. Closed early, it aborts the request."""
-        from ocr_engine.engine.vllm.internals import (
-            EngineDeadError,
-            EngineGenerateError,
-            VLLMClientError,
-            VLLMError,
-        )
-
-        unique_id = f"{next(self._numbers)}-{request_id}"
+        outputs = self._llm.generate(prompt, sampling, f"{next(self._numbers)}-{request_id}")
         try:
-            async with contextlib.aclosing(self._llm.generate(prompt, sampling, unique_id)) as outputs:
-                async for output in outputs:
+            async with contextlib.aclosing(translated(outputs, self._log)) as ours:
+                async for output in ours:
                     yield output
-        except EngineDeadError as error:
+        except EngineError:
             self._failed = True
-            raise EngineError(f"the engine died: {process.why_failed(error, self._log)}") from error
-        except EngineGenerateError as error:
-            cause = error.__cause__ or error
-            if isinstance(cause, RequestError):
-                raise cause from None
-            raise RequestError(f"{type(cause).__name__}: {cause}") from error
-        except (ValueError, VLLMClientError) as error:
-            raise RequestError(str(error)) from error
-        except VLLMError as error:
-            # Such as `GenerationError`, which 0.33 gives as it is: this request failed, the engine goes on.
-            raise RequestError(f"{type(error).__name__}: {error}") from error
+            raise
 
     async def stop(self) -> None:
         """End vLLM's processes and remove the log, which is kept where something failed."""
@@ -302,22 +286,3 @@ class VllmEngine:
         if self._folder is not None and not self._failed:
             process.clear_environment(self._log)
             shutil.rmtree(self._folder, ignore_errors=True)
-
-
-async def _collect(
-    outputs: AsyncGenerator[Any, None], answer: TokenAnswer, prompt_tokens: int
-) -> tuple[int, int]:
-    """Feed vLLM's outputs to the answer, to its end or its loop; the drafts verified, and those accepted."""
-    drafts = None
-    async with contextlib.aclosing(outputs):
-        async for output in outputs:
-            if (found := len(output.prompt_token_ids)) != prompt_tokens:
-                raise EngineError(f"placeholders: {found} tokens, expected {prompt_tokens}")
-            new = output.outputs[0]
-            answer.add(new.token_ids, new.finish_reason, new.logprobs.logprobs if new.logprobs else ())
-            drafts = new.spec_decode_metrics
-            if answer.loop is not None:
-                break
-    if drafts is None:
-        return 0, 0
-    return drafts.num_draft_tokens, sum(count * steps for count, steps in enumerate(drafts.histogram))

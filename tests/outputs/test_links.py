@@ -4,7 +4,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from ocr_engine.outputs.document_folder import folders_without_links, link_in_the_way
+from ocr_engine.outputs.links import folders_without_links, link_in_the_way
 
 FOLDER = PurePosixPath("a/report")
 
