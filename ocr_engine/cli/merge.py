@@ -124,7 +124,7 @@ def _write_about(
         ended=datetime.now(UTC),
     )
     command = Command("batch_pdf.py", config.output.path, (), ())
-    run_files.write(root, journal, command.script, command.options, command.output, command.selection)
+    run_files.write(root, journal, command)
     if config.output.report:
         report.write_report(root, journal, config, command, None)
     exports.make(root, journal, config, lambda: False)

@@ -186,11 +186,7 @@ class _Run:
             self.tools.progress.close()
             await self.tools.engine.stop()
             self._write_run(started, ended=datetime.now(UTC))
-            command = self.command
-            run_files.write(
-                self.tools.root, self.tools.journal, command.script, command.options, command.output,
-                command.selection,
-            )  # fmt: skip
+            run_files.write(self.tools.root, self.tools.journal, self.command)
             await self._report_and_export()
         self._summarise()
         return self._outcome()

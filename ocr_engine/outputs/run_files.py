@@ -2,7 +2,7 @@
 
 import json
 import platform
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from importlib import metadata
 from itertools import chain
@@ -27,22 +27,11 @@ _MAX_STAGES = 32
 _MAX_NAME_CHARS = 1 << 16
 
 
-def write(
-    root: Path,
-    journal: Journal,
-    script: str,
-    options: Sequence[str] = (),
-    output: str | None = None,
-    selection: Sequence[str] = (),
-) -> None:
-    """Write `timings.csv` and `failures.csv`; retry commands start `script` with `options`.
-
-    `output` is what they are to write to, where that is not `root`; `selection` are the options that chose
-    pages, for documents of which none is known yet.
+def write(root: Path, journal: Journal, command: Command) -> None:
+    """Write `timings.csv` and `failures.csv`, which says how each page is tried again by `command`.
 
     Raises OutputError.
     """
-    command = Command(script, str(output or root), (), tuple(options), tuple(selection))
     stages = _stages(journal.rows())
     header = (*TIMING_COLUMNS, *(f"seconds_{stage}" for stage in stages), *TOKEN_COLUMNS)
     _write_csv(

@@ -13,6 +13,7 @@ import pytest
 from ocr_engine.errors import OutputError
 from ocr_engine.outputs import run_files
 from ocr_engine.outputs.journal import Journal
+from ocr_engine.outputs.retry import Command
 from ocr_engine.records import JournalRow, PageKey, PageStatus
 
 MakeRow = Callable[..., JournalRow]
@@ -22,7 +23,7 @@ def written(tmp_path: Path, *rows: JournalRow) -> tuple[list[dict[str, str]], li
     journal = Journal(tmp_path / "journal.jsonl")
     for row in rows:
         journal.append(row)
-    run_files.write(tmp_path, journal, "batch_pdf.py")
+    run_files.write(tmp_path, journal, Command("batch_pdf.py", str(tmp_path)))
     journal.close()
     tables = []
     for name in ("timings.csv", "failures.csv"):
@@ -104,7 +105,7 @@ def test_a_document_that_could_not_be_opened_is_tried_again_for_the_pages_that_w
     journal = Journal(tmp_path / "journal.jsonl")
     journal.append(row("broken.pdf", None, status=PageStatus.FAILED, reason="encrypted"))
     journal.append(row("a.pdf", 7, status=PageStatus.FAILED, reason="no"))
-    run_files.write(tmp_path, journal, "batch_pdf.py", ["--mode=base"], "out", ["--pages=1-9"])
+    run_files.write(tmp_path, journal, Command("batch_pdf.py", "out", (), ("--mode=base",), ("--pages=1-9",)))
     journal.close()
     with (tmp_path / "failures.csv").open(newline="") as file:
         commands = [line["retry command"] for line in csv.DictReader(file)]
@@ -115,7 +116,7 @@ def test_a_document_that_could_not_be_opened_is_tried_again_for_the_pages_that_w
 
 
 def test_an_empty_journal_gives_headers_only(tmp_path: Path) -> None:
-    run_files.write(tmp_path, Journal(tmp_path / "journal.jsonl"), "batch_pdf.py")
+    run_files.write(tmp_path, Journal(tmp_path / "journal.jsonl"), Command("batch_pdf.py", str(tmp_path)))
     assert (tmp_path / "failures.csv").read_text() == "document,page,status,reason,retry command\n"
 
 
@@ -142,7 +143,7 @@ def test_run_json_says_what_ran(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("full_disk")
 def test_a_full_disk_is_said(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match=r"timings\.csv: cannot be written: the disk is full"):
-        run_files.write(tmp_path, Journal(tmp_path / "journal.jsonl"), "batch_pdf.py")
+        run_files.write(tmp_path, Journal(tmp_path / "journal.jsonl"), Command("batch_pdf.py", str(tmp_path)))
     assert list(tmp_path.iterdir()) == []
 
 

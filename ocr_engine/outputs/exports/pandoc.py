@@ -34,37 +34,8 @@ _OPTIONS = {
 }
 
 
-def require_docx() -> None:
-    """Raises OutputError where pandoc is not there; the same for `require_epub` and `require_latex`."""
-    _require("output.docx")
-
-
-def require_epub() -> None:
-    """See `require_docx`."""
-    _require("output.epub")
-
-
-def require_latex() -> None:
-    """See `require_docx`."""
-    _require("output.latex")
-
-
-def write_docx(document: SourceDocument, path: Path) -> None:
-    """Write a Word file: headings as styles, formulas as equations, figures in it. Raises OutputError."""
-    _write(document, path, "docx")
-
-
-def write_epub(document: SourceDocument, path: Path) -> None:
-    """Write an EPUB 3 with a table of contents. Raises OutputError."""
-    _write(document, path, "epub")
-
-
-def write_latex(document: SourceDocument, path: Path) -> None:
-    """Write a LaTeX file that includes `figures/`. Raises OutputError."""
-    _write(document, path, "latex")
-
-
 def _require(key: str) -> None:
+    """Raise OutputError where pandoc is not there."""
     try:
         _pandoc()
     except (ImportError, OSError):
@@ -77,7 +48,8 @@ def _pandoc() -> str:
     return str(pypandoc.get_pandoc_path())
 
 
-def _write(document: SourceDocument, path: Path, form: str) -> None:
+def _write(document: SourceDocument, path: Path, *, form: str) -> None:
+    """Write one document. Raises OutputError."""
     with output_errors(path), tempfile.TemporaryDirectory() as work, atomic_file(path) as temporary:
         source = Path(work, "document.html")
         with source.open("wb") as file:
@@ -122,3 +94,14 @@ def _convert(source: Path, made: Path, document: SourceDocument, path: Path, for
     if run.returncode:
         words = " ".join(run.stderr.decode("utf-8", "replace").split())[:_WORDS]
         raise OutputError(f"{path}: pandoc failed: {words or f'exit code {run.returncode}'}")
+
+
+require_docx = partial(_require, "output.docx")
+require_epub = partial(_require, "output.epub")
+require_latex = partial(_require, "output.latex")
+write_docx = partial(_write, form="docx")
+"""A Word file: headings as styles, formulas as equations, figures in it."""
+write_epub = partial(_write, form="epub")
+"""An EPUB 3 with a table of contents."""
+write_latex = partial(_write, form="latex")
+"""A LaTeX file that includes `figures/`."""
