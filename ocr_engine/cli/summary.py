@@ -42,6 +42,8 @@ def _remarks(counts: Counts) -> Iterator[tuple[str, int]]:
         "read more than once": counts.retried,
         "suspect (unlike their PDF's own text, or damaged)": counts.suspect,
         "taken from the PDF's own text": counts.from_text_layer,
+        "read with the second prompt, too": counts.read_twice,
+        "with text that it added": counts.added_to,
         "of documents with the same bytes as another, read once": counts.same_bytes,
     }
     yield from ((what, number) for what, number in found.items() if number)

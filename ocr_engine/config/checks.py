@@ -16,7 +16,7 @@ from ocr_engine.config.of_family import can_ban, guard_of, no_guard
 from ocr_engine.config.schema import Config, OutputConfig
 from ocr_engine.config.suggestions import closest, one_of
 from ocr_engine.errors import UsageError
-from ocr_engine.families import AUTO, TOKENS, mode_names, prompt_names
+from ocr_engine.families import AUTO, READING_PROMPTS, TOKENS, mode_names, prompt_names
 from ocr_engine.formats import EXPORTS, LAYOUTS
 
 Where = Callable[[str], str]
@@ -106,6 +106,7 @@ def check_meaning(config: Config, where: Where) -> None:
     if not can_ban(size, window):
         raise UsageError(f"{where('engine.ngram')}: engine.ngram: {no_guard(size, window)}")
     _check_steps(config, where)
+    _check_second(config, where)
     _check_drivers(config, where)
     if config.watch.webhook and not config.watch.webhook.startswith(("http://", "https://")):
         raise UsageError(f"{where('watch.webhook')}: watch.webhook: expected https://HOST/PATH")
@@ -186,6 +187,22 @@ def _check_steps(config: Config, where: Where) -> None:
         size, window = guard_of(step_ngram(config.engine.ngram, step))
         if size and window < size:
             raise UsageError(f"{where('quality.retries')}: quality.retries: ngram_window below ngram_size")
+
+
+def _check_second(config: Config, where: Where) -> None:
+    key, prompt = "quality.second_prompt", config.quality.second_prompt
+    if prompt == "none":
+        return
+    _one_of(where, key, prompt, ["none", *(name for name in prompt_names() if name in READING_PROMPTS)])
+    if prompt == config.prompt:
+        raise UsageError(
+            f"{where(key)}: {key}: {prompt!r} is the first prompt, too; choose another, such as free"
+        )
+    if not LAYOUTS[config.output.layout].mends:
+        layouts = " or ".join(one.name for one in LAYOUTS.values() if one.mends)
+        raise UsageError(
+            f"{where(key)}: {key}: for output.layout: {layouts}; others hold the model's first answer alone"
+        )
 
 
 def _check_exports(output: OutputConfig, where: Where) -> None:

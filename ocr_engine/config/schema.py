@@ -156,6 +156,8 @@ class QualityConfig:
     retry_suspect: bool = False
     text_layer_fallback: bool = False
     confidence: bool = False
+    second_prompt: str = "none"
+    """`none`, or a name of a prompt that reads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +242,8 @@ READ_KEYS = (
 """Keys that change what the model reads or answers: changing one means reading the page again."""
 AUTO_READ_KEYS = ("auto_mode",)
 """Those that do so with `mode: auto` alone."""
+SECOND_KEYS = ("quality.second_prompt",)
+"""That of a second reading, where it is on: pages read without it are read again."""
 CONFIDENCE_KEYS = ("quality.confidence",)
 """What is asked of the model beside its answer, where it is on: pages read without it have no numbers."""
 TOGETHER_READ_KEYS = ("pages_per_request",)
@@ -264,4 +268,6 @@ def read_keys(config: Config) -> tuple[str, ...]:
     """The keys that change what the model reads or answers in a run with this config."""
     auto = AUTO_READ_KEYS if config.mode == AUTO else ()
     together = TOGETHER_READ_KEYS if config.pages_per_request != 1 else ()
-    return (*READ_KEYS, *auto, *together, *(CONFIDENCE_KEYS if config.quality.confidence else ()))
+    second = SECOND_KEYS if config.quality.second_prompt != "none" else ()
+    sure = CONFIDENCE_KEYS if config.quality.confidence else ()
+    return (*READ_KEYS, *auto, *together, *sure, *second)

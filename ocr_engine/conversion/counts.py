@@ -14,6 +14,9 @@ class Counts:
     retried: int = 0
     suspect: int = 0
     from_text_layer: int = 0
+    read_twice: int = 0
+    added_to: int = 0
+    """Of these, pages to which the second reading added text."""
     same_bytes: int = 0
     documents: int = 0
     unreadable: int = 0
@@ -24,6 +27,8 @@ class Counts:
         self.retried += record.attempts > 1
         self.suspect += record.suspect
         self.from_text_layer += record.from_text_layer
+        self.read_twice += record.second is not None
+        self.added_to += record.second is not None and record.second.pieces > 0
 
     def add_unchanged(self, status: PageStatus) -> None:
         """Count a page that needed nothing."""
@@ -43,6 +48,8 @@ class Counts:
             "retried": self.retried,
             "suspect": self.suspect,
             "from_text_layer": self.from_text_layer,
+            "read_twice": self.read_twice,
+            "added_to": self.added_to,
             "same_bytes": self.same_bytes,
             "documents": self.documents,
             "documents_unreadable": self.unreadable,

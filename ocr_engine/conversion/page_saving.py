@@ -106,6 +106,7 @@ def journal_row(page: PageToSave, outputs: tuple[str, ...]) -> JournalRow:
             **({"from_text_layer": True} if record.from_text_layer else {}),
             **({"tokens_a_step": round(page.tokens_a_step, 2)} if page.tokens_a_step else {}),
             **({"same_as": page.same_as} if page.same_as else {}),
+            **({"second": record.second.letters} if record.second else {}),
             **({"confidence": record.confidence.page.mean} if record.confidence else {}),
             "ended": round(time.time(), 1),
             "content_id": page.content_id,

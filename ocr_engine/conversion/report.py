@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from ocr_engine.config import Config
 from ocr_engine.conversion.planning import page_fingerprint
 from ocr_engine.errors import InputError
+from ocr_engine.families import READING_PROMPTS
 from ocr_engine.formats import REVIEW
 from ocr_engine.outputs import report, report_cards
 from ocr_engine.outputs.document_folder import records_path
@@ -22,7 +23,6 @@ from ocr_engine.outputs.run_numbers import PageLine, RunNumbers
 from ocr_engine.outputs.thumbnail import thumbnail
 from ocr_engine.pages import sources
 from ocr_engine.pages.pool import RenderPool
-from ocr_engine.reading.witness import READING_PROMPTS
 from ocr_engine.reading.worst_blocks import worst_blocks
 from ocr_engine.records import Document, DocumentKind, Fingerprint, PageImage
 

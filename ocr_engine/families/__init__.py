@@ -10,7 +10,7 @@ from ocr_engine.errors import UsageError
 from ocr_engine.families import ocr, ocr2, unlimited
 from ocr_engine.families.family import Family, Together
 from ocr_engine.families.modes import PAD_COLOR, Mode, queries, view_tokens
-from ocr_engine.families.prompts import LOCATE_SLOT, PROMPTS
+from ocr_engine.families.prompts import LOCATE_SLOT, PROMPTS, READING_PROMPTS
 from ocr_engine.families.tokens import (
     BOX_SCALE,
     NGRAM_MAX_SIZE,
@@ -23,7 +23,8 @@ from ocr_engine.families.tokens import (
 
 __all__ = [
     "AUTO", "BOX_SCALE", "FAMILIES", "LOCATE_SLOT", "MODES", "NGRAM_MAX_SIZE", "NGRAM_MAX_WHITELIST",
-    "NGRAM_MAX_WINDOW", "NGRAM_WHITELIST", "OCR", "OCR2", "PAD_COLOR", "PROMPTS", "TOKENS", "UNLIMITED",
+    "NGRAM_MAX_WINDOW", "NGRAM_WHITELIST", "OCR", "OCR2", "PAD_COLOR", "PROMPTS", "READING_PROMPTS", "TOKENS",
+    "UNLIMITED",
     "Family", "Mode", "Together", "auto_modes", "family_of_architecture", "guessed_family", "mode_names",
     "prompt_names", "queries",
     "resolve_mode", "token_ids", "view_tokens",

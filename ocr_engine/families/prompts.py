@@ -13,5 +13,7 @@ PROMPTS: Mapping[str, str] = MappingProxyType(
         "locate": "<image>\nLocate <|ref|>xxxx<|/ref|> in the image.",
     }
 )
+READING_PROMPTS = ("markdown", "pages", "ocr", "free")
+"""Prompts whose answer is the page's text."""
 LOCATE_SLOT = "xxxx"
 """Where the text to find stands in the official `locate` prompt."""

@@ -24,7 +24,7 @@ from ocr_engine.records import (
 
 _FACTS = (
     "prompt", "finish_reason", "turned_deg", "repairs", "tried", "size", "agreement", "text_repairs",
-    "differences", "heading_types", "bookmarks", "confidence", "file",
+    "differences", "heading_types", "bookmarks", "confidence", "second", "file",
 )  # fmt: skip
 """Values of a record that neither the journal's row nor the raw text tells."""
 _EXTRAS = (
@@ -78,6 +78,7 @@ def _values_there_are(record: PageRecord) -> dict[str, Any]:
         "heading_types": [_heading_values(one) for one in record.heading_types],
         "bookmarks": [asdict(one) for one in record.bookmarks],
         "confidence": asdict(record.confidence) if record.confidence else None,
+        "second": asdict(record.second) if record.second else None,
         "file": record.file,
     }
     return {key: some for key, some in values.items() if some}

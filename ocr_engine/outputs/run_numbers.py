@@ -66,6 +66,11 @@ class RunNumbers:
     unreadable: int = 0
     again: int = 0
     """Pages that took more than one attempt."""
+    twice: int = 0
+    """Pages read with the second prompt, too."""
+    added_to: int = 0
+    """Pages to which that added text."""
+    added_letters: int = 0
     suspect: int = 0
     """Pages read to their end, but unlike their PDF's own text."""
     text_tok: "array[float]" = field(default_factory=lambda: array("f"))
@@ -141,6 +146,11 @@ def _add_page(numbers: RunNumbers, row: JournalRow, page: int) -> None:
     numbers.documents[row.document][row.status] += 1
     numbers.again += row.attempts > 1
     numbers.suspect += not row.status.is_poor and row.extra.get("suspect") is True
+    if "second" in row.extra:
+        letters = int(_number(row.extra["second"]))
+        numbers.twice += 1
+        numbers.added_to += letters > 0
+        numbers.added_letters += letters
     line = page_line(row, page)
     if line.mode:
         numbers.modes[line.mode] += 1

@@ -27,6 +27,7 @@ from ocr_engine.records import (
     PageGeometry,
     PageRecord,
     PageStatus,
+    SecondReading,
     TextRepair,
 )
 
@@ -126,6 +127,15 @@ class _Bookmark(msgspec.Struct):
     title: str
 
 
+class _SecondReading(msgspec.Struct):
+    prompt: str
+    why: str
+    pieces: _Count = 0
+    letters: _Count = 0
+    in_layer: _Count = 0
+    left_out: _Count = 0
+
+
 class StoredRecord(msgspec.Struct):
     """A line with its bounds. What is not named here is passed over."""
 
@@ -157,6 +167,7 @@ class StoredRecord(msgspec.Struct):
     heading_types: list[_HeadingType] = []
     bookmarks: list[_Bookmark] = []
     confidence: _PageConfidence | None = None
+    second: _SecondReading | None = None
     file: str = ""
 
 
@@ -221,6 +232,7 @@ def page_record(found: StoredRecord) -> PageRecord:
         heading_types=tuple(HeadingType(Box(*one.box), one.size_pt, one.bold) for one in found.heading_types),
         bookmarks=tuple(Bookmark(**msgspec.structs.asdict(one)) for one in found.bookmarks),
         confidence=_page_confidence(found.confidence) if found.confidence else None,
+        second=SecondReading(**msgspec.structs.asdict(found.second)) if found.second else None,
         file=found.file,
     )
 

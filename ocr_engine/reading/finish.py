@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from ocr_engine.config import Config
-from ocr_engine.reading import ladder
+from ocr_engine.reading import ladder, second
 from ocr_engine.reading.answer import answer_to_page
 from ocr_engine.reading.figures import chosen
 from ocr_engine.reading.prepare import PreparedPage
@@ -42,12 +42,14 @@ def finished(
     `config_bytes` is what `frozen` gave; of `prepared` all but the views is used.
     """
     config: Config = _thawed(config_bytes)
-    facts = ladder.PageFacts(prepared.ink, prepared.text_layer)
+    facts = ladder.PageFacts(prepared.ink, prepared.text_layer, prepared.ink_map)
     answer = answer_to_page(generation, ladder.FIRST.turn, page_stem(ref.number))
     judged = ladder.judged(config, ladder.FIRST, answer, facts)
     if any(ladder.applies(step, judged, facts, config.quality) for step in config.quality.retries):
         return None
     kept = ladder.kept([judged], facts, config.quality, page_stem(ref.number))
+    if second.why(config, kept, facts):
+        return None
     if chosen(config, kept.answer.parsed.blocks, prepared.geometry):
         return None
     record = read_record(config, ref, page_print, prepared, kept)

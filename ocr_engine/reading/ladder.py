@@ -12,12 +12,17 @@ Attempts are compared by these points in turn. Of equals the earlier is kept.
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from ocr_engine.config import Config, QualityConfig, RetryStep, step_ngram
+from ocr_engine.families import READING_PROMPTS
 from ocr_engine.reading.answer import PageAnswer, other_text, status_of
-from ocr_engine.reading.witness import READING_PROMPTS
-from ocr_engine.records import Attempt, FinishReason, Ink, PageStatus, TextLayer, no_layer
+from ocr_engine.records import Attempt, FinishReason, Ink, PageStatus, SecondReading, TextLayer, no_layer
 from ocr_engine.text.recall import letters, mostly_cjk, text_of, word_recall
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 FIRST = RetryStep()
 SHARED_STRIP = (0.53, 0.47)
@@ -29,6 +34,8 @@ class PageFacts:
 
     ink: Ink | None = None
     text_layer: TextLayer = field(default_factory=no_layer)
+    ink_map: "npt.NDArray[np.uint8] | None" = field(default=None, compare=False, repr=False)
+    """Where its ink is (`pages.ink_map`); None where that is not asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +51,15 @@ class Judged:
     suspect: bool = False
     pages: int = 1
     """Pages of the request that it was part of."""
+    second: bool = False
+    """Whether it is the second reading (`quality.second_prompt`), which is added to and not kept."""
 
     @property
     def summary(self) -> Attempt:
         """The attempt as the page's record keeps it."""
         tokens = self.answer.generation.output_tokens if self.answer else 0
         settings = settings_of(self.step) | ({"pages": self.pages} if self.pages > 1 else {})
+        settings |= {"second": True} if self.second else {}
         return Attempt(settings, self.status, self.reason, tokens, self.recall)
 
 
@@ -62,10 +72,15 @@ class Kept:
     answer: PageAnswer
     from_text_layer: bool = False
     """Whether the answer's text is the PDF's own text layer."""
+    second: SecondReading | None = None
+    """What a second reading did to the answer; None where there was none."""
 
     @property
     def reason(self) -> str:
         """Why the page ended as it did."""
+        if self.second is not None and self.second.pieces:
+            words = f"{self.second.letters:,} letters added by a second reading ({self.second.prompt})"
+            return f"{self.best.reason}; {words}" if self.best.reason else words
         if not self.from_text_layer:
             return self.best.reason
         why = self.best.reason or f"only {self.best.recall or 0.0:.0%} of the text layer's words were read"

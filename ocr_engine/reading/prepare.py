@@ -14,12 +14,14 @@ from ocr_engine.families import Mode
 from ocr_engine.families.views import make_views
 from ocr_engine.outputs.drawing import crop_box
 from ocr_engine.pages.ink import measure_ink
+from ocr_engine.pages.ink_map import ink_map
 from ocr_engine.pages.look import WHOLE, Look, apply_look
 from ocr_engine.reading.auto_mode import AutoMode, ModeChoice, choose
 from ocr_engine.reading.draft import DraftForm, draft_of
 from ocr_engine.records import Box, Ink, PageGeometry, PageImage, PageViews, TextLayer, no_layer
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
     from PIL.Image import Image
 
 
@@ -42,6 +44,8 @@ class PreparedPage:
     """What is missing or doubtful about the page, as in `PageImage.damage`."""
     mode_reason: str = ""
     """Why this mode, where it was chosen for the page."""
+    ink_map: "npt.NDArray[np.uint8] | None" = field(default=None, repr=False)
+    """Where its ink is, where that is asked for."""
 
 
 NO_VIEWS = PageViews(np.zeros((0, 0, 3), np.uint8), np.zeros((0, 0, 0, 3), np.uint8), (1, 1))
@@ -57,11 +61,12 @@ def prepare(
     ink: bool = False,
     text_layer: bool = False,
     draft: DraftForm | None = None,
+    where_ink: bool = False,
 ) -> PreparedPage:
     """Cut the views of a rendered page, in the mode or in the one that is chosen for it.
 
     `look` turns the page or takes a part of it. `png` also keeps that as a PNG, for a server to cut. `ink`,
-    `text_layer` and `draft` ask for facts about the whole page.
+    `text_layer`, `draft` and `where_ink` ask for facts about the whole page.
     """
     started = time.perf_counter()
     layer = page.text_layer() if text_layer or draft or isinstance(mode, AutoMode) else no_layer()
@@ -83,6 +88,7 @@ def prepare(
         renderer=page.backend,
         damage=page.damage,
         mode_reason=choice.reason,
+        ink_map=ink_map(page.image) if where_ink else None,
     )
 
 

@@ -18,7 +18,7 @@ from ocr_engine.pages.look import WHOLE, Look
 from ocr_engine.pages.pool import RenderPool
 from ocr_engine.processes.aside import aside
 from ocr_engine.processes.outcome import outcome
-from ocr_engine.reading import ladder
+from ocr_engine.reading import ladder, second
 from ocr_engine.reading.answer import PageAnswer, answer_to_halves, answer_to_page
 from ocr_engine.reading.auto_mode import AutoMode
 from ocr_engine.reading.draft import DraftForm, form_of
@@ -82,6 +82,7 @@ def _prepare_task(
         text_layer=facts
         and (quality.compare_text_layer or quality.text_layer_fallback or layer_use(config) != NO_USE),
         draft=draft,
+        where_ink=facts and quality.second_prompt != second.NONE,
     )
 
 
@@ -114,7 +115,7 @@ class PageReader:
         self._family = family
         self._pool = pool
         self._engine = engine
-        steps = (ladder.FIRST, *config.quality.retries)
+        steps = (ladder.FIRST, *config.quality.retries, *second.steps(config))
         for step in steps:
             prompt_of(ladder.config_of(config, step), family)
         if config.figures.parse:
@@ -176,7 +177,8 @@ class PageReader:
         if blank := self.blank(ref, page_print, first):
             return replace(blank, seconds=seconds | _total(started))
         started += await self.start.ready()  # no part of the first pages' time
-        page = _Page(ref, key, ladder.PageFacts(first.ink, first.text_layer), first.mode)
+        facts = ladder.PageFacts(first.ink, first.text_layer, first.ink_map)
+        page = _Page(ref, key, facts, first.mode)
         generation = await self._ask(first, key.again(0), ladder.FIRST, on_text)
         if not tried and (done := await self.answered(ref, page_print, first, generation, started)):
             return done
@@ -186,8 +188,10 @@ class PageReader:
             if ladder.applies(step, ladder.best(attempts, page.facts), page.facts, quality):
                 earlier = ladder.best(attempts, page.facts)
                 attempts.append(await self._attempt(page, number, step, earlier))
-        seconds["engine"] = sum(one.answer.generation.seconds for one in attempts if one.answer)
         kept = await aside(ladder.kept, attempts, page.facts, quality, page.key.stem)
+        kept = await self._read_twice(page, kept)
+        attempts = list(kept.attempts)
+        seconds["engine"] = sum(one.answer.generation.seconds for one in attempts if one.answer)
         texts: tuple[FigureText, ...] = ()
         if figures := chosen(self._config, kept.answer.parsed.blocks, first.geometry):
             texts, seconds["figures"] = await self._figures.read(ref, key, figures, first.mode, on_text)
@@ -195,6 +199,15 @@ class PageReader:
         record = await self._witnessed(record, first.text_layer)
         pace = _tokens_a_step([one.answer.generation for one in attempts if one.answer])
         return ReadPage(record, kept.answer.generation.text, seconds | _total(started), tokens_a_step=pace)
+
+    async def _read_twice(self, page: _Page, kept: ladder.Kept) -> ladder.Kept:
+        """The page with what a second reading adds, where one is to be made."""
+        reason = await aside(second.why, self._config, kept, page.facts)
+        if not reason:
+            return kept
+        number = len(self._config.quality.retries) + 1
+        again = await self._attempt(page, number, second.step_of(self._config, kept), kept.best)
+        return await aside(second.with_second, kept, again, reason, page.facts, page.key.stem)
 
     async def prepare(self, ref: PageRef, said_before: str = "") -> PreparedPage:
         """A page's views for the first attempt, and what is known of it. Raises InputError."""

@@ -53,6 +53,7 @@ def read_record(
         heading_types=heading_types(parsed.blocks, prepared.text_layer),
         bookmarks=ref.bookmarks,
         confidence=kept.answer.confidence,
+        second=kept.second,
     )
 
 

@@ -5,6 +5,7 @@ from functools import partial
 
 from ocr_engine.config import Config
 from ocr_engine.errors import InputError
+from ocr_engine.families import READING_PROMPTS
 from ocr_engine.log import logger, printable
 from ocr_engine.pages.pool import RenderPool
 from ocr_engine.processes.aside import aside
@@ -13,7 +14,6 @@ from ocr_engine.reading.reader import ReadPage
 from ocr_engine.reading.record import rewritten_record
 from ocr_engine.reading.witness import (
     NO_USE,
-    READING_PROMPTS,
     layer_use,
     with_repairs,
     witness_page,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from ocr_engine.config import Config
+from ocr_engine.families import READING_PROMPTS
 from ocr_engine.formats import LAYOUTS
 from ocr_engine.layer.agreement import agreement
 from ocr_engine.layer.comparison import compared
@@ -22,9 +23,6 @@ from ocr_engine.records import (
     TextLayer,
     TextRepair,
 )
-
-READING_PROMPTS = ("markdown", "pages", "ocr", "free")
-"""Prompts whose answer is the page's text."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,11 +36,13 @@ from ocr_engine.records.results import (
     PageRecord,
     PageTexts,
     ParsedText,
+    SecondReading,
     TextRepair,
 )
 from ocr_engine.records.status import PageStatus
 
 __all__ = [
+    "SecondReading",
     "A4",
     "Attempt",
     "Block",

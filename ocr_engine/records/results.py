@@ -168,6 +168,23 @@ class TextRepair:
 
 
 @dataclass(frozen=True, slots=True)
+class SecondReading:
+    """What became of a page's second reading. What was added is in blocks labelled `second_reading`."""
+
+    prompt: str
+    why: str
+    """Why it was made."""
+    pieces: int = 0
+    """Pieces of text that were added."""
+    letters: int = 0
+    """Letters and digits in them."""
+    in_layer: int = 0
+    """Pieces of these that the text layer has, too; the others are no more than the unread ink can be."""
+    left_out: int = 0
+    """Pieces, or sentences of one, that only it has and that nothing speaks for."""
+
+
+@dataclass(frozen=True, slots=True)
 class PageRecord:
     """One line of `pages.jsonl`. It follows from input, config and model alone, so it holds no times."""
 
@@ -226,6 +243,8 @@ class PageRecord:
     """The entries of the PDF's own outline that lead to the page; only with `text.headings: document`."""
     confidence: PageConfidence | None = None
     """None where it was not asked for (`quality.confidence`), or the engine did not say."""
+    second: SecondReading | None = None
+    """What a second reading added (`quality.second_prompt`); None where there was none."""
     file: str = ""
     """The name of the image that the page is, where a folder of images is the document."""
 

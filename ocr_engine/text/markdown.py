@@ -13,8 +13,8 @@ LAYOUT_LABELS = frozenset({
     "equation_number", "figure", "figure_caption", "footer", "footnote", "formula", "header", "image",
     "image_caption", "image_footnote", "index", "interline_equation", "list", "list_item",
     "page_footnote", "page_header", "page_number", "paragraph", "phonetic", "plain_text", "ref_text",
-    "reference", "seal", "section_header", "sub_title", "subtitle", "table", "table_caption",
-    "table_footnote", "text", "text_layer", "title", "toc",
+    "reference", "seal", "second_reading", "section_header", "sub_title", "subtitle", "table",
+    "table_caption", "table_footnote", "text", "text_layer", "title", "toc",
 })  # fmt: skip
 """Labels that name a kind of block. With the `ocr` and `locate` prompts a label is the text that was read."""
 

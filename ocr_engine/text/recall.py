@@ -16,14 +16,19 @@ _TAG = re.compile(r"<[^<>]{0,200}>")
 _HYPHENATION = re.compile(r"(?<=\w)[-\u2010\u00ad][^\S\n]*+\n\s*+(?=\w)")
 _SOFT = re.compile("[\u00ad\u200b-\u200f\ufeff]")
 _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff"
-_WORD = re.compile(rf"[{_CJK}]|[^\W_{_CJK}]+")
+WORD = re.compile(rf"[{_CJK}]|[^\W_{_CJK}]+")
 _BROKEN = re.compile("[\ufffd\ue000-\uf8ff\x00-\x08\x0e-\x1f]")
 
 
 def text_of(blocks: tuple[Block, ...]) -> str:
     """The text that was read, without markup: contents, and labels that are text (prompt `ocr`)."""
     parts = [part for block in blocks for part in (_label(block), block.content) if part]
-    return _TAG.sub(" ", "\n".join(parts)[:MAX_CHARS])
+    return without_tags("\n".join(parts))
+
+
+def without_tags(text: str) -> str:
+    """Text with a blank for each HTML tag; at most `MAX_CHARS` of it are looked at."""
+    return _TAG.sub(" ", text[:MAX_CHARS])
 
 
 def word_recall(text: str, layer: str) -> float | None:
@@ -36,11 +41,11 @@ def word_recall(text: str, layer: str) -> float | None:
     layer = layer[:MAX_CHARS]
     if len(_BROKEN.findall(layer)) > _MAX_BROKEN * len(layer):
         return None
-    expected = _words(layer)
+    expected = folded_words(layer)
     total = expected.total()
     if total < MIN_WORDS:
         return None
-    return round((expected & _words(text[:MAX_CHARS])).total() / total, 4)
+    return round((expected & folded_words(text[:MAX_CHARS])).total() / total, 4)
 
 
 def letters(text: str) -> int:
@@ -53,9 +58,10 @@ def mostly_cjk(text: str) -> bool:
     return len(re.findall(f"[{_CJK}]", text)) > 0.3 * letters(text)
 
 
-def _words(text: str) -> Counter[str]:
+def folded_words(text: str) -> Counter[str]:
+    """The words of a text as `word_recall` compares them, and how often each stands there."""
     joined = _SOFT.sub("", _HYPHENATION.sub("", text))
-    return Counter(_WORD.findall(unicodedata.normalize("NFKC", carried(joined)).casefold()))
+    return Counter(WORD.findall(unicodedata.normalize("NFKC", carried(joined)).casefold()))
 
 
 def _label(block: Block) -> str:
