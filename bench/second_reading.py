@@ -5,7 +5,7 @@
 FOLDER as in `bench.exact_text`: `NAME.pdf` beside `NAME/pages/NNNN.raw.md`. Of each answer `--drop` blocks of
 text are taken away: that is the first reading. The second is the whole answer as plain text, a share of its
 letters wrong; in half of the lines a paragraph of another page is put behind it. The page's layer is shown to
-the rule, or hidden as on a scan. A word is wrong where it was not taken away: misread, invented or read twice.
+the rule, or hidden as on a scan. A word is wrong that was not taken away: misread, invented or read twice.
 """
 
 import argparse

@@ -56,6 +56,7 @@ class _Line(msgspec.Struct):
     content_id: _Word | UnsetType = UNSET
     same_as: Annotated[str, Meta(max_length=1 << 15)] | UnsetType = UNSET
     confidence: Annotated[float, Meta(ge=0, le=1)] | UnsetType = UNSET
+    second: _Count | UnsetType = UNSET
 
 
 class _Kept(msgspec.Struct):
