@@ -24,10 +24,10 @@ SUBCOMMANDS = {
     "images": Subcommand(
         "ocr_engine.cli.entries", "batch_images", "images to markdown; the same as batch_images.py"
     ),
-    "merge": Subcommand("ocr_engine.cli.merge", "main", "bring together what several drivers wrote"),
+    "merge": Subcommand("ocr_engine.cli.merge", "main", "merge the results of several runs into one"),
     "eval": Subcommand("ocr_engine.benchmark.cli", "main", "score the engine or predictions: eval_batch.py"),
-    "plan": Subcommand("ocr_engine.capacity.plan", "main", "how long a corpus will take on which GPUs"),
-    "doctor": Subcommand("ocr_engine.cli.doctor", "main", "check this machine and say what to fix"),
+    "plan": Subcommand("ocr_engine.capacity.plan", "main", "predict how long a corpus will take"),
+    "doctor": Subcommand("ocr_engine.cli.doctor", "main", "check this machine and show what to fix"),
     "config": Subcommand(
         "ocr_engine.cli.entries", "print_config", "print config.yaml with every key explained"
     ),

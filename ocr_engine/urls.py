@@ -41,7 +41,9 @@ def filesystem(url: str) -> tuple[Any, str]:
         store, path = fsspec.core.url_to_fs(url)
     except ImportError:
         package = _PACKAGES.get(kind, f"fsspec's package for {kind}://")
-        raise UsageError(f"{_shown(url)}: needs a package that is not here: pip install {package}") from None
+        raise UsageError(
+            f"{_shown(url)}: needs a package that is not installed: pip install {package}"
+        ) from None
     except Exception as error:  # every store has errors of its own; some connect at once
         raise UsageError(f"{_shown(url)}: {reason(error)}") from error
     return store, str(path).rstrip("/")

@@ -64,7 +64,12 @@ def _add_engine_arguments(made: argparse.ArgumentParser) -> None:
     add("--mode", nargs="+", default=[], metavar="MODE", help=f"one or several: {', '.join(MODES)}")
     add("--prompt", metavar="NAME", help=f"default: as the official script; {', '.join(PROMPTS)}")
     add("--model", metavar="MODEL", help="engine.model: auto, nano, a folder or a hub id")
-    add("--output", type=Path, metavar="DIR", help="default: outputs/BENCHMARK; a folder a mode below it")
+    add(
+        "--output",
+        type=Path,
+        metavar="DIR",
+        help="folder for results, with one for each mode in it; default: outputs/BENCHMARK",
+    )
     arguments.add_retry(add)
     config_options.add_options(add)
 

@@ -130,7 +130,7 @@ def load(path: Path | None = None) -> Costs:
     try:
         return msgspec.json.decode(path.read_bytes(), type=Costs)
     except (OSError, msgspec.DecodeError) as error:
-        raise UsageError(f"{path}: not a table of costs: {error}") from None
+        raise UsageError(f"{path}: cannot be read as a table of costs: {error}") from None
 
 
 def gpu_named(costs: Costs, name: str) -> GpuKind:

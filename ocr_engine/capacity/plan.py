@@ -48,19 +48,38 @@ def _parser() -> argparse.ArgumentParser:
         epilog="Example: python -m ocr_engine plan papers/ --mode gundam --gpu H200 --gpus 2 --cores 32",
     )
     add = parser.add_argument
-    add("inputs", nargs="*", metavar="INPUT", help="as for batch_pdf.py; default: input.path")
+    add("inputs", nargs="*", metavar="INPUT", help="files, folders, patterns or URLs; default: input.path")
     config_options.add_options(add)
-    add("--mode", help="resolution mode; default: mode of the config")
-    add("--gpu", default="H200", help="kind of GPU (H200)")
-    add("--gpus", type=_positive, default=1, metavar="N", help="how many (1)")
-    add("--cores", type=_positive, default=16, metavar="N", help="CPU cores a GPU (16)")
-    add("--storage", type=float, default=2.0, metavar="GB/S", help="what the storage of the inputs gives (2)")
-    add("--drivers", type=_positive, default=1, metavar="N", help="runs side by side, each on its share (1)")
-    add("--sample", type=_positive, default=64, metavar="N", help="documents and pages to look at (64)")
-    add("--output-tokens", type=_positive, metavar="N", help="tokens of an answer, instead of the estimate")
-    add("--costs", type=Path, metavar="FILE", help="another table of costs")
+    add("--mode", help="how finely pages are looked at; default: `mode` of the config")
+    add("--gpu", default="H200", help="kind of GPU (default H200)")
+    add("--gpus", type=_positive, default=1, metavar="N", help="number of GPUs (default 1)")
+    add("--cores", type=_positive, default=16, metavar="N", help="CPU cores for each GPU (default 16)")
+    add(
+        "--storage",
+        type=float,
+        default=2.0,
+        metavar="GB/S",
+        help="how fast the inputs can be read (default 2)",
+    )
+    add(
+        "--drivers",
+        type=_positive,
+        default=1,
+        metavar="N",
+        help="runs side by side, each on its share (default 1)",
+    )
+    add(
+        "--sample", type=_positive, default=64, metavar="N", help="documents and pages to sample (default 64)"
+    )
+    add(
+        "--output-tokens",
+        type=_positive,
+        metavar="N",
+        help="tokens of a page's answer, instead of the estimate",
+    )
+    add("--costs", type=Path, metavar="FILE", help="measured costs to use instead of the built-in ones")
     add("--scale", action="store_true", help="also simulate 1 to 1,000 such GPUs")
-    add("--plot", type=Path, metavar="FILE", help="draw that as an image")
+    add("--plot", type=Path, metavar="FILE", help="draw the simulation of --scale as an image")
     add("--json", action="store_true", help="print the prediction as JSON")
     return parser
 
@@ -76,7 +95,7 @@ def _run(args: argparse.Namespace) -> int:
     costs = cost_table.load(args.costs)
     gpu = cost_table.gpu_named(costs, args.gpu)
     if args.storage <= 0:
-        raise UsageError(f"--storage {args.storage}: expected more than 0")
+        raise UsageError(f"--storage {args.storage}: must be more than 0 GB/s")
     config = _config(args)
     items = _items(config)
     sample = _sample(config, items, args.sample, drafts=_takes_drafts(config, gpu))

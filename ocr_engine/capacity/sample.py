@@ -74,12 +74,12 @@ def take(
     chosen = _some(documents, most, chance)
     opened = _results([pool.open(document) for document in chosen])
     if not opened:
-        raise UsageError("no document can be opened: nothing to plan for")
+        raise UsageError("none of the sampled documents can be opened, so nothing can be predicted")
     pages = [(one, index) for one in opened for index in range(one.page_count)]
     task = partial(_facts, mode=mode)
     facts = _results([pool.run(one.page(index), task) for one, index in _some(pages, most, chance)])
     if not facts:
-        raise UsageError("no page can be rendered: nothing to plan for")
+        raise UsageError("none of the sampled pages can be rendered, so nothing can be predicted")
     in_all = round(fmean(one.page_count for one in opened) * len(documents) * len(opened) / len(chosen))
     modes = Counter(one.mode.name for one in facts)
     layered = [one for one in facts if one.text_chars >= _MIN_LAYER_CHARS]

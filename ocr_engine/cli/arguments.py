@@ -3,10 +3,12 @@
 import argparse
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NoReturn
 
 from ocr_engine import __version__
 from ocr_engine.config import Config
 from ocr_engine.config import options as config_options
+from ocr_engine.config.suggestions import closest
 from ocr_engine.conversion.planning import Redo
 from ocr_engine.errors import UsageError
 from ocr_engine.families import FAMILIES, OCR, PROMPTS
@@ -33,8 +35,8 @@ class Entry:
 PDF = Entry(
     "batch_pdf.py",
     DocumentKind.PDF,
-    "Convert PDFs to markdown: one file a page, one merged file a document, figures, a journal.\n"
-    "Office files, web pages and e-mails, too, where LibreOffice is installed [input.office].",
+    "Convert PDFs to markdown: a file for each page, a merged file for each document, and the figures.\n"
+    "Also reads office files, web pages and e-mails where LibreOffice is installed [input.office].",
     "python batch_pdf.py papers/ --output out --pages 1-3 --mode base",
 )
 IMAGES = Entry(
@@ -46,16 +48,27 @@ IMAGES = Entry(
 )
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says which option a misspelt one may be."""
+
+    def error(self, message: str) -> NoReturn:
+        unknown = message.partition("unrecognized arguments: ")[2].partition(" ")[0]
+        meant = closest(unknown, self._option_string_actions) if unknown.startswith("--") else None
+        super().error(f"{message} (did you mean {meant}?)" if meant else message)
+
+
 def parser(entry: Entry) -> argparse.ArgumentParser:
     """All options of an entry script."""
-    made = argparse.ArgumentParser(
+    made = _Parser(
         prog=entry.script,
         usage="%(prog)s [INPUT ...] [OPTIONS]",
         description=entry.description,
         epilog=f"Example: {entry.example}\n"
-        "Keys of config.yaml are in brackets; running again does only what is missing.\n"
-        "Exit codes: 0 all done, 2 arguments or config, 3 no readable input, 4 the engine did not start or\n"
-        "kept dying, 5 finished with failed pages, 6 a limit of `limits` was reached, 130 interrupted.",
+        "In brackets: the key of config.yaml. The same command goes on where a run ended.\n"
+        "Exit codes: 0 all done, 2 wrong arguments or config, 3 no input"
+        " could be read, 4 the engine did not start or\n"
+        "kept crashing, 5 done, but pages failed, 6 a limit of `limits` was"
+        " reached, 130 stopped by Ctrl-C or a signal.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         add_help=False,
     )
@@ -72,27 +85,42 @@ def _add_files(made: argparse.ArgumentParser) -> None:
         "inputs",
         nargs="*",
         metavar="INPUT",
-        help="files, folders, globs, URLs, - for a list on stdin [input.path]",
+        help="files, folders, patterns such as '*.pdf', URLs, or - for a list on stdin [input.path]",
     )
-    add("--output", metavar="DIR", help="where results go, a folder or URL [output.path]")
-    add("--pages", metavar="RANGES", help="such as 1-3,7,-1 where -1 is the last page [input.pages]")
-    add("--max-pages", type=int, metavar="N", help="stop each document after N pages [input.max_pages]")
+    add("--output", metavar="DIR", help="folder or URL for the results [output.path]")
+    add("--pages", metavar="RANGES", help="only these pages, such as 1-3,7,-1 (-1 is the last) [input.pages]")
+    add("--max-pages", type=int, metavar="N", help="read at most N pages of each document [input.max_pages]")
 
 
 def _add_reading(made: argparse.ArgumentParser, kind: DocumentKind) -> None:
     add = made.add_argument_group("how pages are read").add_argument
-    add("--model", metavar="MODEL", help="auto, nano, a folder or a hub id [engine.model]")
-    add("--mode", metavar="MODE", help=f"{_modes()}; auto: the cheapest that keeps a page's text [mode]")
+    add(
+        "--model",
+        metavar="MODEL",
+        help="auto, nano, a folder or an id on the Hugging Face hub [engine.model]",
+    )
+    add("--mode", metavar="MODE", help=f"{_modes()}; auto: the cheapest that keeps the page's text [mode]")
     add("--prompt", metavar="NAME", help=f"{', '.join(PROMPTS)} [prompt]")
-    add("--find", metavar="TEXT", help="find and draw where TEXT stands; implies --prompt locate [find]")
+    add(
+        "--find",
+        metavar="TEXT",
+        help="find TEXT on the page and draw its place; implies --prompt locate [find]",
+    )
     if kind is DocumentKind.IMAGE:
-        add("--stream", action="store_true", help="show the text of each image as it appears, read it anew")
-        add("--raw", action="store_true", help="with --stream: show the model's own text with its tags")
+        add(
+            "--stream",
+            action="store_true",
+            help="show the text while it is read; images are always read again",
+        )
+        add("--raw", action="store_true", help="with --stream: show the model's raw text, with its tags")
 
 
 def _modes() -> str:
     """The modes of every family, those of DeepSeek-OCR without its name."""
-    names = {family.name: family.name.removeprefix("deepseek-").upper() for family in FAMILIES.values()}
+    names = {
+        name: name.removeprefix("deepseek-").replace("ocr", "OCR").replace("unlimited", "Unlimited")
+        for name in FAMILIES
+    }
     others = (f"; {names[one.name]}: {', '.join(one.modes)}" for one in FAMILIES.values() if one.name != OCR)
     return ", ".join(FAMILIES[OCR].modes) + "".join(others)
 
@@ -100,14 +128,14 @@ def _modes() -> str:
 def _add_again(made: argparse.ArgumentParser) -> None:
     add = made.add_argument_group("running again").add_argument
     add_retry(add)
-    add("--force", action="store_true", help="read everything again")
-    add("--dry-run", action="store_true", help="say what would be done, and do nothing")
+    add("--force", action="store_true", help="read all pages again")
+    add("--dry-run", action="store_true", help="show what would be done, and do nothing")
 
 
 def add_retry(add: Callable[..., argparse.Action]) -> None:
     """Add `--retry`; `add` is `add_argument` of a parser or of a group."""
     endings = ", ".join(PageStatus.to_retry())
-    add("--retry", metavar="STATUS,...", help=f"read pages again that ended so: {endings}")
+    add("--retry", metavar="STATUS,...", help=f"read pages with these statuses again: {endings}")
 
 
 def _add_further(made: argparse.ArgumentParser) -> None:
@@ -115,10 +143,10 @@ def _add_further(made: argparse.ArgumentParser) -> None:
     add = group.add_argument
     config_options.add_options(add)
     loudness = group.add_mutually_exclusive_group()
-    loudness.add_argument("--quiet", action="store_true", help="errors only, no progress")
-    loudness.add_argument("--verbose", action="store_true", help="more about what is going on")
-    add("--version", action="version", version=__version__, help="show the version and exit")
-    add("-h", "--help", action="help", help="show this and exit")
+    loudness.add_argument("--quiet", action="store_true", help="show errors only, no progress")
+    loudness.add_argument("--verbose", action="store_true", help="show more messages")
+    add("--version", action="version", version=__version__, help="show the version")
+    add("-h", "--help", action="help", help="show this help")
 
 
 def load_config(args: argparse.Namespace) -> Config:

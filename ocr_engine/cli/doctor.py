@@ -1,6 +1,6 @@
 """`python -m ocr_engine doctor`: what a run needs of this machine, a line each: ok, warn or fail, the fix.
 
-Starts no engine, downloads nothing and changes nothing. Exit code 1 when something fails, else 0.
+Starts no engine, downloads nothing (it asks the hub about weights that are not here) and changes nothing. Exit code 1 when something fails, else 0.
 """
 
 import argparse
@@ -69,11 +69,13 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m ocr_engine doctor",
         description="Check this machine: GPU, driver, versions, weights, disk, memory, fonts, output folder.",
-        epilog="Exit codes: 0 nothing fails, 1 something does, 2 arguments or config.",
+        epilog="Exit codes: 0 no check failed, 1 a check failed, 2 wrong arguments or config.",
     )
     config_options.add_options(parser.add_argument)
-    parser.add_argument("--output", metavar="DIR", help="output.path")
-    parser.add_argument("--model", metavar="MODEL", help="engine.model: auto, nano, a folder or a hub id")
+    parser.add_argument("--output", metavar="DIR", help="the output folder to check [output.path]")
+    parser.add_argument(
+        "--model", metavar="MODEL", help="the model to check: auto, nano, a folder or a hub id [engine.model]"
+    )
     return parser
 
 
@@ -128,8 +130,8 @@ def _packages(config: Config) -> Iterator[Check]:
         else:
             yield Check(name, Level.OK, here)
     if not machine.plugin_installed():
-        fix = "vLLM's processes would not know the model: .venv/bin/pip install --no-deps -e ."
-        yield Check("plug-in", Level.FAIL, "this project is not installed as a vLLM plug-in", fix)
+        fix = "vLLM cannot find our models without it: .venv/bin/pip install --no-deps -e ."
+        yield Check("plug-in", Level.FAIL, "this project is not installed in this environment", fix)
 
 
 def _gpu(config: Config) -> Iterator[Check]:
@@ -141,12 +143,12 @@ def _gpu(config: Config) -> Iterator[Check]:
     gpus = machine.gpus()
     if not gpus:
         fix = "the driver does not answer: run nvidia-smi, and reinstall the NVIDIA driver"
-        yield Check("gpu", Level.FAIL, "a device is there, nvidia-smi lists none", fix)
+        yield Check("gpu", Level.FAIL, "the system has an NVIDIA device, nvidia-smi lists none", fix)
         return
     for gpu in gpus:
         yield _gpu_check(gpu)
     trouble = machine.torch_trouble()
-    fix = "install the torch build for this driver, or a newer driver" if trouble else ""
+    fix = "install a newer NVIDIA driver, or the torch build for this one" if trouble else ""
     yield Check("cuda", Level.FAIL if trouble else Level.OK, trouble or "torch reaches the GPU", fix)
 
 
@@ -156,12 +158,12 @@ def _no_gpu() -> Check:
         return Check("gpu", Level.WARN, "hidden by CUDA_VISIBLE_DEVICES", "unset it to use the GPU")
     if devices.nvidia_device():
         fix = "rm .venv/*.stamp && bash scripts/run.sh, with nvidia-smi on the PATH"
-        return Check("gpu", Level.WARN, "there, but torch is the CPU build", fix)
+        return Check("gpu", Level.WARN, "an NVIDIA GPU is here, but torch is the CPU build", fix)
     return Check(
         "gpu",
         Level.WARN,
-        "none: nano reads, on the CPU",
-        "fine for clean print; scans and large corpora need a CUDA GPU",
+        "none is visible: nano is used, on the CPU",
+        "enough for clean print; scans and large corpora need a CUDA GPU",
     )
 
 
@@ -174,10 +176,10 @@ def _gpu_check(gpu: machine.GpuHere) -> Check:
         return Check("gpu", Level.FAIL, found, "vLLM needs compute capability 7.0 or newer; take another GPU")
     level = _level(total, _MIN_GPU_GIB, _LOW_GPU_GIB)
     if level is not Level.OK:
-        fix = "little memory: lower engine.max_num_seqs and engine.max_model_len, take mode: base"
+        fix = "little memory: set engine.quantization: mxfp4, or take mode: base"
         return Check("gpu", level, found, fix)
     if free < 0.8 * total:
-        fix = "another program holds memory: end it, or lower engine.gpu_memory_utilization"
+        fix = "another program uses its memory: end it, or lower engine.gpu_memory_utilization"
         return Check("gpu", Level.WARN, found, fix)
     return Check("gpu", Level.OK, found)
 
@@ -192,13 +194,11 @@ def _weights(config: Config) -> Iterator[Check]:
         cache = machine.nearest_folder(hub.cache())
         free = shutil.disk_usage(cache).free / _GIB
         fits = free > _WEIGHTS_GIB
-        fix = (
-            "the first run downloads it"
-            if fits
-            else f"needs {_WEIGHTS_GIB:g} GiB there: make room, or set HF_HOME"
-        )
+        trouble = "" if fits else f"needs {_WEIGHTS_GIB:g} GiB there: make room, or set HF_HOME"
+        trouble = trouble or hub.trouble(error.hub_id, hub.chosen_revision(error.hub_id, config.engine.revision))
+        fix = trouble or "the first run downloads it"
         found_words = f"{error.hub_id} is not downloaded yet; {free:.0f} GiB free in {cache}"
-        yield Check("weights", Level.WARN if fits else Level.FAIL, found_words, fix)
+        yield Check("weights", Level.FAIL if trouble else Level.WARN, found_words, fix)
     except (UsageError, EngineError) as error:
         words, _, fix = str(error).rpartition("; ")
         yield Check("weights", Level.FAIL, words or fix, fix if words else "set engine.model")
@@ -209,7 +209,9 @@ def _weights(config: Config) -> Iterator[Check]:
 def _memory(_: Config) -> Iterator[Check]:
     free = machine.free_memory_bytes() / _GIB
     level = _level(free, _MIN_MEMORY_GIB, _LOW_MEMORY_GIB)
-    fix = "" if level is Level.OK else "end other programs, lower render.workers and render.worker_memory_mb"
+    fix = (
+        "" if level is Level.OK else "end other programs, or lower render.workers and render.worker_memory_mb"
+    )
     yield Check("memory", level, f"{free:.1f} GiB free", fix)
     shared = Path("/dev/shm")
     if shared.is_dir() and (size := shutil.disk_usage(shared).total / _GIB) < _LOW_SHARED_MEMORY_GIB:
@@ -232,7 +234,7 @@ def _output(config: Config) -> Iterator[Check]:
     try:
         machine.try_to_write(root)
     except OSError as error:
-        fix = "choose another folder with --output, or mend its permissions"
+        fix = "choose another folder with --output, or change its permissions"
         yield Check("output", Level.FAIL, f"{root}: {error.strerror or error}", fix)
     else:
         yield Check("output", Level.OK, f"{root} can be written")
@@ -244,7 +246,7 @@ def _files(_: Config) -> Iterator[Check]:
         return
     level = _level(limit, _MIN_FILES, _LOW_FILES)
     fix = "" if level is Level.OK else f"ulimit -n {_LOW_FILES * 4}"
-    yield Check("open files", level, f"{limit:,} at one time", fix)
+    yield Check("open files", level, f"at most {limit:,} at one time", fix)
 
 
 def _renderers(config: Config) -> Iterator[Check]:
@@ -269,7 +271,7 @@ def _office(config: Config) -> Iterator[Check]:
     if version:
         yield Check("office", Level.OK, f"{version}, in {office.program()}")
     else:
-        fix = "start it by hand and see what it says; input.office: off passes office files over"
+        fix = "start it by hand to see why; with input.office: off office files are not read"
         yield Check("office", Level.WARN, f"{office.program()} does not start", fix)
 
 

@@ -143,7 +143,7 @@ def nearest_folder(path: Path) -> Path:
 def try_to_write(folder: Path) -> None:
     """Write and remove a file in `folder`, or in the folder it would be made in. Raises OSError."""
     if folder.exists() and not folder.is_dir():
-        raise NotADirectoryError(0, "a file stands where the folder belongs")
+        raise NotADirectoryError(0, "there is a file with this name")
     with tempfile.TemporaryFile(dir=nearest_folder(folder)) as file:
         file.write(b"ok")
 

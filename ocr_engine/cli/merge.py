@@ -50,15 +50,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="deepseek-ocr merge",
-        description="Bring together what drivers wrote (drivers.shard, drivers.claim), as of one run.",
+        description="Merge the results of several runs (drivers.shard, drivers.claim) into those of one run.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "--output", metavar="DIR", help="the folder or URL that the drivers were given [output.path]"
+        "--output", metavar="DIR", help="the folder or URL that was given to the runs [output.path]"
     )
     config_options.add_options(parser.add_argument)
-    parser.add_argument("--quiet", action="store_true", help="errors only")
+    parser.add_argument("--quiet", action="store_true", help="show errors only")
     return parser
 
 
@@ -92,14 +92,15 @@ def _runs(stack: ExitStack, output: str) -> Iterator[DriverRun]:
 
 def _say(merged: Merged, drivers: int) -> None:
     logger.info(
-        "merged: %s documents of %s drivers, %s were there already",
+        "merged: %s documents of %s drivers; %s were merged before",
         f"{merged.brought:,}",
         f"{drivers:,}",
         f"{merged.there:,}",
     )
     if merged.twice:
         logger.info(
-            "%s documents were taken over by another driver: of each, one copy counts", f"{merged.twice:,}"
+            "%s documents were read by two drivers, one after the other's death; one copy is kept",
+            f"{merged.twice:,}",
         )
 
 

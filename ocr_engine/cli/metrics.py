@@ -30,7 +30,8 @@ def served(watch: WatchConfig, conversion: Conversion, tools: Tools) -> Iterator
     try:
         server, thread = start_http_server(port, host, registry)
     except OSError as error:
-        raise UsageError(f"watch.metrics_port: {host}:{port}: {error.strerror or error}") from None
+        reason = f"{error.strerror or error}; choose another port, or end the program that uses it"
+        raise UsageError(f"watch.metrics_port: {host}:{port}: {reason}") from None
     logger.info("metrics: http://%s:%d/metrics", host, port)
     try:
         yield

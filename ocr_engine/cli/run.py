@@ -69,7 +69,7 @@ def _run(entry: Entry, args: argparse.Namespace, at_end: AtEnd) -> ExitCode:
     command = arguments.command_of(entry, args, given, config.output.path)
     if config.drivers.claim and sources.STDIN in given:
         raise UsageError(
-            "drivers.claim: the inputs are gone through more than once: a list on stdin cannot be"
+            "drivers.claim reads the inputs several times, which a list on stdin does not allow; name them"
         )
     own, folders = OwnFiles(config.output.path), config.input.gathers_folders
     find = partial(sources.find, given, entry.kinds(config), own, folders=folders)
@@ -236,7 +236,7 @@ class _Run:
     def _summarise(self) -> None:
         counts, tools = self.conversion.counts, self.tools
         if not counts.documents and self.is_whole and not self.conversion.stopping:
-            logger.error("nothing could be read; see %s for the reasons", tools.root / "journal.jsonl")
+            logger.error("no page could be read; the reasons are in %s", tools.root / "journal.jsonl")
             return
         summary.say(counts, tools.progress, tools.root, quiet=not logger.isEnabledFor(logging.INFO))
         if isinstance(tools.engine, StreamedEngine):

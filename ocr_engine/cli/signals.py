@@ -37,9 +37,13 @@ def handle(stop: Callable[[], None], cancel: Callable[[], object], stopping_s: f
         stopping = True
         stop()
         if math.isinf(stopping_s):
-            logger.warning("stopping: pages in flight are finished first; once more stops at once")
+            logger.warning(
+                "stopping: pages that are being read are finished first; Ctrl-C again stops at once"
+            )
             return
-        logger.warning("stopping: pages not answered within %g s are left for the next run", stopping_s)
+        logger.warning(
+            "stopping: pages that no server answers within %g s are left for the next run", stopping_s
+        )
         left = loop.call_later(stopping_s, cancel)
 
     for number in STOPPING:

@@ -18,7 +18,7 @@ def say(counts: Counts, progress: Progress, root: Path, quiet: bool) -> None:
         logger.info("%s", _line(counts, progress))
     if not counts.all_well:
         logger.warning(
-            "not everything was read: see %s; to try again: --retry %s",
+            "not all pages were read: %s lists them; to try them again, add --retry %s",
             root / "failures.csv",
             ",".join(PageStatus.poor()),
         )
@@ -44,7 +44,7 @@ def _remarks(counts: Counts) -> Iterator[tuple[str, int]]:
         "taken from the PDF's own text": counts.from_text_layer,
         "read with the second prompt, too": counts.read_twice,
         "with text that it added": counts.added_to,
-        "of documents with the same bytes as another, read once": counts.same_bytes,
+        "copied from a document with the same bytes": counts.same_bytes,
     }
     yield from ((what, number) for what, number in found.items() if number)
 

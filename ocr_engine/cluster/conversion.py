@@ -58,7 +58,9 @@ class ClusterRun:
     async def run(self, found: Iterable[Document | Refused] | Source) -> None:
         """Convert everything found. Raises as `Conversion.run`; UsageError for what is no plain list."""
         if not isinstance(found, Iterable):
-            raise UsageError("drivers.claim: not with cluster.backend: ray, which gives documents out itself")
+            raise UsageError(
+                "drivers.claim: cannot be combined with cluster.backend: ray, which gives out documents"
+            )
         try:
             for wave in _waves(found):
                 if not self.conversion.stopping:
@@ -225,7 +227,7 @@ class ClusterReader:
         try:
             await _in_thread(work, list(missing.values()))
         except ClusterLostError as error:
-            logger.warning("%s; %d pages are sent again", error, len(missing))
+            logger.warning("%s; sending %d pages again", error, len(missing))
             return error
         except EngineError as error:
             for ref in missing:

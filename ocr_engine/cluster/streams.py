@@ -45,7 +45,7 @@ def connected(config: Config) -> Iterator[Config]:
     """
     gpus = config.cluster.gpus_per_engine
     if gpus > 1 and gpus != int(gpus):
-        raise UsageError(f"cluster.gpus_per_engine: {gpus:g}: above 1 it is a whole number of GPUs")
+        raise UsageError(f"cluster.gpus_per_engine: {gpus:g}: above 1 it must be a whole number")
     ray = _ray()
     # Ray reports usage to its makers unless told not to.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
@@ -148,7 +148,9 @@ def read_all(config: Config, family: str, pages: Sequence[SentPage]) -> Iterator
     room, beside = room_for_engines(_nodes(), cluster.gpus_per_engine) if on_gpus else (1, math.inf)
     most = cluster.engines or room
     if not most:
-        raise EngineError(f"cluster.gpus_per_engine: {cluster.gpus_per_engine:g}: no node has so many GPUs")
+        raise EngineError(
+            f"cluster.gpus_per_engine: {cluster.gpus_per_engine:g}: no node has so many; lower it"
+        )
     blocks = _blocks(len(pages), cluster.pages_per_task)
     stream = (
         _dataset([nodes.packed(page) for page in pages], cluster.pages_per_task)
@@ -204,9 +206,9 @@ def _through(stream: Any) -> Iterator[Any]:
         for row in stream.iter_rows():
             yield nodes.unpacked(row)
     except UserCodeException as error:
-        raise EngineError(f"the cluster gave up: {printable(cause(error))}") from error
+        raise EngineError(f"the Ray cluster failed: {printable(cause(error))}") from error
     except Exception as error:  # Ray Data has errors of its own beside Ray's
-        raise ClusterLostError(f"the cluster gave up: {printable(cause(error))}") from error
+        raise ClusterLostError(f"the Ray cluster failed: {printable(cause(error))}") from error
 
 
 def cause(error: BaseException) -> str:

@@ -45,8 +45,8 @@ def refuse_credentials(config: Config, where: Callable[[str], str]) -> None:
             continue
         remedy = _REMEDY.get(key, _REMEDY[""])
         raise UsageError(
-            f"{where(key)}: {key}: {shown}: an address with a user, a password or a query is refused,"
-            f" as runs write their config down; {remedy}"
+            f"{where(key)}: {key}: {shown}: an address must not hold a user, a password or a query,"
+            f" because runs write their config to disk; {remedy}"
         )
 
 

@@ -68,16 +68,20 @@ def _refuse_unknown_in_steps(values: Mapping[str, Any], where: Where) -> None:
         if isinstance(step, Mapping):
             _refuse_unknown(step, RetryStep, where, (*key.split("."),))
         if not step:
-            raise UsageError(f"{where(key)}: {key}: a step that changes nothing; say what it changes")
+            raise UsageError(
+                f"{where(key)}: {key}: this step changes nothing; name a change, such as {{mode: gundam}}"
+            )
 
 
 def _suggestion(key: str, path: tuple[str, ...], here: Iterable[str]) -> str:
     if key in _OFFICIAL_NAMES:
         return f" (here it is {_OFFICIAL_NAMES[key]})"
-    if meant := closest(key, here):
-        return f" (did you mean {'.'.join((*path, meant))}?)"
-    elsewhere = [dotted for dotted in all_keys() if dotted.rpartition(".")[2] == key]
-    return f" (did you mean {elsewhere[0]}?)" if elsewhere else ""
+    # A key of this very name in another group comes before one that is only spelt alike.
+    elsewhere = (dotted for dotted in all_keys() if dotted.rpartition(".")[2] == key)
+    if meant := next(elsewhere, None):
+        return f" (did you mean {meant}?)"
+    meant = closest(key, here)
+    return f" (did you mean {'.'.join((*path, meant))}?)" if meant else ""
 
 
 def check_meaning(config: Config, where: Where) -> None:
@@ -88,13 +92,17 @@ def check_meaning(config: Config, where: Where) -> None:
     if config.prompt not in prompts and not config.allow_custom_prompt:
         _one_of(where, "prompt", config.prompt, prompts, "; for another one set allow_custom_prompt: true")
     if config.prompt not in prompts and config.prompt.count("<image>") != 1:
-        raise UsageError(f"{where('prompt')}: prompt: a custom prompt needs `<image>` exactly once")
+        raise UsageError(f"{where('prompt')}: prompt: a custom prompt must contain `<image>` exactly once")
     if not _REVISION.fullmatch(config.engine.revision):
         key = "engine.revision"
-        raise UsageError(f"{where(key)}: {key}: {config.engine.revision!r} is no commit, tag or branch")
+        raise UsageError(
+            f"{where(key)}: {key}: {config.engine.revision!r} is not the name of a commit, tag or branch"
+        )
     if config.engine.lora and config.engine.backend != "vllm":
         key = "engine.lora"
-        raise UsageError(f"{where(key)}: {key}: for backend: vllm alone, which loads the weights itself")
+        raise UsageError(
+            f"{where(key)}: {key}: works with engine.backend: vllm only; servers load their own weights"
+        )
     _check_together(config, where)
     _check_find(config, where)
     _check_output(config.output, where)
@@ -122,14 +130,15 @@ def _check_drivers(config: Config, where: Where) -> None:
         )
     if drivers.shard and drivers.claim:
         key = "drivers.claim"
-        raise UsageError(f"{where(key)}: {key}: not with drivers.shard, which says what this run does")
+        raise UsageError(f"{where(key)}: {key}: cannot be combined with drivers.shard; set one of the two")
     if not _DRIVER.fullmatch(drivers.name):
         key = "drivers.name"
         raise UsageError(f"{where(key)}: {key}: {drivers.name!r}: letters, digits, - and _ only, at most 64")
     if drivers.claim and config.cluster.backend == "ray":
         key = "drivers.claim"
         raise UsageError(
-            f"{where(key)}: {key}: not with cluster.backend: ray, which gives documents out itself"
+            f"{where(key)}: {key}: cannot be combined with cluster.backend:"
+            " ray, which gives out documents itself"
         )
 
 
@@ -138,23 +147,26 @@ def _check_together(config: Config, where: Where) -> None:
     if config.pages_per_request == 1:
         return
     if config.prompt not in ("markdown", "pages"):
-        raise UsageError(f"{where(key)}: {key}: for prompt: markdown, and the prompt is {config.prompt!r}")
+        raise UsageError(f"{where(key)}: {key}: needs prompt: markdown; the prompt is {config.prompt!r}")
     if config.quality.confidence:
         raise UsageError(
-            f"{where(key)}: {key}: quality.confidence is of single pages; switch one of them off"
+            f"{where(key)}: {key}: cannot be combined with quality.confidence; switch one of the two off"
         )
     if config.cluster.backend != "none":
         raise UsageError(
-            f"{where(key)}: {key}: not on a cluster, where each page goes its own way; leave it at 1, or use"
+            f"{where(key)}: {key}: does not work on a cluster, which reads"
+            " each page alone; leave it at 1, or use"
             " cluster.backend: none"
         )
 
 
 def _check_find(config: Config, where: Where) -> None:
     if config.find and config.prompt != "locate":
-        raise UsageError(f"{where('find')}: find: is for prompt: locate, and the prompt is {config.prompt!r}")
+        raise UsageError(f"{where('find')}: find: needs prompt: locate; the prompt is {config.prompt!r}")
     if any(tag in config.find for tag in (TOKENS.image, "<|", "|>")):
-        raise UsageError(f"{where('find')}: find: {config.find!r} holds a tag of the model; give plain text")
+        raise UsageError(
+            f"{where('find')}: find: {config.find!r} contains a special token of the model; give plain text"
+        )
 
 
 def _check_output(output: OutputConfig, where: Where) -> None:
@@ -163,14 +175,18 @@ def _check_output(output: OutputConfig, where: Where) -> None:
     _one_of(where, "output.layout", output.layout, LAYOUTS)
     if wrong := _NOT_THE_PAGE.search(output.page_separator):
         key = "output.page_separator"
-        raise UsageError(f"{where(key)}: {key}: {wrong[0]} is not known; the page number is {{page}}")
+        raise UsageError(
+            f"{where(key)}: {key}: {wrong[0]} is unknown; {{page}}, the page number, is the only field"
+        )
 
 
 def _check_endpoints(config: Config, where: Where) -> None:
     key = "engine.server.endpoints"
     endpoints = config.engine.server.endpoints
     if config.engine.backend == "server" and not endpoints:
-        raise UsageError(f"{where(key)}: {key}: backend: server needs a list such as [http://localhost:8000]")
+        raise UsageError(
+            f"{where(key)}: {key}: engine.backend: server needs a list of addresses, such as [http://localhost:8000]"
+        )
     for url in endpoints:
         if not url.startswith(("http://", "https://")):
             raise UsageError(f"{where(key)}: {key}: {url.rpartition('@')[2]!r}: expected http://HOST:PORT")
@@ -186,7 +202,9 @@ def _check_steps(config: Config, where: Where) -> None:
             )
         size, window = guard_of(step_ngram(config.engine.ngram, step))
         if size and window < size:
-            raise UsageError(f"{where('quality.retries')}: quality.retries: ngram_window below ngram_size")
+            raise UsageError(
+                f"{where('quality.retries')}: quality.retries: ngram_window must be at least ngram_size"
+            )
 
 
 def _check_second(config: Config, where: Where) -> None:
@@ -209,9 +227,7 @@ def _check_exports(output: OutputConfig, where: Where) -> None:
     for name in ("tables_csv", *(export.key for export in EXPORTS.values() if export.needs_records)):
         if getattr(output, name) and not LAYOUTS[output.layout].exports:
             key, layouts = f"output.{name}", " or ".join(one.name for one in LAYOUTS.values() if one.exports)
-            raise UsageError(
-                f"{where(key)}: {key}: made from output.layout: {layouts} alone, which is not set"
-            )
+            raise UsageError(f"{where(key)}: {key}: needs output.layout: {layouts}")
 
 
 def _one_of(where: Where, key: str, value: str, known: Iterable[str], otherwise: str = "") -> None:

@@ -45,8 +45,9 @@ def pages_together(config: Config, family: str, max_model_len: int = 0) -> int:
     if together is None:
         can = ", ".join(name for name, one in FAMILIES.items() if one.together)
         raise UsageError(
-            f"pages_per_request: {config.pages_per_request}: {family} reads one page a request; leave it at 1"
-            f" (several are for: {can})"
+            f"pages_per_request: {config.pages_per_request}: {family} reads"
+            " one page per request; leave it at 1"
+            f" (these read several: {can})"
         )
     limit = config.engine.max_model_len or max_model_len or known.max_model_len
     page_tok = _page_tok(known.modes[together.mode].base_size_px)
@@ -55,7 +56,7 @@ def pages_together(config: Config, family: str, max_model_len: int = 0) -> int:
     fitting = min(together.max_pages, (limit - _PROMPT_TOK) // (page_tok + 1))
     if config.pages_per_request > fitting:
         raise UsageError(
-            f"pages_per_request: {config.pages_per_request}: at most {fitting} pages of {page_tok} tokens go"
+            f"pages_per_request: {config.pages_per_request}: at most {fitting} pages of {page_tok} tokens fit"
             f" in one request ({family}: {together.max_pages} in training, engine.max_model_len is {limit})"
         )
     return config.pages_per_request

@@ -11,13 +11,18 @@ from ocr_engine.config.schema import Config
 
 def add_options(add: Callable[..., argparse.Action]) -> None:
     """Add both options; `add` is `add_argument` of a parser or of a group."""
-    add("--config", type=Path, metavar="FILE", help="default: config.yaml here or beside the script")
+    add(
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help="config file; default: config.yaml in this folder or beside the script",
+    )
     add(
         "--set",
         action="append",
         default=[],
         metavar="KEY=VALUE",
-        help="any key of config.yaml, for this run; once for each",
+        help="change a key of config.yaml for this run; may be given several times",
     )
 
 

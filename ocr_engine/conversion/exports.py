@@ -114,7 +114,7 @@ def make(root: Path, journal: Journal, config: Config, stopping: Stopping) -> No
         logger.info("exports: %s written, %s unchanged", f"{made.written:,}", f"{made.unchanged:,}")
     if made.problems:
         count, first = f"{len(made.problems):,}", made.problems[0]
-        raise OutputError(f"{count} exports could not be made, the first: {first}; run again")
+        raise OutputError(f"{count} exports failed, the first: {first}; run the same command again")
 
 
 def export(root: Path, journal: Journal, config: Config, stopping: Stopping) -> ExportResult:

@@ -46,8 +46,8 @@ class Healed:
         """Log a line, if anything was mended."""
         if self.documents:
             logger.warning(
-                "%s: records of pages were gone or changed in %s documents, the first is %s;"
-                " %s made again from stored text, %s have to be read again",
+                "%s: page records of %s documents were missing or changed, first %s;"
+                " %s are made again from stored text, %s pages are read again",
                 NAME, f"{self.documents:,}", printable(self.first), f"{self.made:,}", f"{self.lost:,}",
             )  # fmt: skip
 

@@ -67,8 +67,9 @@ def answer_room(max_tokens: int, prompt_tokens: int, max_model_len: int, limit: 
     room = max_model_len - prompt_tokens
     if room < 1:
         raise RequestError(
-            f"prompt: {prompt_tokens} tokens leave no room for an answer in {limit} {max_model_len};"
-            " take a mode with fewer tokens"
+            f"the page takes {prompt_tokens} tokens, which leaves no room"
+            f" for an answer in {limit} {max_model_len};"
+            " choose a mode with fewer tokens"
         )
     return min(max_tokens, room) if max_tokens > 0 else room
 

@@ -74,8 +74,9 @@ def choose_card_sizes(
     pages = int(free / (_PAGE_TOKENS * kv_bytes_per_token))
     if pages < _STEP_OF_PAGES:
         raise EngineError(
-            f"GPU memory: {total_bytes / _GIB:.0f} GiB do not hold {weight_bytes / _GIB:.1f} GiB of weights"
-            " and pages beside them; set engine.quantization: fp8 or mxfp4, or engine.kv_cache_dtype: fp8,"
+            f"GPU memory: {total_bytes / _GIB:.0f} GiB are too little for"
+            f" {weight_bytes / _GIB:.1f} GiB of weights"
+            " and the pages; set engine.quantization: fp8 or mxfp4, or engine.kv_cache_dtype: fp8,"
             " or take a larger GPU"
         )
     return CardSizes(min(_MAX_PAGES, pages // _STEP_OF_PAGES * _STEP_OF_PAGES), tokens, pixels)

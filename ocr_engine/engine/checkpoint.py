@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ocr_engine.config.suggestions import closest
 from ocr_engine.engine import hub
 from ocr_engine.engine.devices import cuda_gpu_visible
 from ocr_engine.engine.weight_files import read_json, read_shards
@@ -80,7 +81,7 @@ def resolve(model: str, revision: str = "", *, download: bool = True) -> Checkpo
     else:
         reason = f"model: {printable(model)} (engine.model)"
     if revision and (named == NANO or Path(named).expanduser().is_dir()):
-        raise UsageError("engine.revision: only a hub id in engine.model has revisions")
+        raise UsageError("engine.revision: works only where engine.model is a hub id; leave it empty")
     if model == NANO:
         _verify_checksums(_NANO_FOLDER)
         return _inspect(_NANO_FOLDER, NANO, reason)
@@ -89,8 +90,11 @@ def resolve(model: str, revision: str = "", *, download: bool = True) -> Checkpo
         return _inspect(folder.resolve(), str(folder), reason)
     if hub.HUB_ID.fullmatch(model) and not folder.exists():
         return _of_hub(model, hub.chosen_revision(model, revision), reason, download=download)
+    known = {family.hub_id.rpartition("/")[2]: family.hub_id for family in FAMILIES.values()}
+    meant = closest(model, known)
+    hint = f" (did you mean {known[meant]}?)" if meant else ""
     raise UsageError(
-        f"engine.model: {printable(model)}: no such folder; give auto, nano, a folder or a hub id"
+        f"engine.model: {printable(model)}: no such folder{hint}; give auto, nano, a folder or a hub id"
     )
 
 
@@ -105,7 +109,7 @@ def _of_hub(hub_id: str, revision: str, reason: str, *, download: bool) -> Check
         except EngineError as error:
             if not download:
                 raise
-            logger.info("%s: fetched again: %s", hub_id, error)
+            logger.info("%s: downloading it again: %s", hub_id, error)
     return _inspect(hub.download(hub_id, revision), hub_id, reason)
 
 
@@ -151,9 +155,9 @@ def _check_weights(folder: Path, config: dict[str, Any], shapes: dict[str, Any],
     try:
         found = differences(shapes, config, family)
     except ValueError as error:
-        raise EngineError(f"{folder}: {error}; not a whole checkpoint") from None
+        raise EngineError(f"{folder}: {error}: the checkpoint is incomplete") from None
     if found:
-        raise EngineError(f"{folder}: not the weights that its config.json describes: {found}")
+        raise EngineError(f"{folder}: the weights do not fit its config.json: {found}; download it again")
 
 
 def _dtype(config: dict[str, Any]) -> str:
@@ -178,7 +182,9 @@ def _number(folder: Path, config: dict[str, Any], key: str) -> int:
     language = config.get("language_config")
     value = language.get(key) if isinstance(language, dict) else None
     if not isinstance(value, int) or value < 1:
-        raise EngineError(f"{folder}/config.json: language_config.{key} is missing; not a whole checkpoint")
+        raise EngineError(
+            f"{folder}/config.json: language_config.{key} is missing: the checkpoint is incomplete"
+        )
     return value
 
 

@@ -1,5 +1,6 @@
 """Checkpoints by hub id: from the local cache, or downloaded with the library's own progress bar."""
 
+import logging
 import re
 from pathlib import Path
 
@@ -15,11 +16,13 @@ _FILES = ["*.json", "*.safetensors"]
 _COMMIT = re.compile("[0-9a-f]{40}")
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _REMEDY = "or download it elsewhere and set {key} to the folder"
+_LOOK_TIMEOUT_S = 10
+_UNREACHED = "the hub cannot be reached: check the network, HF_ENDPOINT and proxies"
 _CAUSES = {
     "GatedRepoError": "access is restricted: accept its terms on its page and set HF_TOKEN",
     "RepositoryNotFoundError": "no such repository, or it is private: check the name, or set HF_TOKEN",
     "RevisionNotFoundError": "no such revision: check engine.revision",
-    "LocalEntryNotFoundError": "the hub cannot be reached: check the network, HF_ENDPOINT and proxies",
+    "LocalEntryNotFoundError": _UNREACHED,
 }
 
 
@@ -53,6 +56,19 @@ def cached(hub_id: str, revision: str) -> Path | None:
         return None
 
 
+def trouble(hub_id: str, revision: str) -> str:
+    """Why a download would fail, "" where nothing speaks against it. Asks for the facts of one file."""
+    from huggingface_hub import constants, get_hf_file_metadata, hf_hub_url
+
+    if constants.HF_HUB_OFFLINE:
+        return "HF_HUB_OFFLINE is set: unset it for the download"
+    try:
+        get_hf_file_metadata(hf_hub_url(hub_id, "config.json", revision=revision), timeout=_LOOK_TIMEOUT_S)
+    except Exception as error:  # noqa: BLE001 - the library lets its HTTP client's errors through, which change
+        return _CAUSES.get(type(error).__name__, _UNREACHED)
+    return ""
+
+
 def download(hub_id: str, revision: str, key: str = "engine.model") -> Path:
     """Download config, tokenizer and weights of a revision; no code of the repository.
 
@@ -69,6 +85,8 @@ def download(hub_id: str, revision: str, key: str = "engine.model") -> Path:
             f" unset it, {_REMEDY.format(key=key)}"
         )
     logger.info("downloading %s, %s, once", hub_id, _short(revision))
+    # Each of its retries would be two lines; what failed at last is one of ours.
+    logging.getLogger("huggingface_hub.utils._http").setLevel(logging.ERROR)
     try:
         folder = Path(snapshot_download(hub_id, revision=revision, allow_patterns=_FILES))
     except Exception as error:  # noqa: BLE001 - the library lets its HTTP client's errors through, which change
@@ -90,4 +108,4 @@ def _cause(error: Exception) -> str:
     if known is not None:
         return known
     detail = printable(str(error).strip().partition("\n")[0], 160)
-    return f"the download broke off ({detail}): run again, files that are whole are kept"
+    return f"the download broke off ({detail}): run the same command again, it goes on from there"

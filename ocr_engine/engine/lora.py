@@ -116,7 +116,7 @@ def pairs(folder: Path, tensors: Mapping[str, Shape]) -> dict[str, Pair]:
     if problems or not found:
         more = f"; and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
         words = problems[0] if problems else "it holds nothing"
-        raise EngineError(f"engine.lora: {folder}: not a whole adapter of this checkpoint: {words}{more}")
+        raise EngineError(f"engine.lora: {folder}: the adapter does not fit the checkpoint: {words}{more}")
     return {
         f"{module}.weight": Pair(both["A"], both["B"], _scale(config, module, shapes[both["A"]][0]))
         for module, both in found.items()

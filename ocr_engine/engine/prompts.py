@@ -33,7 +33,7 @@ class PromptEncoder:
         try:
             self._tokenizer = Tokenizer.from_file(str(path))
         except Exception as error:  # noqa: BLE001 - the library raises bare Exception for a damaged file
-            raise EngineError(f"{path}: not a tokenizer ({error}); fetch the checkpoint again") from None
+            raise EngineError(f"{path}: not a tokenizer ({error}); download the checkpoint again") from None
         vocabulary = self._tokenizer.get_vocab(with_added_tokens=True)
         special = (TOKENS.bos, TOKENS.eos, TOKENS.image)
         self._bos_id, self.eos_id, self.image_id = token_ids(vocabulary, special)
@@ -52,7 +52,9 @@ class PromptEncoder:
         """
         parts = prompt.split(TOKENS.image)
         if len(parts) != 2:
-            raise RequestError(f"prompt: {TOKENS.image} stands {len(parts) - 1} times in it, expected once")
+            raise RequestError(
+                f"prompt: it must contain {TOKENS.image} once, and does {len(parts) - 1} times"
+            )
         before, after = (self._tokenizer.encode(part, add_special_tokens=False).ids for part in parts)
         return [self._bos_id, *before, *[self.image_id] * pages, *after]
 

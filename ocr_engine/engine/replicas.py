@@ -40,7 +40,9 @@ def environments(replicas: int | str, gpus: Sequence[str], cpus: int) -> list[di
         return [{THREADS_VARIABLE: str(max(1, cpus // count))} for _ in range(count)]
     count = len(gpus) if isinstance(replicas, str) else replicas
     if count > len(gpus):
-        raise UsageError(f"engine.replicas: {count}, but {len(gpus)} GPUs are visible; one a GPU at most")
+        raise UsageError(
+            f"engine.replicas: {count}: one a GPU at most, and {len(gpus)} are visible; lower it"
+        )
     return [{DEVICES_VARIABLE: gpu} for gpu in gpus[:count]]
 
 

@@ -154,7 +154,8 @@ def _kv_cache_bytes(config: EngineConfig, page_bytes: int, max_num_seqs: int, *,
     size = min((max_num_seqs + 1) * page_bytes, int(free * _CPU_KV_SHARE))
     if size < page_bytes:
         raise EngineError(
-            f"memory: {free / _GIB:.1f} GiB are free, the KV cache of one page takes {page_bytes / _GIB:.1f};"
-            " free some, or lower engine.max_model_len"
+            f"memory: {free / _GIB:.1f} GiB are free, and one page needs"
+            f" {page_bytes / _GIB:.1f} GiB for its KV cache;"
+            " end other programs, or lower engine.max_model_len"
         )
     return size

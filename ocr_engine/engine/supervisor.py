@@ -203,7 +203,7 @@ class SupervisedEngine:
         if self._deaths >= self._rules.max_deaths:
             self._final = EngineError(
                 f"the engine died {self._deaths} times in a row without reading a page; the last time:"
-                f" {cause}. What was read is kept: the same command goes on from there"
+                f" {cause}. All finished pages are kept; the same command goes on from there"
             )
 
     def _refuse_poisonous(self) -> None:
@@ -216,7 +216,7 @@ class SupervisedEngine:
         try:
             while self._final is None and self._life is None:
                 pause_s = min(self._rules.backoff_s * 2 ** (self._deaths - 1), self._rules.max_backoff_s)
-                after = f"starting it again in {pause_s:g} s, pages in flight are read again"
+                after = f"starting it again in {pause_s:g} s; its pages are read again"
                 logger.warning("%s; %s", self._cause, after)
                 await _stopped(self._engine)
                 await asyncio.sleep(pause_s)

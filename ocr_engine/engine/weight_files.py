@@ -19,15 +19,17 @@ def read_json(path: Path) -> dict[str, Any]:
         EngineError: the file is missing, damaged or far too large.
     """
     if not path.is_file():
-        raise EngineError(f"{path.parent}: {path.name} is missing; not a whole checkpoint, download it again")
+        raise EngineError(
+            f"{path.parent}: {path.name} is missing: the checkpoint is incomplete; download it again"
+        )
     if path.stat().st_size > _MAX_JSON_BYTES:
-        raise EngineError(f"{path}: too large to be what its name says")
+        raise EngineError(f"{path}: too large for a file of this name; download it again")
     try:
         values = json.loads(path.read_bytes())
     except (ValueError, RecursionError):
-        raise EngineError(f"{path}: not valid JSON; the download is damaged, fetch it again") from None
+        raise EngineError(f"{path}: not valid JSON: the download is damaged; download it again") from None
     if not isinstance(values, dict):
-        raise EngineError(f"{path}: expected a JSON object; the download is damaged, fetch it again")
+        raise EngineError(f"{path}: not a JSON object: the download is damaged; download it again")
     return values
 
 
@@ -48,14 +50,16 @@ def read_shards(folder: Path) -> tuple[list[Path], dict[str, Shape]]:
         tensors |= tensors_of(shard)
     missing = sorted(weight_map.keys() - tensors.keys())
     if missing:
-        raise EngineError(f"{folder}: {len(missing)} tensors of the index are in no file, first {missing[0]}")
+        raise EngineError(
+            f"{folder}: {len(missing)} tensors are missing, first {missing[0]}; download it again"
+        )
     return shards, tensors
 
 
 def _weight_map(index: Path) -> dict[str, str]:
     weight_map = read_json(index).get("weight_map")
     if not isinstance(weight_map, dict) or not weight_map:
-        raise EngineError(f"{index}: no weight_map; the download is damaged, fetch it again")
+        raise EngineError(f"{index}: no weight_map: the download is damaged; download it again")
     return {str(name): str(file) for name, file in weight_map.items()}
 
 
@@ -64,12 +68,14 @@ def tensors_of(shard: Path) -> dict[str, Shape]:
     from safetensors import SafetensorError, safe_open
 
     if not shard.is_file():
-        raise EngineError(f"{shard.parent}: {shard.name} is missing: partial download, fetch it again")
+        raise EngineError(
+            f"{shard.parent}: {shard.name} is missing: the download is incomplete; download it again"
+        )
     try:
         with safe_open(shard, "numpy") as file:
             return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise EngineError(
-            f"{shard}: not a whole safetensors file: partial download, fetch it again"
-            f" ({shard.stat().st_size:,} bytes: {printable(str(error), 160)})"
+            f"{shard}: incomplete: not a whole safetensors file"
+            f" ({shard.stat().st_size:,} bytes: {printable(str(error), 160)}); download it again"
         ) from None

@@ -23,7 +23,7 @@ def add_arguments(made: argparse.ArgumentParser) -> None:
 def _add_inputs(made: argparse.ArgumentParser) -> None:
     add = made.add_argument_group("what is scored").add_argument
     add("--benchmark", required=True, choices=BENCHMARK_NAMES)
-    add("--version", default="1.5", help="OmniDocBench: 1.5 (default) or 1.0")
+    add("--version", default="1.5", help="OmniDocBench's version: 1.5 (default) or 1.0")
     add(
         "--ground-truth",
         required=True,
@@ -36,25 +36,31 @@ def _add_inputs(made: argparse.ArgumentParser) -> None:
         default=[],
         nargs="+",
         metavar="[LABEL=]DIR",
-        help="folders of markdown, one file a page; several are compared in one table",
+        help="folders with a markdown file for each page; several are compared in one table",
     )
-    add("--filter", action="append", default=[], metavar="KEY=VALUE", help="only pages with this attribute")
-    add("--limit", type=int, metavar="N", help="try out: a sample of N pages, evenly spread")
+    add(
+        "--filter",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="score only pages with this attribute",
+    )
+    add("--limit", type=int, metavar="N", help="score a sample of N pages only, to try it out")
 
 
 def _add_outputs(made: argparse.ArgumentParser) -> None:
     add = made.add_argument_group("what is written (the summary goes to stdout)").add_argument
-    add("--json", type=Path, metavar="FILE", help="all numbers, unrounded")
-    add("--csv", type=Path, metavar="FILE", help="the tables, unrounded")
-    add("--markdown", type=Path, metavar="FILE", help="what goes to stdout, as a file")
-    add("--html", type=Path, metavar="FILE", help="tables and plots on one page")
-    add("--plot", type=Path, metavar="FILE", help="the plots as PNG: FILE.png, FILE-2.png, ...")
-    add("--samples", action="store_true", help="put every compared pair into the JSON file")
+    add("--json", type=Path, metavar="FILE", help="write all numbers, unrounded")
+    add("--csv", type=Path, metavar="FILE", help="write the tables, unrounded")
+    add("--markdown", type=Path, metavar="FILE", help="write what is printed")
+    add("--html", type=Path, metavar="FILE", help="write tables and plots as one web page")
+    add("--plot", type=Path, metavar="FILE", help="write the plots as FILE.png, FILE-2.png, ...")
+    add("--samples", action="store_true", help="add every compared pair to the JSON file")
     add(
         "--official-dir",
         type=Path,
         metavar="DIR",
-        help="result files as the official scripts write them; OmniDocBench: the CDM export among them",
+        help="write result files as the official scripts do, for OmniDocBench with the CDM export",
     )
 
 
@@ -68,22 +74,22 @@ def _add_options(made: argparse.ArgumentParser) -> None:
         help="OmniDocBench: plain matching for a page after this long (official: 30; default: never, "
         "because it makes scores depend on the machine)",
     )
-    add("--cdm", type=Path, metavar="FILE", help="formula scores from the official CDM tool")
+    add("--cdm", type=Path, metavar="FILE", help="use these formula scores, made by the official CDM tool")
     add("--tokenizer", metavar="PATH", help="Fox: the model's tokenizer, to bin pages by text tokens")
     add(
         "--vision-tokens",
         metavar="N|MODE",
         help="Fox: vision tokens a page, or a mode without tiles (tiny 64, small 100, base 256, large 400)",
     )
-    add("--force", action="store_true", help="olmOCR-bench: score although predictions are missing")
+    add("--force", action="store_true", help="olmOCR-bench: score even where predictions are missing")
     add(
         "--katex",
         type=Path,
         metavar="DIR",
         help="olmOCR-bench: folder with katex.min.js and katex.min.css, to run the math tests in Chromium",
     )
-    add("--workers", type=int, metavar="N", help="processes (default: one a core)")
-    add("--quiet", action="store_true", help="errors only, no progress")
+    add("--workers", type=int, metavar="N", help="number of processes (default: one per core)")
+    add("--quiet", action="store_true", help="show errors only, no progress")
 
 
 def request(args: argparse.Namespace) -> Request:
@@ -164,7 +170,7 @@ def run(args: argparse.Namespace, wanted: Request) -> Report:
 
 def _write_plot(path: Path, report: Report) -> None:
     if not report.plots:
-        logger.warning("%s: not written, these predictions give no plot", path)
+        logger.warning("%s: not written, because these predictions give no plot", path)
         return
     for number, png in enumerate(report.plots.values()):
         target = path if not number else path.with_name(f"{path.stem}-{number + 1}{path.suffix}")

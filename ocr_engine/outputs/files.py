@@ -52,7 +52,8 @@ def output_errors(path: Path) -> Iterator[None]:
 
 
 def _output_error(path: Path, error: OSError) -> OutputError:
-    advice = _ADVICE.get(error.errno or 0, error.strerror or str(error))
+    unknown = f"{error.strerror or error}; choose another folder with --output"
+    advice = _ADVICE.get(error.errno or 0, unknown)
     return OutputError(f"{printable(str(path))}: cannot be written: {advice}")
 
 
@@ -220,14 +221,14 @@ def _check_ours(root: Path) -> None:
     for name in (LOCK_NAME, JOURNAL, EXPORTS, CHECKSUMS):
         if (root / name).is_symlink():
             raise OutputError(
-                f"{printable(str(root / name))}: a symbolic link, which is not written through; move it away"
+                f"{printable(str(root / name))}: a symbolic link, and runs write through none; move it away"
             )
     if (root / LOCK_NAME).exists() or (root / JOURNAL).exists():
         return
     if found := [name for name in RUN_FILES if (root / name).exists()]:
         raise OutputError(
-            f"{printable(str(root))}: no run has written here, but there is {', '.join(found)}, which a run"
-            " would replace; move it away, or choose another folder with --output"
+            f"{printable(str(root))}: {', '.join(found)} was written by no run, and this run"
+            " would replace it; move it away, or choose another folder with --output"
         )
 
 
@@ -247,7 +248,8 @@ def lock_output(root: Path) -> Iterator[None]:
             lock.acquire()
         except NotImplementedError:
             logger.warning(
-                "%s: this file system has no locks; let no other run write to it", printable(str(root))
+                "%s: this file system cannot lock files; start no second run on this folder",
+                printable(str(root)),
             )
         except filelock.Timeout:
             raise OutputError(

@@ -176,8 +176,8 @@ class Journal:
                 odd, first = odd + 1, first or number
         if odd and not self._looked_through:
             logger.warning(
-                "%s: %s lines are no rows of a journal and are passed over, the first is line %s;"
-                " a page that is left without a row is read again",
+                "%s: %s damaged lines are ignored, the first is line %s;"
+                " their pages are read again",
                 printable(str(self._lines.path)), f"{odd:,}", f"{first:,}",
             )  # fmt: skip
         self._looked_through = True

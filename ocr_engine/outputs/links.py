@@ -38,7 +38,7 @@ def folders_without_links(root: Path, claims: Mapping[str, str]) -> dict[str, st
         if (link := link_in_the_way(root, PurePosixPath(folder))) is None:
             kept[folder] = given
         else:
-            words = "%s: a symbolic link, which is not written through: %s is not exported"
+            words = "%s: a symbolic link, and runs write through none: %s is not exported"
             logger.warning(words, printable(str(link)), printable(given))
     return kept
 

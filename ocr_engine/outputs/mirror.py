@@ -106,7 +106,9 @@ class Mirror:
             arrived = self._on_sync() if self._on_sync else None
             if not (self.root / JOURNAL).exists():
                 # Whatever emptied the folder, the store must not become as empty.
-                raise OutputError(f"{printable(str(self.root))}: files of the run are gone; run it again")
+                raise OutputError(
+                    f"{printable(str(self.root))}: files of this run were deleted; run the same command again"
+                )
             lines = self._new_lines()
             found = self._scan()
             self._store.all(self._remove_there, self._gone(found))
@@ -139,7 +141,7 @@ class Mirror:
             self._store.all(self._remove_there, segments)
             self._know_versions(listed)
             self._lock.give_back()
-        logger.info("all of it is at %s", self._store.url)
+        logger.info("all results are at %s", self._store.url)
 
     def _know_versions(self, listed: dict[str, dict[str, Any]]) -> None:
         """What this run sent is what is there: a later run on this machine need not fetch it."""
@@ -279,7 +281,7 @@ def _keep_sending(mirror: Mirror, ended: threading.Event, every_s: float) -> Non
         try:
             mirror.sync()
         except OutputError as error:
-            logger.warning("%s; it is tried again", error)
+            logger.warning("%s; trying again", error)
         pause_s = max(every_s, (time.monotonic() - started_s) * _SCAN_SHARE)
 
 

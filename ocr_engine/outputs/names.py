@@ -108,7 +108,7 @@ class OutputNames:
             return False
         if self._root is None or not _is_taken(self._root / folder):
             return True
-        words = "%s: holds what no run has written; another folder is taken for %s"
+        words = "%s: holds files that no run wrote, so %s gets another folder"
         logger.info(words, printable(str(self._root / folder)), printable(document.given))
         return False
 

@@ -33,15 +33,16 @@ MIN_RATE_PAGES, MIN_RATE_S = 10, 5.0
 _MAX_REASON_CHARS = 240
 _OPEN_GROUPS = 5
 _KINDS = (
-    ("failed", "Failed", "Pages without text, and why."),
-    ("looped", "Looped", "The model repeated itself; the text up to there is kept."),
-    ("truncated", "Truncated", "No end within the token limit; the text so far is kept."),
+    ("failed", "Failed", "Pages that could not be read, and why."),
+    ("looped", "Looped", "The model repeated itself. The text before the repetition is kept."),
+    ("truncated", "Truncated", "The answer did not end within the token limit. The text so far is kept."),
     (
         "suspect",
         "Worth a look",
-        "Read, but unlike the PDF's own text, with a note, a second attempt, or much text for its tokens.",
+        "Read, but different from the PDF's own text, with a note, after"
+        " several attempts, or with very much text.",
     ),
-    ("slowest", "Slowest", "The pages that took longest from file to files."),
+    ("slowest", "Slowest", "The pages that took longest, from opening the file to writing the results."),
 )
 _STAGE_WORDS = {
     "render": "Render",
@@ -175,7 +176,7 @@ def _throughput(numbers: RunNumbers) -> dict[str, Any] | None:
     if len(ends) < MIN_RATE_PAGES or ends[-1] - ends[0] < MIN_RATE_S:
         return None
     values, bin_s = charts.rates(ends)
-    label = f"Pages a second over time, {len(ends):,} pages"
+    label = f"Pages per second over time, {len(ends):,} pages"
     return {
         "pages": len(ends),
         "seconds": ends[-1] - ends[0],
@@ -187,10 +188,10 @@ def _throughput(numbers: RunNumbers) -> dict[str, Any] | None:
 def _charts(numbers: RunNumbers) -> list[tuple[str, str, Any]]:
     """Title, one line of numbers, chart; without values no chart."""
     wanted = (
-        ("Text tokens a page", numbers.text_tok, "tokens"),
-        ("Text tokens a visual token", numbers.ratios, "text tokens / visual token"),
-        ("Tokens decoded a step, of pages with drafts", numbers.paces, "tokens / step"),
-        ("Seconds a page", numbers.stages.get("total", ()), "s"),
+        ("Text tokens per page", numbers.text_tok, "tokens"),
+        ("Text tokens per visual token", numbers.ratios, "text tokens / visual token"),
+        ("Tokens decoded per step, pages with drafts", numbers.paces, "tokens / step"),
+        ("Seconds per page", numbers.stages.get("total", ()), "s"),
         ("How sure the model was of a page's words", numbers.sure, "probability"),
     )
     found = []

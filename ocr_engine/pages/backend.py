@@ -48,7 +48,7 @@ class EncryptedError(DocumentError):
 def encrypted(password: str) -> EncryptedError:
     """The error to raise where `password` (perhaps empty) does not open a document."""
     return EncryptedError(
-        "encrypted; input.password is wrong" if password else "encrypted; give input.password"
+        "encrypted: input.password is wrong" if password else "encrypted: give its password as input.password"
     )
 
 
@@ -59,7 +59,7 @@ def fit_zoom(width_pt: float, height_pt: float, config: RenderConfig) -> float:
         PageError: the size is no size (zero, negative, infinite, not a number, beyond a million points).
     """
     if not (0 < width_pt <= MAX_SIDE_PT and 0 < height_pt <= MAX_SIDE_PT):
-        raise PageError(f"page size of {width_pt:g} x {height_pt:g} points is not usable")
+        raise PageError(f"the page is {width_pt:g} x {height_pt:g} points, which cannot be drawn")
     zoom = min(config.dpi / POINTS_PER_INCH, MAX_SIDE_PX / max(width_pt, height_pt))
     while (pixels := math.ceil(width_pt * zoom) * math.ceil(height_pt * zoom)) > config.max_pixels:
         zoom *= math.sqrt(config.max_pixels / pixels) * 0.999

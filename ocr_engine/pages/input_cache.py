@@ -63,7 +63,7 @@ class InputCache:
                     os.utime(path, ns=(time.time_ns(), os.fstat(file.fileno()).st_mtime_ns))
                     return file
                 file.close()
-        raise InputError(f"cannot be kept in the cache {self._folder}; is input.cache_gb too small?")
+        raise InputError(f"does not fit in the cache {self._folder}; raise input.cache_gb")
 
     def _fetch(self, document: Document, path: Path) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)

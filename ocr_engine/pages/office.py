@@ -178,7 +178,7 @@ def _refuse_at_sight(path: Path, suffix: str) -> None:
     with path.open("rb") as file:
         head = file.read(4)
     if not head:
-        raise DocumentError("an empty file")
+        raise DocumentError("the file is empty")
     if suffix not in _ZIPPED:
         return
     if head == _OLD_OFFICE and suffix in (".docx", ".pptx", ".xlsx"):

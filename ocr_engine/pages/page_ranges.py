@@ -22,7 +22,7 @@ def parse_page_ranges(text: str, page_count: int) -> tuple[int, ...]:
     for first, last in _pieces(text):
         wanted.update(range(*_indexes(first, last, page_count)))
     if not wanted:
-        raise UsageError(f"page range {text!r}: no such page in a document of {page_count} page(s)")
+        raise UsageError(f"page range {text!r}: no such page; the document has {page_count}")
     return tuple(sorted(wanted))
 
 

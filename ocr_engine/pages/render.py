@@ -38,7 +38,7 @@ def open_document(
     try:
         kind = what_is(document.path)
         if kind == "an empty file":
-            raise DocumentError("an empty file")
+            raise DocumentError("the file is empty")
         backend, pages = _first_success(
             _backends(document, config), lambda name: _open(document, name, password)
         )

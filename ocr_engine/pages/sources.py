@@ -81,7 +81,7 @@ class _LeaveOut:
         if not self.holds(path):
             return False
         if not self._said:
-            words = "%s: left out: what runs have written to the output folder is no input"
+            words = "%s: left out, because it holds results of runs"
             logger.info(words, printable(path))
         self._said = True
         return True
@@ -139,7 +139,7 @@ def _one_input(
         try:
             yield from _in_store(given, suffixes, leave_out, folders=folders)
         except (InputError, UsageError) as error:
-            yield Refused(given, str(error))
+            yield Refused(given, str(error).removeprefix(f"{given}: "))
         return
     given = urls.local_path(given)
     try:
@@ -264,4 +264,4 @@ def _suffix(path: str) -> str:
 
 
 def _list(suffixes: Iterable[str]) -> str:
-    return " ".join(suffixes)
+    return " ".join(sorted(suffixes))

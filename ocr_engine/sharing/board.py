@@ -128,5 +128,5 @@ def check(board: Board) -> None:
     name = f"probes/{secrets.token_hex(8)}"
     if not board.create(name, b"1") or board.create(name, b"2"):
         raise OutputError(
-            "drivers.claim: this place lets two drivers create the same file; use drivers.shard"
+            "drivers.claim: claims are not safe here, two runs can create one file; use drivers.shard"
         )

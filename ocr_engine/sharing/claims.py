@@ -104,7 +104,7 @@ class Claims:
             try:
                 self.beat()
             except OutputError as error:
-                logger.warning("%s; it is tried again", error)
+                logger.warning("%s; trying again", error)
 
     def take(self, item: Document | Refused) -> Claim:
         """Ask for a document. Raises OutputError."""

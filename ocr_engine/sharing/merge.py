@@ -117,7 +117,7 @@ def _bring(
         problem = f"{link} is a symbolic link, and none is written through"
     if problem:
         merged.problems.append(f"{printable(given)}: {problem}")
-        logger.warning("not brought: %s", merged.problems[-1])
+        logger.warning("not merged: %s", merged.problems[-1])
         return False
     _replace_folder(theirs / folder, root / folder)
     return True
@@ -162,4 +162,6 @@ def _bring_file(source: Path, target: Path) -> None:
 def check_runs(runs: list[DriverRun], where: str) -> None:
     """Raises OutputError where there is nothing to merge."""
     if not runs:
-        raise OutputError(f"{where}: no driver has written here (drivers.shard, drivers.claim)")
+        raise OutputError(
+            f"{where}: nothing to merge: no run with drivers.shard or drivers.claim has written here"
+        )

@@ -57,7 +57,7 @@ class Taking:
                         yield item
             if not others:
                 return
-            logger.info("%s documents are in other drivers' hands; waiting for them", f"{others:,}")
+            logger.info("waiting for %s documents that other drivers are reading", f"{others:,}")
             await self._pause(stopping)
 
     async def _pause(self, stopping: Callable[[], bool]) -> None:

@@ -187,7 +187,7 @@ def test_the_plan_knows_unlimited_ocr_and_its_pages_together(
     together = json.loads(out)["work"]
     assert (together["mode"], together["together"], together["visual_tok"]) == ("base", 4, 273)
     code, _, err = run(capsys, tmp_path, "--set", "pages_per_request=4")
-    assert code == ExitCode.USAGE and "reads one page a request" in err
+    assert code == ExitCode.USAGE and "reads one page per request" in err
 
 
 def test_a_sampled_corpus_gets_a_prediction(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -238,7 +238,7 @@ def test_the_scaling_table_and_its_plot(
     ("args", "word"),
     [
         (["samples", "--gpu", "abacus"], "abacus"),
-        (["missing-folder"], "nothing to plan for"),
+        (["missing-folder"], "nothing can be predicted"),
         (["samples", "--mode", "huge"], "huge"),
         (["samples", "--costs", "none.json"], "none.json"),
         (["samples", "--storage", "0"], "--storage"),
@@ -255,7 +255,7 @@ def test_a_mistake_is_one_line(args: list[str], word: str, capsys: pytest.Captur
 def test_a_table_of_costs_that_is_none_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "costs.json"
     path.write_text('{"about": 1}')
-    with pytest.raises(UsageError, match="not a table of costs"):
+    with pytest.raises(UsageError, match="cannot be read as a table of costs"):
         cost_table.load(path)
 
 

@@ -63,7 +63,7 @@ def test_a_good_gpu_is_ok(config: Config, with_gpu: None) -> None:
     ("changes", "level", "fix"),
     [
         ({"capability": 6.1}, Level.FAIL, "another GPU"),
-        ({"total_mb": 6000.0}, Level.FAIL, "max_num_seqs"),
+        ({"total_mb": 6000.0}, Level.FAIL, "engine.quantization"),
         ({"total_mb": 12000.0, "free_mb": 11900.0}, Level.WARN, "mode: base"),
         ({"free_mb": 30000.0}, Level.WARN, "gpu_memory_utilization"),
     ],
@@ -121,10 +121,36 @@ def test_weights_that_are_not_here_yet(
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     usage = shutil.disk_usage(tmp_path)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=free_gib << 30))
-    hub = dataclasses.replace(config, engine=dataclasses.replace(config.engine, model="someone/model"))
-    weights = found(hub, "weights")
+    monkeypatch.setattr(hub, "trouble", lambda *_: "")
+    absent = dataclasses.replace(config, engine=dataclasses.replace(config.engine, model="someone/model"))
+    weights = found(absent, "weights")
     assert weights.level is level and "someone/model" in weights.found
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        ("GatedRepoError", "set HF_TOKEN"),
+        ("RepositoryNotFoundError", "check the name"),
+        ("ConnectError", "the hub cannot be reached: check the network, HF_ENDPOINT and proxies"),
+        ("", "HF_HUB_OFFLINE is set"),
+    ],
+)
+def test_weights_that_cannot_be_had_are_told_before_a_run(
+    config: Config, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, error: str, words: str
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise type(error, (Exception,), {})
+
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", not error)
+    monkeypatch.setattr("huggingface_hub.get_hf_file_metadata", refuse)
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=100 << 30))
+    absent = dataclasses.replace(config, engine=dataclasses.replace(config.engine, model="someone/model"))
+    weights = found(absent, "weights")
+    assert weights.level is Level.FAIL and words in weights.fix
 
 
 def test_half_a_checkpoint_fails_with_what_is_missing(config: Config, tmp_path: Path) -> None:
@@ -134,7 +160,7 @@ def test_half_a_checkpoint_fails_with_what_is_missing(config: Config, tmp_path: 
         config, engine=dataclasses.replace(config.engine, model=str(tmp_path / "half"))
     )
     weights = found(half, "weights")
-    assert weights.level is Level.FAIL and "partial download" in weights.found
+    assert weights.level is Level.FAIL and "incomplete" in weights.found
 
 
 def test_memory_disk_files_and_fonts_have_limits(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:

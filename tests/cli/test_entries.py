@@ -39,7 +39,7 @@ def test_help_explains_options_and_exit_codes(name: str) -> None:
         (["--set", "input.path="], 2, ["input.path"]),
         (["--model", "/no/such/model", "--set", "engine.backend=vllm"], 2, ["/no/such/model"]),
         (["--find", ""], 2, ["locate needs the text to find"]),
-        (["--find", "Total", "--prompt", "ocr"], 2, ["find: is for prompt: locate"]),
+        (["--find", "Total", "--prompt", "ocr"], 2, ["find: needs prompt: locate"]),
         (["missing.pdf"], 3, ["missing.pdf"]),
         (["samples/images"], 3, ["samples/images"]),
     ],

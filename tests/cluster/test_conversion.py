@@ -121,7 +121,7 @@ async def test_a_cluster_that_fails_once_is_asked_again(
 
     found = await outcomes(made(monkeypatch, stream), pages(3))
     assert all(isinstance(page, ReadPage) for page in found) and rounds == [3, 2]
-    assert "a raylet is gone; 2 pages are sent again" in caplog.text
+    assert "a raylet is gone; sending 2 pages again" in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -109,6 +109,6 @@ def test_an_error_of_a_node_is_told_from_one_of_the_cluster() -> None:
     for error, kind in ((ours, EngineError), (RuntimeError("Traceback\nno GPU there"), ClusterLostError)):
         stream = streams._through(Stream(error))
         assert next(stream) == "one"
-        with pytest.raises(EngineError, match="the cluster gave up: .*no GPU there$") as raised:
+        with pytest.raises(EngineError, match="the Ray cluster failed: .*no GPU there$") as raised:
             next(stream)
         assert type(raised.value) is kind

@@ -182,4 +182,4 @@ def test_a_family_that_reads_one_page_a_request_says_so(
         == ExitCode.USAGE
     )
     message = capsys.readouterr().err
-    assert "deepseek-ocr reads one page a request" in message and UNLIMITED in message
+    assert "deepseek-ocr reads one page per request" in message and UNLIMITED in message

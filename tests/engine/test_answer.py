@@ -60,7 +60,8 @@ def test_room_for_an_answer():
     assert answer_room(0, 300, 1000, "x") == 700 and answer_room(50, 300, 1000, "x") == 50
     assert answer_room(5000, 300, 1000, "x") == 700
     with pytest.raises(
-        RequestError, match="1000 tokens leave no room for an answer in engine.max_model_len 1000"
+        RequestError,
+        match="takes 1000 tokens, which leaves no room for an answer in engine.max_model_len 1000",
     ):
         answer_room(5, 1000, 1000, "engine.max_model_len")
 

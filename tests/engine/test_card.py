@@ -26,7 +26,7 @@ def test_sizes_grow_with_the_card(gib, least, most, tokens):
 
 
 def test_a_small_card_needs_smaller_weights():
-    with pytest.raises(EngineError, match=r"8 GiB do not hold 6\.2 GiB of weights.*quantization"):
+    with pytest.raises(EngineError, match=r"8 GiB are too little for 6\.2 GiB of weights.*quantization"):
         choose_card_sizes(8 * GIB, 0.85, WEIGHTS, KV)
     assert choose_card_sizes(8 * GIB, 0.85, int(WEIGHTS / 2.3), KV).max_num_seqs >= 16
 

@@ -156,7 +156,7 @@ def wider(tensors):
 )
 def test_a_partial_or_foreign_adapter_is_one_line(checkpoint, adapter, change, words):
     changed_weights(adapter, change)
-    with pytest.raises(EngineError, match="engine.lora: .*not a whole adapter of this checkpoint") as caught:
+    with pytest.raises(EngineError, match="engine.lora: .*the adapter does not fit the checkpoint") as caught:
         with_adapter(checkpoint, str(adapter))
     assert words in str(caught.value) and "\n" not in str(caught.value)
 

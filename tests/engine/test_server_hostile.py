@@ -122,7 +122,7 @@ ENDLESS: dict[str, tuple[Endless, str]] = {
     "byte-by-byte": (Endless((b" ",), every_s=0.01), "nothing new .*timeout_s"),
     "keep-alives": (Endless((b": ping\n\n",), "text/event-stream", 0.01), "nothing new .*timeout_s"),
     "no-text": (Endless(events(NO_TEXT), "text/event-stream", 0.01), "nothing new .*timeout_s"),
-    "text": (Endless(events(TEXT), "text/event-stream", 0.01), "no whole answer .*answer_timeout_s"),
+    "text": (Endless(events(TEXT), "text/event-stream", 0.01), "no complete answer .*answer_timeout_s"),
     "silence": (Endless((b"",), every_s=0.01), "nothing new .*timeout_s"),
 }
 

@@ -87,5 +87,5 @@ def test_a_checkpoint_is_checked_tensor_by_tensor(tmp_path, monkeypatch) -> None
     (folder / "config.json").write_text(
         config.replace('"moe_intermediate_size": 64', '"moe_intermediate_size": 96')
     )
-    with pytest.raises(EngineError, match="not the weights that its config.json describes"):
+    with pytest.raises(EngineError, match="the weights do not fit its config.json"):
         checkpoint.resolve(str(folder))

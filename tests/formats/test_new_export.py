@@ -49,7 +49,7 @@ def test_a_run_makes_it_and_knows_it(tmp_path: Path, with_it: Mapping[str, str])
     # A document's folder of such a name could stand where a file of the export belongs.
     assert not (tmp_path / "out/b.words").exists()
     official = run(with_it, *command, *switched_on, "--set", "output.layout=official")
-    assert official.returncode == 2 and "output.words: made from output.layout: tree" in official.stderr
+    assert official.returncode == 2 and "output.words: needs output.layout: tree" in official.stderr
     make_pdf(tmp_path / "in/a.pdf", 3, "other")
     assert run(with_it, *command).returncode == 0
     assert not (tmp_path / "out/a/a.words").exists()

@@ -38,7 +38,7 @@ def test_documents_are_read_in_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 def test_what_is_switched_on_beside_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run_pdf(SAMPLES, "--output", tmp_path, *IN_IT, "--set", "output.html=true") == 2
-    assert "output.html: made from output.layout: tree alone" in capsys.readouterr().err
+    assert "output.html: needs output.layout: tree" in capsys.readouterr().err
     assert run_pdf(SAMPLES, "--output", tmp_path, "--set", "output.layout=plane") == 2
     assert "did you mean plain?" in capsys.readouterr().err
     assert run_pdf(SAMPLES, "--output", tmp_path, *IN_IT, "--set", "output.zip=true") == 0

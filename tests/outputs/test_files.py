@@ -117,7 +117,7 @@ def test_without_locks_a_run_goes_on_with_a_warning(
     monkeypatch.setattr(files.filelock.FileLock, "acquire", acquire)
     with lock_output(tmp_path):
         pass
-    assert "no locks" in caplog.text
+    assert "cannot lock files" in caplog.text
 
 
 def test_an_output_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
@@ -161,7 +161,7 @@ def test_a_folder_whose_files_a_first_run_would_replace_is_not_written_to(tmp_pa
     (tmp_path / name).write_text("theirs")
     (tmp_path / "notes.txt").write_text("theirs")
     with (
-        pytest.raises(OutputError, match=f"there is {name}, which a run would replace"),
+        pytest.raises(OutputError, match=f"{name} was written by no run"),
         lock_output(tmp_path),
     ):
         pass

@@ -258,7 +258,7 @@ def test_odd_lines_are_said_once_with_the_first_place(
     journal = journal_at(path, row("a.pdf", 2))
     assert [found.page for found in journal.latest_rows()] == [1, 2] == [page for _, page in journal.latest()]
     (said,) = caplog.messages
-    assert "3 lines are no rows of a journal and are passed over, the first is line 3" in said
+    assert "3 damaged lines are ignored, the first is line 3" in said
 
 
 def test_a_line_of_any_length_is_passed_over_in_bounded_memory(

@@ -455,7 +455,7 @@ def test_a_mirror_that_is_emptied_empties_no_store(tmp_path: Path) -> None:
     before = there()
     shutil.rmtree(mirror.root)
     for action in (mirror.sync, mirror.finish):
-        with pytest.raises(OutputError, match="files of the run are gone"):
+        with pytest.raises(OutputError, match="files of this run were deleted"):
             action()
     assert there() == before | {"run.lock": there()["run.lock"]}
 

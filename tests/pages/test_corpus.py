@@ -83,7 +83,7 @@ def test_bad_pdfs_give_pages_or_clear_errors(shared_data: Path) -> None:
     assert found["kids_depth_6000.pdf"] == ["pymupdf"]
     assert found["same_page_50000_times.pdf"] == ["pdfium", "pdfium"]
     locked = "samplefiles__libreoffice-writer-password.pdf"
-    assert found[locked] == ["document: encrypted; give input.password"]
+    assert found[locked] == ["document: encrypted: give its password as input.password"]
     rendered = sum(entries[0] in ("pymupdf", "pdfium") for entries in found.values())
     # One of them was drawn empty only because it is damaged, and is `failed` since that is told.
     assert rendered >= 84

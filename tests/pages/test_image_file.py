@@ -312,7 +312,7 @@ def test_a_tiff_that_ends_within_its_only_strip_is_read(tmp_path: Path) -> None:
         ("a.png", b"%PDF-1.7", "not an image: the file is a PDF"),
         ("a.png", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "the file is PostScript"),
         ("a.png", b"random", "not a format known here"),
-        ("a.png", b"", "an empty file"),
+        ("a.png", b"", "the file is empty"),
         ("a.heic", b"\0\0\0\x18ftypheic" + b"\0" * 40, "pip install pillow-heif"),
     ],
 )

@@ -124,11 +124,11 @@ def test_a_program_that_fails(
 @pytest.mark.parametrize(
     ("name", "data", "reason"),
     [
-        ("a.docx", b"", "an empty file"),
+        ("a.docx", b"", "the file is empty"),
         ("a.docx", b"plain words", "not a .docx file: the file is something else"),
         ("a.xlsx", b"%PDF-1.4", "not a .xlsx file: the file is a PDF"),
         ("a.pptx", b"\xd0\xcf\x11\xe0rest", "encrypted, or an old Office file"),
-        ("a.eml", b"", "an empty file"),
+        ("a.eml", b"", "the file is empty"),
         ("a.eml", b"no headers", "not an e-mail"),
     ],
 )

@@ -128,7 +128,7 @@ def test_a_page_whose_text_never_ends_holds_up_no_other_page_and_no_second_ctrl_
             time.sleep(0.1)
         process.send_signal(signal.SIGINT)
         assert process.stderr is not None
-        while b"once more" not in (line := process.stderr.readline()):
+        while b"Ctrl-C again" not in (line := process.stderr.readline()):
             assert line
         process.send_signal(signal.SIGINT)
         _, stderr = process.communicate(timeout=60)

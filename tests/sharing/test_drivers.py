@@ -110,7 +110,7 @@ def test_a_merge_cut_off_before_its_lines_is_done_again(
 
 def test_nothing_to_merge_is_said(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert merge(tmp_path / "out") == ExitCode.USAGE
-    assert "no driver has written here" in capfd.readouterr().err
+    assert "nothing to merge" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize(

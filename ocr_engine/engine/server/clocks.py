@@ -23,7 +23,7 @@ async def answering(still_s: float, whole_s: float) -> AsyncIterator[Callable[[]
         if not timer.expired():
             raise
         if loop.time() >= end_s:
-            reason = f"no whole answer within {whole_s:g} s (engine.server.answer_timeout_s)"
+            reason = f"no complete answer within {whole_s:g} s (engine.server.answer_timeout_s)"
         else:
             reason = f"nothing new for {still_s:g} s (engine.server.timeout_s)"
         raise ServerFailedError(reason, down=True) from None

@@ -107,7 +107,9 @@ class ServerEngine:
     async def _one_id(self, token: str) -> int:
         ids = await self._tokenize(token)
         if len(ids) != 1:
-            raise EngineError(f"engine.ngram.whitelist: {token} is {len(ids)} tokens there, expected 1")
+            raise EngineError(
+                f"engine.ngram.whitelist: {token} must be one token, and is {len(ids)} for this model"
+            )
         return ids[0]
 
     async def _tokenize(self, text: str) -> list[int]:

@@ -109,7 +109,7 @@ async def _check(response: "aiohttp.ClientResponse") -> None:
     if response.status != 200:
         raise _refusal(response.status, await reader.start_of(response.content))
     if response.headers.get("Content-Encoding", "identity").lower() != "identity":
-        raise RubbishError("compresses its answer, which was not asked for")
+        raise RubbishError("compresses its answer, though it was not asked to")
 
 
 def _refusal(status: int, body: bytes) -> Exception:
@@ -130,6 +130,9 @@ def _faults() -> Iterator[None]:
 
     try:
         yield
+    except aiohttp.ClientConnectorError as error:
+        why = error.os_error.strerror or str(error.os_error)
+        raise ServerFailedError(f"cannot connect: {said(why)}", down=True) from None
     except (aiohttp.ClientError, HttpProcessingError, OSError, ValueError) as error:
         raise ServerFailedError(said(str(error)) or type(error).__name__, down=True) from None
 
@@ -140,4 +143,4 @@ async def _in_time(limit_s: float) -> AsyncIterator[None]:
         async with asyncio.timeout(limit_s):
             yield
     except TimeoutError:
-        raise ServerFailedError(f"no whole answer within {limit_s:g} s", down=True) from None
+        raise ServerFailedError(f"no complete answer within {limit_s:g} s", down=True) from None

@@ -101,7 +101,7 @@ def decoded(data: bytes, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(data, type=kind)
     except (ValueError, RecursionError) as error:
-        raise RubbishError(f"sends what is no answer of a vLLM server ({said(str(error))})") from None
+        raise RubbishError(f"its answer is not that of a vLLM server ({said(str(error))})") from None
 
 
 class _Error(msgspec.Struct):

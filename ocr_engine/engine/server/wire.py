@@ -217,10 +217,12 @@ def served(cards: Cards, wanted: str) -> Served:
     for card in cards.data:
         if wanted in ("", card.id):
             if card.max_model_len is None:
-                raise EngineError(f"says no max_model_len of {said(card.id)}, as a vLLM server does")
+                raise EngineError(f"does not say the max_model_len of {said(card.id)}; is it a vLLM server?")
             return Served(card.id, str(card.root), card.max_model_len)
     names = ", ".join(said(card.id) for card in cards.data[:10])
-    raise EngineError(f"serves {names or 'nothing'}, not {wanted or 'a model'}")
+    raise EngineError(
+        f"serves {names or 'nothing'}, and not {wanted or 'a model'}; check engine.server.model"
+    )
 
 
 def queue_length(metrics: str) -> int | None:

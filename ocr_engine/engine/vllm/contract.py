@@ -177,7 +177,7 @@ def safe_shortcuts() -> tuple[str, ...]:
     for shortcut in SHORTCUTS:
         if difference := first_difference(shortcut):
             logger.warning(
-                "vLLM %s: %s: %s; vLLM's own way is taken, which is slower",
+                "vLLM %s: a shortcut does not fit: %s: %s; vLLM's own code is used, which is slower",
                 installed_version(),
                 shortcut,
                 difference,

@@ -140,7 +140,7 @@ def evaluate(
     if missing and not force:
         raise InputError(
             f"{predictions}: {len(missing)} pages have no prediction, {missing[0]} first; "
-            "--force fails their tests"
+            "--force scores without them, their tests fail"
         )
     found = None if katex is None else browser.find(katex)
     tasks = [_Task(g.case, repeats[g.case.pdf, g.case.page], found) for g in cases]

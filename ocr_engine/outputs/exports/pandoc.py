@@ -90,7 +90,7 @@ def _convert(source: Path, made: Path, document: SourceDocument, path: Path, for
             env=_ENVIRONMENT, preexec_fn=partial(die_with, os.getpid()),
         )  # fmt: skip
     except subprocess.TimeoutExpired:
-        raise OutputError(f"{path}: pandoc took more than {TIMEOUT_S:.0f} s and was ended") from None
+        raise OutputError(f"{path}: pandoc took longer than {TIMEOUT_S:.0f} s and was stopped") from None
     if run.returncode:
         words = " ".join(run.stderr.decode("utf-8", "replace").split())[:_WORDS]
         raise OutputError(f"{path}: pandoc failed: {words or f'exit code {run.returncode}'}")

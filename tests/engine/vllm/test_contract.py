@@ -85,7 +85,7 @@ def test_another_vllm_loses_that_shortcut_alone(
         safe = contract.safe_shortcuts()
     assert set(safe) == set(contract.SHORTCUTS) - {shortcut}
     (line,) = caplog.messages
-    assert shortcut in line and words in line and "vLLM's own way" in line
+    assert shortcut in line and words in line and "vLLM's own code" in line
 
 
 def test_without_shortcuts_the_scheduler_is_vllms() -> None:
