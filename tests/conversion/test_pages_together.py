@@ -153,9 +153,9 @@ def test_a_mark_within_a_page_costs_a_second_reading_and_no_page(
         (("pages_per_request=26", "engine.max_model_len=4096"), "at most 14 pages of 273 tokens"),
         (("pages_per_request=51",), "at most 50 pages"),
         (("pages_per_request=0",), "pages_per_request"),
-        (("pages_per_request=8", "prompt=free"), "for prompt: markdown"),
-        (("pages_per_request=8", "cluster.backend=ray"), "not on a cluster"),
-        (("pages_per_request=8", "quality.confidence=true"), "of single pages"),
+        (("pages_per_request=8", "prompt=free"), "needs prompt: markdown"),
+        (("pages_per_request=8", "cluster.backend=ray"), "does not work on a cluster"),
+        (("pages_per_request=8", "quality.confidence=true"), "cannot be combined with quality.confidence"),
     ],
 )
 def test_what_cannot_be_is_refused_in_one_line(

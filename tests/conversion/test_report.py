@@ -18,7 +18,7 @@ def pictures(output: Path) -> int:
 def test_a_run_ends_with_a_report(tmp_path: Path) -> None:
     assert run_pdf(SAMPLES, "--output", tmp_path) == ExitCode.OK
     html = (tmp_path / "report.html").read_text()
-    assert "<b>5</b><span>pages</span>" in html and "every page was read to its end" in html
+    assert "<b>5</b><span>pages</span>" in html and "every page was read completely" in html
     assert pictures(tmp_path) == 10, "each among the slowest, and among those unlike their own text"
 
 

@@ -31,7 +31,7 @@ def test_text_before_the_image_stays_before_it(prompts):
 
 @pytest.mark.parametrize("prompt", ["", "Free OCR.", "<image><image>"])
 def test_exactly_one_image(prompts, prompt):
-    with pytest.raises(RequestError, match="expected once"):
+    with pytest.raises(RequestError, match="must contain"):
         prompts.encode(prompt)
 
 
