@@ -1,6 +1,7 @@
 """`python -m ocr_engine doctor`: what a run needs of this machine, a line each: ok, warn or fail, the fix.
 
-Starts no engine, downloads nothing (it asks the hub about weights that are not here) and changes nothing. Exit code 1 when something fails, else 0.
+Starts no engine, downloads nothing and changes nothing; the hub is asked about weights that are not here.
+Exit code 1 when something fails, else 0.
 """
 
 import argparse
@@ -195,7 +196,9 @@ def _weights(config: Config) -> Iterator[Check]:
         free = shutil.disk_usage(cache).free / _GIB
         fits = free > _WEIGHTS_GIB
         trouble = "" if fits else f"needs {_WEIGHTS_GIB:g} GiB there: make room, or set HF_HOME"
-        trouble = trouble or hub.trouble(error.hub_id, hub.chosen_revision(error.hub_id, config.engine.revision))
+        trouble = trouble or hub.trouble(
+            error.hub_id, hub.chosen_revision(error.hub_id, config.engine.revision)
+        )
         fix = trouble or "the first run downloads it"
         found_words = f"{error.hub_id} is not downloaded yet; {free:.0f} GiB free in {cache}"
         yield Check("weights", Level.FAIL if trouble else Level.WARN, found_words, fix)

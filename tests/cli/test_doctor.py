@@ -12,7 +12,7 @@ from ocr_engine import config as config_module
 from ocr_engine.cli import doctor, machine
 from ocr_engine.cli.doctor import Check, Level, examine, line
 from ocr_engine.config import Config
-from ocr_engine.engine import devices
+from ocr_engine.engine import devices, hub
 from ocr_engine.pages import office
 from tests.places import NANO
 
