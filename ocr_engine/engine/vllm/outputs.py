@@ -50,7 +50,9 @@ async def collect(
     async with contextlib.aclosing(outputs):
         async for output in outputs:
             if (found := len(output.prompt_token_ids)) != prompt_tokens:
-                raise EngineError(f"the prompt has {found} tokens, expected {prompt_tokens}: wrong version of vLLM")
+                raise EngineError(
+                    f"the prompt has {found} tokens, expected {prompt_tokens}: wrong version of vLLM"
+                )
             new = output.outputs[0]
             answer.add(new.token_ids, new.finish_reason, new.logprobs.logprobs if new.logprobs else ())
             drafts = new.spec_decode_metrics
