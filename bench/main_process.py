@@ -3,12 +3,17 @@
     python -m bench.main_process --pages 400 --runs 5             # prints one line of JSON
     python -m bench.main_process --engines 8 --mode gundam        # as beside eight GPUs: engines in processes
     python -m bench.main_process --profile out.prof --runs 1      # and the main thread's calls, for pstats
+    python -m bench.main_process --drafts off layer again stored  # with drafts, each kind in turn
 
 Born-digital PDFs are made, each page read as it is written, with a figure on every fourth. Each run is a
 process of its own; what is counted begins with the first document and ends when the last page is written.
 Prints milliseconds of CPU a page (medians of the runs): of the main process, of all render workers, of the
 process that writes, of the engines' processes; and what the planner says. The engines' start is not
 counted, the workers' is.
+
+Drafts of `layer` are predicted from the text layer. For `again` and `stored` the pages were read at another
+mode before, whose text `stored` drafts from. The engine does with a draft what that of vLLM does before it
+sends a request.
 """
 
 import argparse
@@ -28,6 +33,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import msgspec
 import psutil
 import pymupdf
 
@@ -38,11 +44,14 @@ from ocr_engine.cli.entries import batch_pdf
 from ocr_engine.conversion import groups
 from ocr_engine.conversion.pipeline import Conversion
 from ocr_engine.engine.base import Engine, EngineInfo, OnText, vision_tokens
+from ocr_engine.engine.draft_args import check_draft, draft_args
 from ocr_engine.engine.engine_process import EngineProcess
+from ocr_engine.engine.prompts import TOKENIZER
 from ocr_engine.engine.replicas import ReplicaSet
 from ocr_engine.records import FinishReason, Generation, GenerationRequest, PageKey
 
 ROOT = Path(__file__).parent.parent
+NANO = ROOT / "ocr_engine/model/nano"
 PAGES_A_DOCUMENT, FIGURE_EVERY, PARAGRAPHS, WORDS, IN_FLIGHT = 20, 4, 9, 55, 64
 _WIDTH_PT, _HEIGHT_PT = 595.0, 842.0
 
@@ -84,8 +93,14 @@ def answer(page: int) -> str:
 class InstantEngine:
     """Answers at once, from what was made before the run."""
 
+    def __init__(self, *, drafts: bool) -> None:
+        self._drafts = drafts
+
     def identify(self) -> EngineInfo:
-        return EngineInfo("instant", "answers at once", "none", 0, IN_FLIGHT, "instant-1")
+        tokenizer = str(NANO / TOKENIZER) if self._drafts else None
+        return EngineInfo(
+            "instant", "answers at once", "none", 0, IN_FLIGHT, "instant-1", tokenizer=tokenizer
+        )
 
     async def start(self) -> None:
         """Nothing to load."""
@@ -93,6 +108,10 @@ class InstantEngine:
     async def generate(self, request: GenerationRequest, on_text: OnText | None = None) -> Generation:
         key = PageKey.parse(request.request_id)
         assert key is not None
+        assert isinstance(request.draft, bytes) and bool(request.draft) == self._drafts
+        extra = {"guard": [20, 50]} | draft_args(request.draft)
+        check_draft(extra)
+        msgspec.msgpack.encode(extra)
         text = answer(int(key.folder) * PAGES_A_DOCUMENT + key.number - 1)
         visual = vision_tokens(request.views, self.identify().family)
         return Generation(text, FinishReason.STOP, visual, visual, len(text) // 4, 0.0)
@@ -101,19 +120,24 @@ class InstantEngine:
         """Nothing to give back."""
 
 
-def engine_of(processes: int) -> Engine:
+def engine_of(processes: int, *, drafts: bool) -> Engine:
     """An instant engine here, or so many in processes of their own, as a run has them on several GPUs."""
-    if not processes:
-        return InstantEngine()
-    return ReplicaSet([EngineProcess(InstantEngine, {}) for _ in range(processes)])
+    make = functools.partial(InstantEngine, drafts=drafts)
+    return ReplicaSet([EngineProcess(make, {}) for _ in range(processes)]) if processes else make()
 
 
-def one(folder: Path, output: Path, options: list[str], profile: str, engines: int) -> dict[str, float]:
-    """One run in this process."""
+def one(
+    folder: Path, output: Path, options: list[str], profile: str, engines: int, kind: str
+) -> dict[str, float]:
+    """One run in this process, with drafts of this kind."""
     for number in range(len(list(folder.iterdir())) * PAGES_A_DOCUMENT):
         answer(number)
     found: dict[str, float] = {}
-    engine, convert = engine_of(engines), Conversion.run
+    words = [str(folder), "--output", str(output), "--quiet", *options]
+    if kind in ("again", "stored"):
+        with mock.patch.object(run, "create_engine", lambda _: engine_of(0, drafts=False)):
+            assert batch_pdf([*words, "--mode", "tiny"]) == 0
+    engine, convert = engine_of(engines, drafts=kind in ("layer", "stored")), Conversion.run
 
     async def timed(self: Conversion, items: Any) -> None:
         await engine.start()
@@ -131,7 +155,7 @@ def one(folder: Path, output: Path, options: list[str], profile: str, engines: i
     groups.PROCESS_FROM_PAGES = 0  # as in the middle of a long run
     instant = mock.patch.object(run, "create_engine", lambda _: engine)
     with instant, mock.patch.object(Conversion, "run", timed):
-        code = batch_pdf([str(folder), "--output", str(output), "--quiet", *options])
+        code = batch_pdf(words)
     assert code == 0, code
     return found
 
@@ -168,6 +192,7 @@ def main() -> None:
     parser.add_argument("--mode", default="base")
     parser.add_argument("--engines", type=int, default=0, help="in so many processes of their own")
     parser.add_argument("--profile", default="")
+    parser.add_argument("--drafts", nargs="+", choices=("off", "layer", "again", "stored"), default=["off"])
     parser.add_argument("--set", action="append", default=[])
     parser.add_argument("--one", nargs=2, type=Path, help=argparse.SUPPRESS)
     args = parser.parse_args()
@@ -175,25 +200,32 @@ def main() -> None:
     options += [word for key in args.set for word in ("--set", key)]
     if args.one:
         folder, output = args.one
-        print(json.dumps(one(folder, output, options, args.profile, args.engines)))
+        print(json.dumps(one(folder, output, options, args.profile, args.engines, args.drafts[0])))
         return
     with tempfile.TemporaryDirectory(prefix="main-process-") as name:
         corpus = make_corpus(Path(name) / "in", args.pages)
-        found = []
+        found: dict[str, list[dict[str, float]]] = {kind: [] for kind in args.drafts}
         for number in range(args.runs):
-            words = [sys.executable, "-m", "bench.main_process", "--mode", args.mode,
-                     "--engines", str(args.engines), "--profile", args.profile,
-                     *(word for key in args.set for word in ("--set", key)),
-                     "--one", str(corpus), str(Path(name) / f"out-{number}")]  # fmt: skip
-            done = subprocess.run(words, check=True, stdout=subprocess.PIPE, cwd=ROOT)
-            found.append(json.loads(done.stdout.splitlines()[-1]))
-    medians = {key: statistics.median(run[key] for run in found) for key in found[0]}
-    rate = round(args.pages / medians.pop("wall_s"), 1)
-    figures = {f"{key[:-2]}_ms": round(1000 * value / args.pages, 2) for key, value in medians.items()}
-    runs_ms = [round(1000 * run["main_s"] / args.pages, 2) for run in found]
-    print(json.dumps({"pages": args.pages, "mode": args.mode, "engines": args.engines, "pages_per_s": rate,
-                      **figures, "planned_ms": planned_ms(args.mode), "main_of_each_run_ms": runs_ms,
-                      "load": round(os.getloadavg()[0], 1)}))  # fmt: skip
+            for kind, runs in found.items():
+                words = [sys.executable, "-m", "bench.main_process", "--mode", args.mode,
+                         "--engines", str(args.engines), "--profile", args.profile, "--drafts", kind,
+                         *(word for key in args.set for word in ("--set", key)),
+                         "--one", str(corpus), str(Path(name) / f"out-{number}-{kind}")]  # fmt: skip
+                done = subprocess.run(words, check=True, stdout=subprocess.PIPE, cwd=ROOT)
+                runs.append(json.loads(done.stdout.splitlines()[-1]))
+    for kind, runs in found.items():
+        print(json.dumps({"drafts": kind, **figures(runs, args.pages, args.mode, args.engines)}))
+
+
+def figures(runs: list[dict[str, float]], pages: int, mode: str, engines: int) -> dict[str, object]:
+    """What is printed of runs of one kind."""
+    medians = {key: statistics.median(run[key] for run in runs) for key in runs[0]}
+    rate = round(pages / medians.pop("wall_s"), 1)
+    each = {f"{key[:-2]}_ms": round(1000 * value / pages, 2) for key, value in medians.items()}
+    runs_ms = [round(1000 * run["main_s"] / pages, 2) for run in runs]
+    return {"pages": pages, "mode": mode, "engines": engines, "pages_per_s": rate, **each,
+            "planned_ms": planned_ms(mode), "main_of_each_run_ms": runs_ms,
+            "load": round(os.getloadavg()[0], 1)}  # fmt: skip
 
 
 if __name__ == "__main__":

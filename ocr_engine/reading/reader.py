@@ -21,7 +21,7 @@ from ocr_engine.processes.outcome import outcome
 from ocr_engine.reading import ladder, second
 from ocr_engine.reading.answer import PageAnswer, answer_to_halves, answer_to_page
 from ocr_engine.reading.auto_mode import AutoMode
-from ocr_engine.reading.draft import DraftForm, form_of
+from ocr_engine.reading.draft import DraftForm, DraftIds, form_of
 from ocr_engine.reading.figures import FigureReader, chosen
 from ocr_engine.reading.finish import Finished, finished, frozen
 from ocr_engine.reading.prepare import NO_VIEWS, PreparedPage, prepare
@@ -123,6 +123,7 @@ class PageReader:
         self._modes = {step.mode: mode_of(ladder.config_of(config, step), family) for step in steps}
         self._figures = FigureReader(config, pool, engine)
         self._draft = form_of(config, tokenizer)
+        self._draft_ids = DraftIds(self._draft, pool, engine)
         self._frozen = frozen(config)
         self.start = start or EngineStart(engine)
 
@@ -327,7 +328,7 @@ class PageReader:
         config = self._config if step is ladder.FIRST else ladder.config_of(self._config, step)
         heat = step.temperature or 0.0
         request = request_for(config, prepared.views, key.request_id, heat, family=self._family)
-        request = replace(request, draft=prepared.draft)
+        request = replace(request, draft=await self._draft_ids.of(prepared.draft))
         return await self._engine.generate(request, on_text)
 
 

@@ -1,7 +1,10 @@
 """What pages' drafts are made of, and which attempt gets which."""
 
 import asyncio
+from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any, cast
 
 import numpy as np
@@ -11,9 +14,10 @@ from ocr_engine.config import Config, EngineConfig, QualityConfig, RetryStep
 from ocr_engine.engine.base import Engine
 from ocr_engine.engine.checkpoint import resolve
 from ocr_engine.engine.prompts import PromptEncoder
+from ocr_engine.errors import PageError
 from ocr_engine.families import OCR
 from ocr_engine.pages.pool import RenderPool
-from ocr_engine.reading.draft import DraftForm, draft_of, form_of
+from ocr_engine.reading.draft import BY_ENGINE, DraftForm, DraftIds, draft_of, form_of
 from ocr_engine.reading.reader import PageReader, _tokens_a_step
 from ocr_engine.records import FinishReason, Generation, GenerationRequest, LayerVerdict, PageKey
 from tests.reading.test_reader import REF, Pool, Script, written
@@ -70,7 +74,7 @@ def test_the_first_attempt_drafts_from_the_layer_and_a_like_one_from_what_was_sa
     steps = (RetryStep(ngram_window=1024), RetryStep(halves=True))
     first, again, *halves = asked([cut, cut, cut, cut], TOKENIZER, *steps)
     assert isinstance(first.draft, bytes) and len(first.draft) > 40
-    assert again.draft == "said before"
+    assert again.draft == PromptEncoder(NANO, ()).draft("said before")
     assert len(halves) == 2 and not any(half.draft for half in halves)
 
 
@@ -91,3 +95,50 @@ def test_a_page_says_how_many_tokens_it_was_decoded_at_once() -> None:
 
 def test_an_engine_that_verifies_no_drafts_gets_none() -> None:
     assert [one.draft for one in asked([("text", FinishReason.STOP)], None)] == [b""]
+
+
+class _Engine:
+    def __init__(self, tokenizer: str | None) -> None:
+        self.info = SimpleNamespace(tokenizer=tokenizer)
+        self.asked = 0
+
+    def identify(self) -> Any:
+        self.asked += 1
+        return self.info
+
+
+class _Worker:
+    def __init__(self, error: Exception | None = None) -> None:
+        self.error = error
+        self.done = 0
+
+    def work(self, task: Callable[[], Any]) -> "Future[Any]":
+        future: Future[Any] = Future()
+        self.done += 1
+        future.set_exception(self.error) if self.error else future.set_result(task())
+        return future
+
+
+def made(form: DraftForm | None, engine: _Engine, worker: _Worker, *drafts: bytes | str) -> list[Any]:
+    ids = DraftIds(form, cast(RenderPool, worker), cast(Engine, engine))
+
+    async def all_of() -> list[Any]:
+        return await asyncio.gather(*map(ids.of, drafts))
+
+    return asyncio.run(all_of())
+
+
+def test_a_worker_makes_ids_of_text_and_the_engine_is_asked_once_for_its_tokenizer() -> None:
+    engine, worker = _Engine(TOKENIZER), _Worker()
+    expected = PromptEncoder(NANO, ()).draft("text")
+    assert made(DraftForm(BY_ENGINE, True), engine, worker, "text", "text", b"1234", "") == [
+        expected, expected, b"1234", "",
+    ]  # fmt: skip
+    assert (engine.asked, worker.done) == (1, 2)
+    assert made(DraftForm(TOKENIZER, True), engine, worker, "text") == [expected] and engine.asked == 1
+
+
+def test_a_draft_that_no_worker_can_make_costs_no_page() -> None:
+    assert made(DraftForm(TOKENIZER, True), _Engine(None), _Worker(PageError("died")), "text") == [b""]
+    assert made(DraftForm(BY_ENGINE, True), _Engine(None), _Worker(), "text") == ["text"]
+    assert made(None, _Engine(None), _Worker(), "text") == ["text"]
