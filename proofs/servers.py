@@ -26,10 +26,10 @@ from pathlib import Path
 from proofs import proof
 
 KEYS = ("engine.model=nano", "engine.max_tokens=160", "engine.enforce_eager=true", "render.workers=1")
+OF_NANO = ("--model", str(proof.ROOT / "ocr_engine/model/nano"))
 SERVED = (
-    "--model", str(proof.ROOT / "ocr_engine/model/nano"), "--served-model-name", "nano", "--dtype", "float32",
-    "--enforce-eager", "--no-enable-prefix-caching", "--mm-processor-cache-gb", "0",
-    "--trust-request-mm-kwargs", "--max-num-seqs", "4", "--host", "127.0.0.1",
+    "--served-model-name", "nano", "--dtype", "float32", "--enforce-eager", "--no-enable-prefix-caching",
+    "--mm-processor-cache-gb", "0", "--trust-request-mm-kwargs", "--max-num-seqs", "4", "--host", "127.0.0.1",
 )  # fmt: skip
 SMALL = {"VLLM_CPU_KVCACHE_SPACE": "1", "OMP_NUM_THREADS": "1", "VLLM_ENABLE_V1_MULTIPROCESSING": "0"}
 START_S = 600.0
@@ -42,6 +42,7 @@ class Server:
 
     port: int
     log: Path
+    more: tuple[str, ...]
     process: "subprocess.Popen[bytes] | None" = None
 
     @property
@@ -54,6 +55,7 @@ class Server:
             "-m",
             "vllm.entrypoints.openai.api_server",
             *SERVED,
+            *self.more,
             "--port",
             str(self.port),
         ]
@@ -88,13 +90,14 @@ class Server:
 
 
 @contextmanager
-def servers(folder: Path, count: int) -> Iterator[list[Server]]:
-    """All of them up."""
+def servers(folder: Path, count: int, *more: str) -> Iterator[list[Server]]:
+    """All of them up, with nano or with `more` as vLLM takes it."""
     with ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
         for one in sockets:
             one.bind(("127.0.0.1", 0))
-        found = [Server(one.getsockname()[1], folder / f"server{n}.log") for n, one in enumerate(sockets)]
+        ports = [one.getsockname()[1] for one in sockets]
+        found = [Server(port, folder / f"server{n}.log", more or OF_NANO) for n, port in enumerate(ports)]
     try:
         for server in found:
             server.start()

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import functools
+import json
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
@@ -14,17 +15,26 @@ from ocr_engine.cluster import conversion, nodes
 from ocr_engine.cluster.conversion import MAX_ROUNDS, ClusterReader
 from ocr_engine.cluster.nodes import Result, SentPage
 from ocr_engine.cluster.streams import ClusterLostError
-from ocr_engine.config import Config, EngineConfig
+from ocr_engine.config import Config, EngineConfig, for_family
 from ocr_engine.conversion.planning import PlannedPage
 from ocr_engine.engine.base import OnText
 from ocr_engine.engine.replay import BUILT_IN_PAGE, ReplayEngine
 from ocr_engine.errors import EngineError, ExitCode
-from ocr_engine.families import OCR
+from ocr_engine.families import OCR, UNLIMITED
 from ocr_engine.pages.pool import RenderPool
 from ocr_engine.pages.remote import FetchingPool
 from ocr_engine.reading.reader import ReadPage, failed_page
-from ocr_engine.records import Document, DocumentKind, GenerationRequest, PageKey, PageRef, PageStatus
+from ocr_engine.records import (
+    Document,
+    DocumentKind,
+    GenerationRequest,
+    OpenedDocument,
+    PageKey,
+    PageRef,
+    PageStatus,
+)
 from tests.conversion.test_pipeline import make_pdf, rows, run_pdf
+from tests.text.test_det_form import PAGE
 
 Stream = Callable[[list[SentPage]], Iterator[Result]]
 
@@ -201,25 +211,45 @@ def test_a_page_that_was_prepared_elsewhere_is_not_rendered_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = Config(engine=EngineConfig(backend="replay"), mode="tiny")
-    path = make_pdf(tmp_path / "a.pdf", 1)
-    size, mtime_ns = path.stat().st_size, path.stat().st_mtime_ns
-    document = Document("a.pdf", path, PurePosixPath("a.pdf"), DocumentKind.PDF, size, mtime_ns)
-    opened = nodes.unpacked(nodes.open_document(nodes.packed(document), config))
-    assert opened.opened, opened.error
-    page = PlannedPage(opened.opened.page(0), PageKey("a", 1), "f")
+    page = PlannedPage(opened_pdf(make_pdf(tmp_path / "a.pdf", 1), config).page(0), PageKey("a", 1), "f")
     row = nodes.prepare(nodes.packed(SentPage(page)), config, OCR)
     monkeypatch.setattr(RenderPool, "run", None)
     read = nodes.unpacked(asyncio.run(nodes.ReadPages(config, OCR)(row))).read
     assert read.record.status is PageStatus.DONE and read.drawn is None
 
 
+def test_nodes_read_the_form_of_the_family(tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    raw = store / "a/pages/0001.raw.md"
+    raw.parent.mkdir(parents=True)
+    raw.write_text(PAGE)
+    (store / "run.json").write_text(json.dumps({"model": {"family": UNLIMITED}}))
+    engine = EngineConfig(backend="replay", replay_from=str(store))
+    config = for_family(Config(engine=engine, mode="base"), UNLIMITED)
+    opened = opened_pdf(make_pdf(tmp_path / "a.pdf", 1), config)
+    sent = SentPage(PlannedPage(opened.page(0), PageKey("a", 1), "f"))
+
+    async def read() -> nodes.Row:
+        return await nodes.ReadPages(config, UNLIMITED)(nodes.prepare(nodes.packed(sent), config, UNLIMITED))
+
+    found = nodes.unpacked(nodes.draw(asyncio.run(read()), config)).read
+    assert [block.label for block in found.record.blocks][:3] == ["header", "title", "text"]
+    assert found.record.vision_tokens == 273 and len(found.drawn.figures) == 1
+
+
+def opened_pdf(path: Path, config: Config) -> OpenedDocument:
+    """As a node opens it."""
+    size, mtime_ns = path.stat().st_size, path.stat().st_mtime_ns
+    document = Document("a.pdf", path, PurePosixPath("a.pdf"), DocumentKind.PDF, size, mtime_ns)
+    found: nodes.Opened = nodes.unpacked(nodes.open_document(nodes.packed(document), config))
+    assert found.opened, found.error
+    return found.opened
+
+
 def test_a_page_brings_its_draft_as_text(tmp_path: Path) -> None:
     config = Config(engine=EngineConfig(backend="replay", drafts="auto"), mode="tiny")
     path = make_pdf(tmp_path / "a.pdf", 1, "a page with some words on it that a text layer holds")
-    size, mtime_ns = path.stat().st_size, path.stat().st_mtime_ns
-    document = Document("a.pdf", path, PurePosixPath("a.pdf"), DocumentKind.PDF, size, mtime_ns)
-    opened = nodes.unpacked(nodes.open_document(nodes.packed(document), config)).opened
-    page = PlannedPage(opened.page(0), PageKey("a", 1), "f")
+    page = PlannedPage(opened_pdf(path, config).page(0), PageKey("a", 1), "f")
     found = nodes.unpacked(nodes.prepare(nodes.packed(SentPage(page)), config, OCR)).prepared
     assert isinstance(found.draft, str) and "some words on it" in found.draft
 

@@ -156,7 +156,9 @@ async def test_greedy_tokens_past_the_window_are_those_of_the_reference_mask(tmp
         assert (await engine._ask(request, bias=bias)).output_ids == expected
         reply = await engine._ask(together, bias=bias)
         assert (len(reply.prompt_ids), reply.output_ids) == (len(embeds), expected_together)
-        answer = await engine.generate(replace(together, max_tokens=3))
+        pieces: list[str] = []
+        answer = await engine.generate(replace(together, max_tokens=3, stream_interval=1), pieces.append)
         assert (answer.vision_tokens, answer.output_tokens) == (2 * 273, 3)
+        assert "".join(pieces) == answer.text and len(pieces) > 1
     finally:
         await engine.stop()

@@ -1,0 +1,191 @@
+"""One reading of `proofs.drafts`: vLLM's V2 runner in this process, step by step, on a CPU."""
+
+import argparse
+import hashlib
+import json
+import tempfile
+import types
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ocr_engine.families import OCR
+from proofs.draft_pages import NANO, WIDER, Answered, Kind, answers_in, sent, todo
+
+DRAFTS = 8
+IN_FLIGHT, CHUNK_TOK, CANCEL_TOK = 16, 192, 12
+ENVIRONMENT = {
+    "VLLM_USE_V2_MODEL_RUNNER": "1",
+    "TRITON_INTERPRET": "1",
+    "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
+    "VLLM_CPU_KVCACHE_SPACE": "1",
+    "VLLM_LOGGING_LEVEL": "ERROR",
+    "OMP_NUM_THREADS": "1",
+}
+"""What a reading's process is started with."""
+
+
+@dataclass(slots=True)
+class _Open:
+    """A request on its way."""
+
+    kind: Kind
+    page: Any
+    answer: Any
+    ids: list[int]
+    first: Answered | None = None
+    """What was said when the page was asked for before."""
+
+
+class Reading:
+    """Reads the pages in this process, without drafts where no answers are stored."""
+
+    def __init__(self, args: argparse.Namespace, stored: dict[str, Answered], written: Path) -> None:
+        _interpret()
+        from ocr_engine.engine.prompts import PromptEncoder
+
+        self._args, self._stored, self._written = args, stored, written
+        model = _checkpoint(args.family)
+        self._prompts = PromptEncoder(model, ["<td>", "</td>"])
+        self._loop_ids = self._prompts.encode("<image> the page")[2:4]
+        self._open: dict[str, _Open] = {}
+        self._engine = _engine(model, self._prompts, DRAFTS if stored else 0)
+        self._counts = _counted(self._engine.engine_core.engine_core.scheduler)
+        _keep_features(written.parent / "features")
+
+    def read(self) -> None:
+        """Read what is not there yet, and write each answer down when it ends."""
+        pages = todo(self._args, self._stored, answers_in(self._written))
+        while True:
+            while len(self._open) < IN_FLIGHT + 2 and (new := next(pages, None)):
+                self._ask(*new)
+            if not self._open:
+                return
+            for output in self._engine.step():
+                self._take(output)
+
+    def _ask(self, name: str, kind: Kind, page: Any, first: Answered | None = None) -> None:
+        from ocr_engine.engine.answer import TokenAnswer
+
+        allowed = self._loop_ids if kind is Kind.LOOP else None
+        self._engine.add_request(name, *sent(self._prompts, page, self._args.tokens, allowed))
+        answer = TokenAnswer(self._prompts, None, abort_loops=True)
+        self._open[name] = _Open(kind, page, answer, [], first)
+
+    def _take(self, output: Any) -> None:
+        one = self._open.get(output.request_id)
+        if one is None:
+            return
+        new, how = list(output.outputs[0].token_ids), output.outputs[0].finish_reason or ""
+        one.ids += new
+        one.answer.add(new, how or None)
+        if one.answer.loop is not None:
+            how = "loop"
+        elif one.kind is Kind.CANCELLED and len(one.ids) >= CANCEL_TOK:
+            how = "cancelled"
+        if how and not output.finished:
+            self._engine.abort_request([output.request_id])
+        if how:
+            self._end(output.request_id, how)
+
+    def _end(self, name: str, how: str) -> None:
+        one, steps = self._open.pop(name), self._counts.pop(name)
+        decoded = [drafted for drafted in steps if drafted >= 0]
+        text, prompt_steps = one.answer.end()[0], len(steps) - len(decoded)
+        found = Answered(one.kind, one.ids, text, how, len(decoded), sum(decoded), prompt_steps)
+        if one.kind is Kind.AGAIN and one.first is None:
+            size, window = WIDER
+            draft = self._prompts.draft(text) if self._stored else b""
+            self._ask(
+                f"{name}+",
+                one.kind,
+                replace(one.page, ngram_size=size, ngram_window=window, draft=draft),
+                found,
+            )
+            return
+        lines = {name.removesuffix("+"): one.first, name: found} if one.first else {name: found}
+        with self._written.open("a") as file:
+            file.writelines(json.dumps([key, asdict(value)]) + "\n" for key, value in lines.items())
+
+
+def _checkpoint(family: str) -> Path:
+    if family == OCR:
+        return NANO
+    from fixtures.checkpoints import write_checkpoint
+
+    return write_checkpoint(Path(tempfile.mkdtemp(prefix="proof-")), family)
+
+
+def _engine(model: Path, prompts: Any, drafts: int) -> Any:
+    from vllm import LLM
+
+    from ocr_engine.config import EngineConfig
+    from ocr_engine.engine.sizes import EngineSizes
+    from ocr_engine.engine.vllm.args import engine_args
+
+    sizes = EngineSizes("float32", 2048, IN_FLIGHT, CHUNK_TOK, 1 << 29, 1, drafts=drafts)
+    words = engine_args(EngineConfig(), model, sizes, gpu=True, phrases=prompts.phrases())
+    words |= {"distributed_executor_backend": "uni", "enforce_eager": True, "async_scheduling": True}
+    return LLM(**words).llm_engine
+
+
+def _keep_features(folder: Path) -> None:
+    """Have the encoder look at each view once in both readings: it is half of the time."""
+    import torch
+
+    from ocr_engine.model.vision_tower import VisionTower
+
+    folder.mkdir(parents=True, exist_ok=True)
+
+    def keeping(encode: Any) -> Any:
+        def kept(self: Any, views: Any) -> list[Any]:
+            return [one(self, view) for view in views]
+
+        def one(self: Any, view: Any) -> Any:
+            path = folder / hashlib.sha256(view.numpy().tobytes() + str(view.shape).encode()).hexdigest()
+            if not path.is_file():
+                torch.save(encode(self, [view])[0], path)
+            return torch.load(path)
+
+        return kept
+
+    VisionTower.encode_views = keeping(VisionTower.encode_views)
+
+
+def _interpret() -> None:
+    """Have vLLM take Triton's interpreter for a CPU backend, and schedule ahead on a CPU too."""
+    import triton.backends
+
+    driver = type("Driver", (), {"is_active": staticmethod(lambda: True)})
+    triton.backends.backends["cpu"] = types.SimpleNamespace(driver=driver, compiler=None)
+    from vllm.platforms import current_platform
+
+    kind = type(current_platform)
+    usual = kind.check_and_update_config.__func__
+
+    def ahead(cls: type, config: Any) -> None:
+        usual(cls, config)
+        config.scheduler_config.async_scheduling = True
+
+    kind.check_and_update_config = classmethod(ahead)
+    from vllm.v1.worker.gpu.sample import sampler
+
+    # The same for greedy requests; interpreted, vLLM's kernel takes a tenth of a second for each token.
+    sampler.gumbel_sample = lambda logits, *_, **__: logits.argmax(dim=-1)
+
+
+def _counted(scheduler: Any) -> dict[str, list[int]]:
+    """For each request and each of its steps the drafts verified; -1 for a step of its prompt."""
+    counts: dict[str, list[int]] = {}
+    schedule = scheduler.schedule
+
+    def counting(*args: Any, **more: Any) -> Any:
+        step = schedule(*args, **more)
+        for name, count in step.num_scheduled_tokens.items():
+            drafted = len(step.scheduled_spec_decode_tokens.get(name, ()))
+            # vLLM adds to a request's name.
+            counts.setdefault(name.rpartition("-")[0], []).append(drafted if count == 1 + drafted else -1)
+        return step
+
+    scheduler.schedule = counting
+    return counts
