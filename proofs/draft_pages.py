@@ -25,7 +25,7 @@ class Kind(StrEnum):
 
     USUAL = "as usual"
     MIXED = "without a draft, beside others"
-    NARROW = "under a guard that changes the answer"
+    NARROW = "under a narrow guard"
     CANCELLED = "cancelled on the way"
     LOOP = "in a loop, found and cut"
     AGAIN = "asked again, the first answer for a draft"

@@ -3,7 +3,7 @@
 Nano in float32 on a CPU, Triton's interpreter in the place of a compiler: slow and exact. The pages are read
 twice, each time by a process of its own, asynchronously as on a GPU: without drafts, then with. Every prompt
 is computed in chunks. The last digit of a page's number says what else is special about it (`Kind`): without
-a draft beside others, under a guard so narrow that it changes the answer, cancelled on the way, in a loop,
+a draft beside others, under a narrow guard, which changes some answers, cancelled on the way, in a loop,
 asked again, with a stored answer full of errors for a draft. Exit code 1 where an answer differs.
 With `--keep FOLDER` a reading that was killed goes on, and both read the encoder's features from there.
 
