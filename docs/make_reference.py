@@ -32,6 +32,7 @@ RECORDS = (
     ("One of its `blocks`", "ocr_engine.records.results", "Block"),
     ("Its `agreement` with the PDF's own text", "ocr_engine.records.agreement", "PageAgreement"),
     ("Its `confidence`", "ocr_engine.records.agreement", "PageConfidence"),
+    ("Its `second`", "ocr_engine.records.results", "SecondReading"),
     ("Of the page, and one of its `blocks`", "ocr_engine.records.agreement", "Confidence"),
     ("One of its `text_repairs`", "ocr_engine.records.results", "TextRepair"),
     ("One of its attempts, in `tried`", "ocr_engine.records.results", "Attempt"),

@@ -7,6 +7,7 @@ Its profile is made for one file and thrown away. A PDF is named by a hash of it
 import contextlib
 import hashlib
 import os
+import re
 import shutil
 import tempfile
 import threading
@@ -35,6 +36,15 @@ _CHUNK_BYTES = 1 << 20
 _TEMPORARY, _STALE_S = ".office-", 86_400.0
 _ZIPPED = (".docx", ".odt", ".pptx", ".odp", ".xlsx", ".ods")
 _ZIP, _OLD_OFFICE = b"PK", b"\xd0\xcf\x11\xe0"
+_OF_OLD, _HEAD_BYTES = (".doc", ".xls", ".ppt", ".rtf"), 1024
+_OLD_HEADS = (
+    _OLD_OFFICE, _ZIP, b"{\\rtf", b"\xdb\xa5", b"\x31\xbe", b"\x32\xbe", b"\x09\x00", b"\x09\x02",
+    b"\x09\x04", b"\x09\x08", b"\xff\xfe", b"\xfe\xff",
+)  # fmt: skip
+"""How files of these suffixes begin that hold zeros: Office 97 and before, or text in UTF-16."""
+_NOISE = re.compile(
+    r"^(?:Warning: failed to launch javaldx.*|Error: source file could not be loaded)$", re.MULTILINE
+)
 _READ_AS = {suffix: "HTML (StarWriter)" for suffix in PAGES}
 _OPTIONS = (
     "--headless", "--norestore", "--nologo", "--nodefault", "--nolockcheck", "--nofirststartwizard",
@@ -176,12 +186,15 @@ class OfficePdfs(InputCache):
 def _refuse_at_sight(path: Path, suffix: str) -> None:
     """Files that the program takes for plain text, or asks a password for. Raises DocumentError, OSError."""
     with path.open("rb") as file:
-        head = file.read(4)
+        head = file.read(_HEAD_BYTES)
     if not head:
         raise DocumentError("the file is empty")
+    if suffix in _OF_OLD and b"\0" in head and not head.startswith(_OLD_HEADS):
+        # The program would try for minutes to make text of it.
+        raise DocumentError(f"not a {suffix} file: the file is {what_is(path) or 'something else'}")
     if suffix not in _ZIPPED:
         return
-    if head == _OLD_OFFICE and suffix in (".docx", ".pptx", ".xlsx"):
+    if head.startswith(_OLD_OFFICE) and suffix in (".docx", ".pptx", ".xlsx"):
         raise DocumentError("encrypted, or an old Office file of another name; save it without a password")
     if not head.startswith(_ZIP):
         raise DocumentError(f"not a {suffix} file: the file is {what_is(path) or 'something else'}")
@@ -201,7 +214,7 @@ def _result(made: Path, ended: Ended) -> Path:
         reason = f"LibreOffice ended with exit code {ended.code}"
     else:
         reason = "LibreOffice could not open it: damaged, encrypted, or not what its name says"
-    said = " ".join(ended.said.split())[-200:]
+    said = " ".join(_NOISE.sub("", ended.said).split())[-200:]
     raise DocumentError(f"{reason}{': ' if said else ''}{said}")
 
 
