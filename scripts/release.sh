@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
-# Walks the checklist of a release and stops at the first thing that is not as it should be: scripts/release.sh 0.2.0 [--quick]
-# With --quick the tests are not run. It publishes nothing: the last lines say what is left to do by hand.
+# Walks the checklist of a release and stops at the first thing that is not as it should be: scripts/release.sh 0.2.0 [--quick | --dry]
+# With --quick the tests are not run; with --dry nothing is run, and each step says what it would run. It publishes nothing: the last
+# lines say what is left to do by hand.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-version="${1:-}"
+version="${1:-}" mode="${2:-}"
 [[ "$version" =~ ^[0-9]+\.[0-9]+\.[0-9]+$ ]] || { echo "release: give the version, such as 0.2.0" >&2; exit 2; }
 
 step() { printf '== %s\n' "$*"; }
+run() { if [ "$mode" = --dry ]; then echo "   would run: $*"; else "$@"; fi; }
 need() { echo "release: $*" >&2; exit 1; }
 
 step "the working tree is clean"
@@ -15,23 +17,26 @@ step "the version is $version everywhere"
 grep -qx "__version__ = \"$version\"" ocr_engine/__init__.py || need "set __version__ in ocr_engine/__init__.py to $version"
 grep -qx "version: $version" CITATION.cff || need "set version in CITATION.cff to $version"
 step "the changelog has a section for it, and nothing under Unreleased"
-grep -q "^## $version" CHANGELOG.md || need "CHANGELOG.md needs a section '## $version'"
+grep -q "^## $version - 20[0-9][0-9]-[0-9][0-9]-[0-9][0-9]$" CHANGELOG.md || need "CHANGELOG.md needs a section '## $version - DATE'"
 [ -z "$(sed -n '/^## Unreleased/,/^## [0-9]/p' CHANGELOG.md | grep '^- ' || true)" ] || need "move the lines under Unreleased to $version"
+step "upgrade notes and the citation know it"
+grep -q "^## To $version" docs/upgrading.md || need "docs/upgrading.md needs a section '## To $version'"
+grep -q '^date-released: ' CITATION.cff || need "CITATION.cff needs date-released"
 step "the tag is free"
 [ -z "$(git tag -l "v$version")" ] || need "the tag v$version exists"
 step "format, lint and types"
-bash scripts/check.sh
+run bash scripts/check.sh
 step "what is written from the code is up to date, and the documentation builds"
-bash scripts/test.sh -n 0 -q tests/docs/test_site.py
-if [ "${2:-}" != --quick ]; then
+run bash scripts/test.sh -n 0 -q tests/docs/test_site.py
+if [ "$mode" != --quick ]; then
     step "all tests"
-    bash scripts/test.sh
+    run bash scripts/test.sh
 fi
-step "the wheel builds, installs and runs"
+step "the wheel builds"
 work="$(mktemp -d)"
 trap 'rm -rf "$work"' EXIT
-.venv/bin/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir "$work" .
-.venv/bin/python -m zipfile -l "$work"/deepseek_ocr_batch-"$version"-*.whl | grep -q 'ocr_engine/config/config.yaml' \
+run .venv/bin/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir "$work" .
+[ "$mode" = --dry ] || .venv/bin/python -m zipfile -l "$work"/deepseek_ocr_batch-"$version"-*.whl | grep -q 'ocr_engine/config/config.yaml' \
     || need "the wheel lacks ocr_engine/config/config.yaml"
 cat <<END
 == what is left to do by hand

@@ -22,7 +22,11 @@ def folder(tmp_path: Path) -> Path:
     for name in ("scripts/release.sh", "ocr_engine/__init__.py", "CITATION.cff"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
-    (tmp_path / "CHANGELOG.md").write_text("# Changelog\n\n## Unreleased\n\n## 0.9.0\n- All of it.\n")
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs/upgrading.md").write_text("# Upgrading\n\n## To 0.9.0, from 0.8\n")
+    (tmp_path / "CHANGELOG.md").write_text(
+        "# Changelog\n\n## Unreleased\n\n## 0.9.0 - 2026-11-30\n- All of it.\n"
+    )
     commit(tmp_path, "init")
     return tmp_path
 
@@ -36,7 +40,7 @@ def commit(folder: Path, *first: str) -> None:
 
 def set_version(folder: Path, version: str) -> None:
     (folder / "ocr_engine/__init__.py").write_text(f'__version__ = "{version}"\n')
-    (folder / "CITATION.cff").write_text(f"version: {version}\n")
+    (folder / "CITATION.cff").write_text(f"version: {version}\ndate-released: 2026-11-30\n")
 
 
 def test_a_version_is_asked_for(folder: Path) -> None:
@@ -49,14 +53,24 @@ def test_each_step_stops_where_it_must(folder: Path) -> None:
     set_version(folder, "0.9.0")
     assert "commit or stash first" in released(folder, "0.9.0")[1]
     commit(folder)
+    assert released(folder, "0.9.0", "--dry") == (0, "")
     subprocess.run(["git", "tag", "v0.9.0"], cwd=folder, check=True)
     assert "the tag v0.9.0 exists" in released(folder, "0.9.0")[1]
-    (folder / "CHANGELOG.md").write_text("# Changelog\n\n## Unreleased\n- New.\n\n## 0.9.0\n- All of it.\n")
+    (folder / "CHANGELOG.md").write_text(
+        "# Changelog\n\n## Unreleased\n- New.\n\n## 0.9.0 - 2026-11-30\n- All of it.\n"
+    )
     commit(folder)
     assert "move the lines under Unreleased" in released(folder, "0.9.0")[1]
     (folder / "CHANGELOG.md").write_text("# Changelog\n")
     commit(folder)
-    assert "needs a section '## 0.9.0'" in released(folder, "0.9.0")[1]
+    assert "needs a section '## 0.9.0 - DATE'" in released(folder, "0.9.0")[1]
+
+
+def test_upgrade_notes_are_asked_for(folder: Path) -> None:
+    set_version(folder, "0.9.0")
+    (folder / "docs/upgrading.md").write_text("# Upgrading\n")
+    commit(folder)
+    assert "docs/upgrading.md needs a section '## To 0.9.0'" in released(folder, "0.9.0", "--dry")[1]
 
 
 def test_citation_and_package_have_one_version() -> None:
