@@ -18,10 +18,11 @@ from ocr_engine.errors import InputError, UsageError
 from ocr_engine.outputs.drawing import DrawnPage
 from ocr_engine.pages.pool import RenderPool
 from ocr_engine.pages.remote import FetchingPool
+from ocr_engine.reading.attempts import first_task
 from ocr_engine.reading.draft import BY_ENGINE
 from ocr_engine.reading.draw import draw_task
 from ocr_engine.reading.prepare import PreparedPage
-from ocr_engine.reading.reader import PageReader, ReadPage, failed_page, first_task
+from ocr_engine.reading.reader import PageReader, ReadPage, failed_page
 from ocr_engine.reading.record import undrawn_record
 from ocr_engine.records import Document, OpenedDocument
 

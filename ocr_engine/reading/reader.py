@@ -8,27 +8,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from ocr_engine.config import Config, RetryStep, for_family
+from ocr_engine.config import Config, for_family
 from ocr_engine.engine.base import Engine, OnText
-from ocr_engine.errors import EngineError, InputError, OcrError, RequestError
-from ocr_engine.families import Mode
+from ocr_engine.errors import InputError, RequestError
 from ocr_engine.log import logger
 from ocr_engine.outputs.drawing import DrawnPage
-from ocr_engine.pages.look import WHOLE, Look
 from ocr_engine.pages.pool import RenderPool
 from ocr_engine.processes.aside import aside
 from ocr_engine.processes.outcome import outcome
 from ocr_engine.reading import ladder, second
-from ocr_engine.reading.answer import PageAnswer, answer_to_halves, answer_to_page
-from ocr_engine.reading.auto_mode import AutoMode
-from ocr_engine.reading.draft import DraftForm, DraftIds, form_of
+from ocr_engine.reading.answer import answer_to_page
+from ocr_engine.reading.attempts import AskedFor, Attempts
 from ocr_engine.reading.figures import FigureReader, chosen
 from ocr_engine.reading.finish import Finished, finished, frozen
-from ocr_engine.reading.prepare import NO_VIEWS, PreparedPage, prepare
+from ocr_engine.reading.prepare import NO_VIEWS, PreparedPage
 from ocr_engine.reading.record import blank_record, failed_record, read_record
-from ocr_engine.reading.request import mode_of, prompt_of, request_for, sends_png
+from ocr_engine.reading.request import prompt_of
 from ocr_engine.reading.starting import EngineStart
-from ocr_engine.reading.witness import NO_USE, is_witnessed, layer_use, with_witness, witness_of
+from ocr_engine.reading.witness import is_witnessed, with_witness, witness_of
 from ocr_engine.records import FigureText, Generation, PageKey, PageRecord, PageRef, PageTexts, TextLayer
 
 
@@ -47,43 +44,6 @@ class ReadPage:
     """How many tokens the model decoded at once on average, thanks to drafts; 0 where none were verified."""
     same_as: str = ""
     """The document of the same bytes that was read in its place; "" where the page itself was."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Page:
-    ref: PageRef
-    key: PageKey
-    facts: ladder.PageFacts
-    mode: Mode
-    """The mode of attempts that name none."""
-
-
-def first_task(
-    config: Config, family: str, tokenizer: str | None = None, said_before: str = ""
-) -> "partial[PreparedPage]":
-    """The first task of a render worker for every page. Another machine may run it before `read`.
-
-    `tokenizer` and `said_before` as in `form_of`.
-    """
-    mode = mode_of(ladder.config_of(config, ladder.FIRST), family)
-    return _prepare_task(config, mode, WHOLE, facts=True, draft=form_of(config, tokenizer, said_before))
-
-
-def _prepare_task(
-    config: Config, mode: Mode | AutoMode, look: Look, *, facts: bool, draft: DraftForm | None = None
-) -> "partial[PreparedPage]":
-    quality = config.quality
-    return partial(
-        prepare,
-        mode=mode,
-        png=sends_png(config),
-        look=look,
-        ink=facts,
-        text_layer=facts
-        and (quality.compare_text_layer or quality.text_layer_fallback or layer_use(config) != NO_USE),
-        draft=draft,
-        where_ink=facts and quality.second_prompt != second.NONE,
-    )
 
 
 def failed_page(config: Config, ref: PageRef, page_print: str, reason: str, seconds: float = 0.0) -> ReadPage:
@@ -112,18 +72,11 @@ class PageReader:
         """
         config = for_family(config, family)
         self._config = config
-        self._family = family
         self._pool = pool
-        self._engine = engine
-        steps = (ladder.FIRST, *config.quality.retries, *second.steps(config))
-        for step in steps:
-            prompt_of(ladder.config_of(config, step), family)
+        self._attempts = Attempts(config, pool, engine, family, tokenizer)
         if config.figures.parse:
             prompt_of(replace(config, prompt="figure"), family)
-        self._modes = {step.mode: mode_of(ladder.config_of(config, step), family) for step in steps}
         self._figures = FigureReader(config, pool, engine)
-        self._draft = form_of(config, tokenizer)
-        self._draft_ids = DraftIds(self._draft, pool, engine)
         self._frozen = frozen(config)
         self.start = start or EngineStart(engine)
 
@@ -179,16 +132,16 @@ class PageReader:
             return replace(blank, seconds=seconds | _total(started))
         started += await self.start.ready()  # no part of the first pages' time
         facts = ladder.PageFacts(first.ink, first.text_layer, first.ink_map)
-        page = _Page(ref, key, facts, first.mode)
-        generation = await self._ask(first, key.again(0), ladder.FIRST, on_text)
+        page = AskedFor(ref, key, facts, first.mode)
+        generation = await self._attempts.ask(first, key.again(0), ladder.FIRST, on_text)
         if not tried and (done := await self.answered(ref, page_print, first, generation, started)):
             return done
         answer = await aside(answer_to_page, generation, ladder.FIRST.turn, page.key.stem)
-        attempts = [*tried, await self._judged(ladder.FIRST, answer, page)]
+        attempts = [*tried, await self._attempts.judged(ladder.FIRST, answer, page)]
         for number, step in enumerate(quality.retries, 1):
             if ladder.applies(step, ladder.best(attempts, page.facts), page.facts, quality):
                 earlier = ladder.best(attempts, page.facts)
-                attempts.append(await self._attempt(page, number, step, earlier))
+                attempts.append(await self._attempts.again(page, number, step, earlier))
         kept = await aside(ladder.kept, attempts, page.facts, quality, page.key.stem)
         kept = await self._read_twice(page, kept)
         attempts = list(kept.attempts)
@@ -201,18 +154,18 @@ class PageReader:
         pace = _tokens_a_step([one.answer.generation for one in attempts if one.answer])
         return ReadPage(record, kept.answer.generation.text, seconds | _total(started), tokens_a_step=pace)
 
-    async def _read_twice(self, page: _Page, kept: ladder.Kept) -> ladder.Kept:
+    async def _read_twice(self, page: AskedFor, kept: ladder.Kept) -> ladder.Kept:
         """The page with what a second reading adds, where one is to be made."""
         reason = await aside(second.why, self._config, kept, page.facts)
         if not reason:
             return kept
         number = len(self._config.quality.retries) + 1
-        again = await self._attempt(page, number, second.step_of(self._config, kept), kept.best)
+        again = await self._attempts.again(page, number, second.step_of(self._config, kept), kept.best)
         return await aside(second.with_second, kept, again, reason, page.facts, page.key.stem)
 
     async def prepare(self, ref: PageRef, said_before: str = "") -> PreparedPage:
         """A page's views for the first attempt, and what is known of it. Raises InputError."""
-        return await self._prepare(ref, self._modes[None], WHOLE, facts=True, said_before=said_before)
+        return await self._attempts.prepare(ref, said_before)
 
     def blank(self, ref: PageRef, page_print: str, first: PreparedPage) -> ReadPage | None:
         """The result for a page without ink, which no engine is asked about; None for others."""
@@ -256,80 +209,6 @@ class PageReader:
             logger.warning("page %d is not compared with its text layer: %s", record.page, error)
             return record
         return with_witness(self._config, record, found)
-
-    def _mode(self, page: _Page, step: RetryStep) -> Mode | AutoMode:
-        return self._modes[step.mode] if step.mode else page.mode
-
-    async def _prepare(
-        self,
-        ref: PageRef,
-        mode: Mode | AutoMode,
-        look: Look,
-        *,
-        facts: bool = False,
-        said_before: str = "",
-    ) -> PreparedPage:
-        draft = replace(self._draft, said_before=said_before) if facts and self._draft else None
-        task = _prepare_task(self._config, mode, look, facts=facts, draft=draft)
-        return await outcome(self._pool.run(ref, task))
-
-    async def _attempt(
-        self,
-        page: _Page,
-        number: int,
-        step: RetryStep,
-        earlier: ladder.Judged,
-    ) -> ladder.Judged:
-        """A further attempt."""
-        key = page.key.again(number)
-        try:
-            if step.halves:
-                answer = await self._halves(page, key, step)
-            else:
-                prepared = await self._prepare(page.ref, self._mode(page, step), Look(step.turn))
-                prepared = replace(prepared, draft=self._earlier_draft(step, earlier))
-                generation = await self._ask(prepared, key, step, None)
-                answer = await aside(answer_to_page, generation, step.turn, page.key.stem)
-        except Exception as error:  # a retry that fails, however it does, keeps what was read before it
-            if isinstance(error, EngineError) and not isinstance(error, RequestError):
-                raise
-            logger.debug("%s: attempt %d", key.request_id, number + 1, exc_info=error)
-            reason = str(error) if isinstance(error, OcrError) else f"internal error: {error!r}"
-            return ladder.refused(step, reason)
-        return await self._judged(step, answer, page)
-
-    async def _judged(self, step: RetryStep, answer: PageAnswer, page: _Page) -> ladder.Judged:
-        return await aside(ladder.judged, ladder.config_of(self._config, step), step, answer, page.facts)
-
-    def _earlier_draft(self, step: RetryStep, earlier: ladder.Judged) -> str:
-        """What an attempt before said of the same view of the page: the next will say most of it again."""
-        if self._draft is None or earlier.answer is None or step.turn or step.prompt:
-            return ""
-        return earlier.answer.generation.text
-
-    async def _halves(self, page: _Page, key: PageKey, step: RetryStep) -> PageAnswer:
-        """Ask about the page's two halves, one after the other."""
-        end, start = ladder.cut(step, page.facts)
-        looks = Look(step.turn, 0.0, end), Look(step.turn, start, 1.0)
-        top, bottom = [
-            await self._ask(
-                await self._prepare(page.ref, self._mode(page, step), look),
-                key.again(key.attempt, part),
-                step,
-                None,
-            )
-            for part, look in zip(("top", "bottom"), looks, strict=True)
-        ]
-        return await aside(answer_to_halves, top, bottom, (end, start), step.turn, page.key.stem)
-
-    async def _ask(
-        self, prepared: PreparedPage, key: PageKey, step: RetryStep, on_text: OnText | None
-    ) -> Generation:
-        config = self._config if step is ladder.FIRST else ladder.config_of(self._config, step)
-        heat = step.temperature or 0.0
-        request = request_for(config, prepared.views, key.request_id, heat, family=self._family)
-        request = replace(request, draft=await self._draft_ids.of(prepared.draft))
-        return await self._engine.generate(request, on_text)
 
 
 def _stages(first: PreparedPage) -> dict[str, float]:
