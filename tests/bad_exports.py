@@ -13,3 +13,10 @@ def die(document: SourceDocument, path: Path) -> None:
 
 def hang(document: SourceDocument, path: Path) -> None:
     time.sleep(60)
+
+
+def die_with_original(document: SourceDocument, path: Path) -> list[str]:
+    if document.original is not None:
+        os._exit(9)
+    path.write_text("pictures")
+    return []

@@ -70,6 +70,7 @@ class OutputConfig:
     raw: bool = True
     report: bool = True
     chunk_tokens: Annotated[int, msgspec.Meta(ge=20, le=100_000)] = 400
+    searchable_kind: Literal["picture", "original"] = "picture"
 
     @property
     def exports(self) -> tuple[Export, ...]:

@@ -5,15 +5,16 @@ run in worker processes with a clock and a memory limit: their input is what str
 """
 
 import hashlib
-import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
 
 from ocr_engine import __version__
 from ocr_engine.config import Config, fingerprint
+from ocr_engine.conversion.export_workers import ExportJob, Stopping, in_workers
 from ocr_engine.conversion.healing import heal_all
+from ocr_engine.conversion.originals import original_of
 from ocr_engine.errors import OutputError
 from ocr_engine.formats import EXPORTS, REVIEW, Export, MadeOf, exports_of
 from ocr_engine.log import logger, printable
@@ -23,19 +24,15 @@ from ocr_engine.outputs.exports.stamps import Stamps
 from ocr_engine.outputs.files import output_errors
 from ocr_engine.outputs.journal import Journal
 from ocr_engine.outputs.links import folders_without_links
-from ocr_engine.processes.pool import Call, WorkerPool
-from ocr_engine.processes.worker import WorkerDiedError, WorkerTimeoutError
 from ocr_engine.reading.texts import block_texts_of, leveled, page_joiner
 from ocr_engine.records import Fingerprint, JournalRow
 from ocr_engine.text.outline import outline_of
 
-VERSION = 4
+VERSION = 5
 """Counts up when an export of the same document becomes another file."""
-MAX_WORKERS = 4
-BASE_TIMEOUT_S, PAGE_TIMEOUT_S = 120.0, 2.0
 _KEY_BYTES = 16
-_JOBS_AT_ONCE = 64
-Stopping = Callable[[], bool]
+_ORIGINAL = "output.searchable_kind"
+"""An export with this key may be made of the file that was read."""
 
 
 @dataclass(slots=True)
@@ -88,16 +85,6 @@ class ExportResult:
     written: int = 0
     unchanged: int = 0
     problems: list[str] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True)
-class _Job:
-    """One export of one document."""
-
-    found: _Finished
-    export: Export
-    source: SourceDocument
-    target: Path
 
 
 def check(config: Config) -> None:
@@ -161,7 +148,7 @@ def _source(root: Path, config: Config, found: _Finished) -> SourceDocument:
     folder, join = PurePosixPath(found.folder), page_joiner(config)
     outline, levels = partial(outline_of, options=config.text), partial(leveled, config)
     found_facts = (found.given, found.content_id, texts, join, found.last_page, outline, levels)
-    return SourceDocument(root, folder, *found_facts, config.output.chunk_tokens)
+    return SourceDocument(root, folder, *found_facts, chunk_tokens=config.output.chunk_tokens)
 
 
 def _target(root: Path, folder: str, one: Export) -> Path:
@@ -202,23 +189,30 @@ def _export_documents(
     stopping: Stopping,
 ) -> None:
     wanted = [one for one in exports_of(MadeOf.DOCUMENT) if one in config.output.exports]
-    todo: list[_Job] = []
+    wants_original = config.output.searchable_kind == "original"
+    todo: list[ExportJob] = []
     for item in found:
         for one in wanted:
             target = _target(root, item.folder, one)
-            if stamps.is_current(item.folder, one.key, f"{item.key}-{salt}", target):
+            if stamps.is_current(item.folder, one.key, f"{item.key}-{_salt(config, one, salt)}", target):
                 made.unchanged += 1
             else:
-                todo.append(_Job(item, one, _source(root, config, item), target))
+                source = _source(root, config, item)
+                if wants_original and _ORIGINAL in one.options:
+                    source = replace(source, original=partial(original_of, item.given, item.content_id))
+                todo.append(ExportJob(item.given, item.folder, item.key, item.pages, one, source, target))
     if todo:
         logger.info("exporting: %s files or folders", f"{len(todo):,}")
-    for job, problem in _in_workers(config, todo, stopping):
+    for job, problem, notes in in_workers(config, todo, stopping):
+        for note in notes:
+            logger.warning("%s: output.%s: %s", printable(job.given), job.export.key, note)
         if problem:
-            made.problems.append(f"{printable(job.found.given)}: output.{job.export.key}: {problem}")
+            made.problems.append(f"{printable(job.given)}: output.{job.export.key}: {problem}")
             logger.warning(made.problems[-1])
         else:
             made.written += 1
-            stamps.put(job.found.folder, job.export.key, f"{job.found.key}-{salt}", job.target)
+            key = f"{job.key}-{_salt(config, job.export, salt)}"
+            stamps.put(job.folder, job.export.key, key, job.target)
 
 
 def _export_run(
@@ -255,33 +249,5 @@ def _run_key(found: Sequence[_Finished]) -> str:
     return digest.hexdigest()
 
 
-def _in_workers(config: Config, jobs: Sequence[_Job], stopping: Stopping) -> Iterator[tuple[_Job, str]]:
-    """Each job with what went wrong with it, or the empty string. Begins no more once stopped."""
-    count = max(1, min(config.render.workers or MAX_WORKERS, MAX_WORKERS, os.cpu_count() or 1, len(jobs)))
-    pool = WorkerPool(count, config.render.worker_memory_mb, name="export")
-    try:
-        for at in range(0, len(jobs), _JOBS_AT_ONCE):
-            if stopping():
-                return
-            some = jobs[at : at + _JOBS_AT_ONCE]
-            futures = [pool.submit(partial(_write, job)) for job in some]
-            yield from zip(some, (future.result() for future in futures), strict=True)
-    finally:
-        # What has begun is finished: a worker killed while it writes would leave a temporary file.
-        pool.cancel()
-        pool.close()
-
-
-def _write(job: _Job, call: Call) -> str:
-    write = job.export.function(job.export.write)
-    try:
-        call(partial(write, job.source, job.target), _timeout_s(job.found))
-    except (WorkerTimeoutError, WorkerDiedError) as error:
-        return f"the export {error}"
-    except (OutputError, MemoryError, ValueError, OSError) as error:
-        return " ".join(str(error).split()) or type(error).__name__
-    return ""
-
-
-def _timeout_s(found: _Finished) -> float:
-    return BASE_TIMEOUT_S + found.pages * PAGE_TIMEOUT_S
+def _salt(config: Config, one: Export, salt: str) -> str:
+    return f"{salt}-{fingerprint(config, one.options)}" if one.options else salt

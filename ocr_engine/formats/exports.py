@@ -12,7 +12,7 @@ _ROOM = "ocr_engine.outputs.exports"
 class MadeOf(Enum):
     """What one call of an export's `write` is given."""
 
-    DOCUMENT = "write(document, path): one `SourceDocument`, in a worker process"
+    DOCUMENT = "write(document, path): one `SourceDocument`, in a worker; may return lines for people"
     RUN = "write(documents, path): all of them, in the order of their folders"
     FILES = "write(root, folders, path): the documents' folders, after all other exports"
 
@@ -28,6 +28,8 @@ class Export:
     write: str
     """`module:function`."""
     made_of: MadeOf = MadeOf.DOCUMENT
+    options: tuple[str, ...] = ()
+    """Further keys of the config that it is made by."""
     of_chunks: bool = False
     """Whether it holds documents in chunks: their size and their links are part of what it is made of."""
     needs_pictures: bool = False
@@ -67,6 +69,7 @@ _ALL = (
         "searchable_pdf",
         "{name}.pdf",
         f"{_ROOM}.searchable_pdf:write",
+        options=("output.searchable_kind",),
         needs_pictures=True,
         needs_lines=True,
     ),

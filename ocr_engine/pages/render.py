@@ -42,7 +42,7 @@ def open_document(
         backend, pages = _first_success(
             _backends(document, config), lambda name: _open(document, name, password)
         )
-        content_id = _hash(document.path)
+        content_id = content_hash(document.path)
         if _changed(document):
             raise DocumentError("the file changed while it was opened; run again to read its new content")
     except OSError as error:
@@ -162,7 +162,8 @@ def _changed(document: Document) -> bool:
     return (status.st_mtime_ns, status.st_size) != (document.mtime_ns, document.size_bytes)
 
 
-def _hash(path: Path) -> str:
+def content_hash(path: Path) -> str:
+    """The content id of a file: of its bytes, whatever its name. Raises OSError."""
     digest = hashlib.blake2b(digest_size=16)
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK_BYTES):

@@ -118,12 +118,12 @@ def test_an_export_that_fails_is_one_line_and_the_rest_is_made(
 def test_an_export_that_dies_or_hangs_costs_only_itself(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from ocr_engine.conversion import exports
+    from ocr_engine.conversion import export_workers
 
     for key, bad in (("html", "die"), ("review", "hang")):
         monkeypatch.setitem(EXPORTS, key, replace(EXPORTS[key], write=f"tests.bad_exports:{bad}"))
-    monkeypatch.setattr(exports, "BASE_TIMEOUT_S", 1.0)
-    monkeypatch.setattr(exports, "PAGE_TIMEOUT_S", 0.0)
+    monkeypatch.setattr(export_workers, "BASE_TIMEOUT_S", 1.0)
+    monkeypatch.setattr(export_workers, "PAGE_TIMEOUT_S", 0.0)
     assert run_pdf(SAMPLES, "--output", tmp_path, *keys("html", "review", "jsonl")) == ExitCode.USAGE
     assert "2 exports failed" in capsys.readouterr().err
     assert (tmp_path / "documents.jsonl").exists()
@@ -255,3 +255,25 @@ def test_chunks_of_a_run_hold_the_document_and_link_to_its_review_pages(tmp_path
     for chunk in again:
         file, _, anchor = chunk["review"].partition("#")
         assert f'id="{anchor}"' in (out / file).read_text()
+
+
+def test_a_searchable_pdf_is_the_original_where_that_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = make_pdf(tmp_path / "in/a.pdf", 1)
+    command = (source, "--output", tmp_path / "out", *keys("searchable_pdf"))
+    original = ("--set", "output.searchable_kind=original")
+    assert run_pdf(*command, *original) == ExitCode.OK
+    made = tmp_path / "out/a/a.pdf"
+    with pymupdf.open(made) as pdf:
+        assert not pdf[0].get_images() and pdf[0].get_text().split()[:2] == ["page", "1"]
+    before = made.stat().st_mtime_ns
+    assert run_pdf(*command, *original) == ExitCode.OK
+    assert made.stat().st_mtime_ns == before
+    assert run_pdf(*command) == ExitCode.OK
+    with pymupdf.open(made) as pdf:
+        assert pdf[0].get_images()
+    bad = replace(EXPORTS["searchable_pdf"], write="tests.bad_exports:die_with_original")
+    monkeypatch.setitem(EXPORTS, "searchable_pdf", bad)
+    assert run_pdf(*command, *original) == ExitCode.OK
+    assert made.read_text() == "pictures", "what a hostile original kills is made of pictures"

@@ -52,6 +52,11 @@ class SourceDocument:
     """What finds the document's headings."""
     with_levels: Callable[[StoredPages], Iterable[PageRecord]] | None = None
     """What writes headings at the outline's levels."""
+    original: Callable[[], Path | None] | None = None
+    """What finds the PDF it came as, where a searchable PDF is to be that; None for an image.
+
+    It raises DocumentError with why it cannot be had.
+    """
     chunk_tokens: int = 400
     """The most tokens of a chunk."""
 

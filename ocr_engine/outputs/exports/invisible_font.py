@@ -82,15 +82,23 @@ def _all_to_one() -> bytes:
 
 @lru_cache(maxsize=1)
 def _glyphless() -> bytes:
-    """A TrueType font whose one glyph draws nothing."""
-    from fontTools.fontBuilder import FontBuilder
-    from fontTools.ttLib.tables._g_l_y_f import Glyph
+    """A TrueType font whose one glyph draws nothing: a line without width, from corner to corner of its box.
 
+    PDFium leaves text out whose box has no width, as that of an empty glyph has on a page that is turned.
+    """
+    from fontTools.fontBuilder import FontBuilder
+    from fontTools.pens.ttGlyphPen import TTGlyphPen
+
+    pen = TTGlyphPen(None)
+    pen.moveTo((0, 0))
+    pen.lineTo((GLYPH_WIDTH, 1000))
+    pen.closePath()
+    line = pen.glyph()
     names = [".notdef", "empty"]
     builder = FontBuilder(1000, isTTF=True)
     builder.setupGlyphOrder(names)
     builder.setupCharacterMap({0x20: "empty"})
-    builder.setupGlyf({name: Glyph() for name in names})
+    builder.setupGlyf({name: line for name in names})
     builder.setupHorizontalMetrics({name: (GLYPH_WIDTH, 0) for name in names})
     builder.setupHorizontalHeader(ascent=1000, descent=-1)
     builder.setupNameTable({"familyName": "GlyphLess", "styleName": "Regular"})

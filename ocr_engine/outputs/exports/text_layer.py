@@ -96,8 +96,8 @@ def lay_out(markdown: str, place: Rectangle) -> list[Line]:
     return lines
 
 
-def operators(lines: Iterable[Line], geometry: PageGeometry, font: InvisibleFont) -> bytes:
-    """Content stream that writes the lines invisibly with the font `/F`."""
+def operators(lines: Iterable[Line], geometry: PageGeometry, font: InvisibleFont, name: str = "F") -> bytes:
+    """Content stream that writes the lines invisibly with the font of this name."""
     parts = [f"BT {_INVISIBLE} Tr"]
     for line in lines:
         # Viewers expect letters in their order on the page (UAX #9), and turn them back for a search.
@@ -107,7 +107,7 @@ def operators(lines: Iterable[Line], geometry: PageGeometry, font: InvisibleFont
         stretch = min(max(100 * line.place.width / max(natural_pt, 0.01), 1), 10_000)
         y = geometry.height_pt - line.place.top - line.place.height * _BASELINE
         at = f"1 0 0 1 {line.place.left:.2f} {y:.2f} Tm"
-        parts.append(f"/F {size_pt:.2f} Tf {stretch:.1f} Tz {at} <{codes.hex()}> Tj")
+        parts.append(f"/{name} {size_pt:.2f} Tf {stretch:.1f} Tz {at} <{codes.hex()}> Tj")
     return "\n".join([*parts, "ET"]).encode()
 
 
