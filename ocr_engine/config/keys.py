@@ -4,7 +4,6 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -42,9 +41,22 @@ def all_keys(cls: type = Config, path: tuple[str, ...] = ()) -> list[str]:
     return found
 
 
-@lru_cache(16)
 def _values(config: Config, sections: tuple[str, ...]) -> str:
-    """These keys as JSON. Every page of a run asks for the same."""
+    """These keys as JSON. Every page of a run asks for the same, and to hash a config takes long."""
+    known = _known.get((id(config), sections))
+    if known is None or known[0] is not config:
+        if len(_known) >= _MOST_KNOWN:
+            _known.clear()
+        known = _known[id(config), sections] = config, _as_json(config, sections)
+    return known[1]
+
+
+_MOST_KNOWN = 32
+_known: dict[tuple[int, tuple[str, ...]], tuple[Config, str]] = {}
+"""By the config's identity, which is its own as long as it is held here."""
+
+
+def _as_json(config: Config, sections: tuple[str, ...]) -> str:
     return json.dumps({key: _get(config, key) for key in sections}, sort_keys=True, default=_jsonable)
 
 

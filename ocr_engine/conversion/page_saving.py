@@ -3,15 +3,17 @@
 import time
 from collections import OrderedDict, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path, PurePosixPath
 
 from ocr_engine.config import OutputConfig
 from ocr_engine.outputs.document_folder import PageWriter, ReadyPage, keeps_raw
+from ocr_engine.outputs.drawing import DrawnPage
 from ocr_engine.outputs.journal import RECORD, line_of
 from ocr_engine.outputs.record_lines import facts_of
 from ocr_engine.outputs.writer import open_writer
+from ocr_engine.processes.sealed import Sealed
 from ocr_engine.reading.texts import chars_of
 from ocr_engine.records import JournalRow
 
@@ -28,7 +30,9 @@ class PageToSave:
     folder: PurePosixPath
     """Its document's, below the output folder."""
     document_name: str
-    ready: ReadyPage
+    ready: Sealed[ReadyPage]
+    """Without what was drawn."""
+    drawn: DrawnPage | None
     seconds: dict[str, float]
     tokens_a_step: float = 0.0
     same_as: str = ""
@@ -37,10 +41,14 @@ class PageToSave:
     @property
     def nbytes(self) -> int:
         """About how much memory it takes."""
-        drawn = self.ready.drawn
+        drawn = self.drawn
         pictures = sum(len(data) for _, data in (*drawn.figures, *drawn.cards)) if drawn else 0
         sheets = sum(len(data or b"") for data in (drawn.overlay, drawn.page)) if drawn else 0
-        return pictures + sheets + 4 * len(self.ready.texts.raw)
+        return pictures + sheets + (self.ready.nbytes or 4 * len(self.ready.opened().texts.raw))
+
+    def page(self) -> ReadyPage:
+        """All of it."""
+        return replace(self.ready.opened(), drawn=self.drawn)
 
 
 class PageFiles:
@@ -59,7 +67,8 @@ class PageFiles:
         lines = [b""] * len(pages)
         for folder, some in places.items():
             writer = self._writer(folder, pages[some[0]].document_name)
-            for place, outputs in zip(some, writer.save_pages([pages[k].ready for k in some]), strict=True):
+            ready = [pages[place].page() for place in some]
+            for place, outputs in zip(some, writer.save_pages(ready), strict=True):
                 lines[place] = line_of(journal_row(pages[place], outputs))
         return lines
 
@@ -83,7 +92,8 @@ def write_here(root: Path, config: OutputConfig, pages: Sequence[PageToSave]) ->
 
 def journal_row(page: PageToSave, outputs: tuple[str, ...]) -> JournalRow:
     """The journal row of a page, written after its files."""
-    record, texts = page.ready.record, page.ready.texts
+    ready = page.ready.opened()
+    record, texts = ready.record, ready.texts
     return JournalRow(
         document=page.given,
         page=record.page,

@@ -56,7 +56,7 @@ class Conversion:
         self._tools = tools
         self._opener = opener or tools.pool
         self._reader = reader or PageReader(
-            config, tools.pool, tools.engine, tools.info.family, tools.info.tokenizer
+            config, tools.pool, tools.engine, tools.info.family, tools.info.tokenizer, saved_elsewhere=True
         )
         window = window or Window.of_run(config, tools.info)
         self._saver = Saver(config, tools.root, tools.pool, tools.names, tools.journal)

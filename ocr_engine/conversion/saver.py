@@ -25,7 +25,9 @@ from ocr_engine.outputs.writer import open_writer
 from ocr_engine.pages.pool import RenderPool
 from ocr_engine.processes.aside import aside
 from ocr_engine.processes.outcome import outcome
-from ocr_engine.reading.draw import draw_task
+from ocr_engine.processes.sealed import Sealed
+from ocr_engine.reading.draw import draw_sealed, draw_task
+from ocr_engine.reading.finish import Finished
 from ocr_engine.reading.reader import ReadPage
 from ocr_engine.reading.record import undrawn_record
 from ocr_engine.reading.texts import page_joiner, texts_of
@@ -40,6 +42,10 @@ from ocr_engine.records import (
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+
+_ToSave = tuple[PageRecord, Sealed[ReadyPage], DrawnPage | None]
+"""A page's record, or its brief; the whole, to be written; what was drawn from it."""
 
 
 class Saver:
@@ -88,12 +94,9 @@ class Saver:
 
     async def save_page(self, ref: PageRef, read: ReadPage) -> PageRecord:
         """Write a page's files and journal line; returns the record as it was written."""
-        drawn, record = read.drawn, read.record
-        if drawn is None:
-            drawn, record = await self._draw(ref, record)
-        if (texts := read.texts) is None:
-            texts = await aside(texts_of, self._config, record, read.raw)
-        ready = ReadyPage(record, texts, drawn)
+        record, ready, drawn = await (
+            self._ready(ref, read) if read.finished is None else self._drawn(ref, read.finished)
+        )
         document = ref.document
         folder, name = self._names.folder_for(document), document.relative.name
         await self._groups.write(
@@ -103,12 +106,32 @@ class Saver:
                 folder,
                 name,
                 ready,
+                drawn,
                 read.seconds,
                 read.tokens_a_step,
                 read.same_as,
             )
         )
         return record
+
+    async def _drawn(self, ref: PageRef, page: Finished) -> _ToSave:
+        """A page that a worker has made ready, and what is drawn from it."""
+        if page.drawing is None:
+            return page.brief, page.ready, None
+        try:
+            drawn = await outcome(self._pool.run(ref, partial(draw_sealed, task=page.drawing)))
+        except InputError as error:
+            ready = page.ready.opened()
+            record = undrawn_record(ready.record, error)
+            return record, Sealed(ReadyPage(record, ready.texts)), None
+        return page.brief, page.ready, drawn
+
+    async def _ready(self, ref: PageRef, read: ReadPage) -> _ToSave:
+        drawn, record = read.drawn, read.record
+        if drawn is None:
+            drawn, record = await self._draw(ref, record)
+        texts = await aside(texts_of, self._config, record, read.raw)
+        return record, Sealed(ReadyPage(record, texts)), drawn
 
     async def _draw(self, ref: PageRef, record: PageRecord) -> tuple[DrawnPage | None, PageRecord]:
         """Draw from a page. Its record comes back too, with a reason if drawing failed."""

@@ -37,8 +37,7 @@ class EngineInfo:
 
 def vision_tokens(views: PageViews, family: str) -> int:
     """Visual tokens that stand for these views in a prompt."""
-    tile_size_px = views.tiles.shape[1] if len(views.tiles) else 0
-    return FAMILIES[family].view_tokens(views.global_view.shape[0], tile_size_px, *views.grid)
+    return FAMILIES[family].view_tokens(*views.sides_px, *views.grid)
 
 
 def vision_tokens_of(request: GenerationRequest, family: str) -> int:

@@ -16,6 +16,7 @@ from ocr_engine.errors import DocumentError, InputError, OcrError, PageError
 from ocr_engine.pages import render
 from ocr_engine.pages.image_folder import open_folder
 from ocr_engine.processes.pool import Call, PoolStoppedError, WorkerPool
+from ocr_engine.processes.shared_memory import allow_many_files
 from ocr_engine.processes.worker import WorkerDiedError, WorkerTimeoutError, keep_heap_small
 from ocr_engine.records import Document, DocumentKind, OpenedDocument, PageImage, PageRef
 
@@ -38,6 +39,7 @@ class RenderPool(WorkerPool):
         With `bookmarks`, documents are opened with their outlines.
         """
         keep_heap_small()
+        allow_many_files()
         count = config.workers or min(_cpu_count(), MAX_WORKERS)
         super().__init__(count, config.worker_memory_mb, PRELOAD, "render")
         self._config = config

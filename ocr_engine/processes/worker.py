@@ -8,7 +8,6 @@ import contextlib
 import ctypes
 import importlib
 import os
-import pickle
 import resource
 import signal
 import subprocess
@@ -88,9 +87,9 @@ class Worker:
         """
         if not self._ready:
             self._wait_until_ready()
-        message = pickle.dumps(function)
+        message = shared_memory.pack((timeout_s + _ORPHAN_GRACE_S, function))
         try:
-            self._connection.send((message, timeout_s + _ORPHAN_GRACE_S))
+            shared_memory.send(self._connection, message)
         except OSError:
             raise WorkerDiedError(self._end()) from None
         reply = self._receive(timeout_s)
@@ -151,11 +150,9 @@ def serve(fd: int, memory_mb: int, preload: Sequence[str], parent: int = 0) -> N
     shared_memory.send(connection, shared_memory.pack(_READY))
     while True:
         try:
-            message, alarm_s = connection.recv()
+            message = shared_memory.arrival(connection)
         except (EOFError, OSError):
             return
-        # If the main process dies while this one hangs in C code, nobody is left to kill it but the kernel.
-        signal.setitimer(signal.ITIMER_REAL, alarm_s)
         reply = _run(message, memory_mb)
         signal.setitimer(signal.ITIMER_REAL, 0)
         try:
@@ -176,9 +173,11 @@ def die_with(parent: int) -> None:
         os._exit(1)
 
 
-def _run(message: bytes, memory_mb: int) -> shared_memory.Packed:
+def _run(message: shared_memory.Arrived, memory_mb: int) -> shared_memory.Packed:
     try:
-        function = pickle.loads(message)  # noqa: S301 - from our own main process
+        alarm_s, function = message.value()
+        # If the main process dies while this one hangs in C code, nobody is left to kill it but the kernel.
+        signal.setitimer(signal.ITIMER_REAL, alarm_s)
         reply = _Reply(function())
     except Exception as error:  # noqa: BLE001 - whatever it is, it is raised in the main process
         reply = _Reply(error=error)

@@ -152,6 +152,6 @@ class Attempts:
         """The engine's answer. Raises RequestError, EngineError."""
         config = self._config if step is ladder.FIRST else ladder.config_of(self._config, step)
         heat = step.temperature or 0.0
-        request = request_for(config, prepared.views, key.request_id, heat, family=self._family)
-        request = replace(request, draft=await self._draft_ids.of(prepared.draft))
+        draft = await self._draft_ids.of(prepared.draft)
+        request = request_for(config, prepared.views, key.request_id, heat, family=self._family, draft=draft)
         return await self._engine.generate(request, on_text)

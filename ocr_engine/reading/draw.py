@@ -6,6 +6,7 @@ from functools import partial
 from ocr_engine.config import Config
 from ocr_engine.formats import LAYOUTS, Overlay
 from ocr_engine.outputs.drawing import DrawnPage, draw_outputs
+from ocr_engine.processes.sealed import Sealed
 from ocr_engine.reading.figures import cards as figure_cards
 from ocr_engine.records import (
     PageImage,
@@ -13,8 +14,10 @@ from ocr_engine.records import (
     PageStatus,
 )
 
+DrawTask = Callable[[PageImage], DrawnPage]
 
-def draw_task(config: Config, record: PageRecord) -> Callable[[PageImage], DrawnPage] | None:
+
+def draw_task(config: Config, record: PageRecord) -> DrawTask | None:
     """The task for a render worker that draws from this page; None if nothing is to be drawn."""
     figures, overlay, image = drawings_wanted(config, record)
     cards = figure_cards(config, record)
@@ -23,6 +26,11 @@ def draw_task(config: Config, record: PageRecord) -> Callable[[PageImage], Drawn
     return partial(
         draw_outputs, blocks=record.blocks, figures=figures, overlay=overlay, image=image, cards=cards
     )
+
+
+def draw_sealed(page: PageImage, task: Sealed[DrawTask]) -> DrawnPage:
+    """Carry out a task that the main process has only handed on."""
+    return task.opened()(page)
 
 
 def drawings_wanted(config: Config, record: PageRecord) -> tuple[bool, bool, bool]:

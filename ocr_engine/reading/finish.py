@@ -4,26 +4,34 @@ Most pages need no second attempt. For them the main process hands over an answe
 """
 
 import pickle
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from ocr_engine.config import Config
+from ocr_engine.outputs.document_folder import ReadyPage
+from ocr_engine.processes.sealed import Sealed
 from ocr_engine.reading import ladder, second
 from ocr_engine.reading.answer import answer_to_page
+from ocr_engine.reading.draw import DrawTask, draw_task
 from ocr_engine.reading.figures import chosen
 from ocr_engine.reading.prepare import PreparedPage
 from ocr_engine.reading.record import read_record
 from ocr_engine.reading.texts import texts_of
 from ocr_engine.reading.witness import is_witnessed, with_witness, witness_of
-from ocr_engine.records import Generation, PageRecord, PageRef, PageTexts, page_stem
+from ocr_engine.records import Generation, PageRecord, PageRef, page_stem
 
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """A page of which nothing more is to be asked: its record, and every text its layout writes."""
+    """A page of which nothing more is to be asked.
 
-    record: PageRecord
-    texts: PageTexts
+    `brief` is its record without what only who writes it needs, `ready` the whole, `drawing` what a render
+    worker is still to draw from it.
+    """
+
+    brief: PageRecord
+    ready: Sealed[ReadyPage]
+    drawing: Sealed[DrawTask] | None
 
 
 def frozen(config: Config) -> bytes:
@@ -35,11 +43,17 @@ _thawed = lru_cache(4)(pickle.loads)
 
 
 def finished(
-    config_bytes: bytes, ref: PageRef, page_print: str, prepared: PreparedPage, generation: Generation
+    config_bytes: bytes,
+    ref: PageRef,
+    page_print: str,
+    prepared: PreparedPage,
+    generation: Generation,
+    freed: object = None,
 ) -> Finished | None:
     """The page as its first answer leaves it; None where another attempt, or a figure, is to be asked for.
 
-    `config_bytes` is what `frozen` gave; of `prepared` all but the views is used.
+    `config_bytes` is what `frozen` gave; of `prepared` all but the views is used. `freed` is what
+    is freed by coming here.
     """
     config: Config = _thawed(config_bytes)
     facts = ladder.PageFacts(prepared.ink, prepared.text_layer, prepared.ink_map)
@@ -55,4 +69,12 @@ def finished(
     record = read_record(config, ref, page_print, prepared, kept)
     if is_witnessed(record, prepared.text_layer):
         record = with_witness(config, record, witness_of(config, record, prepared.text_layer)())
-    return Finished(record, texts_of(config, record, kept.answer.generation.text))
+    task = draw_task(config, record)
+    ready = ReadyPage(record, texts_of(config, record, kept.answer.generation.text))
+    return Finished(_brief(config, record), Sealed(ready), None if task is None else Sealed(task))
+
+
+def _brief(config: Config, record: PageRecord) -> PageRecord:
+    if config.prompt == "locate":  # whose places are said as the page ends
+        return record
+    return replace(record, blocks=(), agreement=None, text_repairs=(), differences=(), heading_types=())

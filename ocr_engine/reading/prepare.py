@@ -16,8 +16,10 @@ from ocr_engine.outputs.drawing import crop_box
 from ocr_engine.pages.ink import measure_ink
 from ocr_engine.pages.ink_map import ink_map
 from ocr_engine.pages.look import WHOLE, Look, apply_look
+from ocr_engine.processes.sealed import Sealed
 from ocr_engine.reading.auto_mode import AutoMode, ModeChoice, choose
 from ocr_engine.reading.draft import DraftForm, draft_of
+from ocr_engine.reading.held_views import held
 from ocr_engine.records import Box, Ink, PageGeometry, PageImage, PageViews, TextLayer, no_layer
 
 if TYPE_CHECKING:
@@ -36,7 +38,7 @@ class PreparedPage:
     render_s: float
     views_s: float
     ink: Ink | None = None
-    text_layer: TextLayer = field(default_factory=no_layer)
+    layer: Sealed[TextLayer] = field(default_factory=lambda: Sealed(no_layer()))
     draft: bytes | str = b""
     """What its answer probably is, as in `GenerationRequest`."""
     renderer: str = ""
@@ -46,6 +48,11 @@ class PreparedPage:
     """Why this mode, where it was chosen for the page."""
     ink_map: "npt.NDArray[np.uint8] | None" = field(default=None, repr=False)
     """Where its ink is, where that is asked for."""
+
+    @property
+    def text_layer(self) -> TextLayer:
+        """The text that the file itself holds of the page."""
+        return self.layer.opened()
 
 
 NO_VIEWS = PageViews(np.zeros((0, 0, 3), np.uint8), np.zeros((0, 0, 0, 3), np.uint8), (1, 1))
@@ -77,13 +84,13 @@ def prepare(
     if png:
         views = replace(views, page_png=_png(image))
     return PreparedPage(
-        views=views,
+        views=held(views),
         mode=choice.mode,
         geometry=page.geometry,
         render_s=page.seconds,
         views_s=time.perf_counter() - started,
         ink=found,
-        text_layer=layer if text_layer else no_layer(),
+        layer=Sealed(layer if text_layer else no_layer()),
         draft=draft_of(layer, draft) if draft else b"",
         renderer=page.backend,
         damage=page.damage,

@@ -21,12 +21,13 @@ from ocr_engine.reading.answer import answer_to_page
 from ocr_engine.reading.attempts import AskedFor, Attempts
 from ocr_engine.reading.figures import FigureReader, chosen
 from ocr_engine.reading.finish import Finished, finished, frozen
+from ocr_engine.reading.held_views import let_go
 from ocr_engine.reading.prepare import NO_VIEWS, PreparedPage
 from ocr_engine.reading.record import blank_record, failed_record, read_record
 from ocr_engine.reading.request import prompt_of
 from ocr_engine.reading.starting import EngineStart
 from ocr_engine.reading.witness import is_witnessed, with_witness, witness_of
-from ocr_engine.records import FigureText, Generation, PageKey, PageRecord, PageRef, PageTexts, TextLayer
+from ocr_engine.records import FigureText, Generation, PageKey, PageRecord, PageRef, TextLayer
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +37,8 @@ class ReadPage:
     record: PageRecord
     raw: str
     seconds: dict[str, float]
-    texts: PageTexts | None = None
-    """What its layout writes of it, where that is made already."""
+    finished: Finished | None = None
+    """What is to be saved, where that is made already; `record` is then its `brief`, and `raw` left out."""
     drawn: DrawnPage | None = None
     """What the machine that read it drew from it; None where that is still to be done."""
     tokens_a_step: float = 0.0
@@ -63,8 +64,12 @@ class PageReader:
         family: str,
         tokenizer: str | None = None,
         start: EngineStart | None = None,
+        *,
+        saved_elsewhere: bool = False,
     ) -> None:
-        """`family` and `tokenizer` as the engine says. The first page starts the engine; the caller stops it.
+        """With `saved_elsewhere` pages are handed on to another process as they come from a worker.
+
+        `family` and `tokenizer` as the engine says. The first page starts the engine; the caller stops it.
 
         `start` is that of another reader of the same engine.
 
@@ -78,6 +83,7 @@ class PageReader:
             prompt_of(replace(config, prompt="figure"), family)
         self._figures = FigureReader(config, pool, engine)
         self._frozen = frozen(config)
+        self._saved_elsewhere = saved_elsewhere
         self.start = start or EngineStart(engine)
 
     async def read(
@@ -131,11 +137,11 @@ class PageReader:
         if blank := self.blank(ref, page_print, first):
             return replace(blank, seconds=seconds | _total(started))
         started += await self.start.ready()  # no part of the first pages' time
-        facts = ladder.PageFacts(first.ink, first.text_layer, first.ink_map)
-        page = AskedFor(ref, key, facts, first.mode)
         generation = await self._attempts.ask(first, key.again(0), ladder.FIRST, on_text)
         if not tried and (done := await self.answered(ref, page_print, first, generation, started)):
             return done
+        facts = ladder.PageFacts(first.ink, first.text_layer, first.ink_map)
+        page = AskedFor(ref, key, facts, first.mode)
         answer = await aside(answer_to_page, generation, ladder.FIRST.turn, page.key.stem)
         attempts = [*tried, await self._attempts.judged(ladder.FIRST, answer, page)]
         for number, step in enumerate(quality.retries, 1):
@@ -182,7 +188,10 @@ class PageReader:
             return None
         seconds = _stages(first) | {"engine": generation.seconds} | _total(started)
         pace = _tokens_a_step([generation])
-        return ReadPage(done.record, done.texts.raw, seconds, done.texts, tokens_a_step=pace)
+        if self._saved_elsewhere:
+            return ReadPage(done.brief, "", seconds, done, tokens_a_step=pace)
+        ready = done.ready.opened()
+        return ReadPage(ready.record, ready.texts.raw, seconds, tokens_a_step=pace)
 
     async def _finished(
         self, ref: PageRef, page_print: str, prepared: PreparedPage, generation: Generation
@@ -192,7 +201,8 @@ class PageReader:
         None where it is not, and where a worker could not make it: then it is gone through step by step.
         """
         seen = replace(prepared, views=NO_VIEWS, draft=b"")
-        task = partial(finished, self._frozen, ref, page_print, seen, generation)
+        freed = let_go(prepared.views)
+        task = partial(finished, self._frozen, ref, page_print, seen, generation, freed)
         try:
             return await outcome(self._pool.work(task))
         except InputError as error:

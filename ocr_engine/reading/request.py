@@ -57,7 +57,13 @@ def prompt_of(config: Config, family: str = OCR) -> str:
 
 
 def request_for(
-    config: Config, views: PageViews, request_id: str, temperature: float = 0.0, *, family: str = OCR
+    config: Config,
+    views: PageViews,
+    request_id: str,
+    temperature: float = 0.0,
+    *,
+    family: str = OCR,
+    draft: bytes | str = b"",
 ) -> GenerationRequest:
     """The request for these views of a page."""
     engine = config.engine
@@ -71,5 +77,6 @@ def request_for(
         ngram_window=ngram_window,
         abort_loops=config.quality.loop_abort,
         temperature=temperature,
+        draft=draft,
         scores=config.quality.confidence,
     )

@@ -83,6 +83,11 @@ class PageViews:
     page_png: bytes = b""
 
     @property
+    def sides_px(self) -> tuple[int, int]:
+        """The side of the global view and that of a tile; 0 without tiles."""
+        return self.global_view.shape[0], self.tiles.shape[1] if len(self.tiles) else 0
+
+    @property
     def nbytes(self) -> int:
         """Bytes of pixels held."""
         return self.global_view.nbytes + self.tiles.nbytes

@@ -17,6 +17,7 @@ from ocr_engine.conversion.page_saving import PageFiles, PageToSave
 from ocr_engine.errors import OutputError
 from ocr_engine.outputs.document_folder import ReadyPage
 from ocr_engine.outputs.journal import Journal
+from ocr_engine.processes.sealed import Sealed
 from ocr_engine.records import PageRecord, PageStatus, PageTexts
 from tests.conversion.test_pipeline import make_pdf, run_pdf, tree
 
@@ -25,7 +26,9 @@ def page(number: int, folder: str = "doc") -> PageToSave:
     text = f"page {number} of {folder}"
     record = PageRecord(number, PageStatus.DONE, "", "r.w", "base", "markdown")
     ready = ReadyPage(record, PageTexts(text, markdown=text))
-    return PageToSave(f"{folder}.pdf", "id", PurePosixPath(folder), f"{folder}.pdf", ready, {"total": 1.0})
+    return PageToSave(
+        f"{folder}.pdf", "id", PurePosixPath(folder), f"{folder}.pdf", Sealed(ready), None, {"total": 1.0}
+    )
 
 
 def write(root: Path, pages: list[PageToSave]) -> list[BaseException | None]:
@@ -63,7 +66,7 @@ def test_a_group_has_its_lines_in_order_with_one_sync(
     monkeypatch.setattr(os, "fsync", noted)
     pages = [page(number, folder) for number in range(1, 31) for folder in ("a", "b")]
     assert write(tmp_path, pages) == [None] * 60
-    assert journalled(tmp_path) == [(one.given, one.ready.record.page) for one in pages]
+    assert journalled(tmp_path) == [(one.given, one.page().record.page) for one in pages]
     assert synced.count("journal.jsonl") <= 2, "the first page may go alone"
     assert (tmp_path / "b/pages/0030.md").read_text() == "page 30 of b\n"
 
@@ -72,7 +75,7 @@ def test_a_page_that_meets_a_bug_fails_alone(tmp_path: Path, monkeypatch: pytest
     honest = PageFiles.write
 
     def odd(self: PageFiles, pages: list[PageToSave]) -> list[bytes]:
-        if any(one.ready.record.page == 3 for one in pages):
+        if any(one.page().record.page == 3 for one in pages):
             raise ZeroDivisionError
         return honest(self, pages)
 

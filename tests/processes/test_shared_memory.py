@@ -102,7 +102,7 @@ def test_without_shared_memory_arrays_go_through_the_pipe(ends, monkeypatch, fau
 
 
 def test_a_sender_that_dies_between_head_and_arrays_is_an_end_of_file(ends):
-    ends[0].send((b"", [LARGE], True))
+    ends[0].send((b"", [LARGE], True, 0))
     ends[0].close()
     with pytest.raises(EOFError):
         shared_memory.receive(ends[1])

@@ -24,6 +24,7 @@ from ocr_engine.outputs.document_folder import ReadyPage
 from ocr_engine.outputs.journal import RECORD
 from ocr_engine.outputs.record_lines import rebuilt
 from ocr_engine.pages.pool import RenderPool
+from ocr_engine.processes.sealed import Sealed
 from ocr_engine.reading import ladder
 from ocr_engine.reading.answer import answer_to_page
 from ocr_engine.reading.finish import finished
@@ -135,7 +136,7 @@ def read(
 def row_of(record: PageRecord, raw: str = "text") -> JournalRow:
     """The journal row of a page that is written."""
     ready = ReadyPage(record, PageTexts(raw, markdown="text"))
-    return journal_row(PageToSave("a.pdf", "id", PurePosixPath("a"), "a.pdf", ready, {}), ())
+    return journal_row(PageToSave("a.pdf", "id", PurePosixPath("a"), "a.pdf", Sealed(ready), None, {}), ())
 
 
 def test_a_worker_that_dies_over_an_answer_costs_nothing() -> None:
