@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ocr_engine.config import WRITE_KEYS, Config, fingerprint, read_keys
 from ocr_engine.conversion.source import Source
-from ocr_engine.log import logger
+from ocr_engine.log import logger, printable
 from ocr_engine.outputs.mirror import OnSync
 from ocr_engine.pages.sources import Refused
 from ocr_engine.records import Document
@@ -59,12 +59,18 @@ def _below(config: Config, driver: str) -> Config:
 @contextmanager
 def _taking(config: Config, driver: str, find: Callable[[], Items]) -> Iterator[DriverPart]:
     board = boards.board_at(places.claims_of(config.output.path))
-    boards.check(board)
+    boards.check(board, printable(config.output.path))
     claims = Claims(board, driver, config.drivers.lease_s, salt_of(config))
     in_store = is_url(config.output.path)
     taking = Taking(claims, find, driver, config.drivers.lease_s, partial(_folder_of, config.output.path))
     source = taking if in_store else _AtOnce(taking)
     claims.start()
+    if others := claims.of_other_config():
+        logger.warning(
+            "drivers.claim: %s work by another config or model: documents are done by both, and either copy"
+            " may count; give all drivers the same config, mode and --set",
+            ", ".join(others),
+        )
     try:
         yield DriverPart(
             _below(config, driver), source, is_whole=False, on_sync=taking.publish if in_store else None

@@ -26,10 +26,12 @@ from ocr_engine.outputs.journal import Journal
 from ocr_engine.outputs.mirror import mirrored
 from ocr_engine.outputs.retry import Command
 from ocr_engine.sharing import places
-from ocr_engine.sharing.board import board_at
-from ocr_engine.sharing.claims import who_finished
-from ocr_engine.sharing.merge import DriverRun, Merged, check_runs, merge
+from ocr_engine.sharing.board import Board, board_at
+from ocr_engine.sharing.claims import not_ended, who_finished
+from ocr_engine.sharing.merge import DriverRun, Merged, check_drivers, merge
+from ocr_engine.sharing.shard import missing
 
+_SHOWN = 8
 EPILOG = """Example: deepseek-ocr merge --output /shared/out
 Give the config and --set of the drivers: exports and the report are made as they say. Drivers may still be
 running, and may go on; merging again brings what is new. Their own folders stay (OUT/.drivers)."""
@@ -65,15 +67,17 @@ def _parser() -> argparse.ArgumentParser:
 def _merge(config: Config) -> ExitCode:
     exports.check(config)
     started, output = datetime.now(UTC), config.output.path
+    check_drivers(places.drivers_of(output), log.printable(output))
     with ExitStack() as stack:
         root = stack.enter_context(output_root(config))
         stack.enter_context(lock_output(root))
         journal = stack.enter_context(contextlib.closing(Journal(root / "journal.jsonl")))
         journal.open()
         runs = list(_runs(stack, output))
-        check_runs(runs, log.printable(output))
-        merged = merge(root, journal, runs, who_finished(board_at(places.claims_of(output))))
+        board = board_at(places.claims_of(output))
+        merged = merge(root, journal, runs, who_finished(board))
         _say(merged, len(runs))
+        _say_what_is_missing(board, runs)
         _write_about(root, journal, config, runs, started)
     return ExitCode.PAGES_FAILED if merged.problems else ExitCode.OK
 
@@ -104,6 +108,16 @@ def _say(merged: Merged, drivers: int) -> None:
         )
 
 
+def _say_what_is_missing(board: Board, runs: Sequence[DriverRun]) -> None:
+    waiting = set(not_ended(board)) | {run.name for run in runs if not _about(run).get("ended")}
+    if names := sorted(waiting & {run.name for run in runs}):
+        words = "%s: not ended, running or dead; merge again once all that is missing is done"
+        logger.warning(words, ", ".join(names))
+    if shards := missing(run.name for run in runs):
+        some = ", ".join(shards[:_SHOWN]) + (", ..." if len(shards) > _SHOWN else "")
+        logger.warning("%s shards have no run here: %s (drivers.shard)", f"{len(shards):,}", some)
+
+
 def _write_about(
     root: Path, journal: Journal, config: Config, runs: Sequence[DriverRun], started: datetime
 ) -> None:
@@ -132,7 +146,12 @@ def _write_about(
 
 
 def _model_of(runs: Sequence[DriverRun]) -> dict[str, Any]:
-    for run in runs:
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-            return dict(json.loads((run.root / "run.json").read_bytes())["model"])
+    return next((dict(model) for run in runs if isinstance(model := _about(run).get("model"), dict)), {})
+
+
+def _about(run: DriverRun) -> dict[str, Any]:
+    """Its `run.json`; empty where there is none."""
+    with contextlib.suppress(OSError, ValueError, RecursionError):
+        found = json.loads((run.root / "run.json").read_bytes())
+        return found if isinstance(found, dict) else {}
     return {}

@@ -123,10 +123,10 @@ class StoreBoard:
             return sorted(name for name in self._store.listed(folder) if "/" not in name)
 
 
-def check(board: Board) -> None:
-    """Raises OutputError where two could create the same file."""
+def check(board: Board, where: str) -> None:
+    """Raises OutputError where two could create the same file; `where` is the place, in words."""
     name = f"probes/{secrets.token_hex(8)}"
     if not board.create(name, b"1") or board.create(name, b"2"):
         raise OutputError(
-            "drivers.claim: claims are not safe here, two runs can create one file; use drivers.shard"
+            f"{where}: drivers.claim is not safe here, two runs can create one file; use drivers.shard"
         )

@@ -21,7 +21,7 @@ from enum import Enum, auto
 import msgspec
 
 from ocr_engine.errors import OutputError
-from ocr_engine.log import logger
+from ocr_engine.log import logger, printable
 from ocr_engine.outputs.jsonl import decode
 from ocr_engine.pages.sources import Refused
 from ocr_engine.records import Document
@@ -76,6 +76,8 @@ class Claims:
         self._token = secrets.token_hex(6)
         self._count = 0
         self._beats: dict[str, _Beat] = {}
+        self.holders: set[str] = set()
+        """Drivers that had a document which was asked for."""
         self.heir_of: dict[str, str] = {}
         """Of documents, as given, that were taken over: the driver that had them."""
         self._ended = threading.Event()
@@ -94,10 +96,15 @@ class Claims:
             self._thread.join()
         self._board.write(f"beats/{self._driver}", _ENDED)
 
+    def of_other_config(self) -> list[str]:
+        """Drivers that have not ended and do the documents by another config. Raises OutputError."""
+        salts = {name: _salt_of(self._board.read(f"beats/{name}")) for name in not_ended(self._board)}
+        return [name for name, salt in salts.items() if salt not in ("", self._salt)]
+
     def beat(self) -> None:
         """Show life once."""
         self._count += 1
-        self._board.write(f"beats/{self._driver}", f"{self._token} {self._count}".encode())
+        self._board.write(f"beats/{self._driver}", f"{self._token} {self._count} {self._salt}".encode())
 
     def _keep_beating(self) -> None:
         while not self._ended.wait(self._lease_s / BEATS_A_LEASE):
@@ -116,9 +123,12 @@ class Claims:
             owner = self._driver if is_new else self._owner(f"{key}.{number}")
             if is_new or self._board.read(f"{key}.{number + 1}") is None:
                 if owner == self._driver:
+                    if before and item.given not in self.heir_of:
+                        logger.info("%s: taken over from driver %s", printable(item.given), before)
                     self.heir_of[item.given] = before
                     return Claim.OURS
                 if self._lives(owner):
+                    self.holders.add(owner)
                     return Claim.OTHERS
             before = owner
         return Claim.OTHERS
@@ -154,6 +164,16 @@ class Claims:
     def _hash(self, *facts: str) -> str:
         text = "\0".join((self._salt, *facts))
         return hashlib.blake2b(text.encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
+
+
+def not_ended(board: Board) -> list[str]:
+    """Drivers that run or have died, by name. Raises OutputError."""
+    return [name for name in board.names("beats") if board.read(f"beats/{name}") != _ENDED]
+
+
+def _salt_of(beat: bytes | None) -> str:
+    words = (beat or b"").decode("utf-8", "replace").split()
+    return words[2] if len(words) > 2 else ""
 
 
 def who_finished(board: Board) -> dict[str, str]:

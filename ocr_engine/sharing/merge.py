@@ -159,9 +159,9 @@ def _bring_file(source: Path, target: Path) -> None:
     temporary.unlink(missing_ok=True)  # a name of the same file, which it replaces by doing nothing
 
 
-def check_runs(runs: list[DriverRun], where: str) -> None:
+def check_drivers(names: list[str], where: str) -> None:
     """Raises OutputError where there is nothing to merge."""
-    if not runs:
+    if not names:
         raise OutputError(
             f"{where}: nothing to merge: no run with drivers.shard or drivers.claim has written here"
         )

@@ -5,6 +5,7 @@ name that it has there. Not by content, for which each driver would read the who
 """
 
 import hashlib
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ from ocr_engine.pages.sources import Refused
 from ocr_engine.records import Document
 
 _KEY_BYTES = 12
+_NAME = re.compile(r"shard-(\d{1,9})-of-(\d{1,9})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,14 @@ class Shard:
     def of(self, found: Iterable[Document | Refused]) -> Iterator[Document | Refused]:
         """What of it is this shard's, in order."""
         return (item for item in found if int(key_of(item), 16) % self.count == self.number - 1)
+
+
+def missing(drivers: Iterable[str]) -> list[str]:
+    """Of the shards whose drivers have these names, those that are not there, as `I/N`."""
+    found = {(int(one[1]), int(one[2])) for name in drivers if (one := _NAME.fullmatch(name))}
+    counts = {count for _, count in found}
+    return [f"{number}/{count}" for count in sorted(counts) for number in range(1, count + 1)
+            if (number, count) not in found]  # fmt: skip
 
 
 def key_of(item: Document | Refused) -> str:

@@ -38,7 +38,8 @@ class Taking:
         self._claims = claims
         self._find = find
         self._driver = driver
-        self._poll_s = lease_s / POLLS_A_LEASE
+        self._lease_s, self._poll_s = lease_s, lease_s / POLLS_A_LEASE
+        self._waited_for = 0
         self._given: set[str] = set()
         self._ended: list[Item] = []
         self._lock = threading.Lock()
@@ -47,6 +48,7 @@ class Taking:
         """What this driver takes. Ends when every document is done by someone. Raises OutputError."""
         while not stopping():
             others = 0
+            self._claims.holders.clear()
             for chunk in _chunks(self._find()):
                 for item in sorted(chunk, key=self._place):
                     if stopping():
@@ -57,8 +59,16 @@ class Taking:
                         yield item
             if not others:
                 return
-            logger.info("waiting for %s documents that other drivers are reading", f"{others:,}")
+            self._say_who_is_waited_for(others)
             await self._pause(stopping)
+
+    def _say_who_is_waited_for(self, documents: int) -> None:
+        """Once for the same number of documents."""
+        if documents == self._waited_for:
+            return
+        self._waited_for = documents
+        words = "waiting for %s documents of %s; a driver without a sign of life for %g s is taken over"
+        logger.info(words, f"{documents:,}", ", ".join(sorted(self._claims.holders)), self._lease_s)
 
     async def _pause(self, stopping: Callable[[], bool]) -> None:
         for _ in range(max(1, round(self._poll_s / 0.2))):

@@ -10,17 +10,18 @@ import pytest
 from ocr_engine.__main__ import main
 from ocr_engine.cli import drivers as cli_drivers
 from ocr_engine.engine.replay import ReplayEngine
-from ocr_engine.errors import ExitCode
+from ocr_engine.errors import ExitCode, OutputError
 from ocr_engine.outputs.names import first_folder
 from ocr_engine.pages import sources
 from ocr_engine.records import Document, DocumentKind
 from ocr_engine.sharing.board import Board, FolderBoard, StoreBoard, check
-from ocr_engine.sharing.claims import Claim, Claims, who_finished
-from ocr_engine.sharing.shard import Shard
+from ocr_engine.sharing.claims import Claim, Claims, not_ended, who_finished
+from ocr_engine.sharing.shard import Shard, missing
 from ocr_engine.sharing.taking import Taking
 from tests.conversion.test_pipeline import REPLAY, make_pdf, rows, run_pdf, tree
 
 DOCUMENTS = 9
+ALOUD = [word for word in REPLAY if word != "--quiet"]
 
 
 class Clock:
@@ -111,6 +112,7 @@ def test_a_merge_cut_off_before_its_lines_is_done_again(
 def test_nothing_to_merge_is_said(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert merge(tmp_path / "out") == ExitCode.USAGE
     assert "nothing to merge" in capfd.readouterr().err
+    assert not (tmp_path / "out").exists(), "a mistyped folder is not made"
 
 
 @pytest.mark.parametrize(
@@ -139,7 +141,7 @@ def test_the_first_who_creates_a_file_has_it(board: Board) -> None:
     assert board.read("a/b") == b"1"
     board.write("a/b", b"3")
     assert board.read("a/b") == b"3" and board.names("a") == ["b"]
-    check(board)
+    check(board, "there")
 
 
 def test_a_document_goes_to_one_and_after_its_death_to_one_other(board: Board) -> None:
@@ -232,3 +234,64 @@ def test_what_did_not_arrive_in_the_store_is_not_said_to_be_done(board: Board) -
 def test_a_corpus_on_stdin_cannot_be_claimed(tmp_path: Path) -> None:
     out = ("--output", tmp_path / "out", "--set", "drivers.claim=true")
     assert run_pdf("-", *out) == ExitCode.USAGE
+
+
+def test_drivers_of_different_configs_hear_of_each_other(board: Board) -> None:
+    one, two, same = (Claims(board, name, 60.0, salt) for name, salt in ("ax", "by", "cx"))
+    one.start()
+    two.start()
+    assert (one.of_other_config(), two.of_other_config(), same.of_other_config()) == (["b"], ["a"], ["b"])
+    assert not_ended(board) == ["a", "b"]
+    two.end()
+    assert one.of_other_config() == [] and not_ended(board) == ["a"]
+    one.end()
+
+
+def test_a_driver_with_another_config_says_so_and_whom_it_waits_for_and_takes_over(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    make_pdf(tmp_path / "in/a.pdf", 1, "a:")
+    out = tmp_path / "out"
+    board = FolderBoard(out / ".drivers/claims")
+    Claims(board, "stranger", 60.0, "other").beat()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cli_drivers, "salt_of", lambda _: "ours")
+        dead = Claims(board, "dead", 1.0, "ours")
+        dead.beat()
+        (item,) = sources.find([str(tmp_path / "in")], {DocumentKind.PDF})
+        assert dead.take(item) is Claim.OURS
+        keys = ("drivers.claim=true", "drivers.lease_s=1", "drivers.name=late")
+        options = [word for key in keys for word in ("--set", key)]
+        words = ["pdf", str(tmp_path / "in"), "--output", str(out), *ALOUD, *options]
+        assert main(words) == ExitCode.OK
+    said = capfd.readouterr().err
+    assert "drivers.claim: stranger work by another config or model" in said
+    assert "waiting for 1 documents of dead; a driver without a sign of life for 1 s is taken over" in said
+    assert "a.pdf: taken over from driver dead" in said
+    assert main(["merge", "--output", str(out), *ALOUD]) == ExitCode.OK
+    assert "not ended" not in capfd.readouterr().err, "neither of the others has a folder"
+
+
+def test_a_place_without_atomic_creates_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    board = FolderBoard(tmp_path)
+    monkeypatch.setattr(FolderBoard, "create", lambda *_: True)
+    with pytest.raises(OutputError, match=r"^/mnt/out: drivers\.claim is not safe here.*use drivers\.shard$"):
+        check(board, "/mnt/out")
+
+
+def test_a_merge_says_what_is_missing(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    make_pdf(tmp_path / "in/a.pdf", 1, "a:")
+    out = tmp_path / "out"
+    for number in (1, 3):
+        assert run_pdf(tmp_path / "in", "--output", out, "--set", f"drivers.shard={number}/4") == ExitCode.OK
+    about = out / ".drivers/runs/shard-3-of-4/run.json"
+    about.write_text(json.dumps(json.loads(about.read_bytes()) | {"ended": None}))
+    assert main(["merge", "--output", str(out), *ALOUD]) == ExitCode.OK
+    said = capfd.readouterr().err
+    assert "2 shards have no run here: 2/4, 4/4 (drivers.shard)" in said
+    assert "shard-3-of-4: not ended, running or dead; merge again" in said
+
+
+def test_missing_shards_are_those_of_every_count_in_use() -> None:
+    assert missing(["shard-1-of-2", "shard-2-of-2", "gpu-host", "shard-2-of-3"]) == ["1/3", "3/3"]
+    assert missing([]) == []
