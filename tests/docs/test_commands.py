@@ -11,7 +11,7 @@ from ocr_engine.__main__ import SUBCOMMANDS, main
 from ocr_engine.cli.arguments import IMAGES, PDF, load_config, parser
 from ocr_engine.cli.entries import batch_images, batch_pdf
 from ocr_engine.errors import ExitCode
-from tests.conversion.test_pipeline import make_pdf
+from tests.conversion.test_pipeline import REPLAY, make_pdf
 from tests.docs.commands import PAGES, ROOT, Shown, shown
 
 ALL = [command for page in PAGES for command in shown(page)]
@@ -78,3 +78,30 @@ def test_the_planner_and_the_config_of_the_readme(
     monkeypatch.chdir(folder)
     assert main(["plan", "papers/"]) == ExitCode.OK
     assert "pages/s on 1 H200" in capsys.readouterr().out
+
+
+def test_what_scale_shows_runs_on_one_machine_in_its_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Runs, drivers by claim and by shard, merges and plans; what needs other machines is parsed above."""
+    shutil.copytree(ROOT / "samples", tmp_path / "samples")
+    shutil.copy(ROOT / "config.yaml", tmp_path)
+    make_pdf(tmp_path / "papers/a.pdf", 2, "A page of the documentation's own tests")
+    monkeypatch.chdir(tmp_path)
+    here = [*REPLAY[2:], "--set", "watch.metrics_port=0"]
+    ran = [command for command in ALL if command.page.stem == "scale" and _runs_here(command)]
+    for command in ran:
+        more = [] if command.name == "plan" else here
+        assert main([command.name, *command.arguments, *more]) == ExitCode.OK, command
+    names = [command.name for command in ran]
+    assert (names.count("pdf"), names.count("merge"), names.count("plan")) == (5, 1, 2)
+    assert "with drivers.claim; with drivers.shard" in capsys.readouterr().out
+    assert (
+        len(list((tmp_path / "out/.drivers/runs").iterdir())) == 2 and (tmp_path / "out/report.html").exists()
+    )
+
+
+def _runs_here(command: Shown) -> bool:
+    words = " ".join(command.arguments)
+    elsewhere = any(word in words for word in (*NOT_HERE, "/shared", "--scale"))
+    return command.name in ("pdf", "merge", "plan") and not elsewhere
