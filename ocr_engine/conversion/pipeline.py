@@ -17,7 +17,7 @@ from ocr_engine.conversion.limits import pages_used_up, used_up
 from ocr_engine.conversion.page_supply import Other, PageSupply
 from ocr_engine.conversion.planning import PageNeeds, PagePlanner, PlannedPage, Redo, Surveyed
 from ocr_engine.conversion.said_before import SaidBefore
-from ocr_engine.conversion.same_bytes import FirstRead, SameBytes
+from ocr_engine.conversion.same_bytes import SameBytes
 from ocr_engine.conversion.saver import Saver
 from ocr_engine.conversion.source import Listed, Source
 from ocr_engine.conversion.together import PageWindow, Reading, Requests
@@ -216,16 +216,17 @@ class Conversion:
         self, opened: OpenedDocument, indexes: tuple[int, ...], before: Path | None, place: ExitStack
     ) -> bool:
         """Convert a document's pages; one of bytes that are being read waits until they are."""
-        first = self._same.first_of(opened) if self._reads_once else FirstRead(opened)
-        if first.opened is not opened:
+        first = self._same.first_of(opened) if self._reads_once else None
+        if first and first.document is not opened.document:
             await first.ended.wait()
-            same = Other(first.opened.document.given, self._saver.writer_for(first.opened.document))
+            same = Other(first.document.given, self._saver.writer_for(first.document))
             return await self._convert_pages(opened, indexes, same, place)
         left = Other("", self._saver.writer_for(opened.document, before)) if before else None
         try:
             return await self._convert_pages(opened, indexes, left, place)
         finally:
-            first.ended.set()
+            if first:
+                self._same.end(opened)
 
     async def _open(
         self, document: Document, *, to_write: bool = True
