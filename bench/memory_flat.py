@@ -69,7 +69,9 @@ def samples(process: "subprocess.Popen[bytes]", journal: Path, limit_s: float) -
             process.wait()
             return
         with suppress(psutil.NoSuchProcess):
-            yield sample(psutil.Process(process.pid), seconds, lines.count())
+            found = sample(psutil.Process(process.pid), seconds, lines.count())
+            if found.main_mb:  # else it has just ended
+                yield found
         time.sleep(_LOOK_S)
 
 

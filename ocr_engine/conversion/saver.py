@@ -130,7 +130,8 @@ class Saver:
         drawn, record = read.drawn, read.record
         if drawn is None:
             drawn, record = await self._draw(ref, record)
-        texts = await aside(texts_of, self._config, record, read.raw)
+        if (texts := read.texts) is None:
+            texts = await aside(texts_of, self._config, record, read.raw)
         return record, Sealed(ReadyPage(record, texts)), drawn
 
     async def _draw(self, ref: PageRef, record: PageRecord) -> tuple[DrawnPage | None, PageRecord]:

@@ -27,7 +27,7 @@ from ocr_engine.reading.record import blank_record, failed_record, read_record
 from ocr_engine.reading.request import prompt_of
 from ocr_engine.reading.starting import EngineStart
 from ocr_engine.reading.witness import is_witnessed, with_witness, witness_of
-from ocr_engine.records import FigureText, Generation, PageKey, PageRecord, PageRef, TextLayer
+from ocr_engine.records import FigureText, Generation, PageKey, PageRecord, PageRef, PageTexts, TextLayer
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +37,10 @@ class ReadPage:
     record: PageRecord
     raw: str
     seconds: dict[str, float]
+    texts: PageTexts | None = None
+    """What its layout writes of it, where that is made already."""
     finished: Finished | None = None
-    """What is to be saved, where that is made already; `record` is then its `brief`, and `raw` left out."""
+    """All of it for the process that saves it; `record` is then its `brief`, and `raw` left out."""
     drawn: DrawnPage | None = None
     """What the machine that read it drew from it; None where that is still to be done."""
     tokens_a_step: float = 0.0
@@ -189,9 +191,9 @@ class PageReader:
         seconds = _stages(first) | {"engine": generation.seconds} | _total(started)
         pace = _tokens_a_step([generation])
         if self._saved_elsewhere:
-            return ReadPage(done.brief, "", seconds, done, tokens_a_step=pace)
+            return ReadPage(done.brief, "", seconds, finished=done, tokens_a_step=pace)
         ready = done.ready.opened()
-        return ReadPage(ready.record, ready.texts.raw, seconds, tokens_a_step=pace)
+        return ReadPage(ready.record, ready.texts.raw, seconds, ready.texts, tokens_a_step=pace)
 
     async def _finished(
         self, ref: PageRef, page_print: str, prepared: PreparedPage, generation: Generation

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from ocr_engine.conversion.same_bytes import SameBytes
 from ocr_engine.engine.replay import ReplayEngine
 from ocr_engine.errors import ExitCode
+from ocr_engine.records import Document, DocumentKind, OpenedDocument
 from tests.conversion.test_pipeline import make_pdf, rows, run_pdf, tree
 
 COPIES = ("again/first.pdf", "other name.pdf")
@@ -76,3 +78,18 @@ def test_a_page_that_failed_in_the_one_is_tried_in_the_other(
     options = ("--set", f"engine.replay_from={tmp_path / 'in'}", "--set", "quality.retries=[]")
     assert run_pdf(corpus, "--output", tmp_path / "out", *options) == ExitCode.PAGES_FAILED
     assert len(asked) == 10 and len(rows(tmp_path / "out")) == 10
+
+
+def test_of_a_document_that_has_ended_its_place_is_kept_and_nobody_waits_for_it() -> None:
+    same = SameBytes()
+    one, two = (
+        OpenedDocument(Document(name, Path(name), Path(name), DocumentKind.PDF, 1, 1), "id", 1, "pymupdf")  # type: ignore[arg-type]
+        for name in ("a.pdf", "b.pdf")
+    )
+    first = same.first_of(one)
+    assert same.first_of(two) is first and first.document is one.document and not first.ended.is_set()
+    same.end(one)
+    later = same.first_of(two)
+    assert first.ended.is_set() and later.ended.is_set() and later.document is one.document
+    other = same.first_of(OpenedDocument(two.document, "another", 1, "pymupdf"))
+    assert not other.ended.is_set()

@@ -148,15 +148,21 @@ def test_a_worker_that_dies_over_an_answer_costs_nothing() -> None:
             future.set_exception(PageError("the renderer was killed by SIGKILL"))
             return future
 
-    def read_by(kind: type[Pool]) -> ReadPage:
+    def read_by(kind: type[Pool], *, elsewhere: bool = False) -> ReadPage:
         config = Config(mode="base", quality=QualityConfig(compare_text_layer=False))
         pool, script = cast(RenderPool, kind(written(), "")), cast(Engine, Script([("text", STOP)]))
-        return asyncio.run(PageReader(config, pool, script, OCR).read(REF, PageKey("a", 1), "r.w"))
+        reader = PageReader(config, pool, script, OCR, saved_elsewhere=elsewhere)
+        return asyncio.run(reader.read(REF, PageKey("a", 1), "r.w"))
 
     page, honest = read_by(Dying), read_by(Pool)
     assert honest.texts is not None and page.texts is None
     assert (page.record, page.raw) == (honest.record, honest.raw)
     assert texts_of(Config(), page.record, page.raw) == honest.texts
+    sent_on, by_hand = read_by(Pool, elsewhere=True), read_by(Dying, elsewhere=True)
+    assert sent_on.finished is not None and by_hand.finished is None
+    assert sent_on.finished.ready.opened() == ReadyPage(honest.record, honest.texts)
+    assert (sent_on.record.blocks, sent_on.record.status) == ((), honest.record.status)
+    assert by_hand.record == honest.record
 
 
 def test_a_page_that_is_done_is_read_once() -> None:
