@@ -67,6 +67,7 @@ PRESET: Mapping[str, Any] = {
     "quality.retry_below_chars": 0,
     "quality.text_layer_fallback": False,
     "quality.confidence": False,
+    "quality.second_prompt": "none",
     "text_layer.repair": "off",
 }
 """The guard against loops as in the official benchmark script, answers as the model gave them to their end,

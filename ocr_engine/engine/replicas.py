@@ -41,7 +41,7 @@ def environments(replicas: int | str, gpus: Sequence[str], cpus: int) -> list[di
     count = len(gpus) if isinstance(replicas, str) else replicas
     if count > len(gpus):
         raise UsageError(
-            f"engine.replicas: {count}: one a GPU at most, and {len(gpus)} are visible; lower it"
+            f"engine.replicas: {count}: at most one per GPU, and {len(gpus)} are visible; lower it"
         )
     return [{DEVICES_VARIABLE: gpu} for gpu in gpus[:count]]
 

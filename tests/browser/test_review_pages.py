@@ -71,7 +71,7 @@ def test_a_click_shows_both_texts_of_a_block_unlike_the_page(
     shown: Callable[..., Any], review: Path, sheet: Sheet
 ) -> None:
     texts = {int(path.stem): path.read_text() for path in review.glob("0*.html")}
-    number = next(number for number, text in texts.items() if "<mark>unlike</mark>" in text)
+    number = next(number for number, text in texts.items() if "<mark>differs</mark>" in text)
     details = shown(number).locator("details.changes", has_text="unlike").first
     assert not details.locator(".both").is_visible()
     details.locator("summary").click()

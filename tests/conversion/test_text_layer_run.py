@@ -117,7 +117,7 @@ def test_what_is_still_unlike_the_page_is_in_report_and_review(folder: Path) -> 
     (one,) = run(folder, "text_layer.repair=off", "output.review=true")["differences"]
     assert one == {"block": 0, "text": "\n".join(LINES)}
     review = (folder / "out/a/review/0001.html").read_text()
-    assert "<mark>unlike</mark>" in review and "<ins>seven</ins>" in review
+    assert "<mark>differs</mark>" in review and "<ins>seven</ins>" in review
     assert "<script>alphabet" not in review + report
     records = folder / "out/a/pages.jsonl"
     before = records.read_bytes()

@@ -215,7 +215,7 @@ def test_each_replica_gets_one_gpu_or_a_share_of_the_cpu() -> None:
     assert environments(1, ("0", "3"), 8) == [{"CUDA_VISIBLE_DEVICES": "0"}]
     assert environments("auto", (), 8) == [{"OMP_NUM_THREADS": "8"}]
     assert environments(3, (), 8) == [{"OMP_NUM_THREADS": "2"}] * 3
-    with pytest.raises(UsageError, match=r"engine\.replicas: 3, but 2 GPUs"):
+    with pytest.raises(UsageError, match=r"engine\.replicas: 3: at most one per GPU, and 2"):
         environments(3, ("0", "3"), 8)
 
 

@@ -366,7 +366,7 @@ async def test_no_server_and_a_wrong_name_are_said_plainly() -> None:
         nobody = EngineConfig(server=ServerConfig(endpoints=("http://127.0.0.1:9",)))
         await asyncio.to_thread(ServerEngine(nobody, 6).identify)
     async with running(FakeServer()) as (server,):
-        with pytest.raises(EngineError, match="serves nano, not big"):
+        with pytest.raises(EngineError, match="serves nano, and not big"):
             await asyncio.to_thread(engine(server, model="big").identify)
         with pytest.raises(UsageError):
             wrong = EngineConfig(model="/no/such", server=ServerConfig(endpoints=(server.url,)))
