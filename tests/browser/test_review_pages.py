@@ -72,7 +72,7 @@ def test_a_click_shows_both_texts_of_a_block_unlike_the_page(
 ) -> None:
     texts = {int(path.stem): path.read_text() for path in review.glob("0*.html")}
     number = next(number for number, text in texts.items() if "<mark>differs</mark>" in text)
-    details = shown(number).locator("details.changes", has_text="unlike").first
+    details = shown(number).locator("details.changes", has_text="differs").first
     assert not details.locator(".both").is_visible()
     details.locator("summary").click()
     assert details.locator(".both p").count() == 2 and details.locator(".both").is_visible()
