@@ -4,7 +4,7 @@ from pathlib import Path
 
 from ocr_engine import urls
 from ocr_engine.errors import DocumentError
-from ocr_engine.pages.render import content_hash
+from ocr_engine.pages.backend import content_hash
 from ocr_engine.pages.sources import SUFFIXES
 from ocr_engine.records import DocumentKind
 

@@ -1,5 +1,6 @@
 """What every renderer of a document offers, and the size limits they share. Knows no library."""
 
+import hashlib
 import math
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from ocr_engine.errors import DocumentError, PageError
 from ocr_engine.records import PageImage
 
 POINTS_PER_INCH = 72
+_CHUNK_BYTES = 1 << 20
 MAX_SIDE_PT = 1_000_000
 """A page that claims more is damaged: the PDF limit is 14,400 units a side."""
 MAX_SIDE_PX = 65_000
@@ -106,3 +108,12 @@ def what_is(path: Path) -> str:
         ),
         "",
     )
+
+
+def content_hash(path: Path) -> str:
+    """The content id of a file: of its bytes, whatever its name. Raises OSError."""
+    digest = hashlib.blake2b(digest_size=16)
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()

@@ -20,7 +20,7 @@ from typing import Any
 
 from ocr_engine.config import InputConfig
 from ocr_engine.errors import DocumentError
-from ocr_engine.pages.backend import what_is
+from ocr_engine.pages.backend import content_hash, what_is
 from ocr_engine.pages.input_cache import InputCache
 from ocr_engine.pages.markup import PAGES
 from ocr_engine.processes.confined import Bounds, Confined, Ended, TookTooLongError
@@ -32,7 +32,6 @@ HOW_TO_INSTALL = "apt install --no-install-recommends libreoffice-writer libreof
 _PROGRAMS = ("soffice", "libreoffice", "/Applications/LibreOffice.app/Contents/MacOS/soffice")
 _VERSION = "1"
 """Of what is asked of the program: another one makes PDFs anew."""
-_CHUNK_BYTES = 1 << 20
 _TEMPORARY, _STALE_S = ".office-", 86_400.0
 _ZIPPED = (".docx", ".odt", ".pptx", ".odp", ".xlsx", ".ods")
 _ZIP, _OLD_OFFICE = b"PK", b"\xd0\xcf\x11\xe0"
@@ -94,7 +93,7 @@ class OfficePdfs(InputCache):
         key = (str(document.path), document.mtime_ns, document.size_bytes)
         if key not in self._hashes:
             try:
-                self._hashes[key] = _hash(document.path)
+                self._hashes[key] = content_hash(document.path)
             except OSError as error:
                 raise DocumentError(f"cannot be read: {error.strerror or error}") from None
         return self._hashes[key]
@@ -161,7 +160,7 @@ class OfficePdfs(InputCache):
             return made
         copy = folder / f"document{suffix}"
         shutil.copyfile(document.path, copy)
-        if _hash(copy) != self.content_id(document):
+        if content_hash(copy) != self.content_id(document):
             raise DocumentError("the file changed while it was opened; run again to read its new content")
         return copy
 
@@ -235,11 +234,3 @@ def _maker() -> str:
         path = os.path.realpath(program())
         return f"{path} {Path(path).stat().st_mtime_ns}"
     return ""
-
-
-def _hash(path: Path) -> str:
-    digest = hashlib.blake2b(digest_size=16)
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK_BYTES):
-            digest.update(chunk)
-    return digest.hexdigest()

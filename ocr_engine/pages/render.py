@@ -3,7 +3,6 @@
 Knows no modes, prompts or engines; see `pool` for time and memory limits.
 """
 
-import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,7 +13,7 @@ from typing import TypeVar
 from ocr_engine.config import RenderConfig
 from ocr_engine.errors import DocumentError, InputError, PageError
 from ocr_engine.pages import image_file, pdf_pdfium, pdf_pymupdf
-from ocr_engine.pages.backend import EncryptedError, NotInstalledError, OpenDocument, what_is
+from ocr_engine.pages.backend import EncryptedError, NotInstalledError, OpenDocument, content_hash, what_is
 from ocr_engine.pages.bookmarks import bookmarks_of
 from ocr_engine.pages.second_look import draw_page
 from ocr_engine.records import Document, DocumentKind, OpenedDocument, PageImage, PageRef
@@ -22,7 +21,6 @@ from ocr_engine.records import Document, DocumentKind, OpenedDocument, PageImage
 _T = TypeVar("_T")
 _E = TypeVar("_E", bound=InputError)
 _HELD_OPEN = 2
-_CHUNK_BYTES = 1 << 20
 
 
 def open_document(
@@ -160,12 +158,3 @@ def _refuse_changed(document: Document) -> None:
 def _changed(document: Document) -> bool:
     status = document.path.stat()
     return (status.st_mtime_ns, status.st_size) != (document.mtime_ns, document.size_bytes)
-
-
-def content_hash(path: Path) -> str:
-    """The content id of a file: of its bytes, whatever its name. Raises OSError."""
-    digest = hashlib.blake2b(digest_size=16)
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK_BYTES):
-            digest.update(chunk)
-    return digest.hexdigest()

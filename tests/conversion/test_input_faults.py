@@ -35,7 +35,7 @@ class Disturbed:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, after: int, action: Any) -> None:
         self._left, self._action = after, action
         self._request_for = request_for
-        monkeypatch.setattr("ocr_engine.reading.reader.request_for", self)
+        monkeypatch.setattr("ocr_engine.reading.attempts.request_for", self)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         self._left -= 1
@@ -157,7 +157,7 @@ def test_a_file_rewritten_while_it_is_opened_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given = document(make_pdf(tmp_path / "a.pdf", 1))
-    monkeypatch.setattr(render, "_hash", lambda path: os.utime(path, ns=(1, 1)) or "")
+    monkeypatch.setattr(render, "content_hash", lambda path: os.utime(path, ns=(1, 1)) or "")
     with pytest.raises(DocumentError, match="changed while it was opened"):
         open_document(given, RenderConfig(), "", 10)
 

@@ -15,7 +15,7 @@ from ocr_engine.conversion.originals import original_of
 from ocr_engine.errors import DocumentError
 from ocr_engine.outputs.exports import own_text, searchable_pdf
 from ocr_engine.outputs.exports.document import SourceDocument
-from ocr_engine.pages.render import content_hash
+from ocr_engine.pages.backend import content_hash
 from ocr_engine.records import Block, Box, LayerVerdict, PageAgreement, PageGeometry, PageRecord, PageStatus
 
 MakeRecord = Callable[..., PageRecord]
