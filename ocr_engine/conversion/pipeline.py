@@ -234,8 +234,8 @@ class Conversion:
         """The document, and the 0-based indexes of the pages that are asked for; its records are in order."""
         if link := link_in_the_way(self._tools.root, self._tools.names.folder_for(document)):
             raise InputError(
-                f"not written: {printable(str(link))} is a symbolic link, and nothing is written through"
-                " links below the output folder; move it away, or choose another folder with --output"
+                f"not written: {printable(str(link))} is a symbolic link, and runs write through none;"
+                " move it away, or choose another folder with --output"
             )
         opened = await outcome(self._opener.open(document))
         indexes = parse_page_ranges(self._config.input.pages, opened.page_count)
