@@ -90,6 +90,7 @@ _ALL = (
         needs_pictures=True,
         needs_lines=True,
         remove=f"{_ROOM}.alto:remove",
+        require=f"{_ROOM}.alto:require",
     ),
     Export("docling", "{name}.docling.json", f"{_ROOM}.docling:write", needs_lines=True),
     Export("xlsx", "{name}.xlsx", f"{_ROOM}.xlsx:write", require=f"{_ROOM}.xlsx:require"),

@@ -166,7 +166,7 @@ def test_drivers_share_a_store_and_a_merge_makes_one_output(tmp_path: Path, buck
     out = ("s3://bucket/in", "--output", "s3://bucket/out", "--set", "drivers.lease_s=1")
     claim = (*out, "--set", "drivers.claim=true")
     board = StoreBoard("s3://bucket/out/.drivers/claims")
-    check(board)
+    check(board, "s3://bucket/out")
     assert run_pdf(*claim, "--set", "drivers.name=heir", "--set", "output.sync_s=0.2") == ExitCode.OK
     assert len(who_finished(board)) == 3 and set(who_finished(board).values()) == {"heir"}
     assert run_pdf(*claim, "--set", "drivers.name=late") == ExitCode.OK

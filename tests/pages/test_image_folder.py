@@ -108,15 +108,15 @@ def test_folders_in_a_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     import fsspec
 
     store = fsspec.filesystem("memory")
-    for name in ("/bucket/b/10.png", "/bucket/b/9.png", "/bucket/c.png"):
+    for name in ("/folders/b/10.png", "/folders/b/9.png", "/folders/c.png"):
         store.pipe(name, b"x")
     try:
-        assert shapes("memory://bucket") == {"b": ["9.png", "10.png"], "bucket": ["c.png"]}
-        assert shapes("memory://bucket/c.png") == {"c.png": []}
-        assert shapes("memory://bucket/b/*.png") == {"10.png": [], "9.png": []}
-        assert folder_at("memory:///bucket/b") is not None and not is_folder("memory://bucket/c.png")
+        assert shapes("memory://folders") == {"b": ["9.png", "10.png"], "folders": ["c.png"]}
+        assert shapes("memory://folders/c.png") == {"c.png": []}
+        assert shapes("memory://folders/b/*.png") == {"10.png": [], "9.png": []}
+        assert folder_at("memory:///folders/b") is not None and not is_folder("memory://folders/c.png")
     finally:
-        store.rm("/bucket", recursive=True)
+        store.rm("/folders", recursive=True)
 
 
 def test_what_is_known_of_the_files_is_the_folders_version(tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ def test_the_message_names_the_piece() -> None:
 
 @pytest.mark.parametrize("text", ["11", "-11", "20-30", "-30--20"])
 def test_naming_no_page_of_the_document_is_an_error(text: str) -> None:
-    with pytest.raises(UsageError, match="10 page"):
+    with pytest.raises(UsageError, match="the document has 10"):
         parse_page_ranges(text, 10)
 
 

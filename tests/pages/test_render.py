@@ -137,7 +137,7 @@ def test_absurd_page_boxes_give_a_page_or_a_page_error(tmp_path: Path, box: str)
 def test_encrypted_documents(tmp_path: Path, config: RenderConfig) -> None:
     method = pymupdf.PDF_ENCRYPT_AES_256
     path = pdf(tmp_path / "a.pdf", "secret", encryption=method, user_pw="open", owner_pw="own")
-    with pytest.raises(DocumentError, match=r"^encrypted; give input\.password$"):
+    with pytest.raises(DocumentError, match=r"^encrypted: give its password as input\.password$"):
         opened(path, config)
     with pytest.raises(DocumentError, match=r"^encrypted; input\.password is wrong$"):
         opened(path, config, "guess")

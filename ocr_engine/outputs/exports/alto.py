@@ -15,6 +15,7 @@ from urllib.parse import quote
 from bidi import get_base_level
 
 from ocr_engine import __version__
+from ocr_engine.errors import OutputError
 from ocr_engine.outputs.exports.block_words import (
     BlockWord,
     Rectangle,
@@ -37,6 +38,14 @@ MAX_BLOCKS = 20_000
 """Blocks written of one page; more is a loop."""
 _ESTIMATED = "estimated"
 _NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def require() -> None:
+    """Raises OutputError where lxml is not there."""
+    try:
+        import lxml  # noqa: F401 - asked for before an hour of reading, not after
+    except ImportError:
+        raise OutputError("output.alto: lxml is not installed; pip install lxml") from None
 
 
 def write(document: SourceDocument, folder: Path) -> None:

@@ -25,7 +25,7 @@ from ocr_engine.engine.server.engine import ServerEngine
 from ocr_engine.errors import RequestError
 from ocr_engine.families import PROMPTS, resolve_mode
 from ocr_engine.reading.prepare import prepare
-from ocr_engine.records import FinishReason, Generation, GenerationRequest, PageGeometry, PageImage
+from ocr_engine.records import FinishReason, Generation, GenerationRequest, PageGeometry, PageImage, PageViews
 
 torch = pytest.importorskip("torch", reason="needs vllm")
 pytest.importorskip("vllm", reason="needs vllm")
@@ -143,7 +143,7 @@ async def test_loops_are_ended_in_the_servers_own_words(url: str) -> None:
 
 async def test_wrong_views_are_refused_and_the_server_lives(url: str) -> None:
     good = request("tiny")
-    bad = replace(good, views=replace(good.views, grid=(2, 2)))
+    bad = replace(good, views=PageViews(good.views.global_view, good.views.tiles, (2, 2)))
     engine = ServerEngine(EngineConfig(server=ServerConfig(endpoints=(url,))), max_tiles=6)
     await engine.start()
     with pytest.raises(RequestError, match="grid: 2 x 2"):
