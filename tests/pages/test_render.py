@@ -139,7 +139,7 @@ def test_encrypted_documents(tmp_path: Path, config: RenderConfig) -> None:
     path = pdf(tmp_path / "a.pdf", "secret", encryption=method, user_pw="open", owner_pw="own")
     with pytest.raises(DocumentError, match=r"^encrypted: give its password as input\.password$"):
         opened(path, config)
-    with pytest.raises(DocumentError, match=r"^encrypted; input\.password is wrong$"):
+    with pytest.raises(DocumentError, match=r"^encrypted: input\.password is wrong$"):
         opened(path, config, "guess")
     assert (np.asarray(page(path, config=config, password="open").image) < 128).any()
     owner_only = pdf(tmp_path / "b.pdf", "free to read", encryption=method, owner_pw="own")
