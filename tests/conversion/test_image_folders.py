@@ -8,7 +8,6 @@ import pytest
 from PIL import Image, ImageDraw
 
 from ocr_engine.cli.entries import batch_images
-from ocr_engine.engine.replay import ReplayEngine
 from ocr_engine.errors import ExitCode
 from ocr_engine.pages.sources import find
 from ocr_engine.records import DocumentKind
@@ -33,20 +32,6 @@ def sheet(path: Path, text: str) -> None:
 
 def records(path: Path) -> dict[int, dict[str, Any]]:
     return {record["page"]: record for record in map(json.loads, path.read_text().splitlines())}
-
-
-@pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The pages that the engine was asked for."""
-    found: list[str] = []
-    generate = ReplayEngine.generate
-
-    async def noted(self: ReplayEngine, request: Any, *args: Any) -> Any:
-        found.append(request.request_id)
-        return await generate(self, request, *args)
-
-    monkeypatch.setattr(ReplayEngine, "generate", noted)
-    return found
 
 
 def test_a_folder_is_one_document_and_what_is_added_or_mended_is_read_alone(

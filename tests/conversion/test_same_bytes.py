@@ -2,12 +2,10 @@
 
 import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from ocr_engine.conversion.same_bytes import SameBytes
-from ocr_engine.engine.replay import ReplayEngine
 from ocr_engine.errors import ExitCode
 from ocr_engine.records import Document, DocumentKind, OpenedDocument
 from tests.conversion.test_pipeline import make_pdf, rows, run_pdf, tree
@@ -23,20 +21,6 @@ def corpus(tmp_path: Path) -> Path:
         (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(first, tmp_path / "in" / name)
     return tmp_path / "in"
-
-
-@pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The pages that the engine was asked for."""
-    found: list[str] = []
-    generate = ReplayEngine.generate
-
-    async def noted(self: ReplayEngine, request: Any, *args: Any) -> Any:
-        found.append(request.request_id)
-        return await generate(self, request, *args)
-
-    monkeypatch.setattr(ReplayEngine, "generate", noted)
-    return found
 
 
 def test_equal_documents_are_read_once_and_have_all_their_files(

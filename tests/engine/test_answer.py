@@ -11,7 +11,7 @@ from ocr_engine.engine.answer import LoopWatch, TokenAnswer, answer_room, ending
 from ocr_engine.engine.prompts import PromptEncoder
 from ocr_engine.engine.self_test import smallest_page
 from ocr_engine.engine.vllm.engine import VllmEngine
-from ocr_engine.errors import RequestError
+from ocr_engine.errors import EngineError, RequestError
 from ocr_engine.families import OCR, PROMPTS
 from ocr_engine.records import FinishReason, GenerationRequest, Loop
 
@@ -160,11 +160,16 @@ class Llm:
             yield SimpleNamespace(prompt_token_ids=[0] * self.prompt_tokens, outputs=[output])
 
 
-async def asked(*pieces):
+def engine_and_request(*pieces):
     engine = VllmEngine(EngineConfig(model="nano"))
     engine._prompts, engine._llm = PromptEncoder(NANO, ()), Llm(*pieces)
     request = GenerationRequest("a", smallest_page(OCR), PROMPTS["free"], 8, 0, 0, abort_loops=True)
     engine._llm.prompt_tokens = engine._prompt(request)[1]
+    return engine, request
+
+
+async def asked(*pieces):
+    engine, request = engine_and_request(*pieces)
     return await engine.generate(request)
 
 
@@ -183,6 +188,17 @@ async def test_what_vllm_raises_on_a_request_is_an_error_of_that_request(prompts
             await asked(error)
         answer = await asked((written(prompts, "Some text"), None), error)
         assert (answer.text, answer.finish_reason) == ("Some text", ERROR)
+
+
+async def test_a_request_that_failed_is_no_reason_to_keep_the_log_and_a_death_is(tmp_path):
+    died = pytest.importorskip("vllm.v1.engine.exceptions", reason="needs vllm").EngineDeadError()
+    for error, is_kept in ((vllm_errors()[0], False), (ValueError("no room"), False), (died, True)):
+        engine, request = engine_and_request(error)
+        engine._log = tmp_path / "engine.log"
+        engine._log.touch()
+        with pytest.raises(EngineError):
+            await engine.generate(request)
+        assert engine._failed is is_kept, error
 
 
 async def test_an_answer_that_vllm_ended_for_repetition_is_a_page(prompts):

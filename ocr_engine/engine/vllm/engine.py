@@ -25,7 +25,7 @@ from ocr_engine.engine.prompts import TOKENIZER, PromptEncoder
 from ocr_engine.engine.sizes import EngineSizes, choose_sizes, slow_start_warning
 from ocr_engine.engine.vllm import contract, process, scores
 from ocr_engine.engine.vllm.args import check_platform, engine_args
-from ocr_engine.engine.vllm.outputs import collect, translated
+from ocr_engine.engine.vllm.outputs import collect, our_errors
 from ocr_engine.errors import EngineError, RequestError
 from ocr_engine.families import FAMILIES
 from ocr_engine.log import logger
@@ -253,13 +253,14 @@ class VllmEngine:
     ) -> AsyncGenerator[Any, None]:
         """vLLM's outputs, its errors as ours. Closed early, it aborts the request."""
         outputs = self._llm.generate(prompt, sampling, f"{next(self._numbers)}-{request_id}")
-        try:
-            async with contextlib.aclosing(translated(outputs, self._log)) as ours:
-                async for output in ours:
+        with our_errors(self._died):
+            async with contextlib.aclosing(outputs):
+                async for output in outputs:
                     yield output
-        except EngineError:
-            self._failed = True
-            raise
+
+    def _died(self, error: Exception) -> EngineError:
+        self._failed = True
+        return EngineError(f"the engine died: {process.why_failed(error, self._log)}")
 
     async def stop(self) -> None:
         """End vLLM's processes and remove the log, which is kept where something failed."""

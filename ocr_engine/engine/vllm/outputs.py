@@ -1,17 +1,16 @@
-"""What vLLM gives for a request: its errors as ours, and an answer that is fed with it."""
+"""What vLLM gives for a request: its errors as ours, its outputs fed to an answer."""
 
 import contextlib
-from collections.abc import AsyncGenerator
-from pathlib import Path
+from collections.abc import AsyncGenerator, Callable, Iterator
 from typing import Any
 
 from ocr_engine.engine.answer import TokenAnswer
-from ocr_engine.engine.vllm import process
 from ocr_engine.errors import EngineError, RequestError
 
 
-async def translated(outputs: AsyncGenerator[Any, None], log: Path) -> AsyncGenerator[Any, None]:
-    """vLLM's outputs; closed early, they abort the request. `log` says why an engine died.
+@contextlib.contextmanager
+def our_errors(died: Callable[[Exception], EngineError]) -> Iterator[None]:
+    """vLLM's errors as ours; `died` makes the one for an engine that died.
 
     Raises:
         EngineError: the engine died.
@@ -25,11 +24,9 @@ async def translated(outputs: AsyncGenerator[Any, None], log: Path) -> AsyncGene
     )
 
     try:
-        async with contextlib.aclosing(outputs):
-            async for output in outputs:
-                yield output
+        yield
     except EngineDeadError as error:
-        raise EngineError(f"the engine died: {process.why_failed(error, log)}") from error
+        raise died(error) from error
     except EngineGenerateError as error:
         cause = error.__cause__ or error
         if isinstance(cause, RequestError):
