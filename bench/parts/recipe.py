@@ -5,6 +5,8 @@ import os
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -125,13 +127,15 @@ def at_base(source: str) -> str:
 
 
 def rendered(corpus: Path, pages: int) -> list[Any]:
-    """The corpus as PIL images at 144 dpi, as the official PDF script renders."""
+    """The corpus's first pages as PIL images at 144 dpi, as the official PDF script renders."""
+    return list(islice(_images(corpus), pages))
+
+
+def _images(corpus: Path) -> Iterator[Any]:
     import pymupdf
     from PIL import Image
 
-    images = []
     for path in sorted(corpus.glob("*.pdf")):
         for page in pymupdf.open(path):
             pixels = page.get_pixmap(dpi=144, alpha=False)
-            images.append(Image.frombytes("RGB", (pixels.width, pixels.height), pixels.samples))
-    return images[:pages]
+            yield Image.frombytes("RGB", (pixels.width, pixels.height), pixels.samples)
