@@ -68,6 +68,7 @@ PRESET: Mapping[str, Any] = {
     "quality.text_layer_fallback": False,
     "quality.confidence": False,
     "quality.second_prompt": "none",
+    "quality.dense_tables": "off",
     "text_layer.repair": "off",
 }
 """The guard against loops as in the official benchmark script, answers as the model gave them to their end,

@@ -44,6 +44,8 @@ def _remarks(counts: Counts) -> Iterator[tuple[str, int]]:
         "taken from the PDF's own text": counts.from_text_layer,
         "read with the second prompt, too": counts.read_twice,
         "with text that it added": counts.added_to,
+        "read again alone as a dense table": counts.tables_again,
+        "better alone than before": counts.tables_replaced,
         "copied from a document with the same bytes": counts.same_bytes,
     }
     yield from ((what, number) for what, number in found.items() if number)

@@ -208,6 +208,8 @@ def _check_steps(config: Config, where: Where) -> None:
 
 
 def _check_second(config: Config, where: Where) -> None:
+    if config.quality.dense_tables != "off":
+        _needs_mending(config, where, "quality.dense_tables")
     key, prompt = "quality.second_prompt", config.quality.second_prompt
     if prompt == "none":
         return
@@ -216,6 +218,10 @@ def _check_second(config: Config, where: Where) -> None:
         raise UsageError(
             f"{where(key)}: {key}: {prompt!r} is the first prompt, too; choose another, such as free"
         )
+    _needs_mending(config, where, key)
+
+
+def _needs_mending(config: Config, where: Where, key: str) -> None:
     if not LAYOUTS[config.output.layout].mends:
         layouts = " or ".join(one.name for one in LAYOUTS.values() if one.mends)
         raise UsageError(

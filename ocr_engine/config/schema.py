@@ -159,6 +159,7 @@ class QualityConfig:
     confidence: bool = False
     second_prompt: str = "none"
     """`none`, or a name of a prompt that reads."""
+    dense_tables: Literal["off", "auto"] = "off"
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,6 +246,8 @@ AUTO_READ_KEYS = ("auto_mode",)
 """Those that do so with `mode: auto` alone."""
 SECOND_KEYS = ("quality.second_prompt",)
 """That of a second reading, where it is on: pages read without it are read again."""
+TABLES_KEYS = ("quality.dense_tables",)
+"""That of tables read alone, where it is on: pages read without it are read again."""
 CONFIDENCE_KEYS = ("quality.confidence",)
 """What is asked of the model beside its answer, where it is on: pages read without it have no numbers."""
 TOGETHER_READ_KEYS = ("pages_per_request",)
@@ -271,4 +274,5 @@ def read_keys(config: Config) -> tuple[str, ...]:
     together = TOGETHER_READ_KEYS if config.pages_per_request != 1 else ()
     second = SECOND_KEYS if config.quality.second_prompt != "none" else ()
     sure = CONFIDENCE_KEYS if config.quality.confidence else ()
-    return (*READ_KEYS, *auto, *together, *sure, *second)
+    tables = TABLES_KEYS if config.quality.dense_tables != "off" else ()
+    return (*READ_KEYS, *auto, *together, *sure, *second, *tables)

@@ -17,6 +17,9 @@ class Counts:
     read_twice: int = 0
     added_to: int = 0
     """Of these, pages to which the second reading added text."""
+    tables_again: int = 0
+    """Tables that were read again alone."""
+    tables_replaced: int = 0
     same_bytes: int = 0
     documents: int = 0
     unreadable: int = 0
@@ -29,6 +32,8 @@ class Counts:
         self.from_text_layer += record.from_text_layer
         self.read_twice += record.second is not None
         self.added_to += record.second is not None and record.second.pieces > 0
+        self.tables_again += len(record.table_readings)
+        self.tables_replaced += sum(table.replaced for table in record.table_readings)
 
     def add_unchanged(self, status: PageStatus) -> None:
         """Count a page that needed nothing."""
@@ -50,6 +55,8 @@ class Counts:
             "from_text_layer": self.from_text_layer,
             "read_twice": self.read_twice,
             "added_to": self.added_to,
+            "tables_again": self.tables_again,
+            "tables_replaced": self.tables_replaced,
             "same_bytes": self.same_bytes,
             "documents": self.documents,
             "documents_unreadable": self.unreadable,

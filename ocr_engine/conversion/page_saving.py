@@ -15,7 +15,7 @@ from ocr_engine.outputs.record_lines import facts_of
 from ocr_engine.outputs.writer import open_writer
 from ocr_engine.processes.sealed import Sealed
 from ocr_engine.reading.texts import chars_of
-from ocr_engine.records import JournalRow
+from ocr_engine.records import JournalRow, PageRecord
 
 _WRITERS_KEPT = 64
 """Documents whose folders need no second look when further pages come."""
@@ -117,9 +117,17 @@ def journal_row(page: PageToSave, outputs: tuple[str, ...]) -> JournalRow:
             **({"tokens_a_step": round(page.tokens_a_step, 2)} if page.tokens_a_step else {}),
             **({"same_as": page.same_as} if page.same_as else {}),
             **({"second": record.second.letters} if record.second else {}),
+            **_tables_again(record),
             **({"confidence": record.confidence.page.mean} if record.confidence else {}),
             "ended": round(time.time(), 1),
             "content_id": page.content_id,
             RECORD: facts_of(record, texts.raw if keeps_raw(record, texts) else None),
         },
     )
+
+
+def _tables_again(record: PageRecord) -> dict[str, int]:
+    """How many tables were read again alone, and of how many that took the first reading's place."""
+    if not (again := record.table_readings):
+        return {}
+    return {"tables_again": len(again), "tables_replaced": sum(table.replaced for table in again)}

@@ -57,6 +57,8 @@ class _Line(msgspec.Struct):
     same_as: Annotated[str, Meta(max_length=1 << 15)] | UnsetType = UNSET
     confidence: Annotated[float, Meta(ge=0, le=1)] | UnsetType = UNSET
     second: _Count | UnsetType = UNSET
+    tables_again: _Count | UnsetType = UNSET
+    tables_replaced: _Count | UnsetType = UNSET
 
 
 class _Kept(msgspec.Struct):

@@ -19,12 +19,14 @@ from ocr_engine.records import (
     JournalRow,
     PageGeometry,
     PageRecord,
+    TableReading,
     TextRepair,
 )
 
 _FACTS = (
     "prompt", "finish_reason", "turned_deg", "repairs", "tried", "size", "agreement", "text_repairs",
-    "differences", "heading_types", "bookmarks", "confidence", "second", "file",
+    "differences", "heading_types", "bookmarks", "confidence", "second",
+    "table_readings", "file",
 )  # fmt: skip
 """Values of a record that neither the journal's row nor the raw text tells."""
 _EXTRAS = (
@@ -79,6 +81,7 @@ def _values_there_are(record: PageRecord) -> dict[str, Any]:
         "bookmarks": [asdict(one) for one in record.bookmarks],
         "confidence": asdict(record.confidence) if record.confidence else None,
         "second": asdict(record.second) if record.second else None,
+        "table_readings": [_table_values(one) for one in record.table_readings],
         "file": record.file,
     }
     return {key: some for key, some in values.items() if some}
@@ -87,6 +90,11 @@ def _values_there_are(record: PageRecord) -> dict[str, Any]:
 def _heading_values(heading: HeadingType) -> dict[str, Any]:
     box = heading.box
     return {"box": (box.x1, box.y1, box.x2, box.y2), "size_pt": heading.size_pt, "bold": heading.bold}
+
+
+def _table_values(table: TableReading) -> dict[str, Any]:
+    box = table.box
+    return asdict(table) | {"box": (box.x1, box.y1, box.x2, box.y2), "status": table.status.value}
 
 
 def _size_values(geometry: PageGeometry) -> dict[str, Any]:

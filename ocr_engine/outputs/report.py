@@ -48,6 +48,7 @@ _STAGE_WORDS = {
     "render": "Render",
     "views": "Cut into views",
     "engine": "Model",
+    "tables": "Dense tables read alone",
     "figures": "Figures read a second time",
     "total": "Whole page, waiting included",
 }

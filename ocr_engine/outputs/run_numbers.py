@@ -71,6 +71,9 @@ class RunNumbers:
     added_to: int = 0
     """Pages to which that added text."""
     added_letters: int = 0
+    tables_again: int = 0
+    """Dense tables read again alone."""
+    tables_replaced: int = 0
     suspect: int = 0
     """Pages read to their end, but unlike their PDF's own text."""
     text_tok: "array[float]" = field(default_factory=lambda: array("f"))
@@ -146,6 +149,8 @@ def _add_page(numbers: RunNumbers, row: JournalRow, page: int) -> None:
     numbers.documents[row.document][row.status] += 1
     numbers.again += row.attempts > 1
     numbers.suspect += not row.status.is_poor and row.extra.get("suspect") is True
+    numbers.tables_again += int(_number(row.extra.get("tables_again", 0)))
+    numbers.tables_replaced += int(_number(row.extra.get("tables_replaced", 0)))
     if "second" in row.extra:
         letters = int(_number(row.extra["second"]))
         numbers.twice += 1

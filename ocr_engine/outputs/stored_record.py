@@ -28,6 +28,7 @@ from ocr_engine.records import (
     PageRecord,
     PageStatus,
     SecondReading,
+    TableReading,
     TextRepair,
 )
 
@@ -136,6 +137,17 @@ class _SecondReading(msgspec.Struct):
     left_out: _Count = 0
 
 
+class _TableReading(msgspec.Struct):
+    box: tuple[_Unit, _Unit, _Unit, _Unit]
+    why: str
+    dpi: Annotated[int, Meta(ge=1, le=10**4)]
+    status: PageStatus
+    reason: str
+    replaced: bool = False
+    vision_tokens: _Count = 0
+    text_tokens: _Count = 0
+
+
 class StoredRecord(msgspec.Struct):
     """A line with its bounds. What is not named here is passed over."""
 
@@ -168,6 +180,7 @@ class StoredRecord(msgspec.Struct):
     bookmarks: list[_Bookmark] = []
     confidence: _PageConfidence | None = None
     second: _SecondReading | None = None
+    table_readings: list[_TableReading] = []
     file: str = ""
 
 
@@ -233,8 +246,13 @@ def page_record(found: StoredRecord) -> PageRecord:
         bookmarks=tuple(Bookmark(**msgspec.structs.asdict(one)) for one in found.bookmarks),
         confidence=_page_confidence(found.confidence) if found.confidence else None,
         second=SecondReading(**msgspec.structs.asdict(found.second)) if found.second else None,
+        table_readings=tuple(map(_table_reading, found.table_readings)),
         file=found.file,
     )
+
+
+def _table_reading(found: _TableReading) -> TableReading:
+    return TableReading(**msgspec.structs.asdict(found) | {"box": Box(*found.box)})
 
 
 def _page_confidence(found: _PageConfidence) -> PageConfidence:

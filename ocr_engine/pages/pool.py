@@ -61,17 +61,18 @@ class RenderPool(WorkerPool):
             attempts.insert(0, partial(attempts[0], bookmarks=True))
         return self._submit(attempts, timeout_s, DocumentError)
 
-    def run(self, ref: PageRef, task: Callable[[PageImage], T]) -> "Future[T]":
+    def run(self, ref: PageRef, task: Callable[[PageImage], T], dpi: int = 0) -> "Future[T]":
         """Render a page and give it to `task`, both in a worker; the future has the task's result.
 
         `task` and its result are pickled; the page's pixels stay in the worker unless `task` returns them.
-        The future raises `PageError`.
+        `dpi` is that of the drawing, 0 the config's; `max_pixels` bounds it all the same. The future raises
+        `PageError`.
         """
         if ref.file and ref.file.problem:
             return failed(PageError(ref.file.problem))
         ref = ref.in_file()
         attempts = tuple(
-            partial(_render_and_run, ref, config, self._password, task)
+            partial(_render_and_run, ref, replace(config, dpi=dpi or config.dpi), self._password, task)
             for config in self._configs(ref.document)
         )
         return self._submit(attempts, self._config.timeout_s, PageError)

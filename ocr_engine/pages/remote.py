@@ -97,17 +97,17 @@ class FetchingPool(RenderPool):
             return replace(opened, document=document)
         return replace(opened, document=document, content_id=self._office.content_id(document))
 
-    def run(self, ref: PageRef, task: Callable[[PageImage], Any]) -> "Future[Any]":
+    def run(self, ref: PageRef, task: Callable[[PageImage], Any], dpi: int = 0) -> "Future[Any]":
         """As a pool does."""
         if ref.file and ref.file.problem:
             return failed(PageError(ref.file.problem))
         ref = ref.in_file()
         if not _is_elsewhere(ref.document):
-            return super().run(ref, task)
+            return super().run(ref, task, dpi)
         work = super().run
         return self._at_hand(
             ref.document,
-            lambda path: work(replace(ref, document=_here(ref.document, path)), task),
+            lambda path: work(replace(ref, document=_here(ref.document, path)), task, dpi),
             PageError,
             self._downloads,
         )

@@ -80,8 +80,11 @@ class Attempts:
         """A page's views for the first attempt, and what is known of it. Raises InputError."""
         return await self._prepare(ref, self._modes[None], WHOLE, facts=True, said_before=said_before)
 
-    def _mode(self, page: AskedFor, step: RetryStep) -> Mode | AutoMode:
-        return self._modes[step.mode] if step.mode else page.mode
+    def mode_of(self, page: AskedFor, step: RetryStep) -> Mode:
+        """The mode of an attempt: a step names no mode that has to be chosen."""
+        mode = self._modes[step.mode] if step.mode else page.mode
+        assert isinstance(mode, Mode), "the config refuses `mode: auto` in a step"
+        return mode
 
     async def _prepare(
         self,
@@ -109,7 +112,7 @@ class Attempts:
             if step.halves:
                 answer = await self._halves(page, key, step)
             else:
-                prepared = await self._prepare(page.ref, self._mode(page, step), Look(step.turn))
+                prepared = await self._prepare(page.ref, self.mode_of(page, step), Look(step.turn))
                 prepared = replace(prepared, draft=self._earlier_draft(step, earlier))
                 generation = await self.ask(prepared, key, step, None)
                 answer = await aside(answer_to_page, generation, step.turn, page.key.stem)
@@ -137,7 +140,7 @@ class Attempts:
         looks = Look(step.turn, 0.0, end), Look(step.turn, start, 1.0)
         top, bottom = [
             await self.ask(
-                await self._prepare(page.ref, self._mode(page, step), look),
+                await self._prepare(page.ref, self.mode_of(page, step), look),
                 key.again(key.attempt, part),
                 step,
                 None,

@@ -12,6 +12,7 @@ from ocr_engine.outputs.document_folder import ReadyPage
 from ocr_engine.processes.sealed import Sealed
 from ocr_engine.reading import ladder, second
 from ocr_engine.reading.answer import answer_to_page
+from ocr_engine.reading.dense_tables import dense_tables
 from ocr_engine.reading.draw import DrawTask, draw_task
 from ocr_engine.reading.figures import chosen
 from ocr_engine.reading.prepare import PreparedPage
@@ -63,6 +64,8 @@ def finished(
         return None
     kept = ladder.kept([judged], facts, config.quality, page_stem(ref.number))
     if second.why(config, kept, facts):
+        return None
+    if dense_tables(config, kept, prepared.text_layer, prepared.geometry, prepared.mode):
         return None
     if chosen(config, kept.answer.parsed.blocks, prepared.geometry):
         return None

@@ -17,7 +17,16 @@ from typing import TYPE_CHECKING
 from ocr_engine.config import Config, QualityConfig, RetryStep, step_ngram
 from ocr_engine.families import READING_PROMPTS
 from ocr_engine.reading.answer import PageAnswer, other_text, status_of
-from ocr_engine.records import Attempt, FinishReason, Ink, PageStatus, SecondReading, TextLayer, no_layer
+from ocr_engine.records import (
+    Attempt,
+    FinishReason,
+    Ink,
+    PageStatus,
+    SecondReading,
+    TableReading,
+    TextLayer,
+    no_layer,
+)
 from ocr_engine.text.recall import letters, mostly_cjk, text_of, word_recall
 
 if TYPE_CHECKING:
@@ -74,13 +83,27 @@ class Kept:
     """Whether the answer's text is the PDF's own text layer."""
     second: SecondReading | None = None
     """What a second reading did to the answer; None where there was none."""
+    tables: tuple[TableReading, ...] = ()
+    """What became of its tables that were read again by themselves."""
 
     @property
     def reason(self) -> str:
-        """Why the page ended as it did."""
-        if self.second is not None and self.second.pieces:
-            words = f"{self.second.letters:,} letters added by a second reading ({self.second.prompt})"
-            return f"{self.best.reason}; {words}" if self.best.reason else words
+        """Why the page ended as it did, and what was changed after it was read."""
+        return "; ".join(filter(None, (self._ended, self._added, self._replaced)))
+
+    @property
+    def _added(self) -> str:
+        if self.second is None or not self.second.pieces:
+            return ""
+        return f"{self.second.letters:,} letters added by a second reading ({self.second.prompt})"
+
+    @property
+    def _replaced(self) -> str:
+        count = sum(table.replaced for table in self.tables)
+        return f"{count} table{'s' * (count != 1)} read again alone, larger" if count else ""
+
+    @property
+    def _ended(self) -> str:
         if not self.from_text_layer:
             return self.best.reason
         why = self.best.reason or f"only {self.best.recall or 0.0:.0%} of the text layer's words were read"

@@ -19,6 +19,7 @@ from ocr_engine.processes.outcome import outcome
 from ocr_engine.reading import ladder, second
 from ocr_engine.reading.answer import answer_to_page
 from ocr_engine.reading.attempts import AskedFor, Attempts
+from ocr_engine.reading.dense_tables import OFF, dense_tables
 from ocr_engine.reading.figures import FigureReader, chosen
 from ocr_engine.reading.finish import Finished, finished, frozen
 from ocr_engine.reading.held_views import let_go
@@ -26,6 +27,8 @@ from ocr_engine.reading.prepare import NO_VIEWS, PreparedPage
 from ocr_engine.reading.record import blank_record, failed_record, read_record
 from ocr_engine.reading.request import prompt_of
 from ocr_engine.reading.starting import EngineStart
+from ocr_engine.reading.table_reader import PROMPT as TABLE_PROMPT
+from ocr_engine.reading.table_reader import TableReader
 from ocr_engine.reading.witness import is_witnessed, with_witness, witness_of
 from ocr_engine.records import FigureText, Generation, PageKey, PageRecord, PageRef, PageTexts, TextLayer
 
@@ -84,6 +87,9 @@ class PageReader:
         if config.figures.parse:
             prompt_of(replace(config, prompt="figure"), family)
         self._figures = FigureReader(config, pool, engine)
+        if config.quality.dense_tables != OFF:
+            prompt_of(replace(config, prompt=TABLE_PROMPT), family)
+        self._tables = TableReader(config, pool, engine)
         self._frozen = frozen(config)
         self._saved_elsewhere = saved_elsewhere
         self.start = start or EngineStart(engine)
@@ -154,6 +160,9 @@ class PageReader:
         kept = await self._read_twice(page, kept)
         attempts = list(kept.attempts)
         seconds["engine"] = sum(one.answer.generation.seconds for one in attempts if one.answer)
+        mode = self._attempts.mode_of(page, kept.best.step)
+        if dense := await aside(dense_tables, self._config, kept, first.text_layer, first.geometry, mode):
+            kept, seconds["tables"] = await self._tables.read(page, kept, dense, mode)
         texts: tuple[FigureText, ...] = ()
         if figures := chosen(self._config, kept.answer.parsed.blocks, first.geometry):
             texts, seconds["figures"] = await self._figures.read(ref, key, figures, first.mode, on_text)

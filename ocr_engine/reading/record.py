@@ -54,6 +54,7 @@ def read_record(
         bookmarks=ref.bookmarks,
         confidence=kept.answer.confidence,
         second=kept.second,
+        table_readings=kept.tables,
     )
 
 

@@ -5,6 +5,7 @@
 numbers exist only in file names, records on disk and messages.
 """
 
+from ocr_engine.records.again import SecondReading, TableReading
 from ocr_engine.records.agreement import (
     BlockAgreement,
     BlockDifference,
@@ -20,6 +21,7 @@ from ocr_engine.records.answers import (
     Loop,
     TokenScores,
 )
+from ocr_engine.records.box import Box
 from ocr_engine.records.inputs import Bookmark, Document, DocumentKind, OpenedDocument, PageFile, PageRef
 from ocr_engine.records.keys import Fingerprint, PageKey, page_stem
 from ocr_engine.records.layer import LayerVerdict, TextLayer, WordFlag, no_layer
@@ -28,7 +30,6 @@ from ocr_engine.records.results import (
     Attempt,
     Block,
     BlockLine,
-    Box,
     FigureText,
     HeadingType,
     JournalRow,
@@ -36,13 +37,13 @@ from ocr_engine.records.results import (
     PageRecord,
     PageTexts,
     ParsedText,
-    SecondReading,
     TextRepair,
 )
 from ocr_engine.records.status import PageStatus
 
 __all__ = [
     "SecondReading",
+    "TableReading",
     "A4",
     "Attempt",
     "Block",

@@ -47,6 +47,10 @@ class PageKey:
         """What an engine knows a figure of the document by; `name` is its file's."""
         return f"{self.folder}/figures/{name.removesuffix('.jpg')}"
 
+    def table_id(self, block: int) -> str:
+        """What an engine knows a table of the page by; `block` is its block's index."""
+        return f"{self.folder}/tables/{self.stem}-{block + 1}"
+
     def __str__(self) -> str:
         attempt = f"+{self.attempt}{self.part}" if self.attempt else ""
         return f"{self.folder} page {self.stem}{attempt}"

@@ -3,47 +3,15 @@
 Boxes are in model units, 0..999. Page numbers count from 1, as in the files on disk.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ocr_engine.records.again import SecondReading, TableReading
 from ocr_engine.records.agreement import BlockDifference, PageAgreement, PageConfidence
+from ocr_engine.records.box import Box
 from ocr_engine.records.inputs import Bookmark
 from ocr_engine.records.pixels import PageGeometry
 from ocr_engine.records.status import PageStatus
-
-
-@dataclass(frozen=True, slots=True)
-class Box:
-    """A rectangle on the rendered page, in model units 0..999, with x1 <= x2 and y1 <= y2."""
-
-    x1: int
-    y1: int
-    x2: int
-    y2: int
-
-    @classmethod
-    def around(cls, boxes: Sequence["Box"]) -> "Box":
-        """The smallest box that holds these, of which there is at least one."""
-        return cls(
-            min(box.x1 for box in boxes),
-            min(box.y1 for box in boxes),
-            max(box.x2 for box in boxes),
-            max(box.y2 for box in boxes),
-        )
-
-    def __reduce__(self) -> "tuple[type[Box], tuple[int, int, int, int]]":
-        """Pickled by its values: dataclasses' own way takes several times as long, and a page has many."""
-        return Box, (self.x1, self.y1, self.x2, self.y2)
-
-    def to_px(self, width: float, height: float) -> tuple[int, int, int, int]:
-        """Scale to `width` x `height` pixels: `int(value / 999 * size)`, as the official scripts do."""
-        return (
-            int(self.x1 / 999 * width),
-            int(self.y1 / 999 * height),
-            int(self.x2 / 999 * width),
-            int(self.y2 / 999 * height),
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,23 +136,6 @@ class TextRepair:
 
 
 @dataclass(frozen=True, slots=True)
-class SecondReading:
-    """What became of a page's second reading. What was added is in blocks labelled `second_reading`."""
-
-    prompt: str
-    why: str
-    """Why it was made."""
-    pieces: int = 0
-    """Pieces of text that were added."""
-    letters: int = 0
-    """Letters and digits in them."""
-    in_layer: int = 0
-    """Pieces of these that the text layer has, too; the others are no more than the unread ink can be."""
-    left_out: int = 0
-    """Pieces, or sentences of one, that only it has and that nothing speaks for."""
-
-
-@dataclass(frozen=True, slots=True)
 class PageRecord:
     """One line of `pages.jsonl`. It follows from input, config and model alone, so it holds no times."""
 
@@ -245,6 +196,8 @@ class PageRecord:
     """None where it was not asked for (`quality.confidence`), or the engine did not say."""
     second: SecondReading | None = None
     """What a second reading added (`quality.second_prompt`); None where there was none."""
+    table_readings: tuple[TableReading, ...] = ()
+    """Of the tables that were read again by themselves (`quality.dense_tables`)."""
     file: str = ""
     """The name of the image that the page is, where a folder of images is the document."""
 

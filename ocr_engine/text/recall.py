@@ -60,8 +60,13 @@ def mostly_cjk(text: str) -> bool:
 
 def folded_words(text: str) -> Counter[str]:
     """The words of a text as `word_recall` compares them, and how often each stands there."""
+    return Counter(ordered_words(text))
+
+
+def ordered_words(text: str) -> tuple[str, ...]:
+    """These words in their order."""
     joined = _SOFT.sub("", _HYPHENATION.sub("", text))
-    return Counter(WORD.findall(unicodedata.normalize("NFKC", carried(joined)).casefold()))
+    return tuple(WORD.findall(unicodedata.normalize("NFKC", carried(joined)).casefold()))
 
 
 def _label(block: Block) -> str:

@@ -71,7 +71,7 @@ class Pool:
         geometry = PageGeometry(image.width, image.height, 425, 550, 144)
         self.page = PageImage(image, geometry, "pillow", 0.0, lambda: layer_of(layer), damage)
 
-    def run(self, _ref: PageRef, task: Callable[[PageImage], Any]) -> "Future[Any]":
+    def run(self, _ref: PageRef, task: Callable[[PageImage], Any], dpi: int = 0) -> "Future[Any]":
         return self.work(partial(task, self.page))
 
     def work(self, task: Callable[[], Any]) -> "Future[Any]":

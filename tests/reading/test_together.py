@@ -42,7 +42,7 @@ class Pages(Pool):
             super().__init__(image, layers[at] if layers else "")
             self._pages.append(self.page)
 
-    def run(self, ref: PageRef, task: Callable[[PageImage], Any]) -> "Future[Any]":
+    def run(self, ref: PageRef, task: Callable[[PageImage], Any], dpi: int = 0) -> "Future[Any]":
         if ref.index in self._bad:
             future: Future[Any] = Future()
             future.set_exception(InputError("cannot be drawn"))
