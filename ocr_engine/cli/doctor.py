@@ -16,9 +16,11 @@ from pathlib import Path
 from ocr_engine.cli import machine
 from ocr_engine.config import Config
 from ocr_engine.config import options as config_options
+from ocr_engine.conversion import exports
 from ocr_engine.engine import checkpoint, devices, hub
 from ocr_engine.errors import EngineError, UsageError
 from ocr_engine.log import printable
+from ocr_engine.outputs.exports import ghostscript
 from ocr_engine.pages import office
 
 _GIB = 1 << 30
@@ -100,7 +102,8 @@ def line(check: Check, *, colours: bool) -> str:
 def examine(config: Config) -> Iterator[Check]:
     """All checks, in order, as they are made."""
     looks: tuple[Callable[[Config], Iterator[Check]], ...] = (
-        _python, _packages, _gpu, _weights, _memory, _disk, _output, _files, _renderers, _office, _fonts,
+        _python, _packages, _gpu, _weights, _memory, _disk, _output, _files, _renderers, _office,
+        _ghostscript, _fonts,
     )  # fmt: skip
     for look in looks:
         yield from look(config)
@@ -270,12 +273,22 @@ def _office(config: Config) -> Iterator[Check]:
         fix = f"only for office files, web pages and e-mails: {office.HOW_TO_INSTALL}"
         yield Check("office", Level.WARN, "LibreOffice is not installed", fix)
         return
-    version = machine.first_words([office.program(), "--version"])
+    fix = "start it by hand to see why; with input.office: off office files are not read"
+    yield _started("office", office.program(), Level.WARN, fix)
+
+
+def _ghostscript(config: Config) -> Iterator[Check]:
+    if exports.makes_pdfa_of_originals(config):
+        fix = f"{ghostscript.HOW_TO_INSTALL}, or set output.searchable_kind: picture"
+        yield _started("ghostscript", ghostscript.program(), Level.FAIL, fix)
+
+
+def _started(name: str, program: str, level: Level, fix: str) -> Check:
+    """A program as it says of itself; `level` and `fix` are for one that does not start."""
+    version = machine.first_words([program, "--version"])
     if version:
-        yield Check("office", Level.OK, f"{version}, in {office.program()}")
-    else:
-        fix = "start it by hand to see why; with input.office: off office files are not read"
-        yield Check("office", Level.WARN, f"{office.program()} does not start", fix)
+        return Check(name, Level.OK, f"{version}, in {program}")
+    return Check(name, level, f"{program or name} does not start", fix)
 
 
 def _fonts(_: Config) -> Iterator[Check]:

@@ -71,6 +71,7 @@ class OutputConfig:
     report: bool = True
     chunk_tokens: Annotated[int, msgspec.Meta(ge=20, le=100_000)] = 400
     searchable_kind: Literal["picture", "original"] = "picture"
+    searchable_pdfa: bool = False
 
     @property
     def exports(self) -> tuple[Export, ...]:

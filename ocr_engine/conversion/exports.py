@@ -19,6 +19,7 @@ from ocr_engine.errors import OutputError
 from ocr_engine.formats import EXPORTS, REVIEW, Export, MadeOf, exports_of
 from ocr_engine.log import logger, printable
 from ocr_engine.outputs.checksums import Checksums
+from ocr_engine.outputs.exports import ghostscript
 from ocr_engine.outputs.exports.document import SourceDocument
 from ocr_engine.outputs.exports.stamps import Stamps
 from ocr_engine.outputs.files import output_errors
@@ -92,6 +93,15 @@ def check(config: Config) -> None:
     for one in config.output.exports:
         if one.require:
             one.function(one.require)()
+    if makes_pdfa_of_originals(config):
+        ghostscript.require()
+
+
+def makes_pdfa_of_originals(config: Config) -> bool:
+    """Whether searchable PDFs are to be what Ghostscript makes of the sources."""
+    output = config.output
+    may = any(_ORIGINAL in one.options for one in output.exports)
+    return may and output.searchable_pdfa and output.searchable_kind == "original"
 
 
 def make(root: Path, journal: Journal, config: Config, stopping: Stopping) -> None:
@@ -148,7 +158,8 @@ def _source(root: Path, config: Config, found: _Finished) -> SourceDocument:
     folder, join = PurePosixPath(found.folder), page_joiner(config)
     outline, levels = partial(outline_of, options=config.text), partial(leveled, config)
     found_facts = (found.given, found.content_id, texts, join, found.last_page, outline, levels)
-    return SourceDocument(root, folder, *found_facts, chunk_tokens=config.output.chunk_tokens)
+    size, is_pdfa = config.output.chunk_tokens, config.output.searchable_pdfa
+    return SourceDocument(root, folder, *found_facts, chunk_tokens=size, is_pdfa=is_pdfa)
 
 
 def _target(root: Path, folder: str, one: Export) -> Path:

@@ -69,7 +69,7 @@ _ALL = (
         "searchable_pdf",
         "{name}.pdf",
         f"{_ROOM}.searchable_pdf:write",
-        options=("output.searchable_kind",),
+        options=("output.searchable_kind", "output.searchable_pdfa"),
         needs_pictures=True,
         needs_lines=True,
     ),

@@ -4,6 +4,7 @@ Ours because img2pdf, Pillow and PDFium hold all pages until the end. Syntax: IS
 structure) and 8.9 (images); a JPEG goes in as it is, under the filter DCTDecode.
 """
 
+import hashlib
 import io
 import zlib
 from collections.abc import Callable
@@ -11,9 +12,11 @@ from typing import BinaryIO
 
 from PIL import Image
 
+from ocr_engine.outputs import pdfa
+
 _CATALOG, _PAGES = 1, 2
-_MAX_POINTS = 14_400.0
-"""The largest page in units of its own (PDF 1.7, annex C); a larger one takes larger units."""
+_MIN_POINTS, _MAX_POINTS = 3.0, 14_400.0
+"""The smallest and largest page in its own units (PDF 1.7, annex C); a larger one takes larger units."""
 
 NewNumber = Callable[[], int]
 Object = Callable[[int, str], None]
@@ -32,6 +35,7 @@ class JpegPdf:
         self._pages: list[int] = []
         self._next = _PAGES + 1
         self._font = 0
+        self._hash = hashlib.blake2b(digest_size=16)
         self._write(b"%PDF-1.6\n%\xe2\xe3\xcf\xd3\n")
 
     def add_page(self, jpeg: bytes | None, width_pt: float, height_pt: float, text: bytes = b"") -> None:
@@ -39,9 +43,9 @@ class JpegPdf:
 
         `text` is drawn after it: operators that may use the font `/F` of `write_font`.
         """
-        width_pt, height_pt = (max(size, 1.0) for size in (width_pt, height_pt))
+        width_pt, height_pt = (max(size, _MIN_POINTS) for size in (width_pt, height_pt))
         unit_pt = max(1.0, width_pt / _MAX_POINTS, height_pt / _MAX_POINTS)
-        width, height = (max(size / unit_pt, 1.0) for size in (width_pt, height_pt))
+        width, height = (max(size / unit_pt, _MIN_POINTS) for size in (width_pt, height_pt))
         page, contents, image = self._next, self._next + 1, self._next + 2
         self._next += 3
         self._pages.append(page)
@@ -72,16 +76,26 @@ class JpegPdf:
         if self._font:
             write(self._font, self._new_number, self._object, self._stream)
 
-    def close(self) -> None:
-        """Write the page tree and the cross-reference table."""
+    def close(self, *, is_pdfa: bool = False) -> None:
+        """Write the page tree, what makes it PDF/A-2b where that is asked for, and the cross-references."""
         kids = " ".join(f"{page} 0 R" for page in self._pages)
         self._object(_PAGES, f"<< /Type /Pages /Count {len(self._pages)} /Kids [{kids}] >>")
-        self._object(_CATALOG, f"<< /Type /Catalog /Pages {_PAGES} 0 R >>")
+        archived = self._write_pdfa() if is_pdfa else ""
+        self._object(_CATALOG, f"<< /Type /Catalog /Pages {_PAGES} 0 R{archived} >>")
         start = self._offset
         entries = "".join(f"{self._offsets[number]:010d} 00000 n \n" for number in range(1, self._next))
         self._write(f"xref\n0 {self._next}\n0000000000 65535 f \n{entries}".encode())
-        self._write(f"trailer\n<< /Size {self._next} /Root {_CATALOG} 0 R >>\n".encode())
+        named = f" /ID [<{self._hash.hexdigest()}> <{self._hash.hexdigest()}>]" if is_pdfa else ""
+        self._write(f"trailer\n<< /Size {self._next} /Root {_CATALOG} 0 R{named} >>\n".encode())
         self._write(f"startxref\n{start}\n%%EOF\n".encode())
+
+    def _write_pdfa(self) -> str:
+        """What the file says of itself, and its colours; returns their entries of the catalog."""
+        about, colours = self._new_number(), self._new_number()
+        self._stream(about, "/Type /Metadata /Subtype /XML", pdfa.metadata())
+        self._stream(colours, "/N 3", pdfa.srgb())
+        intent = f"<< {pdfa.INTENT} /DestOutputProfile {colours} 0 R >>"
+        return f" /Metadata {about} 0 R /OutputIntents [{intent}]"
 
     def _new_number(self) -> int:
         self._next += 1
@@ -99,6 +113,7 @@ class JpegPdf:
 
     def _write(self, data: bytes) -> None:
         self._file.write(data)
+        self._hash.update(data)
         self._offset += len(data)
 
 

@@ -108,6 +108,10 @@ def _confine(memory_mb: int, file_mb: int) -> None:
         (resource.RLIMIT_DATA, memory_mb * _MB),
         (resource.RLIMIT_FSIZE, file_mb * _MB),
     ):
+        hard = resource.getrlimit(limit)[1]
+        most = (
+            most if hard == resource.RLIM_INFINITY else min(most, hard)
+        )  # a worker of ours has bounds itself
         resource.setrlimit(limit, (most, most))
     uid, gid = os.getuid(), os.getgid()
     unshare = getattr(ctypes.CDLL(None), "unshare", None)

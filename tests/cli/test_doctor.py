@@ -13,6 +13,7 @@ from ocr_engine.cli import doctor, machine
 from ocr_engine.cli.doctor import Check, Level, examine, line
 from ocr_engine.config import Config
 from ocr_engine.engine import devices, hub
+from ocr_engine.outputs.exports import ghostscript
 from ocr_engine.pages import office
 from tests.places import NANO
 
@@ -181,6 +182,21 @@ def test_an_output_folder_that_cannot_be_written_fails(config: Config, tmp_path:
     (tmp_path / "out").write_text("a file")
     output = found(config, "output")
     assert output.level is Level.FAIL and "--output" in output.fix
+
+
+def test_ghostscript_is_asked_for_only_where_it_is_needed(
+    config: Config, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert "ghostscript" not in {check.name for check in examine(config)}
+    chosen = {"searchable_pdf": True, "searchable_pdfa": True, "searchable_kind": "original"}
+    wanted = dataclasses.replace(config, output=dataclasses.replace(config.output, **chosen))
+    for body, level in (("echo 10.0", Level.OK), ("exit 1", Level.FAIL)):
+        (tmp_path / "gs").write_text(f"#!/bin/sh\n{body}\n")
+        (tmp_path / "gs").chmod(0o755)
+        monkeypatch.setattr(ghostscript, "program", lambda: str(tmp_path / "gs"))
+        assert found(wanted, "ghostscript").level is level
+    monkeypatch.setattr(ghostscript, "program", lambda: "")
+    assert "apt install ghostscript" in found(wanted, "ghostscript").fix
 
 
 def test_a_missing_renderer(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:

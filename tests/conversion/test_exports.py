@@ -12,8 +12,10 @@ import pytest
 
 from ocr_engine.errors import ExitCode
 from ocr_engine.formats import EXPORTS
+from ocr_engine.outputs.exports import ghostscript
 from tests import realistic
 from tests.conversion.test_pipeline import REPLAY, ROOT, SAMPLES, make_pdf, run_pdf
+from tests.pdfa_rules import broken_rules
 
 ALL = ("review", "html", "searchable_pdf", "alto", "places", "docling", "jsonl", "parquet", "zip")
 EXPORTED = ("review", "html", "searchable_pdf", "alto", "places", "docling", "jsonl")
@@ -277,3 +279,25 @@ def test_a_searchable_pdf_is_the_original_where_that_is_asked_for(
     monkeypatch.setitem(EXPORTS, "searchable_pdf", bad)
     assert run_pdf(*command, *original) == ExitCode.OK
     assert made.read_text() == "pictures", "what a hostile original kills is made of pictures"
+
+
+def test_a_searchable_pdf_is_for_archives_where_that_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = make_pdf(tmp_path / "in/a.pdf", 1)
+    command = (source, "--output", tmp_path / "out", *keys("searchable_pdf", "searchable_pdfa"))
+    original = ("--set", "output.searchable_kind=original")
+    made = tmp_path / "out/a/a.pdf"
+    assert run_pdf(*command) == ExitCode.OK
+    with pymupdf.open(made) as pdf:
+        assert pdf[0].get_images() and broken_rules(made) == []
+    monkeypatch.setattr(ghostscript, "program", lambda: "")
+    assert run_pdf(*command, *original) == ExitCode.USAGE
+    assert "needs Ghostscript, which is not installed; apt install ghostscript" in capsys.readouterr().err
+    monkeypatch.undo()
+    if not ghostscript.program():
+        pytest.skip("needs ghostscript")
+    assert run_pdf(*command, *original, "--set", "render.worker_memory_mb=600") == ExitCode.OK
+    with pymupdf.open(made) as pdf:
+        assert not pdf[0].get_images() and broken_rules(made) == []
+        assert pdf[0].get_text().split()[:2] == ["page", "1"]

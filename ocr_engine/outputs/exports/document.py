@@ -57,6 +57,8 @@ class SourceDocument:
 
     It raises DocumentError with why it cannot be had.
     """
+    is_pdfa: bool = False
+    """Whether a searchable PDF is to be PDF/A-2b."""
     chunk_tokens: int = 400
     """The most tokens of a chunk."""
 

@@ -5,8 +5,8 @@ Vectors, links, bookmarks, layers and forms' looks stay; what acts is taken out.
 
 import zlib
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,8 +40,12 @@ class Notes:
         return [f"{_pages(numbers)}: {reason}" for reason, numbers in self.pages.items()]
 
 
-def write(document: SourceDocument, source: Path, path: Path) -> list[str]:
+def write(
+    document: SourceDocument, source: Path, path: Path, keep: Callable[[Any], None] | None = None
+) -> list[str]:
     """Write the PDF at `source` with its text to `path`; returns what people should know.
+
+    `keep` is given the `pymupdf.Document` before it is saved.
 
     Raises:
         DocumentError: the source cannot be used, and why.
@@ -49,22 +53,42 @@ def write(document: SourceDocument, source: Path, path: Path) -> list[str]:
     import pymupdf
 
     pymupdf.TOOLS.mupdf_display_errors(False)
-    with closing(_open(source)) as pdf:
+    with closing(opened(source)) as pdf, mupdf_errors():
         notes = Notes()
-        try:
-            scrub(pdf)
-            writer = _Writer(document, pdf, notes)
-            for record in document.records():
-                writer.add(record)
-            writer.end()
-            options = {"garbage": 1, "no_new_id": True, "use_objstms": 1}
-            pdf.save(str(path), encryption=pymupdf.PDF_ENCRYPT_NONE, **options)
-        except (pymupdf.mupdf.FzErrorBase, RuntimeError, ValueError, IndexError) as error:
-            raise DocumentError(f"MuPDF: {' '.join(str(error).split())[:200]}") from None
+        scrub(pdf)
+        writer = _Writer(document, pdf, notes)
+        for record in document.records():
+            writer.add(record)
+        writer.end()
+        if keep is not None:
+            keep(pdf)
+        save(pdf, path)
         return notes.lines()
 
 
-def _open(source: Path) -> Any:
+def save(pdf: Any, path: Path) -> None:
+    """Write a `pymupdf.Document`: equal ones give equal files."""
+    import pymupdf
+
+    pdf.save(str(path), encryption=pymupdf.PDF_ENCRYPT_NONE, garbage=2, no_new_id=True, use_objstms=1)
+
+
+@contextmanager
+def mupdf_errors() -> Iterator[None]:
+    """Turn what MuPDF raises on broken objects into a DocumentError."""
+    import pymupdf
+
+    try:
+        yield
+    except (pymupdf.mupdf.FzErrorBase, RuntimeError, ValueError, IndexError) as error:
+        raise DocumentError(f"MuPDF: {' '.join(str(error).split())[:200]}") from None
+
+
+def opened(source: Path) -> Any:
+    """The PDF as a `pymupdf.Document`, for the caller to close.
+
+    Raises DocumentError where it cannot be used.
+    """
     import pymupdf
 
     try:

@@ -30,9 +30,10 @@ def write(document: SourceDocument, path: Path) -> list[str]:
 
 def _with_original(document: SourceDocument, source: Path, path: Path) -> list[str]:
     try:
-        from ocr_engine.outputs.exports import original_pdf
+        from ocr_engine.outputs.exports import original_pdf, original_pdfa
 
-        return original_pdf.write(document, source, path)
+        write = original_pdfa.write if document.is_pdfa else original_pdf.write
+        return write(document, source, path)
     except ImportError:
         raise DocumentError("PyMuPDF is not installed (pip install pymupdf)") from None
 
@@ -48,7 +49,7 @@ def _write_pictures(document: SourceDocument, path: Path) -> list[str]:
             text = operators(_lines(document, page, geometry), geometry, font)
             pdf.add_page(jpeg, geometry.width_pt, geometry.height_pt, text)
         pdf.write_font(font.write)
-        pdf.close()
+        pdf.close(is_pdfa=document.is_pdfa)
     return []
 
 

@@ -26,6 +26,8 @@ _UNIT_EM = 0.5
 _BASELINE = 0.8
 _MAX_LINES = 5_000
 _INVISIBLE = 3
+_MAX_STRING_BYTES = 32_000
+"""Every reader takes strings of 32,767 bytes (PDF 1.7, annex C); a code has two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +108,10 @@ def operators(lines: Iterable[Line], geometry: PageGeometry, font: InvisibleFont
         natural_pt = len(codes) / 2 * size_pt * GLYPH_WIDTH / 1000
         stretch = min(max(100 * line.place.width / max(natural_pt, 0.01), 1), 10_000)
         y = geometry.height_pt - line.place.top - line.place.height * _BASELINE
-        at = f"1 0 0 1 {line.place.left:.2f} {y:.2f} Tm"
-        parts.append(f"/{name} {size_pt:.2f} Tf {stretch:.1f} Tz {at} <{codes.hex()}> Tj")
+        start = f"1 0 0 1 {line.place.left:.2f} {y:.2f} Tm"
+        strings = (codes[at : at + _MAX_STRING_BYTES] for at in range(0, len(codes), _MAX_STRING_BYTES))
+        shown = " ".join(f"<{string.hex()}> Tj" for string in strings)
+        parts.append(f"/{name} {size_pt:.2f} Tf {stretch:.1f} Tz {start} {shown}")
     return "\n".join([*parts, "ET"]).encode()
 
 
