@@ -50,7 +50,10 @@ def test_fewer_words_of_the_layer_or_fewer_in_their_order_are_never_better() -> 
     assert not better(read(strange), read(with_cell(1, 1, "1")), WORDS).is_better, "a word of the layer less"
     mixed = [GRID[2], GRID[0], GRID[1]]
     assert not better(read(with_cell(1, 1, "1")), read(mixed), WORDS).is_better, "more words, but in disorder"
-    assert better(read(strange), read(GRID), WORDS).is_better is False, "others gone that may be there"
+    assert not better(read(strange), read(GRID), WORDS).is_better, "others gone that may be there"
+    assert not better(read(mixed), read(with_cell(1, 1, "1")), WORDS).is_better, "in order, but fewer"
+    disorder = [[*row[:2], f"{row[2]} of all that is"] for row in mixed]
+    assert not better(read(disorder), read(with_cell(1, 1, "1")), WORDS).is_better, "and fewer others"
 
 
 def test_the_reason_has_the_numbers() -> None:
