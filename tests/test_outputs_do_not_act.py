@@ -20,12 +20,19 @@ ANSWERS = [
     f"<|ref|>text<|/ref|><|det|>[[1, 1, 9, 9]]<|/det|>\nsee the [x](java-\n\n{SCRIPT}",
     "<|ref|>text<|/ref|><|det|>[[1, 1, 9, 9]]<|/det|>\nscript:alert(1)) and ![y][b",
     f"<|ref|>text<|/ref|><|det|>[[1, 1, 9, 9]]<|/det|>\nb] more\n\n[b b]: {OUTSIDE}",
+    # Footnotes whose marks stand in the text.
+    "<|ref|>text<|/ref|><|det|>[[1, 1, 900, 90]]<|/det|>\n"
+    f"some words<sup>1</sup> and more<sup>2</sup> of it<sup>3</sup>({LEADS}) ![word<sup>4</sup>]({OUTSIDE})"
+    "\n\n"
+    f"<|ref|>footnote<|/ref|><|det|>[[1, 900, 900, 990]]<|/det|>\n1 {LEADS}\n<sup>2</sup> a {SCRIPT}\n"
+    f"<sup>3</sup> a [x]({LEADS})\n<sup>4</sup> {OUTSIDE} 'title'",
     f"<table><tr><td>a [x]({LEADS}) {SCRIPT}</td></tr></table>",
     "<table><tr><td>b `<script>x</script>` ![y](http://z/z.png)</td></tr></table>",
 ]
 JOINED = (
     "text.merge_tables=true",
     "text.join_paragraphs=true",
+    "text.footnotes=linked",
     "output.page_separator=",
     "text.tables=markdown",
 )
@@ -63,6 +70,7 @@ def texts(out: Path) -> Iterator[tuple[str, str]]:
 def test_nothing_that_is_written_acts(tmp_path: Path, keys: tuple[str, ...]) -> None:
     found = list(texts(run(tmp_path, *keys)))
     assert len(found) == 3 * len(ANSWERS) + 3
+    assert any("[^p" in text for _, text in found) == bool(keys)
     for text, where in {text: where for where, text in found}.items():
         # The files of all pages hold those of single ones.
         names = ("cmark", "python-markdown", "markdown2") if where.startswith("0") else acting.NAMES

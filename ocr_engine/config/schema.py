@@ -96,6 +96,7 @@ class TextConfig:
     join_paragraphs: bool = False
     headings: Literal["as-read", "document"] = "as-read"
     contents: bool = False
+    footnotes: Literal["as-read", "linked"] = "as-read"
 
     @property
     def wants_bookmarks(self) -> bool:

@@ -15,6 +15,7 @@ from ocr_engine.records import (
 )
 from ocr_engine.text.cross_page import join_pages
 from ocr_engine.text.figure_text import texts_by_name
+from ocr_engine.text.footnotes import with_footnotes
 from ocr_engine.text.markdown import block_texts, to_markdown
 from ocr_engine.text.outline import Levels, by_page, contents_list, outline_of, with_outline
 from ocr_engine.text.table_csv import tables_as_csv
@@ -75,7 +76,8 @@ def block_texts_of(config: Config, record: PageRecord) -> tuple[str, ...]:
 def page_joiner(config: Config) -> JoinPages | None:
     """What makes the pages one document, see `PageJoiner`; None if nothing of it is asked for."""
     text = config.text
-    asked = text.merge_tables or text.join_paragraphs or text.contents or text.headings == "document"
+    joined = text.merge_tables or text.join_paragraphs or text.contents
+    asked = joined or text.headings == "document" or text.footnotes == "linked"
     return PageJoiner(config) if asked else None
 
 
@@ -90,16 +92,28 @@ def _levels(config: Config, records: Iterable[PageRecord]) -> Levels:
 
 @dataclass(frozen=True, slots=True)
 class PageJoiner:
-    """Joins tables and paragraphs cut by page breaks, and gives headings the levels of the whole document."""
+    """Joins tables and paragraphs cut by page breaks, gives headings their levels, ties footnotes."""
 
     config: Config
 
     def __call__(self, records: Iterable[PageRecord]) -> Iterator[tuple[PageRecord, str | None]]:
         """Each page with its text where that is not as in its own file. Goes through `records` twice."""
-        levels = _levels(self.config, records)
-        for record, changed in join_pages(with_outline(records, levels), self.config.text):
-            changed = changed or record.page in levels
+        levels, tied = _levels(self.config, records), set[int]()
+        pages = self._tied(with_outline(records, levels), tied)
+        for record, changed in join_pages(pages, self.config.text):
+            changed = changed or record.page in levels or record.page in tied
+            tied.discard(record.page)
             yield record, markdown_of(self.config, record) if changed else None
+
+    def _tied(self, records: Iterable[PageRecord], tied: set[int]) -> Iterator[PageRecord]:
+        """The pages with their footnotes as `text.footnotes` asks; numbers of changed ones go to `tied`."""
+        if self.config.text.footnotes == "as-read":
+            yield from records
+            return
+        for record, changed in with_footnotes(records):
+            if changed:
+                tied.add(record.page)
+            yield record
 
     def contents(self, records: Iterable[PageRecord]) -> str:
         """The list of contents as markdown, "" where it is not asked for or there are no headings."""

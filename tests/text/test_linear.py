@@ -13,10 +13,11 @@ from collections.abc import Callable
 import pytest
 
 from ocr_engine.config import TextConfig
-from ocr_engine.records import PageRecord, PageStatus
+from ocr_engine.records import Block, PageRecord, PageStatus
 from ocr_engine.text import official, remap
 from ocr_engine.text.cross_page import join_pages
 from ocr_engine.text.folding import TagFolder
+from ocr_engine.text.footnotes import with_footnotes
 from ocr_engine.text.grounding import parse, write
 from ocr_engine.text.markdown import to_markdown
 from ocr_engine.text.recall import text_of, word_recall
@@ -47,10 +48,16 @@ def join(raw: str) -> object:
     return list(join_pages(records, STYLE))
 
 
+def footnotes(raw: str) -> object:
+    blocks = (*parse(raw).blocks, Block("footnote", (), raw), Block("footnote", (), f"1 {raw}"))
+    return list(with_footnotes([PageRecord(1, PageStatus.DONE, "", "", "base", "markdown", blocks)]))
+
+
 WORK: dict[str, Callable[[str], object]] = {
     "page": lambda raw: to_markdown(parse(raw), "../figures/", STYLE),
     "csv": lambda raw: tables_as_csv(parse(raw).blocks),
     "pages joined": join,
+    "footnotes": footnotes,
     "folded": fold_by_pieces,
     "official": lambda raw: (official.page_mmd(raw, 0), official.image_mmd(raw), official.eval_md(raw)),
     "halves": lambda raw: write(remap.joined(parse(raw), parse(raw), 0.5, 0.5).blocks),
@@ -122,6 +129,12 @@ SHAPES: dict[str, Callable[[int], str]] = {
     "marks in turn": again("\u0301\u0323", "a"),
     "entities": again("&#9;&lt;"),
     "digits": again("9", "&#"),
+    "raised": again("<sup>1</sup>"),
+    "raised, open": again(" ", "$", "x"),
+    "raised formulas": again("ab\\(^{1}"),
+    "stars": again("ab* "),
+    "notes": numbered("N ab\n"),
+    "notes and marks": numbered("ab<sup>N</sup>\n<sup>N</sup> ab\n"),
 }
 
 
