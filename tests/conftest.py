@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from ocr_engine.log import logger
+from tests import forked_workers
 
 REQUIRED = os.environ.get("OCR_TESTS_REQUIRE", "")
 """Which skips are failures: words of reasons, with commas between; `all` is any, `-chromium` all but that.
@@ -30,6 +31,15 @@ def shared_data() -> Path:
     if not SHARED_DATA.is_dir():
         pytest.skip(CORPORA)
     return SHARED_DATA.resolve()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quick_workers() -> Iterator[None]:
+    """Workers are forked. Where a worker's process is the subject, a fixture of this name does nothing."""
+    forked_workers.start_server()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ocr_engine.processes.worker._started", forked_workers.started)
+        yield
 
 
 @pytest.fixture(autouse=True)

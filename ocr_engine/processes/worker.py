@@ -62,18 +62,7 @@ class Worker:
         call, too (Linux); else what is being done is finished.
         """
         self._connection, theirs = Pipe()
-        parent = os.getpid() if dies_with_us else 0
-        arguments = f"{theirs.fileno()}, {memory_mb}, {tuple(preload)!r}, {parent}"
-        code = _BOOT.format(path=sys.path, args=arguments)
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", code],
-            pass_fds=[theirs.fileno()],
-            env={**os.environ, **_ENVIRONMENT},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,  # MuPDF, PDFium and libtiff print what they think of a file
-            stderr=subprocess.DEVNULL,
-            process_group=0,  # Ctrl-C is for the main process, which then ends its workers in order
-        )
+        self._process = _started(theirs, memory_mb, preload, os.getpid() if dies_with_us else 0)
         theirs.close()
         self._ready = False
         self.retired = False
@@ -134,6 +123,23 @@ class Worker:
             return "stopped answering"
         self._connection.close()
         return f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+
+
+def _started(
+    theirs: Connection, memory_mb: int, preload: Sequence[str], parent: int
+) -> "subprocess.Popen[bytes]":
+    """The process, which serves the other end of this connection."""
+    arguments = f"{theirs.fileno()}, {memory_mb}, {tuple(preload)!r}, {parent}"
+    code = _BOOT.format(path=sys.path, args=arguments)
+    return subprocess.Popen(
+        [sys.executable, "-c", code],
+        pass_fds=[theirs.fileno()],
+        env={**os.environ, **_ENVIRONMENT},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,  # MuPDF, PDFium and libtiff print what they think of a file
+        stderr=subprocess.DEVNULL,
+        process_group=0,  # Ctrl-C is for the main process, which then ends its workers in order
+    )
 
 
 def serve(fd: int, memory_mb: int, preload: Sequence[str], parent: int = 0) -> None:

@@ -31,7 +31,7 @@ def engines() -> list[int]:
 
 def _is_engine(child: psutil.Process) -> bool:
     try:
-        return "resource_tracker" not in " ".join(child.cmdline())
+        return not any(other in " ".join(child.cmdline()) for other in ("resource_tracker", "forkserver"))
     except psutil.ZombieProcess:
         return True  # It ended, and nobody has waited for it yet.
     except psutil.NoSuchProcess:

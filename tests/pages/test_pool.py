@@ -23,6 +23,11 @@ LIMIT_S = 60
 """Longest any single wait in this file may take before the test fails instead of hanging."""
 
 
+@pytest.fixture(scope="module", autouse=True)
+def quick_workers() -> None:
+    """Workers start as the product starts them: they are what is tested."""
+
+
 @pytest.fixture(scope="module")
 def pool() -> Iterator[RenderPool]:
     with RenderPool(RenderConfig(workers=1, timeout_s=20), "", 100) as shared:
