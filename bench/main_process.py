@@ -7,9 +7,9 @@
 
 Born-digital PDFs are made, each page read as it is written, with a figure on every fourth. Each run is a
 process of its own; what is counted begins with the first document and ends when the last page is written.
-Prints milliseconds of CPU a page (medians of the runs): of the main process, of all render workers, of the
-process that writes, of the engines' processes; and what the planner says. The engines' start is not
-counted, the workers' is.
+Prints milliseconds of CPU a page (medians of the runs): of the main process, of all render workers, of those
+that write, of the engines' processes; and what the planner says. Of the starts only that of the workers is
+counted.
 
 Drafts of `layer` are predicted from the text layer. For `again` and `stored` the pages were read at another
 mode before, whose text `stored` drafts from. The engine does with a draft what that of vLLM does before it
@@ -37,11 +37,12 @@ import msgspec
 import psutil
 import pymupdf
 
+from bench.parts.writers import WatchedWriter
 from bench.planned_measured import work
 from ocr_engine.capacity import costs as cost_table
 from ocr_engine.cli import run
 from ocr_engine.cli.entries import batch_pdf
-from ocr_engine.conversion import groups
+from ocr_engine.conversion import groups, writing_processes
 from ocr_engine.conversion.pipeline import Conversion
 from ocr_engine.engine.base import Engine, EngineInfo, OnText, vision_tokens
 from ocr_engine.engine.draft_args import check_draft, draft_args
@@ -151,10 +152,12 @@ def one(
             watch.dump_stats(profile)
         found["main_s"], found["wall_s"] = time.process_time() - cpu_s, time.perf_counter() - wall_s
         found.update({name: value - before.get(name, 0.0) for name, value in _spent().items()})
+        found["writer_s"] = WatchedWriter.spent_s
 
     groups.PROCESS_FROM_PAGES = 0  # as in the middle of a long run
     instant = mock.patch.object(run, "create_engine", lambda _: engine)
-    with instant, mock.patch.object(Conversion, "run", timed):
+    watched = mock.patch.object(writing_processes, "Worker", WatchedWriter)
+    with instant, watched, mock.patch.object(Conversion, "run", timed):
         code = batch_pdf(words)
     assert code == 0, code
     return found
@@ -179,8 +182,7 @@ def _spent() -> dict[str, float]:
             times = process.cpu_times()
             name = "render_s" if "serve(" in " ".join(process.cmdline()) else "engines_s"
             spent[name] = spent.get(name, 0.0) + times.user + times.system
-    ended = resource.getrusage(resource.RUSAGE_CHILDREN)  # of which the one that writes is the only one
-    return spent | {"writer_s": ended.ru_utime + ended.ru_stime}
+    return spent
 
 
 def main() -> None:

@@ -33,7 +33,8 @@ from ocr_engine.families import FAMILIES, MODES, queries
 from ocr_engine.formats import EXPORTS
 from ocr_engine.log import logger
 from ocr_engine.outputs import run_files
-from ocr_engine.outputs.files import lock_output, write_all_atomic
+from ocr_engine.outputs.files import write_all_atomic
+from ocr_engine.outputs.folder_lock import lock_output
 from ocr_engine.outputs.journal import Journal
 from ocr_engine.outputs.jsonl import JsonLines, decode
 from ocr_engine.outputs.names import OutputNames

@@ -55,6 +55,7 @@ class Costs:
     driver_s: float
     """Of the main process beside engines that are in processes of their own."""
     writer_s: float
+    """Of a process that writes, its waits for the disk included; `writing_processes.wanted` says how many."""
     front_end_s: float
     """vLLM's, in the main process of a run with one engine."""
     engine_cores: float

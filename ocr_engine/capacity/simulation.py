@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from ocr_engine.capacity.costs import PageCosts
+from ocr_engine.conversion import writing_processes
 from ocr_engine.pages.pool import MAX_WORKERS
 
 DAY_S = 86_400.0
@@ -35,6 +36,11 @@ class Site:
         """Cores that engines leave for rendering; each driver starts so many workers at most."""
         left = self.gpus * (self.cores_per_gpu - self.engine_cores)
         return max(1.0, min(left, self.drivers * MAX_WORKERS))
+
+    @property
+    def writers(self) -> int:
+        """Processes that write, of all drivers."""
+        return self.drivers * writing_processes.wanted(int(self.gpus * self.cores_per_gpu / self.drivers))
 
     def driver_s(self, costs: PageCosts) -> float:
         """A page in the main process; a driver of one GPU has the engine's front end in it."""
@@ -89,7 +95,7 @@ def rates(site: Site, load: Load) -> StationRates:
         storage=site.storage_gb_per_s * 1e9 / load.bytes_per_page,
         renderers=site.renderers / costs.cpu_s,
         engines=site.gpus * alive / costs.gpu_s,
-        writer=site.drivers / costs.writer_s,
+        writer=site.writers / costs.writer_s,
         driver=site.drivers / site.driver_s(costs),
     )
 
@@ -102,7 +108,7 @@ def simulate(site: Site, load: Load, pages: int, seed: int = 0) -> SimulatedRun:
     ready = [fetch_s * (number + 1) for number in range(pages)]
     ready = _station(ready, max(1, round(site.renderers)), costs.cpu_s)
     ready, failures = _engines(site, load, ready, chance)
-    ready = _station(sorted(ready), site.drivers, costs.writer_s)
+    ready = _station(sorted(ready), site.writers, costs.writer_s)
     ends = _station(ready, site.drivers, site.driver_s(costs))
     first, last = ends[pages // 10], ends[pages * 7 // 10]
     steady = (pages * 7 // 10 - pages // 10) / max(last - first, 1e-9)

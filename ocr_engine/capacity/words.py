@@ -41,7 +41,7 @@ def report(plan: CapacityPlan, gpu: GpuKind, costs: Costs) -> Iterator[str]:
     stages = {"encoder": page.encoder_s, "prefill": page.prefill_s, "decoding": page.decode_s}
     gpu_ms = ", ".join(f"{name} {seconds * 1e3:.1f}" for name, seconds in stages.items())
     main_ms, writer_ms = site.driver_s(page) * 1e3, page.writer_s * 1e3
-    processes = f"{main_ms:.1f} of the main process, {writer_ms:.1f} of the one that writes"
+    processes = f"{main_ms:.1f} of the main process, {writer_ms:.1f} of those that write"
     yield f"CPU         {page.cpu_s * 1e3:.0f} ms of render workers, {processes}"
     yield f"GPU         {page.gpu_s * 1e3:.1f} ms: {gpu_ms}"
     kind = plan.gpu if gpu.measured else f"{plan.gpu} (scaled by memory bandwidth, not measured)"
@@ -74,7 +74,7 @@ _ADVICE = {
     "storage": "inputs arrive too slowly; bring them nearer",
     "renderers": "more CPU cores a GPU (--cores), or a mode with fewer views",
     "engines": "the GPUs are busy; more of them, or a mode with fewer tokens",
-    "writer": "one process writes all; share the corpus between several drivers (--drivers, drivers.claim)",
+    "writer": "few processes write all; share the corpus between several drivers (--drivers, drivers.claim)",
     "driver": "one process keeps account of all; share the corpus between several (--drivers, drivers.claim)",
 }
 

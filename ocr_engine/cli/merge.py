@@ -21,7 +21,7 @@ from ocr_engine.conversion.counts import Counts
 from ocr_engine.errors import ExitCode, OcrError
 from ocr_engine.log import logger
 from ocr_engine.outputs import run_files
-from ocr_engine.outputs.files import lock_output
+from ocr_engine.outputs.folder_lock import lock_output
 from ocr_engine.outputs.journal import Journal
 from ocr_engine.outputs.mirror import mirrored
 from ocr_engine.outputs.retry import Command

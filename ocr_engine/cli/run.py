@@ -34,7 +34,7 @@ from ocr_engine.engine.streamed import StreamedEngine
 from ocr_engine.errors import ExitCode, OcrError, UsageError
 from ocr_engine.log import logger
 from ocr_engine.outputs import run_files
-from ocr_engine.outputs.files import lock_output
+from ocr_engine.outputs.folder_lock import lock_output
 from ocr_engine.outputs.journal import Journal
 from ocr_engine.outputs.names import OutputNames
 from ocr_engine.outputs.own_files import OwnFiles

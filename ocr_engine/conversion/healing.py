@@ -62,6 +62,10 @@ class Healer:
     """The last row of each page, from before this run."""
     healed: Healed = field(default_factory=Healed)
 
+    def knows(self, given: str) -> bool:
+        """Whether the journal has a row of the document from before this run."""
+        return given in self._last_pages
+
     def lost(self, given: str, records: Path) -> set[int]:
         """Find pages whose records are gone or changed and cannot be made again. Writes nothing.
 

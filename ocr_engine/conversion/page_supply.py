@@ -10,7 +10,7 @@ from ocr_engine.conversion.said_before import SaidBefore
 from ocr_engine.conversion.saver import Saver
 from ocr_engine.conversion.together import Reading
 from ocr_engine.conversion.tools import Reader, Tools
-from ocr_engine.outputs.document_folder import PageWriter
+from ocr_engine.outputs.page_writer import PageWriter
 from ocr_engine.reading.reader import ReadPage
 from ocr_engine.reading.rewriting import rewritten
 

@@ -24,8 +24,8 @@ from ocr_engine.conversion.together import PageWindow, Reading, Requests
 from ocr_engine.conversion.tools import Opener, Reader, Tools, Window
 from ocr_engine.errors import EngineError, InputError, OcrError, OutputError, UsageError
 from ocr_engine.log import logger, printable
-from ocr_engine.outputs.document_folder import PageWriter
 from ocr_engine.outputs.links import link_in_the_way
+from ocr_engine.outputs.page_writer import PageWriter
 from ocr_engine.pages.sources import Refused, parse_page_ranges
 from ocr_engine.processes.outcome import outcome
 from ocr_engine.reading.draft import BY_ENGINE
@@ -276,7 +276,7 @@ class Conversion:
                     group.create_task(task).add_done_callback(note)
             place.close()
         if not cancelled:
-            await self._saver.finish_document(writer, changed=changed)
+            await self._saver.finish_document(opened.document, writer, changed=changed)
         return not cancelled
 
     async def _convert_page(

@@ -6,7 +6,7 @@ from ocr_engine.conversion.planning import PagePlanner, PlannedPage
 from ocr_engine.conversion.saver import Saver
 from ocr_engine.drafts.prediction import MAX_CHARS
 from ocr_engine.errors import OutputError
-from ocr_engine.outputs.document_folder import PageWriter
+from ocr_engine.outputs.page_writer import PageWriter
 from ocr_engine.reading.draft import form_of
 
 

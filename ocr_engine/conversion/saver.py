@@ -13,14 +13,15 @@ from typing import ParamSpec, TypeVar
 from ocr_engine.config import Config
 from ocr_engine.conversion.groups import PageGroups
 from ocr_engine.conversion.healing import Healer
-from ocr_engine.conversion.page_saving import PageToSave
+from ocr_engine.conversion.page_saving import EndedDocument, PageToSave
 from ocr_engine.errors import InputError
 from ocr_engine.log import logger, printable
 from ocr_engine.outputs.checksums import Checksums
-from ocr_engine.outputs.document_folder import PageWriter, ReadyPage
+from ocr_engine.outputs.document_folder import ReadyPage
 from ocr_engine.outputs.drawing import DrawnPage
 from ocr_engine.outputs.journal import Journal
 from ocr_engine.outputs.names import OutputNames
+from ocr_engine.outputs.page_writer import PageWriter
 from ocr_engine.outputs.writer import open_writer
 from ocr_engine.pages.pool import RenderPool
 from ocr_engine.processes.aside import aside
@@ -65,7 +66,7 @@ class Saver:
         self._checksums = Checksums(root)
         self._healer = Healer(root, journal, self.earlier)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="writer")
-        self._groups = PageGroups(config, root, journal, self._thread)
+        self._groups = PageGroups(config, root, journal, self._checksums, self._thread)
 
     def close(self) -> None:
         """Wait for writing to end, and log what had to be mended. Raises OutputError."""
@@ -158,7 +159,8 @@ class Saver:
         that this run reads if it must.
         """
         given, records = opened.document.given, self.writer_for(opened.document).records
-        if self._checksums.seem_right(records):
+        is_new = not self._healer.knows(given) and not records.exists()
+        if is_new or self._checksums.seem_right(records):
             return set()
         if not write:
             lost = self._healer.lost(given, records)
@@ -169,18 +171,19 @@ class Saver:
             lost = await self.call(self._healer.heal, given, records, selected, opened.page_count)
         return {(given, page) for page in lost}
 
-    async def finish_document(self, writer: PageWriter, *, changed: bool) -> None:
+    async def finish_document(self, document: Document, writer: PageWriter, *, changed: bool) -> None:
         """Make the files made of all pages, if a page changed or a file is not as it was left."""
-        made = (writer.records, *writer.made)
-        if changed or not writer.merged or not await self._are_right(made):
-            await self.call(writer.merge)
-            await self.call(self._checksums.put, *made)
+        if changed or not writer.merged or not await self._are_right((writer.records, *writer.made)):
+            folder = self._names.folder_for(document)
+            await self._groups.write(EndedDocument(folder, document.relative.name))
 
     async def _are_right(self, paths: Sequence[Path]) -> bool:
         return self._checksums.seem_right(*paths) or await self.call(self._checksums.hold, *paths)
 
     async def make_room(self, opened: OpenedDocument, writer: PageWriter, indexes: Iterable[int]) -> None:
         """Remove what must not stand beside the new pages: the merged file, and pages of older content."""
+        if not any(path.exists() for path in (writer.records, *writer.made)):
+            return
         # Out of date from here on; gone, it cannot pass for done.
         await self.call(writer.unmerge)
         stale = await self.call(writer.drop_other_content, opened.content_of)

@@ -9,6 +9,7 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -33,6 +34,22 @@ class _Line(msgspec.Struct):
 
 
 _LINE = msgspec.json.Decoder(_Line)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """How a file, or the files of pages in a folder, were when they were looked at."""
+
+    name: str
+    """Below the root."""
+    times: bytes
+    content: bytes
+    """Hashes."""
+
+
+def seen(root: Path, path: Path) -> Seen:
+    """How a file below the root is now."""
+    return Seen(str(path.relative_to(root)), _times(path), _content(path))
 
 
 class Checksums:
@@ -65,7 +82,16 @@ class Checksums:
     def put(self, *paths: Path) -> None:
         """Remember how these are now. Raises OutputError."""
         for path in paths:
-            self._put(path, _times(path), _content(path))
+            self.note(seen(self._root, path))
+
+    def note(self, found: Seen) -> None:
+        """Remember how a file was. Raises OutputError."""
+        key, hashes = _key(found.name), found.times + found.content
+        if self._known.get(key) != hashes:
+            line = {"name": found.name, "times": found.times.hex(), "content": found.content.hex()}
+            self._lines.append(line, durable=False)
+            self._known[key] = hashes
+            self._count += 1
 
     def close(self) -> None:
         """Let go of the file; write it anew where most of it is out of date. Raises OutputError."""
@@ -79,16 +105,9 @@ class Checksums:
             return True
         if not known or known[_BYTES:] != (content := _content(path)):
             return False
-        self._put(path, times, content)  # copied, or fetched from a store: read once, not each time
+        # Copied, or fetched from a store: read once, not each time.
+        self.note(Seen(self._name(path), times, content))
         return True
-
-    def _put(self, path: Path, times: bytes, content: bytes) -> None:
-        name = self._name(path)
-        if self._known.get(_key(name)) != times + content:
-            line = {"name": name, "times": times.hex(), "content": content.hex()}
-            self._lines.append(line, durable=False)
-            self._known[_key(name)] = times + content
-            self._count += 1
 
     def _name(self, path: Path) -> str:
         return str(path.relative_to(self._root))

@@ -1,8 +1,8 @@
 """What all layouts share: one document's folder, its page records, its stored raw texts, its stale files."""
 
 import contextlib
+import os
 import re
-from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -12,16 +12,11 @@ from ocr_engine.errors import OutputError
 from ocr_engine.formats import LAYOUTS
 from ocr_engine.log import printable
 from ocr_engine.outputs.drawing import DrawnPage
-from ocr_engine.outputs.files import (
-    output_errors,
-    remove_temporaries,
-    sync_folders,
-    write_all_atomic,
-)
+from ocr_engine.outputs.files import TEMPORARY_SUFFIX, output_errors, sync_folders, write_all_atomic
 from ocr_engine.outputs.jsonl import Position
 from ocr_engine.outputs.names import HIDDEN
 from ocr_engine.outputs.page_store import NAME as STORE_NAME
-from ocr_engine.outputs.page_store import ContentOf, PageStore
+from ocr_engine.outputs.page_store import PageStore, open_together
 from ocr_engine.records import Fingerprint, PageRecord, PageStatus, PageTexts, page_stem
 
 
@@ -44,6 +39,7 @@ def records_path(folder: Path, layout: str) -> Path:
     return folder / (HIDDEN if LAYOUTS[layout].hidden_records else "") / STORE_NAME
 
 
+_NO_NAMES: frozenset[str] = frozenset()
 Files = Mapping[str, bytes | str | None]
 """Files by their names below a document's folder; None where one has to go."""
 
@@ -57,48 +53,6 @@ class ReadyPage:
     drawn: DrawnPage | None = None
 
 
-class PageWriter(Protocol):
-    """Writes the pages of one document in any order, then what is made of all of them."""
-
-    @property
-    def records(self) -> Path:
-        """Its `pages.jsonl`."""
-
-    @property
-    def made(self) -> tuple[Path, ...]:
-        """What `merge` writes besides, or takes away."""
-
-    @property
-    def merged(self) -> bool:
-        """Whether that is there where it is wanted, and not where it is not."""
-
-    def save_pages(self, pages: Sequence[ReadyPage]) -> list[tuple[str, ...]]:
-        """Write pages, take away what earlier attempts left; returns each page's paths below the root.
-
-        No page is given twice. All is on disk when this returns. Raises OutputError.
-        """
-
-    def stored(self, page: int, fingerprint: str) -> tuple[PageRecord, str] | None:
-        """Record and raw text of a page (1-based), in whatever layout it was written.
-
-        None where there is no raw text of the reading that `fingerprint` names.
-        """
-
-    def unmerge(self) -> None:
-        """Take away what is made of all pages: out of date, it must not pass for done. Raises OutputError."""
-
-    def drop_other_content(self, content_of: ContentOf) -> tuple[int, ...]:
-        """Take away pages (1-based) that were read from other bytes than these; returns them.
-
-        `content_of` gives the hash of the bytes that a page is read from; "" where there is no such page.
-
-        Raises OutputError.
-        """
-
-    def merge(self) -> tuple[str, ...]:
-        """Write what is made of all pages; returns paths below the root. Raises OutputError."""
-
-
 class DocumentFolder:
     """One document's folder below the output root. Pages are numbered from 1."""
 
@@ -109,27 +63,32 @@ class DocumentFolder:
         self._hidden = hidden
         self._folder = folder
         self._subfolders = subfolders
-        self._swept = False
+        self.begun = False
+        """Whether this has written to it."""
+        self._names: dict[str, frozenset[str]] = {}
+        """Of each subfolder, what was in it before this run wrote to it."""
         self._positions: dict[str, dict[int, Position]] = {}
 
     def write(self, files: Files) -> tuple[str, ...]:
         """Write files atomically, take those with None away; returns the paths written, below the root."""
-        self._sweep()
-        write_all_atomic([(self.path / name, data) for name, data in files.items() if data is not None])
-        for name, data in files.items():
-            if data is None:
-                self._unlink(name)
-        folders = {(self.path / name).parent for name in files}
-        sync_folders(folder for folder in folders if folder.is_dir())
-        return self._written(files)
+        write_together([(self, files)])
+        return self.written(files)
 
-    def write_pages(self, pages: Sequence[Files]) -> list[tuple[str, ...]]:
-        """Write the files of several pages as those of one, so that they share what waits for the disk."""
-        self.write({name: data for files in pages for name, data in files.items()})
-        return [self._written(files) for files in pages]
-
-    def _written(self, files: Files) -> tuple[str, ...]:
+    def written(self, files: Files) -> tuple[str, ...]:
+        """Of files that are written or taken away: the paths of the first, below the root."""
         return tuple(self.below_root(name) for name, data in files.items() if data is not None)
+
+    def sweep(self) -> None:
+        """Remove what a killed run left half-written."""
+        for subfolder in ("", *self._subfolders):
+            for name in self._names_in(subfolder):
+                if name.startswith(".") and name.endswith(TEMPORARY_SUFFIX):
+                    with contextlib.suppress(OSError):
+                        (self.path / subfolder / name).unlink()
+
+    def look_again(self) -> None:
+        """Forget which files there are: those of pages that are written a second time are new."""
+        self._names.clear()
 
     @property
     def records(self) -> Path:
@@ -142,15 +101,32 @@ class DocumentFolder:
 
     def remove(self, name: str) -> None:
         """Take a file away, if it is there; on disk when this returns."""
-        if self._unlink(name):
+        if self.unlink(name):
             sync_folders([(self.path / name).parent])
 
-    def _unlink(self, name: str) -> bool:
+    def unlink(self, name: str) -> bool:
+        """Take a file away; returns whether it was there."""
         path = self.path / name
         with output_errors(path), contextlib.suppress(FileNotFoundError):
             path.unlink()
             return True
         return False
+
+    def holds(self, name: str) -> bool:
+        """Whether a file was there when this folder was first looked into.
+
+        A page of a new document asks for a dozen files that are not there: one look is for all pages.
+        """
+        subfolder, _, last = name.rpartition("/")
+        return last in self._names_in(subfolder)
+
+    def _names_in(self, subfolder: str) -> frozenset[str]:
+        if (names := self._names.get(subfolder)) is None:
+            above, _, last = subfolder.rpartition("/")
+            if subfolder and last not in self._names_in(above):
+                return _NO_NAMES
+            names = self._names[subfolder] = _names_in(self.path / subfolder)
+        return names
 
     def remove_numbered(self, pattern: str, first: int) -> None:
         """Take away `pattern.format(k)` for k = first, first + 1, ... up to the first gap.
@@ -158,7 +134,7 @@ class DocumentFolder:
         From the last one down: cut off in the middle, it leaves no gap that would hide the rest.
         """
         last = first
-        while (self.path / pattern.format(last)).exists():
+        while self.holds(pattern.format(last)):
             last += 1
         for k in range(last - 1, first - 1, -1):
             self.remove(pattern.format(k))
@@ -171,12 +147,12 @@ class DocumentFolder:
         For k = 1 to `count`, and on to the first k without any file; from the last one down, as above.
         """
         last = count
-        while any((self.path / f"{pattern.format(last + 1)}{suffix}").exists() for suffix in suffixes):
+        while any(self.holds(f"{pattern.format(last + 1)}{suffix}") for suffix in suffixes):
             last += 1
         for k in range(last, 0, -1):
             for suffix in suffixes:
                 name = f"{pattern.format(k)}{suffix}"
-                if self.below_root(name) not in written:
+                if self.holds(name) and self.below_root(name) not in written:
                     self.remove(name)
 
     def read(self, name: str) -> str | None:
@@ -224,42 +200,39 @@ class DocumentFolder:
             self._positions.pop(self._hidden, None)
         return tuple(pages)
 
-    def _sweep(self) -> None:
-        """Before the first write: make the records' file, remove what a killed run left half-written.
 
-        A folder with records is ours: a run that is killed before its first journal line finds it again.
-        """
-        if not self._swept:
-            self.store.open()
-            for subfolder in ("", *self._subfolders):
-                remove_temporaries(self.path / subfolder)
-            self._swept = True
+def _names_in(folder: Path) -> frozenset[str]:
+    with output_errors(folder), contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        return frozenset(os.listdir(folder))  # noqa: PTH208 - names are what is asked for
+    return _NO_NAMES
 
 
-class PageSaver(ABC):
-    """The part of every `PageWriter` that writes pages: a layout says which files they have."""
+def _begin(folders: Iterable[DocumentFolder]) -> None:
+    """Before the first write to each: make the records' file, remove what a killed run left half-written.
 
-    _files: DocumentFolder
+    A folder with records is ours: a run that is killed before its first journal line finds it again.
+    """
+    fresh = [folder for folder in folders if not folder.begun]
+    open_together([folder.store for folder in fresh])
+    for folder in fresh:
+        folder.sweep()
+        folder.begun = True
 
-    @abstractmethod
-    def page_files(self, page: ReadyPage) -> Files:
-        """All files of a page, also those that it has not: they are taken away."""
 
-    @abstractmethod
-    def tidy(self, page: ReadyPage, written: tuple[str, ...]) -> None:
-        """Take away numbered files that an earlier attempt at the page left; `written` are those of now."""
+def write_together(work: Sequence[tuple[DocumentFolder, Files]]) -> None:
+    """Write files of several documents as those of one, so that they share what waits for the disk.
 
-    def save_page(self, record: PageRecord, texts: PageTexts, drawn: DrawnPage | None) -> tuple[str, ...]:
-        """Write one page."""
-        return self.save_pages([ReadyPage(record, texts, drawn)])[0]
-
-    def save_pages(self, pages: Sequence[ReadyPage]) -> list[tuple[str, ...]]:
-        """The pages' files, then their records: a record on disk says that its files are."""
-        outputs = self._files.write_pages([self.page_files(page) for page in pages])
-        for page, written in zip(pages, outputs, strict=True):
-            self.tidy(page, written)
-        self._files.store.append(*(page.record for page in pages))
-        return outputs
+    Those with None are taken away. All is on disk when this returns. Raises OutputError.
+    """
+    files = [(folder, name, data) for folder, some in work for name, data in some.items()]
+    _begin([folder for folder, _ in work])
+    written = [(folder.path / name, data) for folder, name, data in files if data is not None]
+    write_all_atomic(written)
+    changed = {path.parent for path, _ in written}
+    for folder, name, data in files:
+        if data is None and folder.holds(name) and folder.unlink(name):
+            changed.add((folder.path / name).parent)
+    sync_folders(changed)
 
 
 def marker(record: PageRecord) -> str:

@@ -10,7 +10,7 @@ import msgspec
 
 from ocr_engine.errors import OutputError
 from ocr_engine.log import logger, printable
-from ocr_engine.outputs.files import make_folder, output_errors, sync_folders
+from ocr_engine.outputs.files import make_folder, output_errors, sync_folders, write_all
 
 Position = tuple[int, int]
 """Offset and length in bytes of one line."""
@@ -19,12 +19,13 @@ MAX_LINE_BYTES = 64 << 20
 _MAX_ODD_BYTES = 32 << 20
 """Python's own parser, which `decode` needs for odd lines, takes many times a line's bytes."""
 T = TypeVar("T")
+_encode = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def encode(values: dict[str, Any]) -> bytes:
     """One line. Readable UTF-8; names that are not valid UTF-8 are escaped, and come back as they were."""
     try:
-        return (json.dumps(values, ensure_ascii=False) + "\n").encode("utf-8")
+        return (_encode(values) + "\n").encode("utf-8")
     except UnicodeEncodeError:
         return (json.dumps(values) + "\n").encode("ascii")
 
@@ -70,7 +71,7 @@ class JsonLines:
             handle = self._opened()
             size = os.fstat(handle).st_size
             try:
-                _write_all(handle, line)
+                write_all(handle, line)
                 if durable:
                     os.fsync(handle)
             except OSError:
@@ -116,27 +117,48 @@ class JsonLines:
         with output_errors(self.path):
             self._opened()
 
+    def make(self) -> bool:
+        """As `mend`; returns whether the file was made. Its name is on disk after `sync_folders`."""
+        with output_errors(self.path):
+            is_new = self._handle is None and self._open()
+        self.close()
+        return is_new
+
     def close(self) -> None:
         """Let go of the file; the next append opens it again."""
         if self._handle is not None:
             os.close(self._handle)
             self._handle = None
 
+    @property
+    def handle(self) -> int:
+        """The open file; it is opened where it is not. Raises OutputError."""
+        with output_errors(self.path):
+            return self._opened()
+
     def _opened(self) -> int:
-        if self._handle is None:
-            is_new = not self.path.exists()
-            make_folder(self.path.parent)
-            self._handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
-            if is_new:
-                sync_folders([self.path.parent])
-            self._mend_tail(self._handle)
+        if self._handle is None and self._open():
+            sync_folders([self.path.parent])
+        assert self._handle is not None
         return self._handle
+
+    def _open(self) -> bool:
+        """Open the file; returns whether it was made, and its name is still to be synced."""
+        is_new, flags = False, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC
+        try:
+            self._handle = os.open(self.path, flags)
+        except FileNotFoundError:
+            make_folder(self.path.parent)
+            self._handle = os.open(self.path, flags | os.O_CREAT, 0o666)
+            is_new = True
+        self._mend_tail(self._handle)
+        return is_new
 
     def _mend_tail(self, handle: int) -> None:
         size = os.fstat(handle).st_size
-        start = _last_line_start(handle, size)
-        if start == size:
+        if not size or os.pread(handle, 1, size - 1) == b"\n":
             return
+        start = _last_line_start(handle, size)
         tail = os.pread(handle, min(size - start, MAX_LINE_BYTES), start)
         if decode(tail, _ANYTHING) is None:
             logger.warning(
@@ -144,7 +166,7 @@ class JsonLines:
             )
             os.ftruncate(handle, start)
         else:
-            _write_all(handle, b"\n")
+            write_all(handle, b"\n")
 
 
 def _skip_line(file: BinaryIO) -> int:
@@ -168,9 +190,3 @@ def _last_line_start(handle: int, size: int) -> int:
             return start + found + 1
         end = start
     return 0
-
-
-def _write_all(handle: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(handle, view) :]

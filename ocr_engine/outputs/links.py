@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from pathlib import Path, PurePath, PurePosixPath
 
 from ocr_engine.log import logger, printable
-from ocr_engine.outputs.files import find_link
 from ocr_engine.outputs.names import is_subfolder
 from ocr_engine.outputs.page_store import NAME as STORE_NAME
 
@@ -15,7 +14,7 @@ def link_in_the_way(root: Path, folder: PurePosixPath) -> Path | None:
 
     Links in place of single files are none: writing replaces them.
     """
-    if link := find_link(root, folder):
+    if link := _on_the_way(root, folder):
         return link
     pending = [root / folder]
     while pending:
@@ -41,6 +40,16 @@ def folders_without_links(root: Path, claims: Mapping[str, str]) -> dict[str, st
             words = "%s: a symbolic link, and runs write through none: %s is not exported"
             logger.warning(words, printable(str(link)), printable(given))
     return kept
+
+
+def _on_the_way(root: Path, below: PurePosixPath) -> Path | None:
+    """The first symbolic link on the way from `root`, which may be one itself, to `below` in it."""
+    path = root
+    for part in below.parts:
+        path /= part
+        if path.is_symlink():
+            return path
+    return None
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:

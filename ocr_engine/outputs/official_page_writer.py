@@ -8,7 +8,6 @@ empty files, so that its slot is there.
 """
 
 from abc import abstractmethod
-from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from ocr_engine.config import OutputConfig
@@ -16,7 +15,6 @@ from ocr_engine.outputs.document_folder import (
     DocumentFolder,
     Files,
     JoinPages,
-    PageSaver,
     ReadyPage,
     keeps_raw,
 )
@@ -25,12 +23,13 @@ from ocr_engine.outputs.geometry import geometry_figure
 from ocr_engine.outputs.names import HIDDEN, safe_name
 from ocr_engine.outputs.page_store import NAME as STORE_NAME
 from ocr_engine.outputs.page_store import ContentOf
-from ocr_engine.records import PageRecord, PageTexts, page_stem
+from ocr_engine.outputs.page_writer import PageWriter
+from ocr_engine.records import PageTexts, page_stem
 
 _PAGES = HIDDEN
 
 
-class OfficialPageWriter(PageSaver):
+class OfficialPageWriter(PageWriter):
     """Writes what a script writes of each page; a `PageWriter`."""
 
     def __init__(
@@ -43,17 +42,12 @@ class OfficialPageWriter(PageSaver):
     ) -> None:
         """`join_pages` is for layouts that write text of our own."""
         self._config = config
-        self._files = DocumentFolder(root, folder, _PAGES, ("", _PAGES, "images"))
+        super().__init__(DocumentFolder(root, folder, _PAGES, ("", _PAGES, "images")))
         self._name = safe_name(PurePosixPath(document_name).stem)
 
     @abstractmethod
     def files_of(self, texts: PageTexts, drawn: DrawnPage) -> Files:
         """A page's files but for its figures, by their names where the page is; None where one has to go."""
-
-    @property
-    def records(self) -> Path:
-        """The document's `pages.jsonl`."""
-        return self._files.records
 
     @property
     def made(self) -> tuple[Path, ...]:
@@ -78,31 +72,26 @@ class OfficialPageWriter(PageSaver):
     def tidy(self, page: ReadyPage, written: tuple[str, ...]) -> None:
         """Figures beyond those of now."""
         first = len(page.drawn.figures) if page.drawn else 0
-        self._files.remove_numbered(self.place(page.record.page) + "images/{}.jpg", first=first)
+        self.files.remove_numbered(self.place(page.record.page) + "images/{}.jpg", first=first)
 
-    def save_pages(self, pages: Sequence[ReadyPage]) -> list[tuple[str, ...]]:
+    def outputs_of(self, written: tuple[str, ...]) -> tuple[str, ...]:
         """Their records are outputs, too: nothing else shows that a page of these layouts was written."""
-        records = self._files.below_root(f"{_PAGES}/{STORE_NAME}")
-        return [(records, *written) for written in super().save_pages(pages)]
-
-    def stored(self, page: int, fingerprint: str) -> tuple[PageRecord, str] | None:
-        """Record and raw text of a page written earlier."""
-        return self._files.stored(page, fingerprint)
+        return (self.files.below_root(f"{_PAGES}/{STORE_NAME}"), *written)
 
     def unmerge(self) -> None:
         """Nothing is made of all pages."""
 
     def drop_other_content(self, content_of: ContentOf) -> tuple[int, ...]:
         """Take away pages that were read from other bytes than these."""
-        pages = self._files.store.of_other_content(content_of)
+        pages = self.files.store.of_other_content(content_of)
         for page in pages:
-            self._files.remove_numbered(self.place(page) + "images/{}.jpg", first=0)
-        return self._files.drop({page: self._names(page) for page in pages})
+            self.files.remove_numbered(self.place(page) + "images/{}.jpg", first=0)
+        return self.files.drop({page: self._names(page) for page in pages})
 
     def merge(self) -> tuple[str, ...]:
         """Bring the records into page order."""
-        self._files.compact()
-        return (self._files.below_root(f"{_PAGES}/{STORE_NAME}"),)
+        self.files.compact()
+        return (self.files.below_root(f"{_PAGES}/{STORE_NAME}"),)
 
     def _names(self, page: int) -> list[str]:
         files = self.files_of(PageTexts(raw=""), DrawnPage())

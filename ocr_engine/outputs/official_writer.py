@@ -14,7 +14,6 @@ from ocr_engine.outputs.document_folder import (
     DocumentFolder,
     Files,
     JoinPages,
-    PageSaver,
     ReadyPage,
     keeps_raw,
 )
@@ -24,12 +23,13 @@ from ocr_engine.outputs.jpeg_pdf import JpegPdf
 from ocr_engine.outputs.jsonl import Position
 from ocr_engine.outputs.names import HIDDEN, safe_name
 from ocr_engine.outputs.page_store import ContentOf
-from ocr_engine.records import A4, PageRecord, page_stem
+from ocr_engine.outputs.page_writer import PageWriter
+from ocr_engine.records import A4, page_stem
 
 _PAGES = HIDDEN
 
 
-class OfficialWriter(PageSaver):
+class OfficialWriter(PageWriter):
     """Writes the official layout; a `PageWriter`."""
 
     def __init__(
@@ -42,23 +42,18 @@ class OfficialWriter(PageSaver):
     ) -> None:
         """`join_pages` is for layouts that write text of our own."""
         self._config = config
-        self._files = DocumentFolder(root, folder, _PAGES, (_PAGES, "images"))
+        super().__init__(DocumentFolder(root, folder, _PAGES, (_PAGES, "images")))
         self._name = safe_name(PurePosixPath(document_name).stem)
-
-    @property
-    def records(self) -> Path:
-        """The document's `pages.jsonl`."""
-        return self._files.records
 
     @property
     def made(self) -> tuple[Path, ...]:
         """The three merged files; the layouts are not there where no page has one."""
-        return tuple(self._files.path / name for name in self._merged_names())
+        return tuple(self.files.path / name for name in self._merged_names())
 
     @property
     def merged(self) -> bool:
         """Whether `NAME.mmd`, which is written last, is there."""
-        return (self._files.path / f"{self._name}.mmd").is_file()
+        return (self.files.path / f"{self._name}.mmd").is_file()
 
     def page_files(self, page: ReadyPage) -> Files:
         """The page's pieces of the merged files, and its figures."""
@@ -75,55 +70,51 @@ class OfficialWriter(PageSaver):
     def tidy(self, page: ReadyPage, written: tuple[str, ...]) -> None:
         """Figures beyond those of now."""
         first = len(page.drawn.figures) if page.drawn else 0
-        self._files.remove_numbered(_image(page.record.page), first=first)
-
-    def stored(self, page: int, fingerprint: str) -> tuple[PageRecord, str] | None:
-        """Record and raw text of a page written earlier."""
-        return self._files.stored(page, fingerprint)
+        self.files.remove_numbered(_image(page.record.page), first=first)
 
     def unmerge(self) -> None:
         """Take the three merged files away."""
         for name in self._merged_names():
-            self._files.remove(name)
+            self.files.remove(name)
 
     def drop_other_content(self, content_of: ContentOf) -> tuple[int, ...]:
         """Take away pages that were read from other bytes than these."""
-        pages = self._files.store.of_other_content(content_of)
+        pages = self.files.store.of_other_content(content_of)
         suffixes = (".det", ".mmd", ".raw.md", ".jpg")
         names = {page: [f"{_PAGES}/{page_stem(page)}{suffix}" for suffix in suffixes] for page in pages}
         for page in pages:
-            self._files.remove_numbered(_image(page), first=0)
-        return self._files.drop(names)
+            self.files.remove_numbered(_image(page), first=0)
+        return self.files.drop(names)
 
     def merge(self) -> tuple[str, ...]:
         """Write the layouts (where any page has one), the raw and the clean text, page by page."""
-        positions = self._files.compact()
+        positions = self.files.compact()
         layouts, det, mmd = self._merged_names()
         written = [layouts] if self._merge_layouts(layouts, positions) else []
         self._merge_texts(det, ".det", positions)
         self._merge_texts(mmd, ".mmd", positions)
-        return tuple(self._files.below_root(name) for name in (mmd, det, *written))
+        return tuple(self.files.below_root(name) for name in (mmd, det, *written))
 
     def _merged_names(self) -> tuple[str, str, str]:
         return f"{self._name}_layouts.pdf", f"{self._name}_det.mmd", f"{self._name}.mmd"
 
     def _merge_texts(self, name: str, suffix: str, positions: dict[int, Position]) -> None:
-        path = self._files.path / name
+        path = self.files.path / name
         with output_errors(path), atomic_file(path) as temporary, temporary.open("wb") as file:
             for page in positions:
-                text = self._files.read(f"{_PAGES}/{page_stem(page)}{suffix}")
+                text = self.files.read(f"{_PAGES}/{page_stem(page)}{suffix}")
                 file.write((OFFICIAL_PAGE_SPLIT if text is None else text).encode("utf-8", "replace"))
 
     def _merge_layouts(self, name: str, positions: dict[int, Position]) -> bool:
         """The drawn pages as a PDF; a page without a drawing is an empty page of its size."""
-        pages = self._files.path / _PAGES
+        pages = self.files.path / _PAGES
         if not any((pages / f"{page_stem(page)}.jpg").exists() for page in positions):
-            self._files.remove(name)
+            self.files.remove(name)
             return False
-        path = self._files.path / name
+        path = self.files.path / name
         with output_errors(path), atomic_file(path) as temporary, temporary.open("wb") as file:
             pdf = JpegPdf(file)
-            for record in self._files.store.iterate(positions):
+            for record in self.files.store.iterate(positions):
                 size, drawing = record.geometry or A4, pages / f"{page_stem(record.page)}.jpg"
                 jpeg = drawing.read_bytes() if drawing.exists() else None
                 pdf.add_page(jpeg, size.width_pt, size.height_pt)

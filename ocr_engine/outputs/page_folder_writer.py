@@ -21,33 +21,33 @@ class PageFolderWriter(ImageWriter):
     @property
     def made(self) -> tuple[Path, ...]:
         """The merged file."""
-        return (self._files.path / MERGED_NAME,)
+        return (self.files.path / MERGED_NAME,)
 
     @property
     def merged(self) -> bool:
         """Whether the merged file is there just where it is wanted."""
-        return (self._files.path / MERGED_NAME).is_file() == self._config.merge
+        return (self.files.path / MERGED_NAME).is_file() == self._config.merge
 
     def unmerge(self) -> None:
         """Take the merged file away."""
-        self._files.remove(MERGED_NAME)
+        self.files.remove(MERGED_NAME)
 
     def merge(self) -> tuple[str, ...]:
         """Write the merged file page by page, its figures linked where they are, and order the records."""
-        positions = self._files.compact()
+        positions = self.files.compact()
         if not self._config.merge:
             self.unmerge()
             return ()
-        path = self._files.path / MERGED_NAME
+        path = self.files.path / MERGED_NAME
         with output_errors(path), atomic_file(path) as temporary, temporary.open("wb") as file:
-            for at, record in enumerate(self._files.store.iterate(positions)):
+            for at, record in enumerate(self.files.store.iterate(positions)):
                 file.write((("\n" if at else "") + self._slot(record)).encode("utf-8", "replace"))
-        return (self._files.below_root(MERGED_NAME),)
+        return (self.files.below_root(MERGED_NAME),)
 
     def _slot(self, record: PageRecord) -> str:
         """One page of the merged file: separator, marker where it is not done, text, a line end."""
         place = self.place(record.page)
-        text = (self._files.read(f"{place}result.mmd") or "").replace("![](images/", f"![]({place}images/")
+        text = (self.files.read(f"{place}result.mmd") or "").replace("![](images/", f"![]({place}images/")
         separator = self._config.page_separator.replace("{page}", str(record.page))
         parts = [part for part in (separator, marker(record), text.strip("\n")) if part.strip()]
         return "\n\n".join(parts) + "\n"

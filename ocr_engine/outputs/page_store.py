@@ -1,12 +1,12 @@
 """`pages.jsonl` of one document: its page records, as lines. Holds no times: equal runs give equal bytes."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ocr_engine.outputs.files import atomic_file, output_errors
-from ocr_engine.outputs.jsonl import JsonLines, Position, encode
-from ocr_engine.outputs.record_lines import digest, from_line, to_values
+from ocr_engine.outputs.files import atomic_file, make_folders, output_errors, sync_all, sync_folders
+from ocr_engine.outputs.jsonl import JsonLines, Position
+from ocr_engine.outputs.record_lines import RecordLine, digest, from_line
 from ocr_engine.outputs.stored_record import StoredRecord, stored_record
 from ocr_engine.records import PageRecord
 
@@ -22,15 +22,14 @@ class PageStore:
         """`folder` is the document's; raises OutputError when `pages.jsonl` is not a file there."""
         self._lines = JsonLines(folder / NAME)
 
-    def open(self) -> None:
-        """Make the file where there is none; on disk when this returns. Raises OutputError."""
-        self._lines.mend()
-        self._lines.close()
+    @property
+    def lines(self) -> JsonLines:
+        """The file."""
+        return self._lines
 
     def append(self, *records: PageRecord) -> None:
         """Write records; they are on disk when this returns. Raises OutputError."""
-        self._lines.append_line(b"".join(encode(to_values(record)) for record in records))
-        self._lines.close()  # a run has many documents open, and each append may be the last
+        append_together([(self, b"".join(RecordLine.of(record).data for record in records))])
 
     def positions(self) -> dict[int, Position]:
         """Where each page's last record is, by page number in order: a light index of the file."""
@@ -95,6 +94,27 @@ class PageStore:
                 return False
             end = offset + length
         return end == (self._lines.path.stat().st_size if self._lines.path.exists() else 0)
+
+
+def open_together(stores: Sequence[PageStore]) -> None:
+    """Make the files of stores where there are none; on disk when this returns. Raises OutputError."""
+    make_folders(store.lines.path.parent for store in stores)
+    made = [store.lines.path.parent for store in stores if store.lines.make()]
+    sync_folders(made)
+
+
+def append_together(work: Sequence[tuple[PageStore, bytes]]) -> None:
+    """Append lines to several stores, whose syncs are one wait. On disk when this returns.
+
+    Raises OutputError. What was appended may then be there: records of pages whose files are.
+    """
+    try:
+        for store, lines in work:
+            store.lines.append_line(lines, durable=False)
+        sync_all([(store.lines.handle, store.lines.path) for store, _ in work])
+    finally:
+        for store, _ in work:
+            store.lines.close()  # a run has many documents open, and each append may be the last
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -66,8 +66,8 @@ def to_values(record: PageRecord) -> dict[str, Any]:
         "content_id": record.content_id,
         "size": _size_values(geometry) if geometry else None,
         "blocks": [_block_values(block, geometry) for block in record.blocks],
-        "figure_texts": [asdict(text) for text in record.figure_texts],
-        "agreement": asdict(record.agreement) if record.agreement else None,
+        "figure_texts": [msgspec.to_builtins(text) for text in record.figure_texts],
+        "agreement": msgspec.to_builtins(record.agreement) if record.agreement else None,
         "text_repairs": [_repair_values(repair, geometry) for repair in record.text_repairs],
         **_values_there_are(record),
     }
@@ -76,11 +76,11 @@ def to_values(record: PageRecord) -> dict[str, Any]:
 def _values_there_are(record: PageRecord) -> dict[str, Any]:
     """Only what there is: lines of pages without any are as they always were."""
     values = {
-        "differences": [asdict(one) for one in record.differences],
+        "differences": [msgspec.to_builtins(one) for one in record.differences],
         "heading_types": [_heading_values(one) for one in record.heading_types],
-        "bookmarks": [asdict(one) for one in record.bookmarks],
-        "confidence": asdict(record.confidence) if record.confidence else None,
-        "second": asdict(record.second) if record.second else None,
+        "bookmarks": [msgspec.to_builtins(one) for one in record.bookmarks],
+        "confidence": msgspec.to_builtins(record.confidence) if record.confidence else None,
+        "second": msgspec.to_builtins(record.second) if record.second else None,
         "table_readings": [_table_values(one) for one in record.table_readings],
         "file": record.file,
     }
@@ -111,7 +111,7 @@ def _block_values(block: Block, geometry: PageGeometry | None) -> dict[str, Any]
         "boxes": [_box_values(box, geometry) for box in block.boxes],
         "content": block.content,
         "figures": list(block.figures),
-        **({"lines": [asdict(line) for line in block.lines]} if block.lines else {}),
+        **({"lines": [msgspec.to_builtins(line) for line in block.lines]} if block.lines else {}),
     }
 
 
@@ -125,7 +125,8 @@ def _box_values(box: Box, geometry: PageGeometry | None) -> dict[str, Any]:
 
 
 def _repair_values(repair: TextRepair, geometry: PageGeometry | None) -> dict[str, Any]:
-    return asdict(repair) | {"boxes": [_box_values(box, geometry) for box in repair.boxes]}
+    values: dict[str, Any] = msgspec.to_builtins(repair)
+    return values | {"boxes": [_box_values(box, geometry) for box in repair.boxes]}
 
 
 def from_line(line: bytes) -> PageRecord | None:
@@ -144,13 +145,27 @@ def digest_of_texts(raw: str, figure_texts: Iterable[str]) -> str:
     return digest("\0".join((raw, *figure_texts)).encode("utf-8", "replace"))
 
 
-def facts_of(record: PageRecord, raw: str | None) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class RecordLine:
+    """A record's line of `pages.jsonl`, and the values in it."""
+
+    data: bytes
+    values: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, record: PageRecord) -> "RecordLine":
+        """The line of a record."""
+        values = to_values(record)
+        return cls(encode(values), values)
+
+
+def facts_of(record: PageRecord, line: RecordLine, raw: str | None) -> dict[str, Any]:
     """What a journal row keeps, so that the record can be known for the same and made again from raw text.
 
-    `raw` is None where the page has no text.
+    `line` is the record's, `raw` None where the page has no text.
     """
-    values = to_values(record)
-    facts: dict[str, Any] = {"line": digest(encode(values))}
+    values = line.values
+    facts: dict[str, Any] = {"line": digest(line.data)}
     if raw is not None:
         facts["raw"] = digest_of_texts(raw, [read.text for read in record.figure_texts])
     facts |= {key: values[key] for key in _FACTS if values.get(key)}

@@ -16,8 +16,6 @@ from ocr_engine.outputs.document_folder import (
     DocumentFolder,
     Files,
     JoinPages,
-    PageSaver,
-    PageWriter,
     ReadyPage,
     keeps_raw,
     marker,
@@ -28,6 +26,7 @@ from ocr_engine.outputs.geometry import geometry_figure
 from ocr_engine.outputs.names import safe_name
 from ocr_engine.outputs.page_store import NAME as STORE_NAME
 from ocr_engine.outputs.page_store import ContentOf
+from ocr_engine.outputs.page_writer import PageWriter
 from ocr_engine.records import PageRecord, page_stem
 
 # Images of the page's own text were made harmless: every link of this form is one of ours.
@@ -52,7 +51,7 @@ def open_writer(
     return opened
 
 
-class DocumentWriter(PageSaver):
+class DocumentWriter(PageWriter):
     """Writes the tree layout; a `PageWriter`."""
 
     def __init__(
@@ -65,23 +64,18 @@ class DocumentWriter(PageSaver):
     ) -> None:
         self._config = config
         self._join_pages = join_pages
-        self._files = DocumentFolder(root, folder, "", ("pages", "figures", "layout", "tables"))
+        super().__init__(DocumentFolder(root, folder, "", ("pages", "figures", "layout", "tables")))
         self._merged_name = f"{safe_name(PurePosixPath(document_name).stem)}.md"
-
-    @property
-    def records(self) -> Path:
-        """The document's `pages.jsonl`."""
-        return self._files.records
 
     @property
     def made(self) -> tuple[Path, ...]:
         """The merged file."""
-        return (self._files.path / self._merged_name,)
+        return (self.files.path / self._merged_name,)
 
     @property
     def merged(self) -> bool:
         """Whether the merged file is there just where it is wanted."""
-        return (self._files.path / self._merged_name).is_file() == self._config.merge
+        return (self.files.path / self._merged_name).is_file() == self._config.merge
 
     def page_files(self, page: ReadyPage) -> Files:
         """Text, raw text, figures, overlay. A page that is not done starts with a marker."""
@@ -103,8 +97,8 @@ class DocumentWriter(PageSaver):
         """Figures and tables beyond those of now."""
         stem = page_stem(page.record.page)
         count = sum(len(block.figures) for block in page.record.blocks)
-        self._files.remove_stale(f"figures/{stem}-{{}}", _FIGURE_SUFFIXES, count, written)
-        self._files.remove_numbered(f"tables/{stem}-{{}}.csv", first=len(page.texts.tables) + 1)
+        self.files.remove_stale(f"figures/{stem}-{{}}", _FIGURE_SUFFIXES, count, written)
+        self.files.remove_numbered(f"tables/{stem}-{{}}.csv", first=len(page.texts.tables) + 1)
 
     def _figure_files(self, record: PageRecord) -> dict[str, bytes | str]:
         """Of figures that were read again: the raw text, and the drawing where it describes one."""
@@ -117,45 +111,41 @@ class DocumentWriter(PageSaver):
                 files[f"{name}.geo.jpg"] = drawing
         return files
 
-    def stored(self, page: int, fingerprint: str) -> tuple[PageRecord, str] | None:
-        """Record and raw text of a page written earlier."""
-        return self._files.stored(page, fingerprint)
-
     def unmerge(self) -> None:
         """Take the merged file away."""
-        self._files.remove(self._merged_name)
+        self.files.remove(self._merged_name)
 
     def drop_other_content(self, content_of: ContentOf) -> tuple[int, ...]:
         """Take away pages that were read from other bytes than these."""
-        pages = self._files.store.of_other_content(content_of)
+        pages = self.files.store.of_other_content(content_of)
         patterns = ("pages/{}.md", "pages/{}.raw.md", "pages/{}.jpg", "layout/{}.jpg", "layout/{}.geo.jpg")
         for page in pages:
-            self._files.remove_stale(f"figures/{page_stem(page)}-{{}}", _FIGURE_SUFFIXES, 0, ())
-            self._files.remove_numbered(f"tables/{page_stem(page)}-{{}}.csv", first=1)
-        return self._files.drop({page: [name.format(page_stem(page)) for name in patterns] for page in pages})
+            self.files.remove_stale(f"figures/{page_stem(page)}-{{}}", _FIGURE_SUFFIXES, 0, ())
+            self.files.remove_numbered(f"tables/{page_stem(page)}-{{}}.csv", first=1)
+        return self.files.drop({page: [name.format(page_stem(page)) for name in patterns] for page in pages})
 
     def merge(self) -> tuple[str, ...]:
         """Write the merged file page by page, and bring the records into page order."""
-        positions = self._files.compact()
+        positions = self.files.compact()
         if not self._config.merge:
             self.unmerge()
-            return (self._files.below_root(STORE_NAME),)
-        path = self._files.path / self._merged_name
-        records = self._files.store.at(positions)
+            return (self.files.below_root(STORE_NAME),)
+        path = self.files.path / self._merged_name
+        records = self.files.store.at(positions)
         with output_errors(path), atomic_file(path) as temporary, temporary.open("wb") as file:
             contents = self._join_pages.contents(records) if self._join_pages else ""
             file.write(contents.encode("utf-8", "replace"))
             for at, (record, text) in enumerate(self._joined(records)):
                 slot = self._slot(record) if text is None else self._slot(record, _page_text(record, text))
                 file.write((("\n" if at or contents else "") + slot).encode("utf-8", "replace"))
-        return self._files.below_root(self._merged_name), self._files.below_root(STORE_NAME)
+        return self.files.below_root(self._merged_name), self.files.below_root(STORE_NAME)
 
     def _joined(self, records: Iterable[PageRecord]) -> Iterator[tuple[PageRecord, str | None]]:
         return self._join_pages(records) if self._join_pages else ((record, None) for record in records)
 
     def _slot(self, record: PageRecord, text: str | None = None) -> str:
         """One page of the merged file: its separator, its text with links seen from there, a line end."""
-        text = self._files.read(f"pages/{page_stem(record.page)}.md") if text is None else text
+        text = self.files.read(f"pages/{page_stem(record.page)}.md") if text is None else text
         if text is None:
             text = f"<!-- page {record.page}: its file is missing; run again with --force -->"
         separator = self._config.page_separator.replace("{page}", str(record.page))

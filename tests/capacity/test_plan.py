@@ -95,7 +95,7 @@ def test_pages_of_one_request_share_its_window_and_read_each_others_context() ->
         (Site(1, 16), Load(PAGE), "engines"),
         (Site(1, 1), Load(PAGE), "renderers"),
         (Site(64, 16), Load(PAGE), "driver"),
-        (Site(64, 16), Load(replace(PAGE, writer_s=0.02)), "writer"),
+        (Site(64, 16), Load(replace(PAGE, writer_s=0.08)), "writer"),
         (Site(64, 16, 0.001, 64), Load(PAGE), "storage"),
     ],
 )
@@ -144,7 +144,9 @@ def test_eight_gpus_with_drafts_are_name_their_processes_bounds() -> None:
     page = cost_table.page_costs(COSTS, replace(work(), drafted=1.0), 1.0)
     rates = simulation.rates(Site(8, engine_cores=COSTS.engine_cores), Load(page))
     assert rates.engines > 300 and rates.renderers > rates.engines
-    assert rates.driver == 1 / COSTS.driver_s and rates.writer == 1 / COSTS.writer_s
+    assert rates.driver == 1 / COSTS.driver_s and rates.writer == 4 / COSTS.writer_s
+    assert rates.driver > rates.engines and rates.writer > rates.engines, "one run keeps up with them"
+    assert simulation.rates(Site(1), Load(page)).writer == 1 / COSTS.writer_s
 
 
 def test_shards_are_as_long_as_the_largest(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -76,7 +76,7 @@ def test_dry_run_says_what_would_be_done_and_writes_nothing(tmp_path: Path) -> N
 
 
 def test_a_second_run_on_the_same_folder_says_so_and_stops(tmp_path: Path) -> None:
-    from ocr_engine.outputs.files import lock_output
+    from ocr_engine.outputs.folder_lock import lock_output
 
     with lock_output(tmp_path):
         run = script("samples", *REPLAY, "--output", str(tmp_path))

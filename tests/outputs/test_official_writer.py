@@ -10,9 +10,9 @@ from PIL import Image
 
 from ocr_engine.config import OutputConfig
 from ocr_engine.config.presets import OFFICIAL_PAGE_SPLIT
-from ocr_engine.outputs.document_folder import PageWriter
 from ocr_engine.outputs.drawing import DrawnPage
 from ocr_engine.outputs.official_writer import OfficialWriter
+from ocr_engine.outputs.page_writer import PageWriter
 from ocr_engine.outputs.writer import open_writer
 from ocr_engine.records import PageRecord, PageStatus, PageTexts
 

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
 from ocr_engine.config import OutputConfig
-from ocr_engine.outputs.document_folder import PageWriter
 from ocr_engine.outputs.drawing import DrawnPage
 from ocr_engine.outputs.journal import Journal
+from ocr_engine.outputs.page_writer import PageWriter
 from ocr_engine.outputs.writer import open_writer
 from ocr_engine.records import JournalRow, PageRecord, PageStatus, PageTexts
 

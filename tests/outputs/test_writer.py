@@ -9,9 +9,9 @@ import pytest
 
 from ocr_engine.config import OutputConfig
 from ocr_engine.errors import OutputError
-from ocr_engine.outputs.document_folder import PageWriter
 from ocr_engine.outputs.drawing import DrawnPage
 from ocr_engine.outputs.files import TEMPORARY_SUFFIX
+from ocr_engine.outputs.page_writer import PageWriter
 from ocr_engine.outputs.writer import DocumentWriter, open_writer
 from ocr_engine.records import PageRecord, PageStatus, PageTexts
 
@@ -209,20 +209,20 @@ def test_a_crash_at_any_write_is_healed_by_doing_the_page_again(
 
     convert(tmp_path / "whole")
     expected = tree(tmp_path / "whole")
-    real, crash_at = Path.replace, 0
+    real, crash_at = os.replace, 0
     while True:
         calls = 0
 
-        def replace(self: Path, target: Path, crash_at: int = crash_at) -> Path:
+        def replace(source: Path, target: Path, crash_at: int = crash_at) -> None:
             nonlocal calls
             calls += 1
             if calls > crash_at:
                 raise KeyboardInterrupt  # not an OSError: nothing of ours handles it
-            return real(self, target)
+            real(source, target)
 
         root = tmp_path / f"crash{crash_at}"
         with monkeypatch.context() as patch:
-            patch.setattr(Path, "replace", replace)
+            patch.setattr(os, "replace", replace)
             try:
                 convert(root)
             except KeyboardInterrupt:
