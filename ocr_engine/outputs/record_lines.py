@@ -94,7 +94,8 @@ def _heading_values(heading: HeadingType) -> dict[str, Any]:
 
 def _table_values(table: TableReading) -> dict[str, Any]:
     box = table.box
-    return asdict(table) | {"box": (box.x1, box.y1, box.x2, box.y2), "status": table.status.value}
+    values: dict[str, Any] = msgspec.to_builtins(table)
+    return values | {"box": (box.x1, box.y1, box.x2, box.y2)}
 
 
 def _size_values(geometry: PageGeometry) -> dict[str, Any]:
