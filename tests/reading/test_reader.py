@@ -22,7 +22,8 @@ from ocr_engine.families import OCR, OCR2
 from ocr_engine.families.views import make_views
 from ocr_engine.outputs.document_folder import ReadyPage
 from ocr_engine.outputs.journal import RECORD
-from ocr_engine.outputs.record_lines import rebuilt
+from ocr_engine.outputs.page_writer import SavedPage
+from ocr_engine.outputs.record_lines import RecordLine, rebuilt
 from ocr_engine.pages.pool import RenderPool
 from ocr_engine.processes.sealed import Sealed
 from ocr_engine.reading import ladder
@@ -136,7 +137,8 @@ def read(
 def row_of(record: PageRecord, raw: str = "text") -> JournalRow:
     """The journal row of a page that is written."""
     ready = ReadyPage(record, PageTexts(raw, markdown="text"))
-    return journal_row(PageToSave("a.pdf", "id", PurePosixPath("a"), "a.pdf", Sealed(ready), None, {}), ())
+    page = PageToSave("a.pdf", "id", PurePosixPath("a"), "a.pdf", Sealed(ready), None, {})
+    return journal_row(page, SavedPage((), RecordLine.of(ready.record)))
 
 
 def test_a_worker_that_dies_over_an_answer_costs_nothing() -> None:
