@@ -92,6 +92,7 @@ _ALL = (
         remove=f"{_ROOM}.alto:remove",
         require=f"{_ROOM}.alto:require",
     ),
+    Export("hocr", "{name}.hocr", f"{_ROOM}.hocr:write", needs_pictures=True, needs_lines=True),
     Export("docling", "{name}.docling.json", f"{_ROOM}.docling:write", needs_lines=True),
     Export("xlsx", "{name}.xlsx", f"{_ROOM}.xlsx:write", require=f"{_ROOM}.xlsx:require"),
     Export("jsonl", "documents.jsonl", f"{_ROOM}.jsonl:write", MadeOf.RUN),

@@ -8,13 +8,14 @@ from xml.sax.saxutils import escape, quoteattr
 
 from PIL import ImageCms
 
+from ocr_engine.outputs.xml_text import xml_text
+
 NAME = "PDF/A-2b"
 CLAIM = 'pdfaid:part="2" pdfaid:conformance="B"'
 """What only a file of this kind says in its metadata."""
 INTENT = "/Type /OutputIntent /S /GTS_PDFA1 /OutputConditionIdentifier (sRGB) /Info (sRGB)"
 """Entries of the output intent, beside `/DestOutputProfile`."""
 _MAX_CHARS = 2_000
-_NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _DATE = re.compile(r"D:(\d{14})(?:Z|([+-]\d\d)'?(\d\d)?'?)?")
 _DATE_TIME = slice(24, 36)
 _CREATED = b"\x07\xd0\0\x01\0\x01\0\0\0\0\0\0"
@@ -61,7 +62,7 @@ def metadata(about: Mapping[str, str] | None = None) -> bytes:
 
 
 def _words(text: str) -> str:
-    return _NO_XML.sub("", text or "")[:_MAX_CHARS].strip()
+    return xml_text((text or "").replace("\0", ""))[:_MAX_CHARS].strip()
 
 
 def _plain(name: str, text: str | None) -> str:

@@ -17,8 +17,8 @@ from tests import realistic
 from tests.conversion.test_pipeline import REPLAY, ROOT, SAMPLES, make_pdf, run_pdf
 from tests.pdfa_rules import broken_rules
 
-ALL = ("review", "html", "searchable_pdf", "alto", "places", "docling", "jsonl", "parquet", "zip")
-EXPORTED = ("review", "html", "searchable_pdf", "alto", "places", "docling", "jsonl")
+ALL = ("review", "html", "searchable_pdf", "alto", "hocr", "places", "docling", "jsonl", "parquet", "zip")
+EXPORTED = ("review", "html", "searchable_pdf", "alto", "hocr", "places", "docling", "jsonl")
 FILES = (
     "survey/review/index.html", "survey/survey.html", "survey/survey.pdf", "survey/alto/0001.xml",
     "survey/survey.places.jsonl", "documents.jsonl", "pages.parquet", "outputs.zip",

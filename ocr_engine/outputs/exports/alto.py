@@ -1,43 +1,30 @@
 """`alto/0001.xml`: ALTO 4.4, a file a page, in pixels of the page's picture: what libraries' tools read.
 
-Words have places where the page's text layer tells. Elsewhere the model gives a box a block: lines and words
-are then without places, in a block that has one. Text is written by lxml, without what XML 1.0 forbids.
+Ids and places are those of `laid_blocks`. Text is written by lxml, without what XML 1.0 forbids.
 """
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from bidi import get_base_level
-
 from ocr_engine import __version__
 from ocr_engine.errors import OutputError
-from ocr_engine.outputs.exports.block_words import (
-    BlockWord,
-    Rectangle,
-    WordRun,
-    around,
-    runs_of,
-)
+from ocr_engine.outputs.exports.block_words import Rectangle
 from ocr_engine.outputs.exports.document import SourceDocument
+from ocr_engine.outputs.exports.laid_blocks import MAX_BLOCKS, LaidBlock, LaidLine, laid_blocks
 from ocr_engine.outputs.exports.page_files import remove_folder, remove_pages, write_files
-from ocr_engine.outputs.exports.places import boxes_pt
 from ocr_engine.outputs.files import output_errors
-from ocr_engine.records import Block, PageRecord, page_stem
+from ocr_engine.outputs.xml_text import xml_text
+from ocr_engine.records import PageRecord, page_stem
 
 VERSION = "4.4"
 NAMESPACE = "http://www.loc.gov/standards/alto/ns-v4#"
 _SCHEMA = f"{NAMESPACE} http://www.loc.gov/standards/alto/v4/alto-4-4.xsd"
 _XSI = "http://www.w3.org/2001/XMLSchema-instance"
 _SUFFIX = ".xml"
-MAX_BLOCKS = 20_000
-"""Blocks written of one page; more is a loop."""
 _ESTIMATED = "estimated"
-_NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def require() -> None:
@@ -102,7 +89,7 @@ def _describe(root: Any, document: SourceDocument, record: PageRecord) -> None:
 
 @dataclass(slots=True)
 class _AltoPage:
-    """Writes the blocks of one page; places are scaled from points to pixels."""
+    """Writes the blocks of one page."""
 
     record: PageRecord
     labels: dict[str, str] = field(default_factory=dict)
@@ -126,81 +113,48 @@ class _AltoPage:
         number = {"PHYSICAL_IMG_NR": str(record.page), "QUALITY_DETAIL": quality, "PROCESSINGREFS": "reading"}
         page = _add(layout, "Page", ID=f"page{record.page}", **pixels, **number, **sure)
         space = _add(page, "PrintSpace", **({"HPOS": "0", "VPOS": "0"} | pixels if size else {}))
-        for at, (block, text) in enumerate(zip(record.blocks[:MAX_BLOCKS], texts, strict=False)):
-            self._add_block(space, f"page{record.page}_block{at}", block, text)
+        for block in laid_blocks(record, texts):
+            self._add_block(space, block)
 
-    def _add_block(self, space: Any, identity: str, block: Block, text: str) -> None:
-        boxes = [(a, b, c, d) for a, b, c, d in boxes_pt(block, self.record.geometry)]
+    def _add_block(self, space: Any, block: LaidBlock) -> None:
         common = {"TAGREFS": self.labels[block.label]} if block.label else {}
-        runs = runs_of(text, block, self.record.geometry)
-        if block.figures:
-            self._add_figures(space, identity, block, boxes, common)
-            identity += "_text"
-        place = self._place(around(boxes))
-        if any(run.cell for run in runs):
-            table = _add(space, "ComposedBlock", ID=identity, **place, **common, TYPE="table")
-            self._add_parts(table, identity, block, runs)
-        elif runs or not block.figures:
-            self._add_lines(_add(space, "TextBlock", ID=identity, **place, **common), identity, block, runs)
+        for figure in block.figures:
+            file = {"TYPE": block.label, "FILEID": f"../figures/{figure.name}"}
+            _add(space, "Illustration", ID=figure.identity, **_place(figure.box_px), **common, **file)
+        if block.is_table:
+            place = _place(block.box_px)
+            table = _add(space, "ComposedBlock", ID=block.identity, **place, **common, TYPE="table")
+            space, common = table, {}
+        for part in block.parts:
+            text = _add(space, "TextBlock", ID=part.identity, **_place(part.box_px), **common)
+            for line in part.lines:
+                _add_line(text, line)
 
-    def _add_figures(
-        self, space: Any, identity: str, block: Block, boxes: Sequence[Rectangle], common: dict[str, str]
-    ) -> None:
-        for at, (box, name) in enumerate(zip(boxes, block.figures, strict=False)):
-            place = self._place(box)
-            file = {"TYPE": block.label, "FILEID": f"../figures/{name}"}
-            _add(space, "Illustration", ID=f"{identity}_figure{at}", **place, **common, **file)
 
-    def _add_parts(self, table: Any, identity: str, block: Block, runs: Sequence[WordRun]) -> None:
-        """A text block for each cell, and for each stretch of text around tables."""
-        texts = 0
-        for cell, group in groupby(runs, key=lambda run: (run.table, run.cell)):
-            some = list(group)
-            if place := cell[1]:
-                part = f"table{cell[0]}_cell{place.row}_{place.column}" if cell[0] else ""
-                name = f"{identity}_{part or f'cell{place.row}_{place.column}'}"
-            else:
-                name, texts = f"{identity}_part{texts}", texts + 1
-            where = self._place(around([run.box_pt for run in some if run.box_pt]))
-            self._add_lines(_add(table, "TextBlock", ID=name, **where), name, block, some, identity)
+def _add_line(parent: Any, laid: LaidLine) -> None:
+    way = {"BASEDIRECTION": "rtl"} if laid.runs_leftwards else {}
+    line = _add(parent, "TextLine", ID=laid.identity, **_place(laid.box_px), **way)
+    for word in laid.words:
+        if word is not laid.words[0]:
+            _add(line, "SP")
+        mark = {"TAGREFS": _ESTIMATED} if word.box_px and not word.is_exact else {}
+        _add(line, "String", ID=word.identity, **_place(word.box_px), **mark, CONTENT=word.text)
 
-    def _add_lines(
-        self, parent: Any, identity: str, block: Block, runs: Sequence[WordRun], of: str = ""
-    ) -> None:
-        """Lines of the page where the layer tells, else a line a line of the text. Words count over `of`."""
-        lines = (list(words) for run in runs for _, words in groupby(run.words, key=lambda word: word.line))
-        for at, words in enumerate(lines):
-            where = self._place(around([word.box_pt for word in words if word.box_pt]))
-            leftwards = get_base_level(" ".join(word.text for word in words))
-            way = {"BASEDIRECTION": "rtl"} if leftwards else {}
-            line = _add(parent, "TextLine", ID=f"{identity}_line{at}", **where, **way)
-            for word in words:
-                if word is not words[0]:
-                    _add(line, "SP")
-                self._add_word(line, of or identity, word)
 
-    def _add_word(self, line: Any, identity: str, word: BlockWord) -> None:
-        mark = {"TAGREFS": _ESTIMATED} if word.box_pt and not word.is_exact else {}
-        name = f"{identity}_word{word.at}"
-        _add(line, "String", ID=name, **self._place(word.box_pt), **mark, CONTENT=word.text)
-
-    def _place(self, box: Rectangle | None) -> dict[str, str]:
-        size = self.record.geometry
-        if box is None or size is None:
-            return {}
-        x, y = size.width_px / max(size.width_pt, 0.01), size.height_px / max(size.height_pt, 0.01)
-        left, top, right, bottom = box
-        numbers = left * x, top * y, max(right - left, 0.0) * x, max(bottom - top, 0.0) * y
-        names = ("HPOS", "VPOS", "WIDTH", "HEIGHT")
-        return {name: f"{number:.1f}" for name, number in zip(names, numbers, strict=True)}
+def _place(box: Rectangle | None) -> dict[str, str]:
+    if box is None:
+        return {}
+    left, top, right, bottom = box
+    names, numbers = ("HPOS", "VPOS", "WIDTH", "HEIGHT"), (left, top, right - left, bottom - top)
+    return {name: f"{number:.1f}" for name, number in zip(names, numbers, strict=True)}
 
 
 def _add(parent: Any, name: str, **attributes: str) -> Any:
     from lxml import etree
 
-    safe = {key: _NO_XML.sub("\ufffd", value) for key, value in attributes.items()}
+    safe = {key: xml_text(value) for key, value in attributes.items()}
     return etree.SubElement(parent, f"{{{NAMESPACE}}}{name}", safe)
 
 
 def _text(parent: Any, name: str, text: str) -> None:
-    _add(parent, name).text = _NO_XML.sub("\ufffd", text)
+    _add(parent, name).text = xml_text(text)
