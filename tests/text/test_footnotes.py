@@ -92,8 +92,8 @@ def test_what_is_no_mark_or_not_certain_leaves_the_page_as_it_is(body: str) -> N
 
 def test_notes_that_are_not_certain_leave_the_page_as_it_is() -> None:
     body = text("Words<sup>1</sup> and more<sup>2</sup>")
-    assert tied(body, note("1 One.\n1 Again.\n2 Two.")) is None
-    assert tied(body, note("2 Two.\n1 One.")) is None, "not in the order of the marks"
+    assert tied(body, note("1 See one.\n1 See again.\n2 See two.")) is None
+    assert tied(body, note("2 See two.\n1 See one.")) is None, "not in the order of the marks"
     assert tied(body, note("[1] A reference.")) is None and tied(body, note("1. An item.")) is None
     assert tied(body, note("12")) is None and tied(body, note("<sup>1</sup>")) is None
     assert tied(text("*Emphasis* is no mark"), note("* An item.")) is None
