@@ -33,6 +33,7 @@ JOINED = (
     "text.merge_tables=true",
     "text.join_paragraphs=true",
     "text.footnotes=linked",
+    "text.headers_footers=drop",
     "output.page_separator=",
     "text.tables=markdown",
 )

@@ -18,6 +18,7 @@ from ocr_engine.text.figure_text import texts_by_name
 from ocr_engine.text.footnotes import with_footnotes
 from ocr_engine.text.markdown import block_texts, to_markdown
 from ocr_engine.text.outline import Levels, by_page, contents_list, outline_of, with_outline
+from ocr_engine.text.running_heads import running_heads, with_running_heads
 from ocr_engine.text.table_csv import tables_as_csv
 
 
@@ -77,8 +78,8 @@ def page_joiner(config: Config) -> JoinPages | None:
     """What makes the pages one document, see `PageJoiner`; None if nothing of it is asked for."""
     text = config.text
     joined = text.merge_tables or text.join_paragraphs or text.contents
-    asked = joined or text.headings == "document" or text.footnotes == "linked"
-    return PageJoiner(config) if asked else None
+    told = text.headings == "document" or text.footnotes == "linked" or text.headers_footers == "drop"
+    return PageJoiner(config) if joined or told else None
 
 
 def leveled(config: Config, records: Iterable[PageRecord]) -> Iterator[PageRecord]:
@@ -92,16 +93,17 @@ def _levels(config: Config, records: Iterable[PageRecord]) -> Levels:
 
 @dataclass(frozen=True, slots=True)
 class PageJoiner:
-    """Joins tables and paragraphs cut by page breaks, gives headings their levels, ties footnotes."""
+    """Joins what page breaks cut, gives headings their levels, ties footnotes, drops running heads."""
 
     config: Config
 
     def __call__(self, records: Iterable[PageRecord]) -> Iterator[tuple[PageRecord, str | None]]:
         """Each page with its text where that is not as in its own file. Goes through `records` twice."""
         levels, tied = _levels(self.config, records), set[int]()
-        pages = self._tied(with_outline(records, levels), tied)
+        heads = running_heads(records) if self.config.text.headers_footers == "drop" else {}
+        pages = self._tied(with_running_heads(with_outline(records, levels), heads), tied)
         for record, changed in join_pages(pages, self.config.text):
-            changed = changed or record.page in levels or record.page in tied
+            changed = changed or any(record.page in some for some in (levels, heads, tied))
             tied.discard(record.page)
             yield record, markdown_of(self.config, record) if changed else None
 

@@ -21,6 +21,7 @@ from ocr_engine.text.footnotes import with_footnotes
 from ocr_engine.text.grounding import parse, write
 from ocr_engine.text.markdown import to_markdown
 from ocr_engine.text.recall import text_of, word_recall
+from ocr_engine.text.running_heads import running_heads
 from ocr_engine.text.table_csv import tables_as_csv
 
 SHORT, LONG, VERY_LONG = 2_000, 16_000, 128_000
@@ -53,11 +54,17 @@ def footnotes(raw: str) -> object:
     return list(with_footnotes([PageRecord(1, PageStatus.DONE, "", "", "base", "markdown", blocks)]))
 
 
+def heads(raw: str) -> object:
+    blocks = parse(raw).blocks
+    return running_heads([PageRecord(n, PageStatus.DONE, "", "", "", "", blocks) for n in range(1, 7)])
+
+
 WORK: dict[str, Callable[[str], object]] = {
     "page": lambda raw: to_markdown(parse(raw), "../figures/", STYLE),
     "csv": lambda raw: tables_as_csv(parse(raw).blocks),
     "pages joined": join,
     "footnotes": footnotes,
+    "running heads": heads,
     "folded": fold_by_pieces,
     "official": lambda raw: (official.page_mmd(raw, 0), official.image_mmd(raw), official.eval_md(raw)),
     "halves": lambda raw: write(remap.joined(parse(raw), parse(raw), 0.5, 0.5).blocks),

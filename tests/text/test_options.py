@@ -99,5 +99,5 @@ def test_every_option_is_tried_here() -> None:
     names = {field.name for field in dataclasses.fields(TextConfig)}
     assert names == {
         "tables", "math_delimiters", "headers_footers", "list_repair", "merge_tables", "join_paragraphs",
-        "max_equal_lines", "habits", "headings", "contents",
+        "max_equal_lines", "habits", "headings", "contents", "footnotes",
     }  # fmt: skip
