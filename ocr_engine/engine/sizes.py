@@ -21,7 +21,7 @@ _CPU_MAX_NUM_SEQS, _CPU_BATCHED_TOKENS = 8, 4096
 _NANO_CPU_MAX_NUM_SEQS = 16
 """Nano's steps are mostly calls of small operations: 16 pages take a fifth less CPU each than 8."""
 _MAX_GROUP = 16
-_GRAPH_TOK = 512
+_FEW_SEQS = 512
 _CPU_KV_SHARE = 0.4
 """Share of the free memory the KV cache takes at most by default; weights and activations need the rest."""
 _BYTES = {"float32": 4}
@@ -90,12 +90,9 @@ def choose_sizes(config: EngineConfig, checkpoint: Checkpoint, *, gpu: bool) -> 
 
 
 def _verifies_drafts(config: EngineConfig, checkpoint: Checkpoint, max_num_seqs: int) -> bool:
-    """Whether a GPU is to: by itself only where it was measured, and where no step without drafts is slower.
-
-    Steps of up to 512 tokens are whole CUDA graphs in vLLM, and in pieces where drafts may be in them.
-    """
+    """Whether a GPU is to: by itself only where it was measured, in large batches of the first family."""
     # Not behind a window over the answer: nobody has tried.
-    measured = max_num_seqs > _GRAPH_TOK and not FAMILIES[checkpoint.family].window_tok
+    measured = max_num_seqs > _FEW_SEQS and not FAMILIES[checkpoint.family].window_tok
     return config.drafts == "always" or (config.drafts == "auto" and measured)
 
 

@@ -16,20 +16,12 @@ _LOG2_E = 1.4426950408889634
 
 @dataclass(frozen=True, slots=True)
 class Blocks:
-    """How the kernel cuts its work: key rows a step, queries a program, warps, pipeline stages.
-
-    A step's rows are padded to a power of two each, or `packed`: one after the other, and padded together.
-    """
+    """How the kernel cuts its work: key rows a step, queries a program, warps, pipeline stages."""
 
     rows: int
     queries: int
     warps: int
     stages: int = 2
-    packed: bool = False
-
-    def columns(self, side: int) -> int:
-        """Keys of a padded row, or of all rows of a step."""
-        return max(16, triton.next_power_of_2(self.rows * side if self.packed else side))
 
 
 SHAPES = {
@@ -58,15 +50,13 @@ def _attend(  # noqa: PLR0915 - a kernel is one function
     QUERIES: tl.constexpr,
     ROWS: tl.constexpr,
     COLUMNS: tl.constexpr,
-    PACKED: tl.constexpr,
     PRECISION: tl.constexpr,
     LOG2_E: tl.constexpr,
 ):
     """One block of queries of one head in one window, with all keys of the window, ROWS key rows a step."""
     windows: tl.constexpr = (GRID + SIDE - 1) // SIDE
     padded: tl.constexpr = windows * SIDE != GRID
-    keys: tl.constexpr = COLUMNS if PACKED else ROWS * COLUMNS
-    whole: tl.constexpr = (not padded) and (keys == ROWS * SIDE) and (SIDE % ROWS == 0)
+    whole: tl.constexpr = (not padded) and (COLUMNS == SIDE) and (SIDE % ROWS == 0)
     token_stride: tl.constexpr = 3 * HEADS * WIDTH
     view = (tl.program_id(1) // HEADS).to(tl.int64)
     head = tl.program_id(1) % HEADS
@@ -85,31 +75,27 @@ def _attend(  # noqa: PLR0915 - a kernel is one function
     row_terms = terms + (token * HEADS + head) * TERMS + query_row + SIDE - 1
     column_terms = terms + (token * HEADS + head) * TERMS + 3 * SIDE - 2 + query_column
     column = tl.arange(0, COLUMNS)
-    real_column = column < (ROWS * SIDE if PACKED else SIDE)
     bias_columns = tl.load(
-        column_terms[:, None] - (column % SIDE)[None, :],
-        mask=asked[:, None] & real_column[None, :],
-        other=0.0,
+        column_terms[:, None] - column[None, :], mask=asked[:, None] & (column < SIDE)[None, :], other=0.0
     ).to(tl.float32)
-    bias_columns = tl.where(real_column[None, :], bias_columns * LOG2_E, -float("inf"))
+    bias_columns = tl.where((column < SIDE)[None, :], bias_columns * LOG2_E, -float("inf"))
 
-    key_place = tl.arange(0, keys)
-    row_keys: tl.constexpr = SIDE if PACKED else COLUMNS
-    key_column = key_place % row_keys
+    key_place = tl.arange(0, ROWS * COLUMNS)
+    key_column = key_place % COLUMNS
     pad_key = tl.load(qkv_bias + (HEADS + head) * WIDTH + channel)
     pad_value = tl.load(qkv_bias + (2 * HEADS + head) * WIDTH + channel)
     largest = tl.full([QUERIES], -float("inf"), tl.float32)
     total = tl.zeros([QUERIES], tl.float32)
     result = tl.zeros([QUERIES, WIDTH], tl.float32)
     for first in range(0, SIDE, ROWS):
-        key_row = first + key_place // row_keys
+        key_row = first + key_place // COLUMNS
         key_token = view * GRID * GRID + (top + key_row) * GRID + left + key_column
         place_kv = qkv + key_token[:, None] * token_stride + head * WIDTH + channel[None, :]
         if whole:
             key = tl.load(place_kv + HEADS * WIDTH)
             value = tl.load(place_kv + 2 * HEADS * WIDTH)
         else:
-            inside = (key_row < SIDE) & (key_column < SIDE) & (key_place < ROWS * row_keys)
+            inside = (key_row < SIDE) & (key_column < SIDE)
             real = inside & (top + key_row < GRID) & (left + key_column < GRID)
             key = tl.load(place_kv + HEADS * WIDTH, mask=real[:, None], other=0.0)
             value = tl.load(place_kv + 2 * HEADS * WIDTH, mask=real[:, None], other=0.0)
@@ -121,16 +107,6 @@ def _attend(  # noqa: PLR0915 - a kernel is one function
             # One key row: its term is the same for all keys of a query, so it moves the maximum alone.
             score += bias_columns
             shift = tl.load(row_terms - first, mask=asked, other=0.0).to(tl.float32) * LOG2_E
-        elif PACKED:
-            bias = bias_columns
-            for ahead in tl.static_range(ROWS):
-                there = first + ahead < SIDE
-                term = tl.load(row_terms - first - ahead, mask=asked & there, other=0.0).to(tl.float32)
-                term = tl.where(there, term * LOG2_E, -float("inf"))
-                of_row = (key_place >= ahead * SIDE) & (key_place < (ahead + 1) * SIDE)
-                bias = tl.where(of_row[None, :], bias + term[:, None], bias)
-            score += bias
-            shift = tl.zeros([QUERIES], tl.float32)
         else:
             row = first + tl.arange(0, ROWS)
             bias_rows = tl.load(
@@ -178,6 +154,7 @@ def attend_grid(
     terms = query.reshape(-1, width) @ torch.nn.functional.pad(tables, (0, 0, 0, -len(tables) % 8)).t()
     out = torch.empty(count, grid, grid, heads * width, dtype=qkv.dtype, device=qkv.device)
     shape = SHAPES.get(side) or _shape(side)
+    columns_padded = max(16, triton.next_power_of_2(side))
     windows = -(-grid // side)
     launch = (triton.cdiv(side * side, shape.queries), count * heads, windows * windows)
     _attend[launch](
@@ -193,8 +170,7 @@ def attend_grid(
         TERMS=terms.shape[1],
         QUERIES=shape.queries,
         ROWS=shape.rows,
-        COLUMNS=shape.columns(side),
-        PACKED=shape.packed,
+        COLUMNS=columns_padded,
         PRECISION="ieee" if qkv.dtype == torch.float32 else "tf32",
         LOG2_E=_LOG2_E,
         num_warps=shape.warps,

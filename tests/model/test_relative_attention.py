@@ -29,18 +29,8 @@ def test_kernel_equals_windows_cut_by_hand():
     run_interpreted(__name__)
 
 
-PACKED = [(20, 14, 1, 2, 4), (20, 20, 1, 1, 3), (40, 40, 1, 1, 3)]
-"""Grid, window, heads, views and key rows a step: one after the other, the last step not whole."""
-
-
 def checks():
-    from ocr_engine.model.relative_attention import SHAPES as BLOCKS
-    from ocr_engine.model.relative_attention import Blocks
-
     for grid, side, heads, count in SHAPES:
-        check_shape(grid, side, heads, count)
-    for grid, side, heads, count, rows in PACKED:
-        BLOCKS[side] = Blocks(rows=rows, queries=64, warps=4, packed=True)
         check_shape(grid, side, heads, count)
 
 

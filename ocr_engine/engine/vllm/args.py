@@ -42,6 +42,19 @@ def speculation(drafts: int) -> dict[str, Any]:
     }
 
 
+def graph_sizes(requests: int, drafts: int) -> list[int]:
+    """Tokens of the decode steps that are kept as CUDA graphs, for so many requests and drafts of each.
+
+    vLLM stops at 512 on this generation of cards. Launching a larger step kernel by kernel takes its process
+    longer than a slow host has: 60 ms of CPU a page where the card needs 40 (`docs/performance.md`).
+    """
+    full = requests * (1 + drafts)
+    most = max(full, min(2 * full, 512))
+    ranges = [(8, 256, 8), (256, 512, 16), (512, 1024, 64), (1024, 2048, 128), (2048, most, 256)]
+    sizes = {1, 2, 4, full, most, *(size for start, end, step in ranges for size in range(start, end, step))}
+    return sorted(size for size in sizes if size <= most)
+
+
 def check_platform(config: EngineConfig, *, gpu: bool) -> None:
     """Refuse what this machine cannot do, before anything is downloaded or started.
 
@@ -98,17 +111,19 @@ def engine_args(
     }
     if not gpu:
         return args | {"distributed_executor_backend": "uni"}
+    drafts = sizes.drafts if DRAFTS in shortcuts else 0
     args |= {
         "gpu_memory_utilization": config.gpu_memory_utilization,
         "kv_cache_dtype": config.kv_cache_dtype,
+        "compilation_config": {"cudagraph_capture_sizes": graph_sizes(sizes.max_num_seqs, drafts)},
         "additional_config": {
             GROUP_KEY: sizes.group,
             ENCODER_PX_KEY: sizes.encoder_px,
             SHORTCUTS_KEY: list(shortcuts),
         },
     }
-    if sizes.drafts and DRAFTS in shortcuts:
-        args["speculative_config"] = speculation(sizes.drafts)
+    if drafts:
+        args["speculative_config"] = speculation(drafts)
         args["per_request_spec_decode_metrics"] = "summary"
         args["logits_processors"].append("ocr_engine.engine.vllm.drafter:DraftStore")
         args["additional_config"][BOOK_KEY] = list(phrases)

@@ -18,7 +18,7 @@ TESTED = ("0.32", "0.33")
 SHORTCUTS_KEY = "ocr_engine_shortcuts"
 """Where the scheduler in vLLM's process finds, in `additional_config`, which shortcuts it may take."""
 GROUPS, DECODE_STEPS, HELD_TOKENS, DRAFTS = "page groups", "decode steps", "held tokens", "drafts"
-SCORES = "token probabilities"
+SCORES, DRAFT_GRAPHS = "token probabilities", "whole graphs with drafts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +119,21 @@ SHORTCUTS: dict[str, tuple[Needs, ...]] = {
         Needs(_SCHEDULER, method="_update_after_schedule", parameters="self scheduler_output"),
         Needs(_SCHEDULER, method="_free_request", parameters="self request"),
         Needs("Request", "spec_token_ids is_prefill_chunk sampling_params spec_decode_metrics"),
+    ),
+    DRAFT_GRAPHS: (
+        Needs("gpu_model_runner", "ModelCudaGraphManager"),
+        Needs("ModelCudaGraphManager", "varlen_decode _candidates _capture_descs"),
+        Needs("ModelCudaGraphManager", "vllm_config decode_query_len"),
+        Needs("ModelCudaGraphManager", method="_init_candidates", parameters="self"),
+        Needs(
+            "ModelCudaGraphManager",
+            method="capture",
+            parameters="self model model_state input_buffers intermediate_tensors block_tables attn_groups",
+        ),
+        Needs(
+            "get_varlen_cudagraph_unsupported_backend",
+            parameters="attn_groups vllm_config max_query_len",
+        ),
     ),
     SCORES: (
         Needs(

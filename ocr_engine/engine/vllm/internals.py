@@ -178,6 +178,9 @@ _BY_MODULE: dict[str, dict[str, str]] = {
     "vllm.v1.worker.gpu.cudagraph_utils": {
         "ModelCudaGraphManager": "base of ours; `_init_candidates`, `capture` (drafts)",
     },
+    "vllm.v1.worker.gpu.model_states.default": {
+        "DefaultModelState": "base of ours; `prepare_attn` passes the prompts' lengths on (R-SWA)",
+    },
     "vllm.v1.worker.gpu.attn_utils": {
         "get_varlen_cudagraph_unsupported_backend": "whether a graph may hold any mix of drafts",
     },

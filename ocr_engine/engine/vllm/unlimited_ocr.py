@@ -1,8 +1,11 @@
 """Unlimited-OCR for vLLM: DeepSeek-OCR's class with a decoder that forgets the middle of its answer (R-SWA).
 
-On a GPU vLLM's own attention layers and masks do that, as in its own class. On a CPU its backend has no such
-mask and would look at everything; ours stands in (`window_cpu`).
+On a GPU vLLM's own attention layers and masks do that, as in its own class, once they know every row of a
+step (`window_gpu`). On a CPU its backend has no such mask and would look at everything; ours stands in
+(`window_cpu`).
 """
+
+from typing import Any
 
 from ocr_engine.engine.vllm.deepseek_ocr import DeepseekOCRForCausalLM
 from ocr_engine.engine.vllm.internals import (
@@ -27,3 +30,9 @@ class UnlimitedOCRForCausalLM(DeepseekOCRForCausalLM):
             # Plain layers: vLLM's own would have blocks freed that our window still uses.
             vllm_config.model_config.hf_config.text_config.rswa_window = None
         super().__init__(vllm_config=vllm_config, prefix=prefix)
+
+    def get_model_state_cls(self) -> type[Any]:
+        """What vLLM's V2 runner keeps of the model between steps; it asks for it."""
+        from ocr_engine.engine.vllm.window_gpu import WindowState
+
+        return WindowState

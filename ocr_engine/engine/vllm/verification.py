@@ -3,13 +3,14 @@
 vLLM copies the logits of a step as soon as one request has a logits processor, and verifies them in pieces of
 a gigabyte. With eight drafts and 768 pages that is 3.6 GB a step, and each piece that begins at an odd place
 has all kernels compiled anew. The guard needs no copy: it bans in the model's own logits.
+
+And decode steps are whole CUDA graphs, however many drafts each request has.
 """
 
-import os
 from typing import Any
 
-GRAPHS_VARIABLE = "OCR_ENGINE_DRAFT_GRAPHS"
-"""Set to 1: steps of up to 512 tokens are whole CUDA graphs whatever the mix of drafts. Being measured."""
+from ocr_engine.engine.vllm.contract import DRAFT_GRAPHS, first_difference
+
 _MOST_BYTES = 1 << 32
 """Of the float32 copy that one request with a temperature still asks for: 900 pages with eight drafts."""
 
@@ -19,7 +20,7 @@ def install() -> None:
     from ocr_engine.engine.vllm.guard_v2 import DeviceNgramGuard
     from ocr_engine.engine.vllm.internals import Sampler, rejection_sampler
 
-    if os.environ.get(GRAPHS_VARIABLE) == "1":
+    if not first_difference(DRAFT_GRAPHS):
         _take_graphs_for_any_mix()
     rejection_sampler.MAX_CHUNK_BYTES = _MOST_BYTES
     usual = Sampler.apply_sampling_params
