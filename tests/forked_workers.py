@@ -23,7 +23,7 @@ IMPORTED = (
 )  # fmt: skip
 """What a worker imports before its first page has come back."""
 
-_spawned = worker._started
+spawned = worker._started
 _forking = multiprocessing.get_context("forkserver")
 # Whoever starts a process asks after all others, and what ended is told once.
 _asking = threading.Lock()
@@ -52,7 +52,7 @@ class ForkedWorker:
 def started(theirs: Connection, memory_mb: int, preload: Sequence[str], parent: int) -> object:
     """As `worker._started`; one that dies with its parent has to be its child."""
     if parent:
-        return _spawned(theirs, memory_mb, preload, parent)
+        return spawned(theirs, memory_mb, preload, parent)
     arguments = (theirs, memory_mb, tuple(preload), dict(os.environ))
     process = _forking.Process(target=_serve, args=arguments, daemon=True)
     with _asking:

@@ -1,8 +1,6 @@
 """DeepSeek-OCR-2 from the command line: a small random checkpoint in the official layout, on real vLLM."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,9 +9,11 @@ from fixtures.checkpoints import write_checkpoint
 from ocr_engine.cli.entries import batch_images, batch_pdf
 from ocr_engine.errors import ExitCode
 from ocr_engine.families import OCR2
+from tests.forked_engines import ForkedRun
 
 pytest.importorskip("vllm", reason="needs vllm")
 ROOT = Path(__file__).parents[2]
+RUN_S = 240
 SAMPLE = ROOT / "samples/handbook.pdf"
 
 
@@ -31,11 +31,11 @@ def test_pages_go_through_vllm_with_their_token_counts_and_replay_counts_the_sam
 ) -> None:
     first, again = tmp_path / "first", tmp_path / "again"
     options = [str(SAMPLE), "--pages", "1-2", "--config", str(ROOT / "config.yaml"), "--output"]
-    engine = ["--model", str(checkpoint), "--set", "engine.dtype=float32", "--set", "engine.max_tokens=12"]
-    # In a process of its own: vLLM's state would stay in this one.
-    command = [sys.executable, str(ROOT / "batch_pdf.py"), *options, str(first), *engine]
-    run = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert run.returncode == ExitCode.PAGES_FAILED and "Traceback" not in run.stderr, run.stderr
+    sets = ("engine.dtype=float32", "engine.max_tokens=12", "quality.retries=[]")
+    engine = ["--model", str(checkpoint), *(word for one in sets for word in ("--set", one))]
+    run = ForkedRun(batch_pdf, [*options, str(first), *engine], tmp_path / "stderr")
+    code, said = run.wait(RUN_S), run.stderr.read_text()
+    assert code == ExitCode.PAGES_FAILED and "Traceback" not in said, said
     found = records(first)
     assert [(record["vision_tokens"], record["text_tokens"]) for record in found] == [(1121, 12)] * 2
     assert {record["status"] for record in found} == {"truncated"}

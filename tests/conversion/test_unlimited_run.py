@@ -1,8 +1,6 @@
 """Unlimited-OCR from the command line: a small random checkpoint on vLLM, its answers from a store."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,9 +9,11 @@ from fixtures.checkpoints import write_checkpoint
 from ocr_engine.cli.entries import batch_images, batch_pdf
 from ocr_engine.errors import ExitCode
 from ocr_engine.families import UNLIMITED
+from tests.forked_engines import ForkedRun
 from tests.text.test_det_form import PAGE
 
 ROOT = Path(__file__).parents[2]
+RUN_S = 240
 SAMPLE = ROOT / "samples/handbook.pdf"
 OPTIONS = (str(SAMPLE), "--pages", "1-2", "--config", str(ROOT / "config.yaml"), "--output")
 
@@ -23,10 +23,9 @@ def records(output: Path) -> list[dict[str, object]]:
 
 
 def run_batch(output: Path, *options: str) -> list[dict[str, object]]:
-    """In a process of its own: vLLM's state would stay in this one."""
-    command = [sys.executable, str(ROOT / "batch_pdf.py"), *OPTIONS, str(output), *options]
-    run = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert run.returncode == ExitCode.PAGES_FAILED and "Traceback" not in run.stderr, run.stderr
+    run = ForkedRun(batch_pdf, [*OPTIONS, output, *options], output.with_suffix(".stderr"))
+    code, said = run.wait(RUN_S), run.stderr.read_text()
+    assert code == ExitCode.PAGES_FAILED and "Traceback" not in said, said
     return records(output)
 
 
