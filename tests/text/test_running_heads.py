@@ -84,6 +84,12 @@ def test_a_heading_that_often_begins_a_page_is_none() -> None:
     assert taken(begins) == 9 and taken(begins, amid) == 0
 
 
+def test_words_alone_that_stand_right_above_the_text_are_its_beginning() -> None:
+    line: Line = lambda _: block("Dear reader,", 60)  # noqa: E731
+    assert taken(line, lambda number: block(f"word{'s' * number} of a letter", 80, height=60)) == 0
+    assert taken(line, lambda number: block(f"word{'s' * number} of a letter", 95, height=60)) == 10
+
+
 def test_something_beyond_it_at_its_edge_keeps_it() -> None:
     line: Line = lambda _: block("Some words", 60)  # noqa: E731
     assert taken(line, lambda _: block("Other words of it", 40, "title")) == 0
