@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent / "ocr_engine"
 LAYERS = (
-    ("start", "errors", "log", "records", "processes", "sheets", "marks", "delimiters"),
+    ("start", "errors", "log", "records", "processes", "sheets", "marks", "delimiters", "compact"),
     ("families", "formats"),
     ("config",),
     ("urls", "drafts"),

@@ -17,7 +17,7 @@ from ocr_engine.conversion.limits import pages_used_up, used_up
 from ocr_engine.conversion.page_supply import Other, PageSupply
 from ocr_engine.conversion.planning import PageNeeds, PagePlanner, PlannedPage, Redo, Surveyed
 from ocr_engine.conversion.said_before import SaidBefore
-from ocr_engine.conversion.same_bytes import SameBytes
+from ocr_engine.conversion.same_bytes import FirstRead, SameBytes
 from ocr_engine.conversion.saver import Saver
 from ocr_engine.conversion.source import Listed, Source
 from ocr_engine.conversion.together import PageWindow, Reading, Requests
@@ -151,7 +151,8 @@ class Conversion:
                 yield Surveyed(item.given, item.reason)
                 continue
             try:
-                opened, indexes = await self._open(item, to_write=False)
+                opened, indexes = await self._open(item)
+                await self._find_lost(opened, indexes, write=False)
             except (InputError, UsageError) as error:
                 yield Surveyed(item.given, str(error))
             else:
@@ -177,6 +178,7 @@ class Conversion:
         """The pages of a document that have to be read, in order, and their raw texts of an earlier run."""
         try:
             opened, indexes = await self._open(document)
+            await self._find_lost(opened, indexes)
         except OcrError:
             return  # recorded when the document is converted
         writer = self._saver.writer_for(document)
@@ -206,32 +208,37 @@ class Conversion:
         except UsageError as error:
             await self._end_document(document.given, PageStatus.SKIPPED, str(error))
         else:
+            # In the order in which they are opened: what is asked of the disk next takes some longer.
+            first = self._same.begin(opened) if self._reads_once else None
+            await self._find_lost(opened, indexes)
             self.counts.documents += 1
             await self._saver.account_for_cap(opened)
             self._tools.progress.add_total(len(indexes))
-            return await self._convert_once(opened, indexes, before, place)
+            return await self._convert_once(opened, indexes, before, place, first)
         return True
 
     async def _convert_once(
-        self, opened: OpenedDocument, indexes: tuple[int, ...], before: Path | None, place: ExitStack
+        self,
+        opened: OpenedDocument,
+        indexes: tuple[int, ...],
+        before: Path | None,
+        place: ExitStack,
+        first: FirstRead | None,
     ) -> bool:
-        """Convert a document's pages; one of bytes that are being read waits until they are."""
-        first = self._same.first_of(opened) if self._reads_once else None
-        if first and first.document is not opened.document:
+        """Convert a document's pages; one of the bytes of `first` waits until that is read."""
+        if first:
             await first.ended.wait()
-            same = Other(first.document.given, self._saver.writer_for(first.document))
+            same = Other(first.given, self._saver.writer_of(first.given, first.name))
             return await self._convert_pages(opened, indexes, same, place)
         left = Other("", self._saver.writer_for(opened.document, before)) if before else None
         try:
             return await self._convert_pages(opened, indexes, left, place)
         finally:
-            if first:
+            if self._reads_once:
                 self._same.end(opened)
 
-    async def _open(
-        self, document: Document, *, to_write: bool = True
-    ) -> tuple[OpenedDocument, tuple[int, ...]]:
-        """The document, and the 0-based indexes of the pages that are asked for; its records are in order."""
+    async def _open(self, document: Document) -> tuple[OpenedDocument, tuple[int, ...]]:
+        """The document, and the 0-based indexes of the pages that are asked for."""
         if link := link_in_the_way(self._tools.root, self._tools.names.folder_for(document)):
             raise InputError(
                 f"not written: {printable(str(link))} is a symbolic link, and runs write through none;"
@@ -239,9 +246,13 @@ class Conversion:
             )
         opened = await outcome(self._opener.open(document))
         indexes = parse_page_ranges(self._config.input.pages, opened.page_count)
-        indexes = indexes[: self._config.input.max_pages or None]
-        self._planner.lost.update(await self._saver.lost_records(opened, indexes, write=to_write))
-        return opened, indexes
+        return opened, indexes[: self._config.input.max_pages or None]
+
+    async def _find_lost(
+        self, opened: OpenedDocument, indexes: tuple[int, ...], *, write: bool = True
+    ) -> None:
+        """See that the document's records are in order; those that cannot be mended are read again."""
+        self._planner.lost.update(await self._saver.lost_records(opened, indexes, write=write))
 
     async def _convert_pages(
         self, opened: OpenedDocument, indexes: tuple[int, ...], other: Other | None, place: ExitStack

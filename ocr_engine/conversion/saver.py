@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import ParamSpec, TypeVar
 
 from ocr_engine.config import Config
@@ -82,11 +82,14 @@ class Saver:
 
     def writer_for(self, document: Document, root: Path | None = None) -> PageWriter:
         """The writer of a document's pages, here or below another run's `root`. Use it through `call`."""
-        folder = self._names.folder_for(document)
-        join_pages = page_joiner(self._config)
-        return open_writer(
-            root or self._root, folder, self._config.output, document.relative.name, join_pages
-        )
+        return self._writer(root or self._root, self._names.folder_for(document), document.relative.name)
+
+    def writer_of(self, given: str, name: str) -> PageWriter:
+        """That of a document which has its folder: as it was given, and what its file is called."""
+        return self._writer(self._root, self._names.folder_of(given), name)
+
+    def _writer(self, root: Path, folder: PurePosixPath, name: str) -> PageWriter:
+        return open_writer(root, folder, self._config.output, name, page_joiner(self._config))
 
     async def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `function` in the writing thread, after everything given to it before."""

@@ -15,6 +15,7 @@ from typing import Annotated
 
 import msgspec
 
+from ocr_engine.compact import DigestTable
 from ocr_engine.outputs.files import CHECKSUMS, atomic_file, output_errors
 from ocr_engine.outputs.jsonl import JsonLines, decode, encode
 
@@ -53,7 +54,7 @@ def seen(root: Path, path: Path) -> Seen:
 
 
 class Checksums:
-    """What is known of the files of one output folder, 0.15 kB each in memory.
+    """What is known of the files of one output folder, 36 to 72 bytes each in memory.
 
     A name is a path below the root: of a file that is there, of one that is not, or of a folder, which
     stands for the files of pages in it.
@@ -63,17 +64,17 @@ class Checksums:
         """Raises OutputError when something that is not a file stands where the checksums belong."""
         self._root = root
         self._lines = JsonLines(root / CHECKSUMS, _MAX_LINE_BYTES)
-        self._known: dict[bytes, bytes] = {}
+        self._known = DigestTable(2 * _BYTES, _BYTES)
         """Hash of a name -> hashes of times and content."""
         self._count = 0
         for _, line in self._lines.lines():
             self._count += 1
             if (found := decode(line, _LINE)) is not None:
-                self._known[_key(found.name)] = bytes.fromhex(found.times + found.content)
+                self._known.put(_key(found.name), bytes.fromhex(found.times + found.content))
 
     def seem_right(self, *paths: Path) -> bool:
         """Whether size and times of all are as they were."""
-        return all(self._known.get(_key(self._name(path)), b"")[:_BYTES] == _times(path) for path in paths)
+        return all(self._of(path)[:_BYTES] == _times(path) for path in paths)
 
     def hold(self, *paths: Path) -> bool:
         """Whether all are as they were; where size or times differ, by their content. Raises OutputError."""
@@ -90,7 +91,7 @@ class Checksums:
         if self._known.get(key) != hashes:
             line = {"name": found.name, "times": found.times.hex(), "content": found.content.hex()}
             self._lines.append(line, durable=False)
-            self._known[key] = hashes
+            self._known.put(key, hashes)
             self._count += 1
 
     def close(self) -> None:
@@ -100,7 +101,7 @@ class Checksums:
             self._rewrite()
 
     def _holds(self, path: Path) -> bool:
-        known, times = self._known.get(_key(self._name(path)), b""), _times(path)
+        known, times = self._of(path), _times(path)
         if known[:_BYTES] == times:
             return True
         if not known or known[_BYTES:] != (content := _content(path)):
@@ -108,6 +109,10 @@ class Checksums:
         # Copied, or fetched from a store: read once, not each time.
         self.note(Seen(self._name(path), times, content))
         return True
+
+    def _of(self, path: Path) -> bytes:
+        """What is known of a file; b"" where nothing is."""
+        return self._known.get(_key(self._name(path))) or b""
 
     def _name(self, path: Path) -> str:
         return str(path.relative_to(self._root))
@@ -118,7 +123,7 @@ class Checksums:
         with output_errors(path), atomic_file(path) as temporary, temporary.open("wb") as file:
             for _, line in self._lines.lines():
                 found = decode(line, _LINE)
-                if found and self._known[_key(found.name)] == bytes.fromhex(found.times + found.content):
+                if found and self._known.get(_key(found.name)) == bytes.fromhex(found.times + found.content):
                     file.write(encode(msgspec.structs.asdict(found)))
 
 

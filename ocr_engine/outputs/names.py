@@ -12,6 +12,7 @@ import unicodedata
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
+from ocr_engine.compact import DigestTable, Texts, digest
 from ocr_engine.formats import EXPORTS, LAYOUTS
 from ocr_engine.log import logger, printable
 from ocr_engine.outputs.page_store import NAME as RECORDS
@@ -21,6 +22,8 @@ MAX_NAME_BYTES = 180
 """Bytes of one name, so that a suffix of ours still fits the usual limit of 255."""
 HIDDEN = ".pages"
 """Where layouts whose names are given by others keep records and raw texts."""
+_RECENT = 2_000
+"""Documents whose folders are kept as paths: they are asked for with every page."""
 _FORBIDDEN = frozenset('<>:"/\\|?*')
 _WINDOWS_DEVICES = frozenset(
     {"con", "prn", "aux", "nul", "conin$", "conout$"}
@@ -87,24 +90,42 @@ class OutputNames:
         With `root`, the output folder, a folder there that holds other people's files is given to nobody.
         """
         self._root = root
-        self._owners = {_key(folder): given for folder, given in claims.items()}
-        self._folders = {given: PurePosixPath(folder) for folder, given in claims.items()}
+        self._taken, self._folders = DigestTable(), Texts()
+        self._recent: dict[str, PurePosixPath] = {}
+        for folder, given in claims.items():
+            self._claim(given, folder)
 
     def folder_for(self, document: Document) -> PurePosixPath:
         """`<relative parent>/<stem>`, with a suffix from the document's name where another one has that.
 
         Distinct also where the file system ignores case.
         """
-        known = self._folders.get(document.given)
-        if known is not None:
-            return known
-        folder = next(folder for folder in _candidates(document) if self._is_free(folder, document))
-        self._owners[_key(str(folder))] = document.given
-        self._folders[document.given] = folder
+        if (folder := self._recent.get(document.given)) is None:
+            folder = self._known_or_new(document)
+            if len(self._recent) >= _RECENT:
+                self._recent.clear()
+            self._recent[document.given] = folder
         return folder
 
+    def folder_of(self, given: str) -> PurePosixPath:
+        """The folder of a document that has one, as it was given."""
+        folder = self._folders.get(given)
+        assert folder is not None, "it was asked for before"
+        return PurePosixPath(folder)
+
+    def _known_or_new(self, document: Document) -> PurePosixPath:
+        if (known := self._folders.get(document.given)) is not None:
+            return PurePosixPath(known)
+        folder = next(folder for folder in _candidates(document) if self._is_free(folder, document))
+        self._claim(document.given, str(folder))
+        return folder
+
+    def _claim(self, given: str, folder: str) -> None:
+        self._taken.put(digest(_key(folder)))
+        self._folders.put(given, folder)
+
     def _is_free(self, folder: PurePosixPath, document: Document) -> bool:
-        if _key(str(folder)) in self._owners:
+        if self._taken.get(digest(_key(str(folder)))) is not None:
             return False
         if self._root is None or not _is_taken(self._root / folder):
             return True

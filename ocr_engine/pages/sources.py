@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 from ocr_engine import urls
+from ocr_engine.compact import DigestTable, digest
 from ocr_engine.errors import InputError, UsageError
 from ocr_engine.log import logger, printable
 from ocr_engine.pages import remote
@@ -106,15 +107,12 @@ def find(
     """
     leave_out = _LeaveOut(own)
     suffixes = {suffix: kind for kind in kinds for suffix in SUFFIXES[kind]}
-    seen: set[str] = set()
+    seen = DigestTable()
     for given in _expand_stdin(inputs):
         nothing = True
         for found in _one_input(given, suffixes, leave_out, folders=folders):
             nothing = False
-            if isinstance(found, Refused):
-                yield found
-            elif (key := found.url or os.path.realpath(found.path)) not in seen:
-                seen.add(key)
+            if isinstance(found, Refused) or seen.add(digest(found.url or os.path.realpath(found.path))):
                 yield found
         if nothing and (urls.is_url(given) or not leave_out.holds(given)):
             yield Refused(

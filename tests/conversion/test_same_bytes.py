@@ -70,10 +70,11 @@ def test_of_a_document_that_has_ended_its_place_is_kept_and_nobody_waits_for_it(
         OpenedDocument(Document(name, Path(name), Path(name), DocumentKind.PDF, 1, 1), "id", 1, "pymupdf")  # type: ignore[arg-type]
         for name in ("a.pdf", "b.pdf")
     )
-    first = same.first_of(one)
-    assert same.first_of(two) is first and first.document is one.document and not first.ended.is_set()
+    assert same.begin(one) is None
+    first = same.begin(two)
+    assert first is not None and first.given == "a.pdf" and not first.ended.is_set()
     same.end(one)
-    later = same.first_of(two)
-    assert first.ended.is_set() and later.ended.is_set() and later.document is one.document
-    other = same.first_of(OpenedDocument(two.document, "another", 1, "pymupdf"))
-    assert not other.ended.is_set()
+    later = same.begin(two)
+    assert later is not None and later.ended.is_set() and (later.given, later.name) == ("a.pdf", "a.pdf")
+    assert first.ended.is_set()
+    assert same.begin(OpenedDocument(two.document, "another", 1, "pymupdf")) is None
