@@ -41,7 +41,7 @@ LEAST_GAIN = 1.25
 """A look that shows the type less than so many times as large is not taken."""
 MAX_TABLES = 4
 """Tables of a page that are read again: those of the smallest type."""
-OFF = "off"
+OFF, LABEL = "off", "table"
 _LEAST_WORDS, _LEAST_SIZE_PT = 5, 2.0
 _SMALLER_TYPE = 0.25
 """Share of a table's letters that may be smaller than its type: raised numbers, notes."""
@@ -91,8 +91,11 @@ def _dense(
 
 
 def _table_of(block: Block) -> ReadTable | None:
-    """The one table of a block with one place; None where there is none, or more than rows of cells."""
-    table = table_in(block.content) if len(block.boxes) == 1 and not block.figures else None
+    """The one table of a block with one place; None where there is none, or more than rows of cells.
+
+    A table below another label, such as that of its caption, does not stand in its block's box.
+    """
+    table = table_in(block.content) if len(block.boxes) == 1 and block.label == LABEL else None
     return read_table(table) if table else None
 
 

@@ -92,6 +92,7 @@ def test_no_table_is_read_again_that_is_large_enough_or_where_it_is_not_asked_fo
     assert len(script.asked) == 1 and found.record.table_readings == () and found.texts is not None
     assert len(read([(answer(), STOP)], retries=())[1].asked) == 1
     assert len(again(first=answer().replace("table>", "tables>"))[1].asked) == 1
+    assert len(again(first=answer().replace("table<|/ref|>", "table_caption<|/ref|>"))[1].asked) == 1
     whole = answer(block([["word " * 40] * 5] * 60, (0, 0, 999, 999)))
     assert len(again(first=whole)[1].asked) == 1, "alone it would be no larger"
 
