@@ -29,7 +29,7 @@ from ocr_engine.reading.texts import block_texts_of, leveled, page_joiner
 from ocr_engine.records import Fingerprint, JournalRow
 from ocr_engine.text.outline import outline_of
 
-VERSION = 5
+VERSION = 6
 """Counts up when an export of the same document becomes another file."""
 _KEY_BYTES = 16
 _ORIGINAL = "output.searchable_kind"

@@ -13,8 +13,11 @@ from tempfile import SpooledTemporaryFile
 from typing import IO, Any
 
 from ocr_engine.outputs.exports.block_words import Rectangle, WordRun, runs_of
+from ocr_engine.outputs.exports.captions import FIGURE, TABLE, owners_of
 from ocr_engine.outputs.exports.docling_items import Item, items_of
+from ocr_engine.outputs.exports.docling_tables import MAX_GRID, box_of, table_data, table_slots
 from ocr_engine.outputs.exports.document import SourceDocument
+from ocr_engine.outputs.exports.nested_lists import nested
 from ocr_engine.outputs.exports.places import boxes_pt
 from ocr_engine.outputs.files import atomic_file, output_errors, whole
 from ocr_engine.records import A4, Block, OutlineEntry, PageGeometry, PageRecord
@@ -22,8 +25,6 @@ from ocr_engine.records import A4, Block, OutlineEntry, PageGeometry, PageRecord
 VERSION = "1.5.0"
 """Of the schema. Later readers take it."""
 _IN_MEMORY_BYTES = 1 << 20
-_MAX_GRID = 1_000_000
-"""Rows times columns of a table: readers make a slot for each."""
 _LABELS = {
     "image_caption": "caption", "table_caption": "caption", "figure_title": "caption", "caption": "caption",
     "header": "page_header", "page_header": "page_header",
@@ -56,7 +57,7 @@ class _List:
         self._file = files.enter_context(SpooledTemporaryFile(_IN_MEMORY_BYTES))  # noqa: SIM115 - closed with the others
 
     def next_reference(self) -> _Reference:
-        return {"$ref": f"#/{self.name}/{self.count}"}
+        return _reference(self.name, self.count)
 
     def add(self, values: Any, key: str = "") -> None:
         start = b"," if self.count else b""
@@ -123,6 +124,12 @@ class _Page:
     ) -> None:
         self.document, self.record, self.levels, self.parts = document, record, levels, parts
         self.size: PageGeometry = record.geometry or A4
+        self.texts: list[str] = []
+        self.items: list[list[Item]] = []
+        self.owners: dict[int, int] = {}
+        """Of a caption's block, that of its figure or table."""
+        self.said: dict[int, list[int]] = {}
+        """The other way round."""
 
     def write(self) -> None:
         """The page, why it has no text, and its blocks in reading order."""
@@ -133,39 +140,72 @@ class _Page:
             words = f"[page {record.page}: {record.status}: {record.reason}]"
             everywhere = [(0.0, 0.0, self.size.width_pt, self.size.height_pt)]
             self._add_text({"label": "text", "content_layer": "notes"}, words, everywhere)
-        texts = self.document.block_texts(record)
-        for at, (block, text) in enumerate(zip(record.blocks, texts, strict=True)):
+        self._read()
+        for at, (block, text) in enumerate(zip(record.blocks, self.texts, strict=True)):
             self._write_block(at, block, text)
 
+    def _read(self) -> None:
+        """Find the items of each block, and whose captions some are."""
+        texts = self.document.block_texts(self.record)
+        self.texts = list(texts)
+        self.items = [
+            list(items_of(text, block.label, self._levels(at)))
+            for at, (block, text) in enumerate(zip(self.record.blocks, texts, strict=True))
+        ]
+        found = owners_of(self.record.blocks, self._kind)
+        self.owners = {at: owner for at, owner in found.items() if _is_text(self.items[at])}
+        for at, owner in self.owners.items():
+            self.said.setdefault(owner, []).append(at)
+
+    def _kind(self, at: int) -> str:
+        """What a caption may be of: a block that is written as a figure or a table."""
+        block = self.record.blocks[at]
+        if block.figures and block.boxes:
+            return FIGURE
+        return TABLE if any(_fits(item) for item in self.items[at]) else ""
+
     def _write_block(self, at: int, block: Block, text: str) -> None:
-        boxes = [(a, b, c, d) for a, b, c, d in boxes_pt(block, self.record.geometry)]
+        if at in self.owners:
+            return  # it is written with its figure or table
+        boxes, said = self._boxes(block), self.said.get(at, [])
         for box, name in zip(boxes, block.figures, strict=False):
-            self._add_picture(box, name, text)
+            self._add_picture(box, name, text, said)
+            said = []
         runs = runs_of(text, block, self.record.geometry)
         in_list: list[Item] = []
-        for item in items_of(text, block.label, self._levels(at)):
+        for item in self.items[at]:
             if item.kind == "list_item":
                 in_list.append(item)
                 continue
             self._add_list(in_list, boxes)
             in_list = []
-            if item.cells is not None and not self._add_table(item, runs, boxes):
-                item = Item("text", "\n".join(cell.text for cell in item.cells if cell.text))
-            if item.cells is None:
+            if _fits(item):
+                self._add_table(item, runs, boxes, said)
+                said = []
+            elif item.cells is not None:
+                words = "\n".join(cell.text for cell in item.cells if cell.text)
+                self._add_item(Item("text", words), block, boxes)
+            else:
                 self._add_item(item, block, boxes)
         self._add_list(in_list, boxes)
+
+    def _boxes(self, block: Block) -> list[Rectangle]:
+        return [(a, b, c, d) for a, b, c, d in boxes_pt(block, self.record.geometry)]
 
     def _levels(self, at: int) -> int:
         entry = self.levels.get((self.record.page, at))
         return entry.level if entry else 0
 
-    def _add_item(self, item: Item, block: Block, boxes: Sequence[Rectangle]) -> None:
+    def _add_item(
+        self, item: Item, block: Block, boxes: Sequence[Rectangle],
+        parent: _Reference = _BODY,
+    ) -> None:  # fmt: skip
         label = _LABELS.get(block.label, "text") if item.kind == "text" else item.kind
         layer = "furniture" if label in _FURNITURE else "body"
         values: dict[str, Any] = {"label": label, "content_layer": layer}
         if item.kind == "section_header":
             values["level"] = item.level
-        self._add_text(values, item.text, boxes)
+        self._add_text(values, item.text, boxes, parent)
 
     def _add_text(
         self, values: dict[str, Any], text: str, boxes: Sequence[Rectangle],
@@ -179,19 +219,38 @@ class _Page:
             self.parts.children.add(reference)
 
     def _add_list(self, items: Sequence[Item], boxes: Sequence[Rectangle]) -> None:
-        if not items:
-            return
-        group = self.parts.groups.next_reference()
-        first = self.parts.texts.count
-        for item in items:
+        """Lists within lists are groups of the item before them."""
+        texts, groups = self.parts.texts.count, self.parts.groups.count
+        lists, held = nested([item.depth for item in items])
+        parents = {at: number for number, one in enumerate(lists) for at in one.items}
+        for at, item in enumerate(items):
             values = {"label": "list_item", "enumerated": item.is_numbered, "marker": item.marker}
-            self._add_text(values | {"content_layer": "body"}, item.text, boxes, group)
-        children = [{"$ref": f"#/texts/{at}"} for at in range(first, self.parts.texts.count)]
-        own = {"self_ref": group["$ref"], "parent": _BODY, "children": children}
-        self.parts.groups.add(own | {"content_layer": "body", "name": "list", "label": "list"})
-        self.parts.children.add(group)
+            inner = [_reference("groups", groups + number) for number in held[at]]
+            values |= {"content_layer": "body"} | ({"children": inner} if inner else {})
+            self._add_text(values, item.text, boxes, _reference("groups", groups + parents[at]))
+        for one in lists:
+            own = self.parts.groups.next_reference()
+            parent = _BODY if one.within < 0 else _reference("texts", texts + one.within)
+            children = [_reference("texts", texts + at) for at in one.items]
+            values = {"self_ref": own["$ref"], "parent": parent, "children": children}
+            self.parts.groups.add(values | {"content_layer": "body", "name": "list", "label": "list"})
+            if parent is _BODY:
+                self.parts.children.add(own)
 
-    def _add_picture(self, box: Rectangle, name: str, text: str) -> None:
+    def _add_said(self, owner: _Reference, said: Sequence[int]) -> dict[str, list[_Reference]]:
+        """Write the captions of a figure or table; returns what that says of them.
+
+        Footnotes stay in the body: Docling's exports leave out those of a table.
+        """
+        first = self.parts.texts.count
+        for at in said:
+            block = self.record.blocks[at]
+            for item in self.items[at]:
+                self._add_item(item, block, self._boxes(block), owner)
+        written = [_reference("texts", number) for number in range(first, self.parts.texts.count)]
+        return {"children": written, "captions": written} if written else {}
+
+    def _add_picture(self, box: Rectangle, name: str, text: str, said: Sequence[int]) -> None:
         pictures = self.parts.pictures
         reference = pictures.next_reference()
         values: dict[str, Any] = {"self_ref": reference["$ref"], "parent": _BODY, "label": "picture"}
@@ -200,52 +259,39 @@ class _Page:
             size = {"width": round((box[2] - box[0]) * x), "height": round((box[3] - box[1]) * y)}
             image = {"mimetype": "image/jpeg", "dpi": round(self.size.dpi), "size": size}
             values["image"] = image | {"uri": f"figures/{name}"}
-        pictures.add(values | {"prov": self._provenance([box], "")})
+        values |= self._add_said(reference, said) | {"prov": self._provenance([box], "")}
+        pictures.add(values)
         self.parts.children.add(reference)
 
     def _add_table(
-        self, item: Item, runs: Sequence[WordRun], boxes: Sequence[Rectangle],
-    ) -> bool:  # fmt: skip
-        """Whether the table is one that readers can hold."""
-        cells = item.cells or ()
-        rows = max((cell.row + cell.rows for cell in cells), default=0)
-        columns = max((cell.column + cell.columns for cell in cells), default=0)
-        if not cells or rows * columns > _MAX_GRID:
-            return False
-        places = {
-            (run.cell.row, run.cell.column): run.box_pt
-            for run in runs
-            if run.cell and run.table == item.table
+        self, item: Item, runs: Sequence[WordRun], boxes: Sequence[Rectangle], said: Sequence[int]
+    ) -> None:
+        reference = self.parts.tables.next_reference()
+        own = {
+            "self_ref": reference["$ref"],
+            "parent": _BODY,
+            "label": "table",
+            "data": table_data(item, runs),
         }
-        tables = self.parts.tables
-        reference = tables.next_reference()
-        written = [
-            {
-                "bbox": _box(places.get((cell.row, cell.column))),
-                "row_span": cell.rows, "col_span": cell.columns,
-                "start_row_offset_idx": cell.row, "end_row_offset_idx": cell.row + cell.rows,
-                "start_col_offset_idx": cell.column, "end_col_offset_idx": cell.column + cell.columns,
-                "text": cell.text, "column_header": cell.is_header and cell.row == 0,
-                "row_header": cell.is_header and cell.row > 0,
-            }
-            for cell in cells
-        ]  # fmt: skip
-        data = {"table_cells": written, "num_rows": rows, "num_cols": columns}
-        own = {"self_ref": reference["$ref"], "parent": _BODY, "label": "table", "data": data}
-        tables.add(own | {"prov": self._provenance(boxes, "")})
+        self.parts.tables.add(own | self._add_said(reference, said) | {"prov": self._provenance(boxes, "")})
         self.parts.children.add(reference)
-        return True
 
     def _provenance(self, boxes: Sequence[Rectangle], text: str) -> list[dict[str, Any]]:
         span = [0, len(text)]
-        return [{"page_no": self.record.page, "bbox": _box(box), "charspan": span} for box in boxes]
+        return [{"page_no": self.record.page, "bbox": box_of(box), "charspan": span} for box in boxes]
 
 
-def _box(box: Rectangle | None) -> dict[str, Any] | None:
-    if box is None:
-        return None
-    left, top, right, bottom = (round(side, 2) for side in box)
-    return {"l": left, "t": top, "r": right, "b": bottom, "coord_origin": "TOPLEFT"}
+def _reference(name: str, number: int) -> _Reference:
+    return {"$ref": f"#/{name}/{number}"}
+
+
+def _is_text(items: Sequence[Item]) -> bool:
+    return bool(items) and all(item.kind in ("text", "formula") for item in items)
+
+
+def _fits(item: Item) -> bool:
+    """Whether it is a table that readers can hold."""
+    return bool(item.cells) and table_slots(item) <= MAX_GRID
 
 
 def _json(value: Any) -> bytes:

@@ -24,6 +24,8 @@ class Item:
     level: int = 0
     is_numbered: bool = False
     marker: str = ""
+    depth: int = 0
+    """Of a list item: how many lists it is in."""
     cells: Sequence[PlacedCell] | None = None
     table: int = 0
     """Counts the block's tables, from 0."""
@@ -100,7 +102,8 @@ class _Reader(HTMLParser):
         if tag == "li" and self._lists:
             number = self._lists[-1]
             self._lists[-1] += number > 0
-            return Item("list_item", "", is_numbered=number > 0, marker=f"{number}." if number else "-")
+            marker, depth = f"{number}." if number else "-", len(self._lists)
+            return Item("list_item", "", is_numbered=number > 0, marker=marker, depth=depth)
         return Item("text", "")
 
     def handle_endtag(self, tag: str) -> None:

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from ocr_engine.outputs.exports import docling
 from ocr_engine.outputs.exports.docling_items import Item, items_of
 from ocr_engine.outputs.exports.document import SourceDocument
+from ocr_engine.outputs.exports.nested_lists import nested
 from ocr_engine.records import Block, BlockLine, Box, OutlineEntry, PageRecord, PageStatus
 from tests.outputs.exports.conftest import block_texts
 
@@ -59,6 +60,11 @@ class Root(Node):
     children: list[Ref] = []
 
 
+class Captioned(Node):
+    children: list[Ref] = []
+    captions: list[Ref] = []
+
+
 class Listed(Node):
     parent: Ref
     children: list[Ref]
@@ -77,6 +83,7 @@ class Text(Node):
     level: int = 0
     enumerated: bool = False
     marker: str = ""
+    children: list[Ref] = []
 
 
 class Size(Strict):
@@ -91,7 +98,7 @@ class Image(Strict):
     uri: str
 
 
-class Picture(Node):
+class Picture(Captioned, kw_only=True):
     parent: Ref
     label: Literal["picture"]
     prov: list[Prov]
@@ -117,7 +124,7 @@ class Data(Strict):
     num_cols: int
 
 
-class Table(Node):
+class Table(Captioned, kw_only=True):
     parent: Ref
     label: Literal["table"]
     data: Data
@@ -159,7 +166,10 @@ def made(document: SourceDocument, path: Path) -> Made:
         for at, node in enumerate(getattr(found, name)):
             assert node.self_ref == f"#/{name}/{at}"
             nodes[node.self_ref] = node
-    referred = [(root.self_ref, ref.ref) for root in (found.body, *found.groups) for ref in root.children]
+    holders = (found.body, *found.groups, *found.texts, *found.pictures, *found.tables)
+    referred = [(one.self_ref, ref.ref) for one in holders for ref in one.children]
+    for one in (*found.pictures, *found.tables):
+        assert one.captions == one.children
     assert sorted(child for _, child in referred) == sorted(nodes), "each item stands in one place"
     assert all(nodes[child].parent.ref == parent for parent, child in referred)
     for text in found.texts:
@@ -227,6 +237,60 @@ def test_levels_are_those_of_the_outline(tmp_path: Path, finished: Finished, rec
     found = made(leveled, tmp_path / "d.json")
     assert [(text.text, text.level) for text in found.texts if text.level] == [("The title", 1), ("Below", 3)]
     assert found.origin is None
+
+
+def said_of(found: Made, one: Captioned) -> list[str]:
+    texts = {text.self_ref: text for text in found.texts}
+    return [f"{texts[ref.ref].label}: {texts[ref.ref].text}" for ref in one.children]
+
+
+def test_captions_are_of_their_figure_or_table(
+    tmp_path: Path, finished: Finished, record: MakeRecord
+) -> None:
+    table = "<table><tr><td>x</td></tr></table>"
+    blocks = (
+        Block("table_caption", (Box(0, 0, 999, 20),), "Table 1"),
+        Block("table", (Box(0, 25, 999, 100),), table),
+        Block("table_footnote", (Box(0, 105, 999, 120),), "a: measured"),
+        Block("image", (Box(0, 200, 400, 300),), "", ("0001-1.jpg",)),
+        Block("image", (Box(500, 200, 999, 300),), "", ("0001-2.jpg",)),
+        Block("image_caption", (Box(0, 310, 400, 330),), "Left"),
+        Block("image_caption", (Box(500, 310, 999, 330),), "Right"),
+        Block("image_caption", (Box(0, 700, 999, 720),), "Far away"),
+        Block("table_caption", (Box(0, 305, 400, 309),), "No table near"),
+        Block("image_caption", (Box(0, 331, 400, 340),), "- a list"),
+    )
+    found = made(finished([(record(blocks=blocks), "")]), tmp_path / "d.json")
+    assert said_of(found, found.tables[0]) == ["caption: Table 1"]
+    assert [said_of(found, one) for one in found.pictures] == [["caption: Left"], ["caption: Right"]]
+    alone = [text.text for text in found.texts if text.parent.ref == "#/body"]
+    assert alone == ["a: measured", "Far away", "No table near"]
+
+
+def test_lists_in_lists_are_groups_of_their_item(
+    tmp_path: Path, finished: Finished, record: MakeRecord
+) -> None:
+    text = "1. one\n   - a\n   - b\n     - deep\n2. two\n   - c"
+    found = made(finished([(record(blocks=(Block("text", (), text),)), "")]), tmp_path / "d.json")
+    shown = {group.self_ref: (group.parent.ref, len(group.children)) for group in found.groups}
+    assert shown == {
+        "#/groups/0": ("#/body", 2),
+        "#/groups/1": ("#/texts/0", 2),
+        "#/groups/2": ("#/texts/2", 1),
+        "#/groups/3": ("#/texts/4", 1),
+    }
+    assert [item.marker for item in found.texts] == ["1.", "-", "-", "-", "2.", "-"]
+    assert [ref.ref for ref in found.body.children] == ["#/groups/0"]
+
+
+@given(st.lists(st.integers(1, 40)))
+def test_any_depths_are_lists(depths: list[int]) -> None:
+    lists, held = nested(depths)
+    assert sorted(at for one in lists for at in one.items) == list(range(len(depths)))
+    assert sorted(number for inner in held for number in inner) == sorted(
+        n for n, one in enumerate(lists) if one.within >= 0
+    )
+    assert all(one.within < min(one.items) for one in lists)
 
 
 @pytest.mark.parametrize(
