@@ -3,7 +3,8 @@
     python -m bench.parts.ramp
 
 Measured at Gundam: encoder 9.3 ms a page in groups, 16.3 alone; prefill at its bound; decode steps such that
-a page takes 34.7 ms once running (middle half of 2,048 pages), of which 3.3 ms a step are taken not to grow with the batch.
+a page takes 34.7 ms once running (middle half of 2,048 pages), of which 3.3 ms a step are taken not to grow
+with the batch.
 """
 
 import heapq
