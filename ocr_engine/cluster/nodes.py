@@ -84,6 +84,11 @@ def unpacked(row: Row) -> Any:
     return pickle.loads(row["item"])  # noqa: S301 - written by this module on another node
 
 
+def verifies_drafts(config: Config) -> bool:
+    """Whether an engine on this node verifies drafts."""
+    return create_engine(config).identify().tokenizer is not None
+
+
 def open_document(row: Row, config: Config) -> Row:
     """Document -> Opened."""
     document: Document = unpacked(row)

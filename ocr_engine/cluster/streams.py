@@ -27,6 +27,7 @@ _RENDER_CPUS = 1.0
 _ERROR_LINE = re.compile(r"(?:[A-Za-z_]\w*\.)*[A-Za-z_]\w*(?:Error|Exception): ")
 _ROUNDING = 1e-9
 _NOT_FUSED = 1 << 20
+_ASK_S = 60.0
 _ENGINE_BLOCKS = 2
 """Blocks of pages an engine has waiting beside those it works on."""
 
@@ -64,10 +65,31 @@ def connected(config: Config) -> Iterator[Config]:
     else:
         # The driver may have no GPU: what `auto` means is the cluster's to say.
         model = AUTO_HUB_ID if _total("GPU") else NANO
+    config = replace(config, engine=replace(config.engine, model=model))
     try:
-        yield replace(config, engine=replace(config.engine, model=model))
+        # Drafts that nobody verifies would cost the nodes 3 ms of CPU a page.
+        yield (
+            config
+            if _verifies_drafts(config)
+            else replace(config, engine=replace(config.engine, drafts="off"))
+        )
     finally:
         ray.shutdown()
+
+
+def _verifies_drafts(config: Config) -> bool:
+    """Whether the cluster's engines will verify drafts, which depends on their GPUs: one is asked."""
+    if config.engine.backend != "vllm" or not _total("GPU"):
+        return False
+    if config.engine.drafts != "auto":
+        return config.engine.drafts == "always"
+    ray = _ray()
+    asked = ray.remote(num_cpus=0, num_gpus=config.cluster.gpus_per_engine)(nodes.verifies_drafts)
+    try:
+        return bool(ray.get(asked.remote(config), timeout=_ASK_S))
+    except Exception as error:  # noqa: BLE001 - the engines will say what is wrong there
+        logger.debug("no engine of the cluster says whether it verifies drafts: %s", error)
+        return True
 
 
 def _not_reached(address: str, error: Exception) -> str:

@@ -1,7 +1,8 @@
 """Which tokens are proposed after an answer so far: the rule in numpy, which the device's kernel must equal.
 
 Three sources are looked through for the last tokens of the answer: the page's prediction, the answer itself,
-and a book of phrases, each ended by -1. What stands behind the longest piece found is proposed.
+and a book of phrases, each ended by -1. What stands behind the longest piece found is proposed: of pieces as
+long in prediction and answer, the prediction's; of the book only where the prediction has none.
 
 A cursor keeps the place in the prediction. It goes on as fast as the answer, so that after a token that was
 predicted otherwise, such as a box's number, what follows is still proposed.
@@ -44,12 +45,15 @@ def propose(
     `answer` is int32 (n,), n >= 1, of which the last `sampled` were written in the step before.
     """
     expected = place.cursor + (sampled if place.lost < DRIFT else 0)
-    found = _in_prediction(prediction, answer, expected)
+    found, length = _in_prediction(prediction, answer, expected)
+    own = _that_go_on(answer, answer)
     if found >= 0:
         place.cursor, place.lost = found, 0
-        return prediction[found : found + most]
+        # An answer that says something again, as in a table or a loop, knows more of it than one word does.
+        at = _last_longest(own, length + 1)
+        return prediction[found : found + most] if at < 0 else answer[at : at + most]
     place.cursor, place.lost = min(expected, len(prediction)), place.lost + sampled
-    own, phrases = _that_go_on(answer, answer), _that_go_on(book, answer)
+    phrases = _that_go_on(book, answer)
     for source, common, least in ((answer, own, 3), (book, phrases, 2), (answer, own, 2), (book, phrases, 1)):
         if (at := _last_longest(common, least)) >= 0:
             return _to_end(source[at : at + most])
@@ -76,15 +80,19 @@ def _that_go_on(source: "Tokens", answer: "Tokens") -> "npt.NDArray[np.int32]":
     return common
 
 
-def _in_prediction(prediction: "Tokens", answer: "Tokens", expected: int) -> int:
-    """The place behind the longest piece of the answer's end, the nearest to the one expected; or -1."""
+def _in_prediction(prediction: "Tokens", answer: "Tokens", expected: int) -> tuple[int, int]:
+    """The place behind the longest piece of the answer's end, the nearest to the one expected; its length.
+
+    -1 and 0 where there is none.
+    """
     common = lengths(prediction, answer)
     distance = np.abs(np.arange(len(common)) - expected)
     common[(common == 1) & (distance > NEAR)] = 0
     if not common.any():
-        return -1
-    places = np.flatnonzero(common == common.max())
-    return int(places[np.argmin(distance[places])])
+        return -1, 0
+    length = int(common.max())
+    places = np.flatnonzero(common == length)
+    return int(places[np.argmin(distance[places])]), length
 
 
 def _last_longest(common: "npt.NDArray[np.int32]", least: int) -> int:

@@ -1,6 +1,7 @@
 """What is asked of Ray: how many engines fit, and whose fault a stream that ends is. No cluster is needed."""
 
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from ocr_engine.cluster.streams import (
     engine_pool,
     room_for_engines,
 )
-from ocr_engine.config import ClusterConfig, Config
+from ocr_engine.config import ClusterConfig, Config, EngineConfig
 from ocr_engine.errors import EngineError, UsageError
 
 
@@ -88,6 +89,71 @@ def test_a_token_that_is_missing_is_one_line(monkeypatch: pytest.MonkeyPatch) ->
     ):
         pass
     assert "\n" not in str(caught.value)
+
+
+class AskedRay:
+    """Ray of a cluster with GPUs, or without."""
+
+    class data:
+        class DataContext:
+            @staticmethod
+            def get_current() -> Any:
+                return AskedRay
+
+    class exceptions:
+        class RayError(Exception):
+            pass
+
+    def __init__(self, gpus: int, answer: bool | Exception) -> None:
+        self._gpus, self._answer, self.asked = gpus, answer, 0
+
+    def init(self, **_: object) -> None: ...
+
+    def shutdown(self) -> None: ...
+
+    def cluster_resources(self) -> dict[str, float]:
+        return {"GPU": self._gpus, "CPU": 8}
+
+    def remote(self, **_: object) -> Any:
+        return lambda function: SimpleNamespace(remote=lambda config: function)
+
+    def get(self, function: object, timeout: float) -> bool:
+        assert function is nodes.verifies_drafts and timeout
+        self.asked += 1
+        if isinstance(self._answer, Exception):
+            raise self._answer
+        return self._answer
+
+
+@pytest.mark.parametrize(
+    ("engine", "gpus", "answer", "drafts", "asked"),
+    [
+        (EngineConfig(), 4, True, "auto", 1),
+        (EngineConfig(), 4, False, "off", 1),
+        (EngineConfig(), 4, TimeoutError(), "auto", 1),
+        (EngineConfig(), 0, True, "off", 0),
+        (EngineConfig(backend="replay"), 4, True, "off", 0),
+        (EngineConfig(drafts="always"), 4, False, "always", 0),
+        (EngineConfig(drafts="off"), 4, True, "off", 0),
+    ],
+)
+def test_nodes_foretell_answers_only_for_engines_that_verify_drafts(
+    monkeypatch: pytest.MonkeyPatch,
+    engine: EngineConfig,
+    gpus: int,
+    answer: bool | Exception,
+    drafts: str,
+    asked: int,
+) -> None:
+    ray = AskedRay(gpus, answer)
+    monkeypatch.setattr(streams, "_ray", lambda: ray)
+    monkeypatch.setattr(streams, "_reach", lambda address: None)
+    with connected(Config(cluster=ClusterConfig(backend="ray"), engine=engine)) as config:
+        assert config.engine.drafts == drafts and ray.asked == asked
+
+
+def test_a_node_says_whether_its_engine_verifies_drafts() -> None:
+    assert not nodes.verifies_drafts(Config(engine=EngineConfig(backend="replay")))
 
 
 class Stream:

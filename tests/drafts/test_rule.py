@@ -58,6 +58,22 @@ def test_the_answer_itself_and_the_book_are_looked_through_next() -> None:
     assert proposed([], [1, 2, 4, 9, 1, 2], [1, 2, 6, END]) == [6], "a phrase before two of the answer"
 
 
+def test_a_longer_piece_of_the_answer_itself_goes_before_one_of_the_prediction() -> None:
+    prediction = [5, 3, 4, 50, 51]
+    assert proposed(prediction, [1, 2, 3, 4, 7, 8, 1, 2, 3, 4]) == [7, 8, 1, 2], "four tokens of it, not two"
+    assert proposed(prediction, [9, 3, 4, 7, 8, 1, 3, 4]) == [50, 51], "of two as long the prediction's"
+    place = Place()
+    propose(tokens(*prediction), NONE, tokens(1, 2, 3, 4, 7, 8, 1, 2, 3, 4), 1, place, 4)
+    assert place.cursor == 3, "which is kept in sight all the same"
+
+
+def test_in_a_loop_the_loop_is_proposed_whatever_the_prediction_holds_of_it() -> None:
+    loop = list(range(100, 112))
+    prediction = [token for word in loop for token in (word, 7)]
+    found = replayed(tokens(*loop * 20), tokens(*prediction), NONE, 8, adaptive=True)
+    assert found.tokens_a_step > 4
+
+
 def test_behind_the_end_of_a_phrase_nothing_is_known() -> None:
     assert proposed([50, 51, 52], [1, 2], [1, 2, END, 9, END], cursor=0) == [51, 52]
 

@@ -98,13 +98,18 @@ def _propose(
     source, begin, end = prediction, tl.where(best > 0, found, tl.minimum(expected, predicted)), predicted
     tl.store(cursors + slot, begin)
     tl.store(lost + slot, tl.where(best > 0, 0, missing + sampled))
-    if best == 0:
+    piece = (best // PLACES // PLACES).to(tl.int32)
+    if piece < LONGEST:
         own, own_place = _last_longest(answer, answered, last, answered, LONGEST, PLACES, BLOCK)
-        phrase, phrase_place = _last_longest(book, book_len, last, answered, LONGEST, PLACES, BLOCK)
-        if (own >= 3) | ((own == 2) & (phrase < 2)):
-            source, begin, end = answer, own_place, answered
-        elif phrase >= 1:
-            source, begin, end = book, phrase_place, answered * 0 + book_len
+        if piece > 0:
+            if own > piece:
+                source, begin, end = answer, own_place, answered
+        else:
+            phrase, phrase_place = _last_longest(book, book_len, last, answered, LONGEST, PLACES, BLOCK)
+            if (own >= 3) | ((own == 2) & (phrase < 2)):
+                source, begin, end = answer, own_place, answered
+            elif phrase >= 1:
+                source, begin, end = book, phrase_place, answered * 0 + book_len
     found_drafts = tl.load(source + begin + at, mask=(at < MOST) & (begin + at < end), other=-1)
     # -1 ends a phrase, and what stands behind it is another.
     ended = tl.cumsum((found_drafts < 0).to(tl.int32), axis=0) > 0
