@@ -36,7 +36,7 @@ PDF = Entry(
     "batch_pdf.py",
     DocumentKind.PDF,
     "Convert PDFs to markdown: a file for each page, a merged file for each document, and the figures.\n"
-    "Also reads office files, web pages and e-mails where LibreOffice is installed [input.office].",
+    "Also reads office files, e-books, web pages and e-mails where LibreOffice is installed [input.office].",
     "python batch_pdf.py papers/ --output out --pages 1-3 --mode base",
 )
 IMAGES = Entry(

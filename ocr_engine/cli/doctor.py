@@ -270,7 +270,7 @@ def _office(config: Config) -> Iterator[Check]:
     if config.input.office == "off":
         return
     if office.missing():
-        fix = f"only for office files, web pages and e-mails: {office.HOW_TO_INSTALL}"
+        fix = f"only for office files, e-books, web pages and e-mails: {office.HOW_TO_INSTALL}"
         yield Check("office", Level.WARN, "LibreOffice is not installed", fix)
         return
     fix = "start it by hand to see why; with input.office: off office files are not read"

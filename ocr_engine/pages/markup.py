@@ -53,7 +53,7 @@ def page_of_html(path: Path) -> bytes:
 
     Raises DocumentError where it is too large.
     """
-    return _page(_harmless(decoded(_bytes(path))))
+    return as_page(harmless(decoded(_bytes(path))))
 
 
 def page_of_mail(path: Path) -> bytes:
@@ -63,7 +63,7 @@ def page_of_mail(path: Path) -> bytes:
     """
     try:
         message = email.message_from_bytes(_bytes(path), _class=EmailMessage, policy=email.policy.default)
-        return _page(_mail(message))
+        return as_page(_mail(message))
     except (DocumentError, MemoryError):
         raise
     except Exception as error:  # noqa: BLE001 - malformed messages make the parser raise many types
@@ -99,13 +99,15 @@ def _bytes(path: Path) -> bytes:
     return data
 
 
-def _page(body: str) -> bytes:
+def as_page(body: str) -> bytes:
+    """A whole page of this body, in UTF-8."""
     coded = '<meta http-equiv="content-type" content="text/html; charset=utf-8">'
     whole = f"<!DOCTYPE html><html><head>{coded}</head><body>{body}</body></html>"
     return whole.encode("utf-8", "replace")
 
 
-def _harmless(markup: str) -> str:
+def harmless(markup: str) -> str:
+    """Markup that loads nothing and does nothing; pictures that are in it stay."""
     import nh3
 
     clean: str = nh3.clean(
@@ -164,7 +166,7 @@ def _body(message: EmailMessage, parts: list[EmailMessage]) -> str:
     text = _text(found)
     if found.get_content_subtype() != "html":
         return f"<pre>{html.escape(text)}</pre>" if len(text) > 1_000_000 else _lines(text)
-    return _harmless(_with_pictures(text, parts))
+    return harmless(_with_pictures(text, parts))
 
 
 def _lines(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Office files, web pages and e-mails as PDFs, made by LibreOffice where it is installed; kept in a cache.
+"""Office files, e-books, web pages and e-mails as PDFs, made by LibreOffice where it is; kept in a cache.
 
 The program is confined: no network, no macros, nothing linked is loaded, time, memory and sizes are bounded.
 Its profile is made for one file and thrown away. A PDF is named by a hash of its source and of what made it.
@@ -21,8 +21,9 @@ from typing import Any
 from ocr_engine.config import InputConfig
 from ocr_engine.errors import DocumentError
 from ocr_engine.pages.backend import content_hash, what_is
+from ocr_engine.pages.ebook import page_of_epub
 from ocr_engine.pages.input_cache import InputCache
-from ocr_engine.pages.markup import PAGES
+from ocr_engine.pages.markup import PAGES as MARKUP
 from ocr_engine.processes.confined import Bounds, Confined, Ended, TookTooLongError
 from ocr_engine.records import Document
 
@@ -33,7 +34,7 @@ _PROGRAMS = ("soffice", "libreoffice", "/Applications/LibreOffice.app/Contents/M
 _VERSION = "1"
 """Of what is asked of the program: another one makes PDFs anew."""
 _TEMPORARY, _STALE_S = ".office-", 86_400.0
-_ZIPPED = (".docx", ".odt", ".pptx", ".odp", ".xlsx", ".ods")
+_ZIPPED = (".docx", ".odt", ".pptx", ".odp", ".xlsx", ".ods", ".epub")
 _ZIP, _OLD_OFFICE = b"PK", b"\xd0\xcf\x11\xe0"
 _OF_OLD, _HEAD_BYTES = (".doc", ".xls", ".ppt", ".rtf"), 1024
 _OLD_HEADS = (
@@ -44,6 +45,8 @@ _OLD_HEADS = (
 _NOISE = re.compile(
     r"^(?:Warning: failed to launch javaldx.*|Error: source file could not be loaded)$", re.MULTILINE
 )
+PAGES = {**MARKUP, ".epub": page_of_epub}
+"""By suffix, what makes an HTML page of a file, which the program is given instead."""
 _READ_AS = {suffix: "HTML (StarWriter)" for suffix in PAGES}
 _OPTIONS = (
     "--headless", "--norestore", "--nologo", "--nodefault", "--nolockcheck", "--nofirststartwizard",

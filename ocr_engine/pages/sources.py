@@ -32,7 +32,7 @@ SUFFIXES: dict[DocumentKind, tuple[str, ...]] = {
     ),
     DocumentKind.OFFICE: (
         ".docx", ".doc", ".odt", ".rtf", ".pptx", ".ppt", ".odp", ".xlsx", ".xls", ".ods",
-        ".html", ".htm", ".eml",
+        ".html", ".htm", ".eml", ".epub",
     ),
     DocumentKind.FOLDER: (),
 }  # fmt: skip

@@ -133,6 +133,8 @@ def test_a_program_that_fails(
         ("a.ppt", b"%PDF-1.7\n\0\0", "not a .ppt file: the file is a PDF"),
         ("a.eml", b"", "the file is empty"),
         ("a.eml", b"no headers", "not an e-mail"),
+        ("a.epub", b"%PDF-1.7\n", "not a .epub file: the file is a PDF"),
+        ("a.epub", b"PK\x03\x04", "not an EPUB that can be read"),
     ],
 )
 def test_what_no_program_is_asked_about(
