@@ -210,7 +210,9 @@ def _export_documents(
             else:
                 source = _source(root, config, item)
                 if wants_original and _ORIGINAL in one.options:
-                    source = replace(source, original=partial(original_of, item.given, item.content_id))
+                    source = replace(
+                        source, original=partial(original_of, item.given, item.content_id, config.input)
+                    )
                 todo.append(ExportJob(item.given, item.folder, item.key, item.pages, one, source, target))
     if todo:
         logger.info("exporting: %s files or folders", f"{len(todo):,}")

@@ -71,10 +71,8 @@ class FetchingPool(RenderPool):
 
     def __init__(self, render: RenderConfig, inputs: InputConfig, *, bookmarks: bool = False) -> None:
         super().__init__(render, inputs.password, inputs.max_document_pages, bookmarks=bookmarks)
-        folder = Path(inputs.cache).expanduser() if inputs.cache else _default_folder()
-        most_bytes = int(inputs.cache_gb * _GIB)
-        self._cache = InputCache(folder, most_bytes)
-        self._office = office.OfficePdfs(folder, most_bytes, inputs, super().work)
+        self._cache = InputCache(*_cache_of(inputs))
+        self._office = office.OfficePdfs(*_cache_of(inputs), inputs, super().work)
         self._downloads = ThreadPoolExecutor(_DOWNLOADS, thread_name_prefix="fetch")
         # Apart: pages whose PDFs are there do not wait behind files of which one is made.
         self._makers = ThreadPoolExecutor(min(self.count, _MAKERS), thread_name_prefix="office")
@@ -196,6 +194,25 @@ def _then(future: "Future[Any]", change: Callable[[Any], Any]) -> "Future[Any]":
 
     future.add_done_callback(take)
     return outer
+
+
+def _cache_of(inputs: InputConfig) -> tuple[Path, int]:
+    """The folder where files of stores are kept, and how many bytes of them."""
+    folder = Path(inputs.cache).expanduser() if inputs.cache else _default_folder()
+    return folder, int(inputs.cache_gb * _GIB)
+
+
+@contextlib.contextmanager
+def fetched(url: str, kind: DocumentKind, inputs: InputConfig) -> Iterator[Path]:
+    """The file of one document in a store, from the cache where it is there, for as long as this lasts.
+
+    Raises InputError or UsageError where it cannot be had.
+    """
+    document = next(find(url, {PurePosixPath(url).suffix.lower(): kind}), None)
+    if document is None:
+        raise InputError("it is no longer there")
+    with InputCache(*_cache_of(inputs)).holding(document) as path:
+        yield path
 
 
 def _default_folder() -> Path:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pymupdf
 import pytest
 
 from ocr_engine.__main__ import main
@@ -100,6 +101,25 @@ def test_s3_to_s3_gives_the_files_of_a_local_run_and_a_rerun_does_nothing(
     assert again.returncode == ExitCode.OK
     bucket.invalidate_cache()
     assert bucket.cat_file("bucket/out/journal.jsonl") == journal
+
+
+def test_searchable_pdfs_are_the_originals_of_the_store(
+    tmp_path: Path, bucket: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_pdf(tmp_path / "in/a.pdf", 1)
+    make_pdf(tmp_path / "in/b.pdf", 1)
+    upload(bucket, tmp_path / "in")
+    words = ("s3://bucket/in", "--output", "s3://bucket/out")
+    assert subprocess.run(command(*words), check=False).returncode == ExitCode.OK
+    # Switched on later, on a machine that has fetched nothing: the sources are fetched, no page is read.
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "another machine"))
+    keys = ("--set", "output.searchable_pdf=true", "--set", "output.searchable_kind=original")
+    run = subprocess.run(command(*words, *keys), capture_output=True, text=True, check=False)
+    assert run.returncode == ExitCode.OK and "its pages are pictures" not in run.stderr, run.stderr
+    bucket.invalidate_cache()
+    for name in ("a", "b"):
+        with pymupdf.open(stream=bucket.cat_file(f"bucket/out/{name}/{name}.pdf")) as made:
+            assert not made[0].get_images() and made[0].get_text().split()[:2] == ["page", "1"]
 
 
 def test_killed_and_continued_on_another_machine_nothing_is_lost(

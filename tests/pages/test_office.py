@@ -19,6 +19,7 @@ from ocr_engine.pages.office import OfficePdfs
 from ocr_engine.pages.remote import FetchingPool
 from ocr_engine.records import Document, DocumentKind, PageImage
 from tests.pages.documents import pdf
+from tests.pages.test_ebook import epub
 
 Program = Callable[[str], None]
 GOOD = 'mkdir -p "$out" && cp "{pdf}" "$out/document.pdf"'
@@ -234,6 +235,12 @@ def test_the_real_program_loads_nothing_that_a_document_links_to(tmp_path: Path)
     hostile.write_text(ODT.format(PICTURE.format(tmp_path / "secret.png"), tmp_path / "secret.txt"))
     with pdfs(tmp_path).holding(document(hostile)) as path, pymupdf.open(path) as made:
         assert made[0].get_text().split() == ["Hello", "old"] and not made[0].get_images()
+
+
+@REAL
+def test_the_real_program_reads_books(tmp_path: Path) -> None:
+    with pdfs(tmp_path).holding(document(epub(tmp_path))) as path, pymupdf.open(path) as made:
+        assert made[0].get_text().split() == ["First", "Second"]
 
 
 @REAL

@@ -11,6 +11,7 @@ import pymupdf
 import pypdfium2
 import pytest
 
+from ocr_engine.config import InputConfig
 from ocr_engine.conversion.originals import original_of
 from ocr_engine.errors import DocumentError
 from ocr_engine.outputs.exports import own_text, searchable_pdf
@@ -52,7 +53,7 @@ def searchable(
         path, size = tmp_path / "source.pdf", size_of(source[0])
         source.save(path)
         document = finished([(record(blocks=blocks, geometry=size, **other), "")], pictures=(60, 30))
-        given = replace(document, original=lambda: original_of(str(path), content_hash(path)))
+        given = replace(document, original=lambda: original_of(str(path), content_hash(path), InputConfig()))
         notes = searchable_pdf.write(given, tmp_path / "made.pdf")
         return pymupdf.open(tmp_path / "made.pdf"), notes
 
@@ -264,17 +265,20 @@ def test_a_damaged_or_other_file_gives_pictures_too(
     (note,) = pictures(finished, record, path)
     assert note.endswith("it is damaged")
     with pytest.raises(DocumentError, match="changed since"):
-        original_of(str(path), "0a1b")
+        original_of(str(path), "0a1b", InputConfig())
     with pytest.raises(DocumentError, match="No such file"):
-        original_of(str(tmp_path / "gone.pdf"), "0a1b")
-    with pytest.raises(DocumentError, match="in a store"):
-        original_of("s3://bucket/a.pdf", "0a1b")
-    assert original_of(str(tmp_path / "a.png"), "0a1b") is None
+        original_of(str(tmp_path / "gone.pdf"), "0a1b", InputConfig())
+    with pytest.raises(DocumentError, match="cannot be fetched"):
+        original_of("nostore://bucket/a.pdf", "0a1b", InputConfig())
+    with pytest.raises(DocumentError, match="is no PDF"):
+        original_of("s3://bucket/a.docx", "0a1b", InputConfig())
+    assert original_of("s3://bucket/scans", "0a1b", InputConfig()) is None
+    assert original_of(str(tmp_path / "a.png"), "0a1b", InputConfig()) is None
 
 
 def pictures(finished: Finished, record: MakeRecord, path: Path) -> list[str]:
     document = finished([(record(), "")], pictures=(60, 30))
-    document = replace(document, original=lambda: original_of(str(path), content_hash(path)))
+    document = replace(document, original=lambda: original_of(str(path), content_hash(path), InputConfig()))
     notes = searchable_pdf.write(document, path.parent / "made.pdf")
     with pymupdf.open(path.parent / "made.pdf") as made:
         assert made.page_count == 1 and len(made[0].get_images()) == 1
