@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
-from ocr_engine.cli.entries import batch_pdf
+from ocr_engine.cli.entries import batch_images, batch_pdf
 from ocr_engine.errors import ExitCode
 from proofs.cluster import ENGINE, RENDERS, kill_one
 from tests.conversion.test_pipeline import REPLAY, ROOT, make_pdf, rows, run_pdf, tree
@@ -109,6 +110,19 @@ def test_a_cluster_writes_what_a_local_run_writes(tmp_path: Path, cluster: Any) 
     ]
     assert batch_pdf(again) == ExitCode.PAGES_FAILED
     assert "== 3 ==" in (tmp_path / "cluster/part1/1/1.md").read_text()
+
+
+def test_folders_of_images_are_documents_on_a_cluster_too(tmp_path: Path, cluster: Any) -> None:
+    for name, color in (("1.png", "white"), ("2.png", "grey"), ("10.png", "red")):
+        (tmp_path / "in/box").mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (60, 40), color).save(tmp_path / "in/box" / name)
+    (tmp_path / "in/box/3.png").write_text("no picture")
+    gathered = ("--set", "input.image_folders=documents")
+    for output, words in (("local", REPLAY), ("cluster", on(cluster))):
+        words = [str(tmp_path / "in"), "--output", str(tmp_path / output), *words, *gathered]
+        assert batch_images(words) == ExitCode.PAGES_FAILED
+    assert tree(tmp_path / "cluster") == tree(tmp_path / "local")
+    assert [row["page"] for row in rows(tmp_path / "cluster") if row["status"] == "failed"] == [3]
 
 
 def test_kills_a_lost_node_and_an_interrupt_lose_no_page(tmp_path: Path, cluster: Any) -> None:
