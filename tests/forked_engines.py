@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from multiprocessing.context import ForkContext, ForkProcess
 from pathlib import Path
 
+import psutil
 import pytest
 
 from ocr_engine.processes import worker
@@ -67,6 +68,22 @@ def import_engine() -> None:
     for module in ("engine.async_llm", "worker.gpu_model_runner"):
         importlib.import_module(f"vllm.v1.{module}")
     importlib.import_module("vllm.model_executor.models.deepseek_v2")
+
+
+def engines_of(pid: int) -> list[psutil.Process]:
+    """The engines that process `pid` has forked.
+
+    vLLM names its processes; where setproctitle cannot, they have their parent's command line.
+    """
+    main = psutil.Process(pid)
+    return [child for child in main.children(recursive=True) if _is_engine(child, main.cmdline())]
+
+
+def _is_engine(child: psutil.Process, forked: list[str]) -> bool:
+    try:
+        return child.name().startswith("VLLM") or child.cmdline() == forked
+    except psutil.NoSuchProcess:
+        return False
 
 
 class ForkedRun:

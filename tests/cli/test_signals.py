@@ -20,7 +20,7 @@ from tests.conversion.test_pipeline import REPLAY, ROOT, make_pdf, rows, run_pdf
 from tests.engine.fake_server import FakeServer, running
 from tests.engine.hostile_server import Endless, events
 
-PAGES = 150
+PAGES = 100
 TALKING = [word for word in REPLAY if word != "--quiet"]
 
 

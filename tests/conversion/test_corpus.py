@@ -12,7 +12,7 @@ from tests.conversion.test_pipeline import ROOT, rows
 
 OPTIONS = (
     "--set", "engine.backend=replay", "--set", "output.figures=false", "--set", "render.timeout_s=15",
-    "--max-pages", "40",
+    "--max-pages", "20", "--mode", "tiny",
 )  # fmt: skip
 MAIN_LIMIT_MB, WORKER_LIMIT_MB = 1000, 1500
 

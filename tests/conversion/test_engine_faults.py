@@ -1,6 +1,5 @@
 """The engine's process killed, and the next one stopped, in the middle of a run: all pages are read."""
 
-import contextlib
 import os
 import signal
 import time
@@ -11,7 +10,7 @@ import pytest
 
 from ocr_engine.cli.entries import batch_pdf
 from tests.conversion.test_pipeline import ROOT, rows
-from tests.forked_engines import ForkedRun
+from tests.forked_engines import ForkedRun, engines_of
 
 pytest.importorskip("vllm", reason="needs vllm")
 NANO = (
@@ -23,13 +22,7 @@ NANO = (
 
 def engine_process(run: ForkedRun, but: int | None) -> psutil.Process | None:
     """Find the engine's process that is not `but`, which is killed and may be dying still."""
-    main = psutil.Process(run.pid)
-    for child in main.children(recursive=True):
-        with contextlib.suppress(psutil.NoSuchProcess):
-            # What is forked has its parent's command line; render workers are started with one of their own.
-            if child.pid != but and child.cmdline() == main.cmdline():
-                return child
-    return None
+    return next((child for child in engines_of(run.pid) if child.pid != but), None)
 
 
 def disturb(run: ForkedRun, journal: Path, number: int, after_rows: int, but: int | None = None) -> int:

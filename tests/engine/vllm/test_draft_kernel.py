@@ -42,11 +42,11 @@ def check_answers(rng):
         ids = [rng.randrange(vocabulary) for _ in range(rng.choice([0, 1, 60, 300]))]
         predictions[slot, : len(ids)] = torch.tensor(ids, dtype=torch.int32)
         lengths.append(len(ids))
-        answers.append(near(rng, ids or [1] * 90, rng.choice([0.02, 0.3]), vocabulary)[:120])
+        answers.append(near(rng, ids or [1] * 90, rng.choice([0.02, 0.3]), vocabulary)[:60])
     phrases = [[rng.randrange(vocabulary) for _ in range(rng.randrange(1, 5))] for _ in range(6)]
     book = torch.tensor([token for phrase in phrases for token in (*phrase, END)], dtype=torch.int32)
     prompt = [rng.randrange(1, 9) for _ in answers]
-    tokens = torch.full((REQUESTS, 160), 3, dtype=torch.int32)
+    tokens = torch.full((REQUESTS, 100), 3, dtype=torch.int32)
     cursors, lost = kernel.states(REQUESTS, torch.device("cpu"))
     cursors += 77  # of the requests that had these slots before
     lost += 5

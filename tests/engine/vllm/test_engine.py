@@ -2,13 +2,13 @@
 
 import asyncio
 import itertools
+import os
 import random
 from bisect import bisect_left
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import psutil
 import pytest
 import pytest_asyncio
 import torch
@@ -29,6 +29,7 @@ from research.nano.model.model import NanoOcr
 from research.nano.pages.answers import PROMPTS as NANO_PROMPTS
 from research.nano.training.batches import to_pixels
 from research.nano.training.export import load_official, read_weights
+from tests.forked_engines import engines_of
 
 pytest.importorskip("vllm", reason="needs vllm")
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -75,8 +76,7 @@ async def engine(forked):
     await made.start()
     yield made
     await made.stop()
-    left = [child.name() for child in psutil.Process().children(recursive=True)]
-    assert not [name for name in left if "VLLM" in name or "Engine" in name]
+    assert not engines_of(os.getpid())
 
 
 async def ids_of(engine, monkeypatch, asked):
@@ -296,9 +296,8 @@ async def test_death_of_the_engine_is_an_error_and_stop_still_works(engine, monk
     endless(engine, monkeypatch)
     task = asyncio.create_task(engine.generate(request("tiny", max_tokens=3000, ngram=(0, 0))))
     await asyncio.sleep(0.3)
-    for child in psutil.Process().children(recursive=True):
-        if "VLLM" in child.name():
-            child.kill()
+    (child,) = engines_of(os.getpid())
+    child.kill()
     with pytest.raises(EngineError, match="died"):
         await task
     assert engine._log.is_file(), "the message names it"
