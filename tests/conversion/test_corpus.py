@@ -11,8 +11,7 @@ import pytest
 from tests.conversion.test_pipeline import ROOT, rows
 
 OPTIONS = (
-    "--set", "engine.backend=replay", "--set", "output.figures=false", "--set", "render.timeout_s=15",
-    "--max-pages", "20", "--mode", "tiny",
+    "--set", "engine.backend=replay", "--set", "output.figures=false", "--max-pages", "20", "--mode", "tiny",
 )  # fmt: skip
 MAIN_LIMIT_MB, WORKER_LIMIT_MB = 1000, 1500
 
@@ -33,10 +32,13 @@ def run_watched(command: list[str], stderr: Path) -> tuple[int, int, int]:
     return process.returncode, largest_main >> 20, largest_worker >> 20
 
 
-@pytest.mark.parametrize(("folder", "code"), [("pdf_real", 0), ("pdf_bad", 5)])
-def test_every_document_is_accounted_for(shared_data: Path, tmp_path: Path, folder: str, code: int) -> None:
+@pytest.mark.parametrize(("folder", "timeout_s", "code"), [("pdf_real", 15, 0), ("pdf_bad", 5, 5)])
+def test_every_document_is_accounted_for(
+    shared_data: Path, tmp_path: Path, folder: str, timeout_s: int, code: int
+) -> None:
     inputs = shared_data / "corpus" / folder
-    command = [sys.executable, "batch_pdf.py", str(inputs), "--output", str(tmp_path / "out"), *OPTIONS]
+    words = [str(inputs), "--output", str(tmp_path / "out"), "--set", f"render.timeout_s={timeout_s}"]
+    command = [sys.executable, "batch_pdf.py", *words, *OPTIONS]
     returned, main_mb, worker_mb = run_watched(command, tmp_path / "stderr")
     stderr = (tmp_path / "stderr").read_text()
     assert returned == code, stderr[-2000:]
