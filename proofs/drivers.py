@@ -1,7 +1,7 @@
 """Four drivers share one corpus; two are killed, one's clock is an hour wrong; then all is merged.
 
     python -m proofs.drivers            # into one folder
-    python -m proofs.drivers --store    # into an S3 store (moto) on loopback
+    python -m proofs.drivers --store    # into an S3 store on loopback; or `--store gs`, `--store az`
 
 Replay engines. Prints one line of JSON; exit code 0 when the merged output has the files of a single run, and
 no page is lost or there twice.
@@ -9,7 +9,6 @@ no page is lost or there twice.
 
 import argparse
 import json
-import logging
 import os
 import random
 import shutil
@@ -17,12 +16,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from fixtures.stores import STORES
 from proofs import proof
 from proofs.proof import ROOT
 
@@ -37,29 +35,6 @@ sys.exit(batch_pdf(sys.argv[1:]))
 """
 DRIVERS, KILLED = 4, 2
 _LIMIT_S = 900.0
-
-
-@contextmanager
-def s3() -> Iterator[Any]:
-    """A moto server, known to what is started from here, and a client."""
-    import s3fs
-    from moto.server import ThreadedMotoServer
-
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    moto = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    moto.start()
-    os.environ |= {
-        "AWS_ACCESS_KEY_ID": "key",
-        "AWS_SECRET_ACCESS_KEY": "secret",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{moto.get_host_and_port()[1]}",
-    }
-    client = s3fs.S3FileSystem()
-    client.mkdir("bucket")
-    try:
-        yield client
-    finally:
-        moto.stop()
 
 
 def start(corpus: Path, output: str, work: Path) -> list["subprocess.Popen[bytes]"]:
@@ -95,7 +70,7 @@ def fetched(client: Any, target: Path) -> Path:
 
 def run(work: Path, args: argparse.Namespace, client: Any) -> dict[str, Any]:
     corpus = proof.text_documents(work / "in", args.pages, documents=args.documents)
-    output = "s3://bucket/out" if client else str(work / "out")
+    output = f"{args.store}://bucket/out" if client else str(work / "out")
     codes = disturb(start(corpus, output, work), random.Random(args.seed))
     options = [word for key in KEYS for word in ("--set", key)]
     merge = [sys.executable, "-m", "ocr_engine", "merge", "--quiet", "--output", output, *options]
@@ -113,7 +88,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--store", action="store_true", help="into an S3 store instead of a folder")
+    parser.add_argument("--store", nargs="?", const="s3", choices=tuple(STORES), help="into a store")
     parser.add_argument("--pages", type=int, default=200)
     parser.add_argument("--documents", type=int, default=12)
     parser.add_argument("--seed", type=int, default=1)
@@ -121,7 +96,7 @@ def main() -> int:
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="prove-drivers-") as name:
         if args.store:
-            with s3() as client:
+            with STORES[args.store]() as client:
                 result = run(Path(name), args, client)
         else:
             result = run(Path(name), args, None)

@@ -17,7 +17,7 @@ REQUIRED = os.environ.get("OCR_TESTS_REQUIRE", "")
 
 What only other machines have is never a failure: `OPTIONAL`.
 """
-OPTIONAL = ("corpora", "x86", "libreoffice")
+OPTIONAL = ("corpora", "x86", "libreoffice", "emulator")
 CORPORA = "needs the shared test corpora"
 SHARED_DATA = Path(__file__).parent.parent / "../shared/data"
 
