@@ -48,9 +48,9 @@ class Disturbed:
 def test_an_input_that_is_lost_during_the_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, action: str
 ) -> None:
-    source = make_pdf(tmp_path / "in/a.pdf", 120)
+    source = make_pdf(tmp_path / "in/a.pdf", 60)
     make_pdf(tmp_path / "in/b.pdf", 2)
-    other = make_pdf(tmp_path / "other.pdf", 120, "different")
+    other = make_pdf(tmp_path / "other.pdf", 60, "different")
 
     def disturb() -> None:
         if action == "changes":
@@ -64,7 +64,7 @@ def test_an_input_that_is_lost_during_the_run(
     assert run_pdf(tmp_path / "in", "--output", tmp_path / "out") == ExitCode.PAGES_FAILED
     found = rows(tmp_path / "out")
     assert sorted((Path(row["document"]).name, row["page"]) for row in found) == sorted(
-        [("a.pdf", number) for number in range(1, 121)] + [("b.pdf", 1), ("b.pdf", 2)]
+        [("a.pdf", number) for number in range(1, 61)] + [("b.pdf", 1), ("b.pdf", 2)]
     )
     reasons = {row["reason"] for row in found if row["status"] == "failed"}
     words = "the file changed during the run; run again" if action == "changes" else ""

@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw, ImageFont
 from tokenizers import Tokenizer
 
 from ocr_engine.config import EngineConfig
-from ocr_engine.engine import self_test
+from ocr_engine.engine import loops, self_test
 from ocr_engine.engine.checkpoint import resolve
 from ocr_engine.engine.guard_args import guard_args
 from ocr_engine.engine.ngram import banned_tokens
@@ -197,6 +197,9 @@ async def test_a_reader_that_fails_ends_its_request_alone(engine, monkeypatch):
 
 async def test_a_loop_is_aborted_and_its_text_kept_once(engine, monkeypatch):
     endless(engine, monkeypatch)
+    # How long a loop has to be is shown in tests/engine/test_loops.py.
+    monkeypatch.setattr(loops, "TEXT_TOK", 128)
+    monkeypatch.setattr(loops, "PATTERN_TOK", 128)
     sampling = engine._sampling
 
     def cells_only(*args, **kwargs):
