@@ -5,13 +5,11 @@ spawn it, as the product does.
 """
 
 import importlib
-import multiprocessing
-import os
 import signal
+import subprocess
 import sys
-import traceback
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing.context import ForkContext, ForkProcess
 from pathlib import Path
@@ -19,8 +17,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from ocr_engine.processes import worker
-from tests import forked_workers
+from tests.places import ROOT
 
 
 class _Forked(ForkProcess):
@@ -86,45 +83,34 @@ def _is_engine(child: psutil.Process, forked: list[str]) -> bool:
         return False
 
 
+_BATCH_PDF = """
+import sys
+from ocr_engine.cli.entries import batch_pdf
+from tests.forked_engines import forked_engines
+
+with forked_engines():
+    code = batch_pdf(sys.argv[1:])
+sys.exit(code)
+"""
+
+
 class ForkedRun:
-    """A command line in a child of this process, which forks its engines: vLLM's state stays there."""
+    """batch_pdf in a process of its own that forks its engines: vLLM is imported once for all.
 
-    def __init__(self, main: Callable[[list[str]], int], words: Sequence[str | Path], stderr: Path) -> None:
+    It is not forked itself: pytest's process has threads that write files, which a child would wait for.
+    """
+
+    def __init__(self, words: Sequence[str | Path], stderr: Path) -> None:
         """Start it; what it says goes into the file `stderr`."""
-        import_engine()
-        self._process = _Forked(target=_run, args=(main, [str(word) for word in words], stderr))
-        self._process.start()
-        self.pid = self._process.pid
-        self.stderr = stderr
-
-    def poll(self) -> int | None:
-        """The exit code, once it has ended."""
-        return self._process.exitcode
+        command = [sys.executable, "-c", _BATCH_PDF, *map(str, words)]
+        with stderr.open("wb") as file:
+            self._process = subprocess.Popen(command, cwd=ROOT, stdout=file, stderr=file)
+        self.pid, self.stderr, self.poll = self._process.pid, stderr, self._process.poll
 
     def wait(self, timeout_s: float) -> int:
         """The exit code. Kills it, and raises TimeoutError, where it does not end in time."""
-        self._process.join(timeout_s)
-        if (code := self._process.exitcode) is None:
+        try:
+            return self._process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
             self._process.kill()
-            raise TimeoutError(self.stderr.read_text())
-        return code
-
-
-def _run(main: Callable[[list[str]], int], words: list[str], stderr: Path) -> None:
-    said = os.open(stderr, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-    os.dup2(said, 1)
-    os.dup2(said, 2)
-    # pytest's own streams are of the parent.
-    sys.stdout, sys.stderr = (open(fd, "w", buffering=1, closefd=False) for fd in (1, 2))  # noqa: SIM115
-    # A child of another sends what it says to the engine's log; this one is a main process.
-    multiprocessing.process._parent_process = None
-    # The server that forks workers is a child of the parent's.
-    worker._started = forked_workers.spawned
-    code = 1
-    try:
-        with forked_engines():
-            code = main(words)
-    except BaseException:  # noqa: BLE001 - as the interpreter does at the end of a program
-        traceback.print_exc()
-    # Nothing of the parent's is to be ended here.
-    os._exit(code)
+            raise TimeoutError(self.stderr.read_text()) from None

@@ -33,7 +33,7 @@ def test_pages_go_through_vllm_with_their_token_counts_and_replay_counts_the_sam
     options = [str(SAMPLE), "--pages", "1-2", "--config", str(ROOT / "config.yaml"), "--output"]
     sets = ("engine.dtype=float32", "engine.max_tokens=12", "quality.retries=[]")
     engine = ["--model", str(checkpoint), *(word for one in sets for word in ("--set", one))]
-    run = ForkedRun(batch_pdf, [*options, str(first), *engine], tmp_path / "stderr")
+    run = ForkedRun([*options, str(first), *engine], tmp_path / "stderr")
     code, said = run.wait(RUN_S), run.stderr.read_text()
     assert code == ExitCode.PAGES_FAILED and "Traceback" not in said, said
     found = records(first)

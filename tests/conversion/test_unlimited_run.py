@@ -23,7 +23,7 @@ def records(output: Path) -> list[dict[str, object]]:
 
 
 def run_batch(output: Path, *options: str) -> list[dict[str, object]]:
-    run = ForkedRun(batch_pdf, [*OPTIONS, output, *options], output.with_suffix(".stderr"))
+    run = ForkedRun([*OPTIONS, output, *options], output.with_suffix(".stderr"))
     code, said = run.wait(RUN_S), run.stderr.read_text()
     assert code == ExitCode.PAGES_FAILED and "Traceback" not in said, said
     return records(output)
