@@ -21,8 +21,8 @@ _AND = (
 _NO_AND = rf"(?=[{_SMALL}])(?!(?:{_AND})\b)"
 _FIRST_PARTS = "non well self pre post multi semi anti inter sub co third high low long short full half real"
 _FIRST_PART = "|".join(rf"(?<=\b{word})|(?<=\b{word.capitalize()})" for word in _FIRST_PARTS.split())
-_IN_NAME = "|".join(f"(?<=[a-z][A-Z][a-z]{{{length}}})" for length in range(1, 16))
-"""After a capital within a word and small letters."""
+_IN_NAME = "|".join(f"(?<=[a-z](?!Item)[A-Z][a-z]{{{length}}})" for length in range(1, 16))
+"""After a capital within a word and small letters; not one that this rule made."""
 _GLUED = "The|This|These|That|If|In|It|An|All|For|When|Each|On|No"
 
 
@@ -31,6 +31,18 @@ def _habit(name: HabitName, pattern: str, replacement: str, reason: str) -> Rule
 
 
 HABITS = (
+    _habit(
+        "glued_words",
+        rf"(?<=[a-z][a-z])(?=(?:{_GLUED}) )",
+        " ",
+        "`verdictThe IUT`: lines of the page put together without a blank",
+    ),
+    _habit(
+        "item_names",
+        rf"(?:\b|{_IN_NAME}|(?<=ltem))ltem(?=s?\b|[A-Z]|ltem)",
+        "Item",
+        "`GetFolderltems`: the capital I inside a name read as l",
+    ),
     _habit(
         "hyphens",
         # A word with a capital after it starts an item of a list, or a thought.
@@ -50,20 +62,8 @@ HABITS = (
         "\n- ",
         "`... is done.- The next`: the next item of a list, in the line of the one before",
     ),
-    _habit(
-        "glued_words",
-        rf"(?<=[a-z][a-z])(?=(?:{_GLUED}) )",
-        " ",
-        "`verdictThe IUT`: lines of the page put together without a blank",
-    ),
-    _habit(
-        "item_names",
-        rf"(?:\b|{_IN_NAME})ltem(?=s?\b|[A-Z])",
-        "Item",
-        "`GetFolderltems`: the capital I inside a name read as l",
-    ),
 )
-"""In the order in which they are applied."""
+"""In the order in which they are applied: what a word is comes before what its first letter decides."""
 
 _KEPT = re.compile(r"(<[^<>]*+>|!?\[[^\[\]\n]*+\]\([^()\n]*+\)|(?:\b[A-Za-z][a-z]{1,8}://|\bwww\.)[^\s<>]++)")
 """Tags, links and addresses, which are not text."""

@@ -92,6 +92,9 @@ def test_markdown_blocks_and_csv_say_the_same() -> None:
 @example("a- ltem")
 @example("verdictThe A- B")
 @example("GetFolderltemsThe ")
+@example("word.- ltem")
+@example("GetFolderltemltem")
+@example("ltemltemltemwordltem")
 def test_mending_twice_is_mending_once(text: str) -> None:
     for cell in (False, True):
         once = mend(text, ALL, cell=cell)
