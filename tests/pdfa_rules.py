@@ -44,8 +44,9 @@ def _file(data: bytes, pdf: Any) -> Iterator[str]:
         yield "something after the end"
     if pdf.is_repaired or pdf.is_encrypted:
         yield "cross-references or encryption"
-    first, second = re.findall(r"<(\w{32})>", pdf.xref_get_key(-1, "ID")[1]) or ("", "")
-    if not first or not second:
+    # MuPDF gives bytes back in whichever form is shorter.
+    strings = re.findall(r"<\w{32}>|\((?:\\.|[^\\)]){16,}\)", pdf.xref_get_key(-1, "ID")[1], re.DOTALL)
+    if len(strings) != 2:
         yield "no identity"
 
 
