@@ -12,9 +12,9 @@ _PARTS = 64
 _FIRST_SLOTS = 8
 
 
-def digest(text: str) -> bytes:
-    """A key for any text, half characters too."""
-    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=DIGEST_BYTES).digest()
+def digest(text: str, size: int = DIGEST_BYTES) -> bytes:
+    """A key of so many bytes for any text, half characters too."""
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=size).digest()
 
 
 class _Part:

@@ -15,7 +15,7 @@ from typing import Annotated
 
 import msgspec
 
-from ocr_engine.compact import DigestTable
+from ocr_engine.compact import DigestTable, digest
 from ocr_engine.outputs.files import CHECKSUMS, atomic_file, output_errors
 from ocr_engine.outputs.jsonl import JsonLines, decode, encode
 
@@ -128,27 +128,27 @@ class Checksums:
 
 
 def _key(name: str) -> bytes:
-    return hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=_BYTES).digest()
+    return digest(name, _BYTES)
 
 
 def _times(path: Path) -> bytes:
     """A hash of size and times; that of change is the system's own, and nothing sets it back."""
-    digest = hashlib.blake2b(digest_size=_BYTES)
+    found = hashlib.blake2b(digest_size=_BYTES)
     for name, status in _files(path):
         facts = f"{name}\0{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}\0"
-        digest.update(facts.encode("utf-8", "surrogatepass"))
-    return digest.digest()
+        found.update(facts.encode("utf-8", "surrogatepass"))
+    return found.digest()
 
 
 def _content(path: Path) -> bytes:
-    digest = hashlib.blake2b(digest_size=_BYTES)
+    found = hashlib.blake2b(digest_size=_BYTES)
     for name, status in _files(path):
-        digest.update(f"{name}\0{status.st_size}\0".encode("utf-8", "surrogatepass"))
+        found.update(f"{name}\0{status.st_size}\0".encode("utf-8", "surrogatepass"))
         # What cannot be read is not what was written.
         with contextlib.suppress(OSError), (path / name).open("rb") as file:
             while piece := file.read(1 << 20):
-                digest.update(piece)
-    return digest.digest()
+                found.update(piece)
+    return found.digest()
 
 
 def _files(path: Path) -> Iterator[tuple[str, os.stat_result]]:

@@ -122,8 +122,10 @@ SHORTCUTS: dict[str, tuple[Needs, ...]] = {
     ),
     DRAFT_GRAPHS: (
         Needs("gpu_model_runner", "ModelCudaGraphManager"),
-        Needs("ModelCudaGraphManager", "varlen_decode _candidates _capture_descs"),
-        Needs("ModelCudaGraphManager", "vllm_config decode_query_len"),
+        Needs(
+            "ModelCudaGraphManager",
+            "varlen_decode _candidates _capture_descs vllm_config decode_query_len",
+        ),
         Needs("ModelCudaGraphManager", method="_init_candidates", parameters="self"),
         Needs(
             "ModelCudaGraphManager",
