@@ -1,12 +1,13 @@
 """What a decode step's attention costs behind a window over the answer (R-SWA), kernel by kernel, on a GPU.
 
 Every request has the same prompt and has written the same number of tokens. Each kernel's result is compared
-with the mask written out. `prompt + window` is what a cache of only the keys that are seen would cost.
+with the mask written out. `seen blocks` is what the engine does: the same kernel over the blocks that a token
+sees. `prompt + window` is what a cache of only the keys that are seen would cost.
 """
 
 import time
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import torch
@@ -57,6 +58,15 @@ class _Step:
         self.starts = torch.arange(requests + 1, device="cuda", dtype=torch.int32)
         self.out = torch.empty_like(self.query)
 
+    @cached_property
+    def _seen(self) -> dict[str, Tensor]:
+        """The shorter table and lengths, which a step makes once for all layers."""
+        from ocr_engine.engine.vllm.window_gpu import seen_blocks
+
+        ones, prompts = self._lengths(1), self._lengths(self.prompt)
+        table, lengths = seen_blocks(self.table, self._lengths(self.length), ones, prompts, WINDOW, BLOCK)
+        return {"block_table": table, "seqused_k": lengths}
+
     def _lengths(self, length: int) -> Tensor:
         return torch.full((self.requests,), length, dtype=torch.int32, device="cuda")
 
@@ -73,6 +83,7 @@ class _Step:
         """Name, whether it is one with the window, and the call."""
         seen = min(self.length, self.prompt + WINDOW)
         yield "Triton, window", True, partial(self._triton, self.length, windowed=True)
+        yield "Triton, window, seen blocks", True, partial(self._triton, self.length, windowed=True, short=True)
         yield "Triton, all", False, partial(self._triton, self.length, windowed=False)
         yield "FA4, window", True, partial(self._flash, self.length, 4, windowed=True)
         yield "FA3, all", False, partial(self._flash, self.length, 3, windowed=False)
@@ -86,12 +97,12 @@ class _Step:
             "softmax_scale": CHANNELS**-0.5, "causal": True, "block_table": self.table,
         }  # fmt: skip
 
-    def _triton(self, length: int, *, windowed: bool) -> Tensor:
+    def _triton(self, length: int, *, windowed: bool, short: bool = False) -> Tensor:
         from vllm.v1.attention.ops.triton_unified_attention import unified_attention
 
         prefixes = self._lengths(self.prompt) if windowed else None
         unified_attention(
-            **self._common(length),
+            **self._common(length) | (self._seen if short else {}),
             window_size=(-1, -1),
             softcap=0.0,
             q_descale=None,

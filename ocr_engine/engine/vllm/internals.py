@@ -108,6 +108,9 @@ _BY_MODULE: dict[str, dict[str, str]] = {
         "CPUAttentionBackendImpl": "its attention; `do_kv_cache_update` and `forward` are called",
         "CPUAttentionMetadataBuilder": "prepares a step; `build` is called with changed metadata",
     },
+    "vllm.v1.attention.backends.triton_attn": {
+        "TritonAttentionMetadata": "a step's blocks and lengths, which R-SWA on a GPU makes shorter",
+    },
     "vllm.v1.attention.backends.registry": {
         "AttentionBackendEnum": "the name of the backend that ours replaces; public",
         "register_backend": "replaces it; public",
