@@ -22,6 +22,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from bench.parts import readings
 from ocr_engine.config import parse_override
 from ocr_engine.families import OCR, OCR2
 
@@ -32,8 +33,6 @@ OTHERS = ("pipeline", "host", "agreement")
 _LEAST_S = 20.0
 NANO = ROOT / "ocr_engine/model/nano"
 FOLDERS = {OCR: "model", OCR2: "model-2"}
-READINGS = ("plain", "layer", "stored")
-"""Ours with drafts: none; of the text layer, which is wrong; of the first reading's raw text with errors."""
 
 
 def main() -> int:
@@ -94,8 +93,10 @@ def _parser() -> argparse.ArgumentParser:
         "--readings",
         nargs="+",
         default=[],
-        choices=READINGS,
-        help="ours so, with drafts, instead of --repeats",
+        type=readings.parsed,
+        metavar="[MODE:]KIND[@PAGES]",
+        help="ours so, with drafts, instead of --repeats, in one engine: "
+        "plain, layer, stored, base:stored, plain@16 with 16 pages in flight",
     )
     add("--errors", type=float, default=0.175, help="share of wrong words planted in stored text (0.175)")
     add("--set", action="append", default=[], metavar="KEY=VALUE", help="config keys of ours")
@@ -261,7 +262,8 @@ def _ours(args: argparse.Namespace, model: Path, corpus: Path, settings: dict[st
 
 def _table(results: dict[str, Any]) -> str:
     """Pages a second of every conversion, and how often the recipe's."""
-    rates = {name: _rate(result) for name, result in results.items() if result.get("runs")}
+    results = _by_reading(results)
+    rates = {name: _rate(result) for name, result in results.items()}
     lines = [
         "| what | pages/s | steady pages/s | tokens/s | GPU busy | GPU GB | times the recipe |",
         "|---|---|---|---|---|---|",
@@ -280,9 +282,20 @@ def _table(results: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def _by_reading(results: dict[str, Any]) -> dict[str, Any]:
+    """The runs of each result, those of each kind of reading apart."""
+    found: dict[str, Any] = {}
+    for name, result in results.items():
+        kinds = {run.get("reading", "plain") for run in result.get("runs", ())}
+        for run in result.get("runs", ()):
+            whole = f"{name}, {run['reading']}" if kinds != {"plain"} else name
+            found.setdefault(whole, {"runs": []})["runs"].append(run)
+    return found
+
+
 def _recipe_of(name: str) -> str:
     """The recipe's run with the same mode and model."""
-    mode = "base" if " base" in name else "gundam"
+    mode = "base" if " base" in name or "base:" in name else "gundam"
     return f"recipe {mode}" + (" OCR-2" if "OCR-2" in name else "")
 
 

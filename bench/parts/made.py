@@ -3,7 +3,7 @@
 import random
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -38,11 +38,11 @@ class Made:
         else:
             shutil.rmtree(root)
 
-    def compared(self, root: Path) -> dict[str, Any]:
-        """How many pages' raw texts are those of the plain reading."""
+    def compared(self, root: Path, documents: Collection[str]) -> dict[str, Any]:
+        """How many pages' raw texts, of these documents, are those of the plain reading."""
         if self._plain is None:
             return {}
-        pages = list(_raw_texts(self._plain))
+        pages = [path for path in _raw_texts(self._plain) if path.parts[-3] in documents]
         same = sum((root / path.relative_to(self._plain)).read_bytes() == path.read_bytes() for path in pages)
         return {"answers_equal": same / len(pages)}
 

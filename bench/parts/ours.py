@@ -12,7 +12,8 @@ from typing import Any
 from bench.parts.gpu_watch import GpuWatch
 from bench.parts.made import Made
 from bench.parts.processes import engine_cpu_s
-from bench.parts.workload import Save, lengths
+from bench.parts.readings import Reading
+from bench.parts.workload import PAGES_A_DOCUMENT, Save, lengths
 from bench.stable_answers import beginnings, begins_of_page
 from ocr_engine import config as config_module
 from ocr_engine.config import Config
@@ -98,7 +99,7 @@ def run(
     settings: dict[str, Any],
     extra: dict[str, Any],
     save: Save,
-    readings: Sequence[str] = (),
+    readings: Sequence[Reading] = (),
     errors: float = 0.0,
 ) -> dict[str, Any]:
     """Pages a second of each repetition, with rendering and writing, without the start of the processes."""
@@ -114,7 +115,7 @@ def run(
     _try(extra)
     config = config_module.load(None, values)
     profiled = "profiler_config" in extra
-    plan = list(readings) or ["plain"] * repeats
+    plan = list(readings) or [Reading("plain")] * repeats
     return asyncio.run(_run(config, corpus, pages, plan, errors, save, profiled=profiled))
 
 
@@ -122,7 +123,7 @@ async def _run(
     config: Config,
     corpus: Path,
     pages: int,
-    readings: Sequence[str],
+    readings: Sequence[Reading],
     errors: float,
     save: Save,
     *,
@@ -138,21 +139,27 @@ async def _run(
     result: dict[str, Any] = {"start_s": time.perf_counter() - started, "runs": []}
     pool = RenderPool(config.render, "", config.input.max_document_pages)
     try:
-        for repeat, reading in enumerate(("warm-up", *readings)):
-            found = sorted(corpus.glob("*.pdf"))[: 2 if repeat == 0 else None]
-            watch = asyncio.create_task(_profile(engine)) if profiled and repeat else None
-            root = made.root_for(reading)
-            fixed.takes_drafts = reading != "plain"
-            one = await convert(config, fixed, pool, found, root) | {"reading": reading}
+        files = sorted(corpus.glob("*.pdf"))
+        # The kernels of every mode are warm before it is measured.
+        for mode in dict.fromkeys(reading.mode for reading in readings):
+            warm, root = Reading("layer", mode), made.root_for("layer")
+            await convert(warm.config(config), fixed, pool, files[:2], root)
+            made.keep(root, "layer")
+        for reading in readings:
+            found = reading.documents(files, PAGES_A_DOCUMENT)
+            watch = asyncio.create_task(_profile(engine)) if profiled else None
+            root = made.root_for(reading.kind)
+            fixed.takes_drafts = reading.kind != "plain"
+            so = reading.config(config)
+            one = await convert(so, fixed, pool, found, root) | {"reading": str(reading)}
             if watch is not None:
                 await watch
-            if repeat and has_drafts:
-                one |= made.compared(root)
-            made.keep(root, reading)
-            print("ours", mode_words(config), one, flush=True)
-            if repeat:
-                result["runs"].append(one)
-                save(result)
+            if has_drafts:
+                one |= made.compared(root, {path.stem for path in found})
+            made.keep(root, reading.kind)
+            print("ours", mode_words(so), one, flush=True)
+            result["runs"].append(one)
+            save(result)
     finally:
         pool.__exit__(None, None, None)
         made.clear()

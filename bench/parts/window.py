@@ -83,7 +83,11 @@ class _Step:
         """Name, whether it is one with the window, and the call."""
         seen = min(self.length, self.prompt + WINDOW)
         yield "Triton, window", True, partial(self._triton, self.length, windowed=True)
-        yield "Triton, window, seen blocks", True, partial(self._triton, self.length, windowed=True, short=True)
+        yield (
+            "Triton, window, seen blocks",
+            True,
+            partial(self._triton, self.length, windowed=True, short=True),
+        )
         yield "Triton, all", False, partial(self._triton, self.length, windowed=False)
         yield "FA4, window", True, partial(self._flash, self.length, 4, windowed=True)
         yield "FA3, all", False, partial(self._flash, self.length, 3, windowed=False)

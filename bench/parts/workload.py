@@ -8,11 +8,12 @@ from typing import Any
 SAMPLES = Path(__file__).parents[2] / "samples"
 Save = Callable[[dict[str, Any]], None]
 """Keeps what is measured so far, for a run that is cut."""
+PAGES_A_DOCUMENT = 32
 MEAN_TOKENS, SPREAD = 880, 0.6
 """Output tokens of a page: drawn log-normal, with the mean of a dense A4 page."""
 
 
-def corpus(folder: Path, pages: int, pages_a_document: int = 32) -> Path:
+def corpus(folder: Path, pages: int, pages_a_document: int = PAGES_A_DOCUMENT) -> Path:
     """PDFs of `pages` A4 pages in all: the sample document's pages over and over."""
     import pymupdf
 

@@ -11,6 +11,7 @@ import pytest
 
 from bench import run as bench
 from bench.parts import agreement, recipe, steps
+from ocr_engine import config as config_module
 
 
 def names(*words: str) -> list[str]:
@@ -29,6 +30,42 @@ def test_every_mode_and_model_has_its_recipe():
 def test_replicas_and_caches_run_one_after_another():
     assert names("--parts", "ours", "--replicas", "1", "2") == ["ours gundam, 1 GPUs", "ours gundam, 2 GPUs"]
     assert names("--parts", "agreement", "--kv", "fp8") == ["agreement auto", "agreement fp8"]
+
+
+def test_readings_are_of_a_kind_a_mode_and_a_number_of_pages():
+    words = ["plain", "stored", "base:stored", "plain@90", "base:layer@16"]
+    args = bench._parser().parse_args(["--readings", *words])
+    assert [str(reading) for reading in args.readings] == words
+    usual = config_module.load(None, {"mode": "gundam"})
+    so = args.readings[-1].config(usual)
+    assert (so.mode, so.engine.in_flight) == ("base", 16)
+    assert args.readings[0].config(usual) == usual
+    files = [Path(f"{number}.pdf") for number in range(40)]
+    assert [len(reading.documents(files, 32)) for reading in args.readings] == [40, 40, 40, 12, 2]
+
+
+@pytest.mark.parametrize(
+    "wrong", ["", "fast", "huge:plain", ":plain", "plain@", "plain@0", "plain@-1", "base:"]
+)
+def test_another_reading_is_refused(wrong, capsys):
+    with pytest.raises(SystemExit):
+        bench._parser().parse_args(["--readings", wrong])
+    assert "as in base:stored@16" in capsys.readouterr().err
+
+
+def test_the_table_has_a_line_a_kind_of_reading():
+    runs = [
+        {"reading": kind, "pages_per_s": rate}
+        for kind, rate in (("plain", 20), ("stored", 30), ("stored", 50))
+    ]
+    table = bench._table({"recipe gundam": {"runs": [{"pages_per_s": 5}]}, "ours gundam": {"runs": runs}})
+    lines = [line.split(" | ") for line in table.splitlines()[2:]]
+    rows = [(line[0].strip("| "), line[1], line[-1].strip("| ")) for line in lines]
+    assert rows == [
+        ("recipe gundam", "5.00", "1.00"),
+        ("ours gundam, plain", "20.00", "4.00"),
+        ("ours gundam, stored", "40.00", "8.00"),
+    ]
 
 
 def test_what_was_measured_is_kept_when_a_later_part_is_cut(tmp_path, monkeypatch, capsys):

@@ -66,7 +66,8 @@ def test_what_a_reading_finds_stored_is_the_plain_one_s_with_errors(tmp_path, mo
     stored = made.root_for("stored")
     found = (stored / page).read_text().split()
     assert found != text.split() and 0.6 < len(set(found) & set(text.split())) / 200 <= 1
-    assert made.compared(plain) == {"answers_equal": 1.0} and made.compared(stored) == {"answers_equal": 0.0}
+    assert made.compared(plain, {"000000"}) == {"answers_equal": 1.0}
+    assert made.compared(stored, {"000000"}) == {"answers_equal": 0.0}
     made.keep(stored, "stored")
     made.clear()
     assert not plain.exists() and not stored.exists()
