@@ -18,11 +18,13 @@ class Made:
         self._errors = errors
         self._plain: Path | None = None
 
-    def root_for(self, reading: str) -> Path:
+    def root_for(self, reading: str, documents: Collection[str]) -> Path:
         """An output folder: new, or for `stored` one that holds the plain reading's pages with errors."""
         root = Path(tempfile.mkdtemp(prefix="bench-out-"))
         if reading == "stored" and self._plain is not None:
-            shutil.copytree(self._plain, root, dirs_exist_ok=True)
+            shutil.copy(self._plain / "journal.jsonl", root)
+            for name in documents:
+                shutil.copytree(self._plain / name, root / name)
             chance = random.Random(0)
             for path in _raw_texts(root):
                 words = path.read_text().split()

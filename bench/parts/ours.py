@@ -142,20 +142,21 @@ async def _run(
         files = sorted(corpus.glob("*.pdf"))
         # The kernels of every mode are warm before it is measured.
         for mode in dict.fromkeys(reading.mode for reading in readings):
-            warm, root = Reading("layer", mode), made.root_for("layer")
+            warm, root = Reading("layer", mode), made.root_for("layer", ())
             await convert(warm.config(config), fixed, pool, files[:2], root)
             made.keep(root, "layer")
         for reading in readings:
             found = reading.documents(files, PAGES_A_DOCUMENT)
             watch = asyncio.create_task(_profile(engine)) if profiled else None
-            root = made.root_for(reading.kind)
+            names = {path.stem for path in found}
+            root = made.root_for(reading.kind, names)
             fixed.takes_drafts = reading.kind != "plain"
             so = reading.config(config)
             one = await convert(so, fixed, pool, found, root) | {"reading": str(reading)}
             if watch is not None:
                 await watch
             if has_drafts:
-                one |= made.compared(root, {path.stem for path in found})
+                one |= made.compared(root, names)
             made.keep(root, reading.kind)
             print("ours", mode_words(so), one, flush=True)
             result["runs"].append(one)

@@ -58,12 +58,13 @@ def test_pages_begin_at_different_places_and_text_makes_the_same_tokens_again(fo
 def test_what_a_reading_finds_stored_is_the_plain_one_s_with_errors(tmp_path, monkeypatch):
     monkeypatch.setattr("bench.parts.made.tempfile.mkdtemp", lambda prefix: made_folder(tmp_path))
     made, text = Made(0.2), " ".join(f"w{number}" for number in range(200))
-    plain = made.root_for("plain")
+    plain = made.root_for("plain", ())
+    (plain / "journal.jsonl").write_text("")
     page = "000000/pages/0001.raw.md"
     (plain / page).parent.mkdir(parents=True)
     (plain / page).write_text(f" {text}")
     made.keep(plain, "plain")
-    stored = made.root_for("stored")
+    stored = made.root_for("stored", {"000000"})
     found = (stored / page).read_text().split()
     assert found != text.split() and 0.6 < len(set(found) & set(text.split())) / 200 <= 1
     assert made.compared(plain, {"000000"}) == {"answers_equal": 1.0}
