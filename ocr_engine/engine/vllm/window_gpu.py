@@ -21,11 +21,11 @@ from ocr_engine.engine.vllm.internals import DefaultModelState, TritonAttentionM
 def seen_blocks(
     table: Tensor, lengths: Tensor, counts: Tensor, prompts: Tensor, window: int, block: int
 ) -> tuple[Tensor, Tensor]:
-    """A step's block table without the blocks that none of its tokens sees, and the lengths that go with it.
+    """A step's block table without the blocks that none of its tokens sees, and the lengths to go with it.
 
-    `table` int32 (rows, blocks) names each request's blocks of `block` tokens. `lengths` int32 (rows,) are its
-    tokens, `counts` (rows,) those of them in this step, `prompts` (rows,) those of its prompt. Returns tensors
-    of the shapes and dtypes of `table` and `lengths`; what stands behind a row's length means nothing.
+    `table` int32 (rows, blocks) names each request's blocks of `block` tokens. `lengths` int32 (rows,) are
+    its tokens, `counts` (rows,) those of them in this step, `prompts` (rows,) those of its prompt. Returns
+    tensors of the shapes and dtypes of `table` and `lengths`; what stands behind a row's length means nothing.
     """
     behind_prompt = (prompts + block - 1) // block
     first_seen = (lengths - counts + 1 - window) // block

@@ -87,7 +87,7 @@ def test_a_prompt_that_is_read_in_chunks_keeps_all_its_blocks():
 
 
 def test_a_step_is_put_where_a_captured_graph_looks_for_it(monkeypatch):
-    """Two steps share their buffers, and all layers a step's numbers; other kinds of attention are left alone."""
+    """Two steps share their buffers, all layers a step's numbers; other kinds of attention are left alone."""
     state = WindowState.__new__(WindowState)
     state.max_num_reqs = 3
     state.vllm_config = SimpleNamespace(cache_config=SimpleNamespace(block_size=4))
