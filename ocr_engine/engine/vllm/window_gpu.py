@@ -25,7 +25,7 @@ def seen_blocks(
 
     `table` int32 (rows, blocks) names each request's blocks of `block` tokens. `lengths` int32 (rows,) are
     its tokens, `counts` (rows,) those of them in this step, `prompts` (rows,) those of its prompt. Returns
-    tensors of the shapes and dtypes of `table` and `lengths`; what stands behind a row's length means nothing.
+    tensors shaped as `table` and `lengths`, of their dtypes. What stands behind a row's length means nothing.
     """
     behind_prompt = (prompts + block - 1) // block
     first_seen = (lengths - counts + 1 - window) // block
