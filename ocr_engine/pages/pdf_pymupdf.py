@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from PIL import Image
 
 from ocr_engine.config import RenderConfig
@@ -105,11 +106,20 @@ class PyMuPdfDocument:
         pixmap = drawn.get_pixmap(matrix=pymupdf.Matrix(zoom, zoom), colorspace=pymupdf.csRGB, alpha=False)
         damage = _damage(_messages())
         self._damaged = self._damaged or bool(damage)
-        image = Image.frombytes("RGB", (pixmap.width, pixmap.height), pixmap.samples_mv)
+        image = _picture(pixmap)
         geometry = PageGeometry(image.width, image.height, width_pt, height_pt, zoom * POINTS_PER_INCH)
         layer = partial(_text_layer, drawn, pixmap, (width_pt, height_pt))
         doubt = partial(_doubt, page, self._doubt)
         return PageImage(image, geometry, NAME, text_layer=layer, damage=damage, doubt=doubt)
+
+
+def _picture(pixmap: Any) -> Image.Image:
+    """A pixmap as RGB, or as grey (L) where none of it has colour: all that follows is cheaper so."""
+    size = pixmap.width, pixmap.height
+    red, green, blue = np.frombuffer(pixmap.samples_mv, np.uint8).reshape(-1, 3).T
+    if (red == green).all() and (red == blue).all():
+        return Image.frombuffer("L", size, np.ascontiguousarray(red), "raw", "L", 0, 1)
+    return Image.frombytes("RGB", size, pixmap.samples_mv)
 
 
 def _messages() -> str:

@@ -30,8 +30,9 @@ A4 = PageGeometry(width_px=1190, height_px=1684, width_pt=595.0, height_pt=842.0
 
 @dataclass(frozen=True, slots=True)
 class PageImage:
-    """A rendered page: RGB, upright, with the renderer that made it and the seconds it took.
+    """A rendered page, upright, with the renderer that made it and the seconds it took.
 
+    `image` is RGB, or L where nothing of it has colour: then all three channels are that one.
     `text_layer()` is the text the file itself holds of this page, `doubt()` why an empty drawing of it need
     not be a blank page, "" where it does not. Both stay in the process that rendered the page.
     """
