@@ -49,9 +49,7 @@ def block_agreement(alignment: Alignment | None) -> BlockAgreement:
 
 
 def _same_blanks(alignment: Alignment) -> bool:
-    places, count = alignment.prose.places, len(alignment.prose.places)
-    ours = {at + 1 for at in range(count - 1) if places[at + 1] != places[at] + 1}
-    return ours == set(alignment.ends[:-1])
+    return alignment.prose.tokens[:-1] == alignment.ends[:-1]
 
 
 def _body(found: Compared) -> "npt.NDArray[np.bool_]":

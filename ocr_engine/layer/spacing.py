@@ -1,6 +1,7 @@
 """Blanks and line ends of a block made those of the page, where the characters around them are the same."""
 
-from collections.abc import Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ocr_engine.layer.alignment import AlignedRun, Alignment
@@ -70,12 +71,12 @@ def _at_bullet(alignment: Alignment, run: AlignedRun, rules: SpacingRules, lines
 
 
 def _in_run(alignment: Alignment, run: AlignedRun, rules: SpacingRules, lines: bool) -> Iterator[Edit]:
-    prose, shift = alignment.prose, run.first - run.start
-    places = prose.places
-    ours = {at for at in range(run.first, run.last - 1) if places[at + 1] != places[at] + 1}
-    theirs = {end - 1 + shift for end in alignment.ends if run.start < end < run.end}
+    tokens, ends, shift = alignment.prose.tokens, alignment.ends, run.first - run.start
+    ours = {end - 1 for end in _within(tokens, run.first, run.last)}
+    theirs = {end - 1 + shift for end in _within(ends, run.start, run.end)}
+    firm = _firm(alignment, run)
     for at in sorted(ours ^ theirs if not lines else ours | theirs):
-        if not _is_firm(alignment, run, at):
+        if at not in firm:
             continue
         if at not in theirs:
             if edit := _removed(alignment, at, at - shift, rules):
@@ -84,11 +85,17 @@ def _in_run(alignment: Alignment, run: AlignedRun, rules: SpacingRules, lines: b
             yield edit
 
 
-def _is_firm(alignment: Alignment, run: AlignedRun, at: int) -> bool:
-    left, right = at + 1 - run.first, run.last - at - 1
+def _within(ends: Sequence[int], first: int, last: int) -> Sequence[int]:
+    """Those of rising numbers that lie between two, without these."""
+    return ends[bisect_right(ends, first) : bisect_left(ends, last)]
+
+
+def _firm(alignment: Alignment, run: AlignedRun) -> range:
+    """The characters of a run with enough that are equal on both sides, or nothing beyond the run."""
     starts = run.first == 0 and run.start == 0
     ends = run.last == len(alignment.prose.letters) and run.end == len(alignment.letters)
-    return (left >= MIN_EQUAL or starts) and (right >= MIN_EQUAL or ends)
+    first = run.first if starts else run.first + MIN_EQUAL - 1
+    return range(first, run.last if ends else run.last - MIN_EQUAL)
 
 
 def _removed(alignment: Alignment, at: int, place: int, rules: SpacingRules) -> Edit | None:
@@ -125,9 +132,11 @@ def _added(alignment: Alignment, at: int, place: int, rules: SpacingRules, lines
     index = alignment.word_at(place)
     left, right = alignment.words[index], alignment.words[index + 1]
     page = rules.page
+    same_row = on_one_row(page, left, right)
+    if same_row and gap:  # nearly always
+        return None
     if page.doubtful[left] or page.doubtful[right] or gap.strip():
         return None
-    same_row = on_one_row(page, left, right)
     breaks = not same_row and (page.folded[right] == "-" or ends_early(alignment, page, index))
     if lines and breaks and "\n" not in gap:
         return Edit(prose.places[at] + 1, prose.places[at + 1], "\n", Reason.LINE)

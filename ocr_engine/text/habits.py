@@ -20,8 +20,8 @@ _AND = (
 """What follows a hyphen that stands for the rest of a word: `Start- und Endwert`, `two- to threefold`."""
 _NO_AND = rf"(?=[{_SMALL}])(?!(?:{_AND})\b)"
 _FIRST_PARTS = "non well self pre post multi semi anti inter sub co third high low long short full half real"
-_FIRST_PART = "|".join(rf"(?<=\b{word})|(?<=\b{word.capitalize()})" for word in _FIRST_PARTS.split())
-_IN_NAME = "|".join(f"(?<=[a-z](?!Item)[A-Z][a-z]{{{length}}})" for length in range(1, 16))
+_FIRST_PART = "|".join(rf"(?<=\b{word}- )|(?<=\b{word.capitalize()}- )" for word in _FIRST_PARTS.split())
+_IN_NAME = "|".join(f"(?<=[a-z](?!Item)[A-Z][a-z]{{{length}}}ltem)" for length in range(1, 16))
 """After a capital within a word and small letters; not one that this rule made."""
 _GLUED = "The|This|These|That|If|In|It|An|All|For|When|Each|On|No"
 
@@ -39,31 +39,35 @@ HABITS = (
     ),
     _habit(
         "item_names",
-        rf"(?:\b|{_IN_NAME}|(?<=ltem))ltem(?=s?\b|[A-Z]|ltem)",
+        rf"ltem(?:(?<=\bltem)|{_IN_NAME}|(?<=ltemltem))(?=s?\b|[A-Z]|ltem)",
         "Item",
         "`GetFolderltems`: the capital I inside a name read as l",
     ),
     _habit(
         "hyphens",
         # A word with a capital after it starts an item of a list, or a thought.
-        rf"(?<=[0-9{_CAPITAL}])- (?=[0-9{_CAPITAL}])(?![{_CAPITAL}][{_SMALL}])|(?:{_FIRST_PART})- {_NO_AND}",
+        rf"- (?:(?<=[0-9{_CAPITAL}]- )(?=[0-9{_CAPITAL}])(?![{_CAPITAL}][{_SMALL}])"
+        rf"|(?:{_FIRST_PART}){_NO_AND})",
         "-",
         "`2025- 02- 18`, `BV- 03- C`, `non- empty`: a blank after the hyphen that no page has",
     ),
     _habit(
         "word_hyphens",
-        rf"(?<=[{_SMALL}])- {_NO_AND}",
+        rf"- (?<=[{_SMALL}]- ){_NO_AND}",
         "-",
         "`image- properties`: the same between any words; some write `closet- you have to` for a dash",
     ),
     _habit(
         "bullets",
-        rf"(?<=[^\W_][.;:])- (?=[{_CAPITAL}])",
+        rf"- (?<=[^\W_][.;:]- )(?=[{_CAPITAL}])",
         "\n- ",
         "`... is done.- The next`: the next item of a list, in the line of the one before",
     ),
 )
-"""In the order in which they are applied: what a word is comes before what its first letter decides."""
+"""In the order in which they are applied: what a word is comes before what its first letter decides.
+
+A pattern begins with the characters that it needs, and looks back from behind them: only there it is tried.
+"""
 
 _KEPT = re.compile(r"(<[^<>]*+>|!?\[[^\[\]\n]*+\]\([^()\n]*+\)|(?:\b[A-Za-z][a-z]{1,8}://|\bwww\.)[^\s<>]++)")
 """Tags, links and addresses, which are not text."""

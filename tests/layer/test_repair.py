@@ -9,9 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ocr_engine.layer.agreement import agreement
+from ocr_engine.layer.alignment import AlignedRun, Alignment
 from ocr_engine.layer.comparison import compared
 from ocr_engine.layer.missed import LABEL
+from ocr_engine.layer.prose import prose_of
 from ocr_engine.layer.repair import Level, repaired, with_lines
+from ocr_engine.layer.spacing import _firm
 from ocr_engine.records import Block, Box, LayerVerdict, ParsedText, TextLayer, TextRepair, WordFlag
 from ocr_engine.text.markdown import to_markdown
 from tests.text_layers import layer_of, layer_of_lines
@@ -212,6 +215,44 @@ def test_a_running_head_is_not_missed() -> None:
         )
     text = layer_of_lines([("A line that begins the page", 100, 90), (PROSE, 100, 200)])
     assert len(repaired(compared(blocks, text), "words")[1]) == 1
+
+
+@pytest.mark.parametrize(
+    ("read", "said"),
+    [
+        (PROSE, "same"),
+        (PROSE.replace(" ", "", 1), "spacing"),
+        (PROSE.replace("waits", "wa its"), "spacing"),
+        (f"**{PROSE}**", "same"),
+        (PROSE.replace("waits", "writes"), "few"),
+    ],
+)
+def test_blocks_that_differ_in_blanks_alone_say_so(read: str, said: str) -> None:
+    found = compared([Block("text", PAGE, read)], layer_of(PROSE))
+    assert agreement(found).blocks == (said,)
+
+
+@pytest.mark.parametrize(
+    ("read", "written", "level"),
+    [
+        ("the host sends it", "the host sends it", "spacing"),
+        ("thehost sends it", "the host sends it", "spacing"),
+        ("the host sends i t", "the host sends it", "spacing"),
+    ],
+)
+def test_blanks_beside_the_ends_of_a_block_are_mended(read: str, written: str, level: Level) -> None:
+    assert mended(read, layer_of(written), level)[0] == written
+
+
+@pytest.mark.parametrize(
+    ("run", "firm"),
+    [((2, 7, 2, 7), [3, 4]), ((0, 5, 0, 5), [0, 1, 2]), ((3, 8, 3, 8), [4, 5, 6, 7]), ((2, 5, 0, 3), [])],
+)
+def test_blanks_need_two_equal_characters_on_either_side(
+    run: tuple[int, int, int, int], firm: list[int]
+) -> None:
+    alignment = Alignment(prose_of("abcdefgh"), (0,), "abcdefgh", (8,), ())
+    assert list(_firm(alignment, AlignedRun("equal", *run))) == firm
 
 
 def test_blocks_say_where_their_lines_stand() -> None:
