@@ -1,5 +1,6 @@
 """What a page costs in each stage: a table of measured numbers that comes with the package (`costs.json`)."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ MEMORY_SHARE = 0.85
 """Share of a GPU's memory that the engine takes by default."""
 _PROMPT_TOK = 10
 _BLOCK_TOK = 16
-"""Tokens of a block of the KV cache: the one that a window is leaving is freed once it is left."""
+"""Tokens of a block of the KV cache: the one that a window is leaving is kept, and read, until it is left."""
 _LEAST_PAGES = 16
 
 
@@ -91,18 +92,22 @@ class Work:
 
     @property
     def context_tok(self) -> float:
-        """Tokens whose keys and values a decode step reads for the page's request, on average.
+        """Tokens whose keys and values a decode step reads for the page's request, on average."""
+        answer_tok = self.together * self.output_tok
+        seen_tok = min(answer_tok, self._most_seen_tok)
+        # It grows to what is seen at most, and stays there.
+        read_tok = seen_tok - seen_tok * seen_tok / (2 * answer_tok) if answer_tok else 0.0
+        return _PROMPT_TOK + self.together * self.visual_tok + read_tok
 
-        Those behind a window as well: vLLM's Triton kernel reads and masks them.
-        """
-        return _PROMPT_TOK + self.together * (self.visual_tok + self.output_tok / 2)
+    @property
+    def _most_seen_tok(self) -> float:
+        """Tokens of an answer that are kept and read: with a window the block that it is leaving as well."""
+        return self.window_tok + _BLOCK_TOK if self.window_tok else math.inf
 
     @property
     def held_tok(self) -> float:
         """Tokens of the KV cache that a page takes at most; a window over the answer bounds its part."""
-        answer_tok = self.together * self.output_tok
-        if self.window_tok:
-            answer_tok = min(answer_tok, self.window_tok + _BLOCK_TOK)
+        answer_tok = min(self.together * self.output_tok, self._most_seen_tok)
         return self.visual_tok + (_PROMPT_TOK + answer_tok) / self.together
 
 

@@ -12,12 +12,12 @@ from pathlib import Path
 
 from ocr_engine.capacity import costs as cost_table
 from ocr_engine.capacity import scaling, words
-from ocr_engine.capacity.costs import GpuKind
 from ocr_engine.capacity.prediction import largest_shard, predict
 from ocr_engine.capacity.sample import CorpusSample, take
 from ocr_engine.capacity.simulation import Site
 from ocr_engine.config import Config, for_pages_together, pages_together
 from ocr_engine.config import options as config_options
+from ocr_engine.engine.sizes import verifies_drafts
 from ocr_engine.errors import ExitCode, OcrError, UsageError
 from ocr_engine.families import FAMILIES, guessed_family
 from ocr_engine.outputs.own_files import OwnFiles
@@ -26,8 +26,6 @@ from ocr_engine.pages.remote import FetchingPool
 from ocr_engine.reading.request import mode_of
 from ocr_engine.records import Document, DocumentKind
 from ocr_engine.sharing.shard import Shard
-
-_LARGE_GB = 100
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -98,7 +96,8 @@ def _run(args: argparse.Namespace) -> int:
         raise UsageError(f"--storage {args.storage}: must be more than 0 GB/s")
     config = _config(args)
     items = _items(config)
-    sample = _sample(config, items, args.sample, drafts=_takes_drafts(config, gpu))
+    drafts = verifies_drafts(config.engine.drafts, guessed_family(config.engine.model))
+    sample = _sample(config, items, args.sample, drafts=drafts)
     if args.output_tokens:
         sample = replace(sample, work=replace(sample.work, output_tok=float(args.output_tokens)))
     if args.drivers > args.gpus:
@@ -120,13 +119,6 @@ def _run(args: argparse.Namespace) -> int:
 
 def _config(args: argparse.Namespace) -> Config:
     return config_options.load_given(args, {"input.path": args.inputs or None, "mode": args.mode})
-
-
-def _takes_drafts(config: Config, gpu: GpuKind) -> bool:
-    """As the engine decides it (`engine.sizes`): a card of 141 GB decodes more than 512 pages together."""
-    drafts = config.engine.drafts
-    is_plain = not FAMILIES[guessed_family(config.engine.model)].window_tok
-    return drafts == "always" or (drafts == "auto" and gpu.memory_gb > _LARGE_GB and is_plain)
 
 
 def _items(config: Config) -> list[Document | sources.Refused]:

@@ -21,7 +21,6 @@ _CPU_MAX_NUM_SEQS, _CPU_BATCHED_TOKENS = 8, 4096
 _NANO_CPU_MAX_NUM_SEQS = 16
 """Nano's steps are mostly calls of small operations: 16 pages take a fifth less CPU each than 8."""
 _MAX_GROUP = 16
-_FEW_SEQS = 512
 _CPU_KV_SHARE = 0.4
 """Share of the free memory the KV cache takes at most by default; weights and activations need the rest."""
 _BYTES = {"float32": 4}
@@ -73,7 +72,7 @@ def choose_sizes(config: EngineConfig, checkpoint: Checkpoint, *, gpu: bool) -> 
     max_model_len = config.max_model_len or checkpoint.max_model_len
     sizes = _card_sizes(config, checkpoint) if gpu else _cpu_sizes(checkpoint)
     max_num_seqs = config.max_num_seqs or sizes.max_num_seqs
-    drafts = DRAFT_TOK if gpu and _verifies_drafts(config, checkpoint, max_num_seqs) else 0
+    drafts = DRAFT_TOK if gpu and verifies_drafts(config.drafts, checkpoint.family) else 0
     page_bytes = max_model_len * checkpoint.kv_values_per_token * _BYTES.get(dtype, 2)
     return EngineSizes(
         dtype=dtype,
@@ -89,11 +88,12 @@ def choose_sizes(config: EngineConfig, checkpoint: Checkpoint, *, gpu: bool) -> 
     )
 
 
-def _verifies_drafts(config: EngineConfig, checkpoint: Checkpoint, max_num_seqs: int) -> bool:
-    """Whether a GPU is to: by itself only where it was measured, in large batches of the first family."""
-    # Not behind a window over the answer: nobody has tried.
-    measured = max_num_seqs > _FEW_SEQS and not FAMILIES[checkpoint.family].window_tok
-    return config.drafts == "always" or (config.drafts == "auto" and measured)
+def verifies_drafts(drafts: str, family: str) -> bool:
+    """Whether a GPU is to, by `engine.drafts` and the model's family.
+
+    By itself not behind a window over the answer: on a GPU nobody has tried.
+    """
+    return drafts == "always" or (drafts == "auto" and not FAMILIES[family].window_tok)
 
 
 def _cpu_sizes(checkpoint: Checkpoint) -> CardSizes:

@@ -7,8 +7,9 @@ import pytest
 from ocr_engine.config import EngineConfig
 from ocr_engine.engine import sizes
 from ocr_engine.engine.checkpoint import NANO, Checkpoint
-from ocr_engine.engine.sizes import choose_sizes, slow_start_warning
+from ocr_engine.engine.sizes import choose_sizes, slow_start_warning, verifies_drafts
 from ocr_engine.errors import EngineError, UsageError
+from ocr_engine.families import OCR2, UNLIMITED
 
 GIB = 1 << 30
 FULL = Checkpoint(Path(), "full", "", "DeepseekOCRForCausalLM", "bfloat16", 8192, 2 * 12 * 1280, "id")
@@ -56,16 +57,25 @@ def test_gpu_leaves_the_cache_to_vllm_unless_told(free_gib):
 @pytest.mark.parametrize(
     ("drafts", "seqs", "gpu", "verified"),
     [
-        ("auto", 768, True, 8), ("auto", 512, True, 0), ("always", 16, True, 8), ("off", 768, True, 0),
-        ("always", 768, False, 0),
+        ("auto", 768, True, 8), ("auto", 16, True, 8), ("always", 16, True, 8), ("off", 768, True, 0),
+        ("always", 768, False, 0), ("auto", 8, False, 0),
     ],
 )  # fmt: skip
-def test_drafts_are_verified_where_they_were_measured(free_gib, drafts, seqs, gpu, verified):
+def test_drafts_are_verified_on_a_gpu(free_gib, drafts, seqs, gpu, verified):
     found = choose_sizes(EngineConfig(drafts=drafts, max_num_seqs=seqs), FULL, gpu=gpu)
     assert found.drafts == verified
-    if verified and seqs > 512:
-        group = 16 * 914 + (seqs - 16) * 7.7
+    if verified:
+        group = found.group * 914 + (seqs - found.group) * 7.7
         assert found.max_num_batched_tokens > group, "a group of pages beside the drafts of all others"
+
+
+def test_a_window_over_the_answer_has_no_drafts_by_itself():
+    assert [verifies_drafts(drafts, UNLIMITED) for drafts in ("auto", "always", "off")] == [
+        False,
+        True,
+        False,
+    ]
+    assert verifies_drafts("auto", OCR2)
 
 
 def test_given_values_are_kept(free_gib):
