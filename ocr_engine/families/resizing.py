@@ -20,6 +20,7 @@ from PIL import Image
 
 Pixels = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.bool_]
+Places = npt.NDArray[np.int64]
 _USUAL_PX, _USUAL_RATIO = 16_000_000, 16
 """Larger or thinner pages are not looked at, and resized in one piece."""
 _BETWEEN_PX, _BETWEEN_RATIO = 16_000_000, 4
@@ -31,7 +32,7 @@ _EDGE_ULP = 2e8
 """A weight, in units, moves by less than 2e7 last places of a page's side where a part begins elsewhere."""
 _LEAST_STEP_PX = 12
 """Rows of a band: a call takes the time of as many."""
-_WORTH_PARTING = 0.6
+_WORTH_PARTING, _MOSTLY = 0.6, 0.5
 
 
 class Part(NamedTuple):
@@ -49,6 +50,18 @@ class Span(NamedTuple):
     stop: int
 
 
+class _Wide(NamedTuple):
+    """Rows of the page from `top` on, resized along these alone: columns `left` and those behind it."""
+
+    image: Image.Image
+    left: int
+    top: int
+    page_height: int
+
+    def holds(self, columns: Span) -> bool:
+        return self.left <= columns.start and columns.stop <= self.left + self.image.width
+
+
 class Resizable:
     """A page, RGB or grey (L), of which it is known where it holds ink and where colour."""
 
@@ -62,6 +75,8 @@ class Resizable:
             self._look()
 
     def _look(self) -> None:
+        if self._image.mode == "RGB" and _is_full_of_colour(self._image):
+            return
         self._grey, *others = self._image.split()
         grey = np.asarray(self._grey)
         self.paper = int(grey[0, 0])
@@ -81,33 +96,50 @@ class Resizable:
         for rows, is_coloured in self._bands(size[1], step):
             source = _source(self.size[1], size[1], rows)
             inked = _touched(self._ink[source.start : source.stop], size[0])
-            coloured = (
-                _touched(self._colour[source.start : source.stop], size[0]) if is_coloured else Span(0, 0)
-            )
-            is_narrow = coloured.stop - coloured.start < _WORTH_PARTING * (inked.stop - inked.start)
-            if is_narrow:
-                yield _part(self._grey, size, rows, inked)
             if is_coloured:
-                yield _part(self._image, size, rows, coloured if is_narrow else inked)
+                coloured = _touched(self._colour[source.start : source.stop], size[0])
+                yield from self._with_colour(size, rows, inked, coloured)
+            else:
+                yield _along_columns(_along_rows(self._grey, size, rows, inked), size, rows, inked)
+
+    def _with_colour(self, size: tuple[int, int], rows: Span, inked: Span, coloured: Span) -> Iterator[Part]:
+        """A band with colour: all of it as RGB, or what of it is coloured on the rest in grey."""
+        if coloured.stop - coloured.start > _WORTH_PARTING * (inked.stop - inked.start):
+            yield _along_columns(_along_rows(self._image, size, rows, inked), size, rows, inked)
+            return
+        wide = _along_rows(self._image, size, rows, coloured)
+        if wide.holds(inked):
+            grey = wide._replace(image=wide.image.getchannel(0))
+        else:
+            grey = _along_rows(self._grey, size, rows, inked)
+        yield _along_columns(grey, size, rows, inked)
+        yield _along_columns(wide, size, rows, coloured)
 
     def _bands(self, height: int, step: int) -> Iterator[tuple[Span, bool]]:
         """The rows of a result of this height that hold ink, in bands with colour and bands without."""
-        starts = range(0, height, step)
-        sources = [_source(self.size[1], height, Span(at, min(at + step, height))) for at in starts]
-        kinds = _any_row(self._ink, sources).astype(np.int8) + _any_row(self._colour, sources)
+        scale, reach = self.size[1] / height, _reach(self.size[1], height)
+        starts = np.arange(0, height, step)
+        first = np.floor(starts * scale - reach).clip(0).astype(np.int64)
+        behind = np.ceil((starts + step) * scale + reach).clip(None, self.size[1]).astype(np.int64)
+        kinds = _any_row(self._ink, first, behind) + _any_row(self._colour, first, behind)
         edges = [0, *(np.flatnonzero(np.diff(kinds)) + 1).tolist(), len(kinds)]
         for first, behind in zip(edges, edges[1:], strict=False):
             if kinds[first]:
                 yield Span(first * step, min(behind * step, height)), bool(kinds[first] == 2)
 
 
-def _any_row(mask: Mask, spans: list[Span]) -> Mask:
-    """For each span of rows whether anything in them is set; nothing is in an empty mask."""
+def _is_full_of_colour(image: Image.Image) -> bool:
+    """Whether most of 64 x 64 pixels of a page have colour, as on a photograph or tinted paper."""
+    red, green, blue = np.asarray(image.resize((64, 64), Image.Resampling.NEAREST)).reshape(-1, 3).T
+    return float(((red != green) | (red != blue)).mean()) > _MOSTLY
+
+
+def _any_row(mask: Mask, first: Places, behind: Places) -> "npt.NDArray[np.int8]":
+    """1 for each span of rows in which anything is set, else 0; nothing is set in an empty mask."""
     if not mask.size:
-        return np.zeros(len(spans), np.bool_)
+        return np.zeros(len(first), np.int8)
     until = np.concatenate(([0], np.cumsum(mask.any(axis=1))))
-    starts, stops = np.array(spans).T
-    return np.asarray(until[stops] > until[starts])
+    return (until[behind] > until[first]).astype(np.int8)
 
 
 def resized(image: Image.Image, size: tuple[int, int]) -> Image.Image:
@@ -140,18 +172,34 @@ def _touched(mask: Mask, width: int) -> Span:
     return Span(max(0, first), min(behind, width))
 
 
-def _part(image: Image.Image, size: tuple[int, int], rows: Span, columns: Span) -> Part:
-    """A part of the resized image: one pass a call, since one call may choose another order."""
+def _along_rows(image: Image.Image, size: tuple[int, int], rows: Span, columns: Span) -> _Wide:
+    """The first pass for a part of the resized image, with all columns where they may not be parted.
+
+    One pass a call: both in one may come in another order.
+    """
     step = _step(image.width, size[0]) or size[0]
     wide = Span(columns.start // step * step, min(-(-columns.stop // step) * step, size[0]))
     across, down = _source(image.width, size[0], wide), _source(image.height, size[1], rows)
-    part = image.crop((across.start, down.start, across.stop, down.stop))
+    part = _cropped(image, across, down)
     left, right = (at * image.width / size[0] - across.start for at in wide)
     part = _resized_box(part, (wide.stop - wide.start, part.height), (left, 0, right, part.height))
-    part = part.crop((columns.start - wide.start, 0, columns.stop - wide.start, part.height))
-    top, bottom = (at * image.height / size[1] - down.start for at in rows)
+    return _Wide(part, wide.start, down.start, image.height)
+
+
+def _along_columns(wide: _Wide, size: tuple[int, int], rows: Span, columns: Span) -> Part:
+    """The second pass."""
+    within = Span(columns.start - wide.left, columns.stop - wide.left)
+    part = _cropped(wide.image, within, Span(0, wide.image.height))
+    top, bottom = (at * wide.page_height / size[1] - wide.top for at in rows)
     part = _resized_box(part, (part.width, rows.stop - rows.start), (0, top, part.width, bottom))
     return Part(rows.start, columns.start, np.asarray(part))
+
+
+def _cropped(image: Image.Image, columns: Span, rows: Span) -> Image.Image:
+    """A part of an image, without a copy where that is the whole."""
+    if (columns, rows) == ((0, image.width), (0, image.height)):
+        return image
+    return image.crop((columns.start, rows.start, columns.stop, rows.stop))
 
 
 def _resized_box(

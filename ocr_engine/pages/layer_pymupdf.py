@@ -3,12 +3,15 @@
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from itertools import accumulate, groupby
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ocr_engine.pages.text_layer import MAX_WORDS, Word, covered, text_layer, too_large, with_hidden
 from ocr_engine.records.layer import TextLayer, WordFlag
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 _PAINTED = 16 | 32
 """Of a span's `char_flags`: its letters are filled, or stroked."""
@@ -19,8 +22,10 @@ _Style = tuple[float, str, int]
 _UNKNOWN: _Style = (0.0, "", 0)
 
 
-def layer_of(drawn: Any, pixmap: Any, size_pt: tuple[float, float]) -> TextLayer:
+def layer_of(drawn: Any, pixels: "npt.NDArray[np.uint8]", size_pt: tuple[float, float]) -> TextLayer:
     """The words of a page of this size from its display list and the picture made of that.
+
+    `pixels` is uint8 (height, width, 3), or (height, width, 1) of a grey picture.
 
     Raises whatever MuPDF raises on a hostile page.
     """
@@ -39,7 +44,6 @@ def layer_of(drawn: Any, pixmap: Any, size_pt: tuple[float, float]) -> TextLayer
         for (block, line), group in groupby(zip(found, hidden, strict=True), lambda pair: pair[0][5:7])
         for (text, (size, font, flags), hides) in _styled(list(group), lines.get((block, line), _NO_LINE))
     ]
-    pixels = np.frombuffer(pixmap.samples_mv, np.uint8).reshape(pixmap.height, pixmap.width, 3)
     return with_hidden(text_layer(words, boxes, size_pt), pixels)
 
 

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
@@ -22,6 +22,9 @@ from ocr_engine.pages.layer_pymupdf import layer_of
 from ocr_engine.pages.text_layer import unreadable
 from ocr_engine.records import PageGeometry, PageImage, TextLayer
 
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
 NAME = "pymupdf"
 REOPEN_AFTER = 500
 """Pages after which a document is opened anew: MuPDF keeps every object it has met, 0.7 kB a simple page."""
@@ -33,6 +36,8 @@ _DAMAGE = re.compile(
 )
 """Messages of MuPDF that mean that something of a page is not drawn, or not all of it."""
 _WRITES = {"fill-text", "stroke-text"}
+_ROWS = 128
+"""Looked at together for colour: as many as stay in a core's cache."""
 _FREE_ALL = 100
 """Per cent of MuPDF's store."""
 
@@ -108,18 +113,37 @@ class PyMuPdfDocument:
         self._damaged = self._damaged or bool(damage)
         image = _picture(pixmap)
         geometry = PageGeometry(image.width, image.height, width_pt, height_pt, zoom * POINTS_PER_INCH)
-        layer = partial(_text_layer, drawn, pixmap, (width_pt, height_pt))
+        shown = pixmap if image.mode == "RGB" else image
+        layer = partial(_text_layer, drawn, shown, (width_pt, height_pt))
         doubt = partial(_doubt, page, self._doubt)
         return PageImage(image, geometry, NAME, text_layer=layer, damage=damage, doubt=doubt)
 
 
 def _picture(pixmap: Any) -> Image.Image:
     """A pixmap as RGB, or as grey (L) where none of it has colour: all that follows is cheaper so."""
-    size = pixmap.width, pixmap.height
-    red, green, blue = np.frombuffer(pixmap.samples_mv, np.uint8).reshape(-1, 3).T
-    if (red == green).all() and (red == blue).all():
-        return Image.frombuffer("L", size, np.ascontiguousarray(red), "raw", "L", 0, 1)
-    return Image.frombytes("RGB", size, pixmap.samples_mv)
+    size, pixels = (pixmap.width, pixmap.height), _pixels(pixmap)
+    if _has_colour(pixels.reshape(pixmap.height, -1)):
+        return Image.frombytes("RGB", size, pixmap.samples_mv)
+    return Image.frombuffer("L", size, np.ascontiguousarray(pixels[:, :, 0]), "raw", "L", 0, 1)
+
+
+def _pixels(pixmap: Any) -> "npt.NDArray[np.uint8]":
+    """uint8 (height, width, 3), as long as the pixmap is there."""
+    return np.frombuffer(pixmap.samples_mv, np.uint8).reshape(pixmap.height, pixmap.width, 3)
+
+
+def _has_colour(rows: "npt.NDArray[np.uint8]") -> bool:
+    """Whether the channels of any pixel differ; a row is one pixel's three values after the other's.
+
+    Each value is compared with the next, which is five times as fast as channel with channel; the third of
+    a pixel, which is compared with the next pixel's first, does not count.
+    """
+    for top in range(0, len(rows), _ROWS):
+        some = rows[top : top + _ROWS]
+        differs = np.bitwise_or.reduce(some[:, 1:] ^ some[:, :-1], axis=0)
+        if differs[0::3].any() or differs[1::3].any():
+            return True
+    return False
 
 
 def _messages() -> str:
@@ -160,9 +184,10 @@ def _doubt(page: Any, of_file: str) -> str:
     return "it writes text, none of it within the page" if drawn & _WRITES else ""
 
 
-def _text_layer(drawn: Any, pixmap: Any, size_pt: tuple[float, float]) -> TextLayer:
+def _text_layer(drawn: Any, shown: Any, size_pt: tuple[float, float]) -> TextLayer:
     try:
-        return layer_of(drawn, pixmap, size_pt)
+        is_grey = isinstance(shown, Image.Image)
+        return layer_of(drawn, np.asarray(shown)[:, :, None] if is_grey else _pixels(shown), size_pt)
     except MemoryError:
         raise
     except Exception as error:  # noqa: BLE001 - a page that was drawn is read, whatever its text layer is like

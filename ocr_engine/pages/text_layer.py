@@ -159,7 +159,7 @@ def _share(layer: TextLayer, flag: WordFlag) -> float:
 def with_hidden(layer: TextLayer, pixels: "npt.NDArray[np.uint8]") -> TextLayer:
     """The layer, words that the page's picture does not show marked as hidden.
 
-    `pixels` is uint8 (height, width, 3).
+    `pixels` is uint8 (height, width, 3), or (height, width, 1) of a grey picture.
     """
     if not layer.words:
         return layer
@@ -178,7 +178,7 @@ def _shown(
     boxes: "npt.NDArray[np.float32]", pixels: "npt.NDArray[np.uint8]", shares: Sequence[float]
 ) -> "npt.NDArray[np.bool_]":
     """In which boxes the rows of pixels at these heights are not all of one colour."""
-    height, width = pixels.shape[:2]
+    height, width, channels = pixels.shape
     places = boxes * (np.array([width, height] * 2, np.float32) / BOX_SCALE)
     left = np.clip(np.floor(places[:, 0]), 0, width - 1).astype(np.int64)
     length = np.clip(np.ceil(places[:, 2]).astype(np.int64) - left, 1, width - left)
@@ -187,9 +187,9 @@ def _shown(
     lengths = np.minimum(np.repeat(length, len(shares)), MAX_LOOKED_AT_PX // max(len(starts), 1) + 1)
     begins = np.cumsum(lengths) - lengths
     at = np.repeat(starts - begins, lengths) + np.arange(int(lengths.sum()))
-    colors = pixels.reshape(-1, 3)[at]
-    darkest = np.minimum.reduceat(colors, begins).reshape(len(boxes), -1, 3).min(axis=1)
-    brightest = np.maximum.reduceat(colors, begins).reshape(len(boxes), -1, 3).max(axis=1)
+    colors = pixels.reshape(-1, channels)[at]
+    darkest = np.minimum.reduceat(colors, begins).reshape(len(boxes), -1, channels).min(axis=1)
+    brightest = np.maximum.reduceat(colors, begins).reshape(len(boxes), -1, channels).max(axis=1)
     return np.asarray((brightest.astype(np.int16) - darkest >= _MIN_CONTRAST).any(axis=1))
 
 

@@ -96,6 +96,24 @@ def test_colour_whose_first_channel_is_the_papers_is_ink() -> None:
     np.testing.assert_array_equal(in_parts(image, (1280, 1920))[0], whole(image, (1280, 1920)))
 
 
+def test_colour_in_a_corner_of_a_line_whose_columns_may_not_be_parted() -> None:
+    """The first pass of the global view takes all columns: its first channel serves the grey ones."""
+    of: list[Spot] = [(0.1, 0.1, 0.8, 0.05, False), (0.2, 0.1, 0.02, 0.02, True)]
+    image = page(LETTER, 255, of)
+    with mock.patch.object(module, "_along_rows", wraps=module._along_rows) as passes:
+        found, parts = in_parts(image, (791, 1024))
+    assert [part.pixels.ndim for part in parts][:2] == [2, 3] and passes.call_count < len(parts)
+    np.testing.assert_array_equal(found, whole(image, (791, 1024)))
+
+
+def test_photographs_are_not_looked_at() -> None:
+    image = page(A4, 255, [(0.0, 0.0, 1.0, 0.9, True)])
+    with mock.patch.object(Image.Image, "split") as looked:
+        found, parts = in_parts(image, (1280, 1920))
+    assert len(parts) == 1 and not looked.called
+    np.testing.assert_array_equal(found, whole(image, (1280, 1920)))
+
+
 def test_grey_pages_may_come_as_one_channel() -> None:
     image = page(A4, 255, [(0.1, 0.1, 0.8, 0.2, False)])
     np.testing.assert_array_equal(in_parts(image.getchannel(0), (1280, 1920))[0], whole(image, (1280, 1920)))
