@@ -35,7 +35,7 @@ _LEAST_STEP_PX = 12
 _WORTH_PARTING, _MOSTLY = 0.6, 0.5
 
 
-class Part(NamedTuple):
+class Piece(NamedTuple):
     """A part of a resized page, uint8 (n, m) where it is grey, else (n, m, 3), and where it begins."""
 
     top: int
@@ -87,11 +87,11 @@ class Resizable:
         if self._colour.size:
             self._ink |= self._colour
 
-    def parts(self, size: tuple[int, int]) -> Iterator[Part]:
+    def parts(self, size: tuple[int, int]) -> Iterator[Piece]:
         """What `image.resize(size, BICUBIC)` gives, without paper; later parts lie on earlier ones."""
         step = _row_step(*self.size, *size) if self._ink.size else 0
         if not step:
-            yield Part(0, 0, np.asarray(resized(self._image, size)))
+            yield Piece(0, 0, np.asarray(resized(self._image, size)))
             return
         for rows, is_coloured in self._bands(size[1], step):
             source = _source(self.size[1], size[1], rows)
@@ -102,7 +102,7 @@ class Resizable:
             else:
                 yield _along_columns(_along_rows(self._grey, size, rows, inked), size, rows, inked)
 
-    def _with_colour(self, size: tuple[int, int], rows: Span, inked: Span, coloured: Span) -> Iterator[Part]:
+    def _with_colour(self, size: tuple[int, int], rows: Span, inked: Span, coloured: Span) -> Iterator[Piece]:
         """A band with colour: all of it as RGB, or what of it is coloured on the rest in grey."""
         if coloured.stop - coloured.start > _WORTH_PARTING * (inked.stop - inked.start):
             yield _along_columns(_along_rows(self._image, size, rows, inked), size, rows, inked)
@@ -186,13 +186,13 @@ def _along_rows(image: Image.Image, size: tuple[int, int], rows: Span, columns: 
     return _Wide(part, wide.start, down.start, image.height)
 
 
-def _along_columns(wide: _Wide, size: tuple[int, int], rows: Span, columns: Span) -> Part:
+def _along_columns(wide: _Wide, size: tuple[int, int], rows: Span, columns: Span) -> Piece:
     """The second pass."""
     within = Span(columns.start - wide.left, columns.stop - wide.left)
     part = _cropped(wide.image, within, Span(0, wide.image.height))
     top, bottom = (at * wide.page_height / size[1] - wide.top for at in rows)
     part = _resized_box(part, (part.width, rows.stop - rows.start), (0, top, part.width, bottom))
-    return Part(rows.start, columns.start, np.asarray(part))
+    return Piece(rows.start, columns.start, np.asarray(part))
 
 
 def _cropped(image: Image.Image, columns: Span, rows: Span) -> Image.Image:

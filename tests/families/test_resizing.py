@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import ocr_engine.families.resizing as module
-from ocr_engine.families.resizing import Part, Resizable
+from ocr_engine.families.resizing import Piece, Resizable
 
 A4, LETTER = (1190, 1684), (1224, 1584)
 SIZES = [(A4, (1280, 1920)), (A4, (724, 1024)), (LETTER, (1280, 1920)), (LETTER, (791, 1024)),
@@ -32,7 +32,7 @@ def page(size: tuple[int, int], paper: int, of: list[Spot]) -> Image.Image:
     return Image.fromarray(pixels)
 
 
-def in_parts(image: Image.Image, size: tuple[int, int]) -> tuple["np.ndarray", list[Part]]:
+def in_parts(image: Image.Image, size: tuple[int, int]) -> tuple["np.ndarray", list[Piece]]:
     resizable = Resizable(image)
     found = np.full((size[1], size[0], 3), resizable.paper, np.uint8)
     parts = list(resizable.parts(size))
