@@ -6,7 +6,7 @@ What is wrong here costs time, never text: the model verifies every token.
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
+from itertools import groupby, pairwise
 
 import numpy as np
 
@@ -68,17 +68,21 @@ def _lines(layer: TextLayer) -> Iterator[_Line]:
 
 
 def _as_in_file(layer: TextLayer, places: "np.ndarray[tuple[int], np.dtype[np.int64]]") -> Iterator[_Line]:
-    bold = layer.is_bold
-    for _, of_line in groupby(places.tolist(), key=layer.lines.tolist().__getitem__):
-        words = list(of_line)
-        boxes = layer.boxes[words]
-        yield _Line(
-            " ".join(layer.words[word] for word in words),
-            (*boxes[:, :2].min(axis=0).tolist(), *boxes[:, 2:].max(axis=0).tolist()),
-            int(layer.blocks[words[0]]),
-            float(layer.sizes_pt[words].max()),
-            bool(bold[words].all()),
-        )
+    if not len(places):
+        return
+    starts = np.flatnonzero(np.diff(layer.lines[places], prepend=-1))
+    boxes, words = layer.boxes[places], [layer.words[place] for place in places.tolist()]
+    of_lines = zip(
+        pairwise([*starts.tolist(), len(words)]),
+        np.minimum.reduceat(boxes[:, :2], starts).tolist(),
+        np.maximum.reduceat(boxes[:, 2:], starts).tolist(),
+        layer.blocks[places][starts].tolist(),
+        np.maximum.reduceat(layer.sizes_pt[places], starts).tolist(),
+        np.logical_and.reduceat(layer.is_bold[places], starts).tolist(),
+        strict=True,
+    )
+    for (start, stop), (x1, y1), (x2, y2), *how_set in of_lines:
+        yield _Line(" ".join(words[start:stop]), (x1, y1, x2, y2), *how_set)
 
 
 def _goes_on(line: _Line, piece: _Line) -> bool:

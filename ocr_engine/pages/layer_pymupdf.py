@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ocr_engine.pages.text_layer import MAX_WORDS, Word, covered, text_layer, too_large, with_hidden
+from ocr_engine.pages.text_layer import MAX_WORDS, Box, Word, covered, text_layer, too_large, with_hidden
 from ocr_engine.records.layer import TextLayer, WordFlag
 
 if TYPE_CHECKING:
@@ -31,13 +31,15 @@ def layer_of(drawn: Any, pixels: "npt.NDArray[np.uint8]", size_pt: tuple[float, 
     """
     import pymupdf
 
-    # Without TEXT_CID_FOR_UNKNOWN_UNICODE: a glyph's number would pass for a character.
-    textpage = pymupdf.TextPage(drawn.get_textpage(flags=pymupdf.TEXT_PRESERVE_WHITESPACE))
+    textpage = _text_page(drawn, pymupdf.TEXT_PRESERVE_IMAGES)
+    pictures = [(block[5], block[:4]) for block in textpage.extractBLOCKS() if block[6] == _PICTURE]
+    # A picture between words starts a new block, which is none of the text's.
+    with_pictures, textpage = textpage, _text_page(drawn) if pictures else textpage
     found = textpage.extractWORDS()
     if len(found) > MAX_WORDS:
         return too_large()
     boxes = np.array([word[:4] for word in found], np.float64).reshape(-1, 4)
-    hidden = _covered(drawn, boxes)
+    hidden = _covered(with_pictures, pictures, boxes)
     lines = _lines(textpage.extractDICT()["blocks"])
     words = [
         Word(text, line, block, size, font, flags | (WordFlag.HIDDEN if hides else 0))
@@ -90,16 +92,18 @@ def _style(spans: Sequence[dict[str, Any]], is_turned: bool) -> _Style:
     return largest["size"], largest["font"], flags
 
 
-def _covered(drawn: Any, boxes: Any) -> list[bool]:
-    """Which words a picture lies on."""
+def _text_page(drawn: Any, flags: int = 0) -> Any:
+    """Without TEXT_CID_FOR_UNKNOWN_UNICODE: a glyph's number would pass for a character."""
     import pymupdf
 
-    flags = pymupdf.TEXT_PRESERVE_WHITESPACE | pymupdf.TEXT_PRESERVE_IMAGES
-    textpage = pymupdf.TextPage(drawn.get_textpage(flags=flags))
-    pictures = [(block[5], block[:4]) for block in textpage.extractBLOCKS() if block[6] == _PICTURE]
+    return pymupdf.TextPage(drawn.get_textpage(flags=pymupdf.TEXT_PRESERVE_WHITESPACE | flags))
+
+
+def _covered(textpage: Any, pictures: Sequence[tuple[int, Box]], boxes: Any) -> list[bool]:
+    """Which words a picture lies on; `textpage` is the one with pictures."""
     if not pictures or not len(boxes):
         return [False] * len(boxes)
-    # The same words in the same order; a picture between them starts a new block.
+    # The same words in the same order, in other blocks.
     orders = [word[5] for word in textpage.extractWORDS()]
     if len(orders) != len(boxes):
         return [False] * len(boxes)

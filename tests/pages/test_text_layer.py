@@ -78,6 +78,28 @@ def test_text_that_is_not_to_be_seen_is_hidden(tmp_path: Path, backend: Backend,
     assert hidden == ["Some", "words"] and found.verdict is LayerVerdict.BORN_DIGITAL
 
 
+@pytest.mark.parametrize(("picture", "reads"), [(False, 1), (True, 2)])
+def test_a_picture_in_the_middle_of_a_line_parts_no_block(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, picture: bool, reads: int
+) -> None:
+    """Text is read a second time, without pictures, where a page has any."""
+    document = pymupdf.open()
+    shown = document.new_page(width=400, height=200)
+    shown.insert_text((40, 60), "Some", fontsize=12)
+    if picture:
+        pixels = pymupdf.Pixmap(pymupdf.csRGB, 4, 4, bytes(48), False)
+        shown.insert_image(pymupdf.Rect(300, 100, 320, 120), pixmap=pixels)
+    shown.insert_text((75, 60), "words", fontsize=12)
+    document.save(tmp_path / "a.pdf")
+    calls = []
+    read = pymupdf.DisplayList.get_textpage
+    monkeypatch.setattr(
+        pymupdf.DisplayList, "get_textpage", lambda *args, **keys: calls.append(1) or read(*args, **keys)
+    )
+    found = layer(tmp_path / "a.pdf", "pymupdf")
+    assert (found.words, found.blocks.tolist(), len(calls)) == (("Some", "words"), [0, 0], reads)
+
+
 @both
 def test_a_page_of_invisible_words_is_somebodys_ocr(tmp_path: Path, backend: Backend) -> None:
     made(tmp_path, render_mode=3).save(tmp_path / "a.pdf")
