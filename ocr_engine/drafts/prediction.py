@@ -6,7 +6,7 @@ What is wrong here costs time, never text: the model verifies every token.
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby, pairwise
+from itertools import chain, groupby, pairwise
 
 import numpy as np
 
@@ -22,6 +22,10 @@ _WIDENED = (-3, -3, 2, -1)
 _LARGER = 1.15
 _HEADING_CHARS = 120
 _LIST_ITEM = re.compile(r"(?:[-–•*◦▪]|\(?(?:\d{1,3}|[a-zA-Z])[.)])(?:\s|$)")
+_NUMBER = re.compile(r"[\d.]+")
+_LINE_GAP, _CELL_GAP = 400, 8
+"""Model units: a piece less far behind another is of its line, one at least so far a table's next cell."""
+_CELL, _ROW = "</td><td>", "</td></tr><tr><td>"
 _DIVIDED = re.compile(r"[a-z]-$")
 _CAPTION = re.compile(r"(Figure|Fig\.|Table) [\dA-Z]")
 _CAPTION_CHARS = 300
@@ -36,6 +40,7 @@ class _Line:
     block: int
     size_pt: float
     is_bold: bool
+    has_cells: bool = False
 
 
 def predicted_answer(layer: TextLayer, *, tagged: bool) -> str:
@@ -47,9 +52,18 @@ def predicted_answer(layer: TextLayer, *, tagged: bool) -> str:
         return ""
     lines = [line for line in _lines(layer) if line.box[3] > _MARGIN and line.box[1] < BOX_SCALE - _MARGIN]
     body_pt = _body_size(lines)
-    blocks = (list(of_block) for _, of_block in groupby(lines, key=lambda line: line.block))
     write = _tagged if tagged else _plain
-    return "  \n\n".join(write(block, body_pt) for block in blocks)[:MAX_CHARS]
+    return "  \n\n".join(write(block, body_pt) for block in _blocks(lines))[:MAX_CHARS]
+
+
+def _blocks(lines: Sequence[_Line]) -> Iterator[list[_Line]]:
+    """The lines of each block; blocks with cells that follow one another are one table."""
+    in_file = (list(of_block) for _, of_block in groupby(lines, key=lambda line: line.block))
+    for is_table, blocks in groupby(in_file, key=lambda block: any(line.has_cells for line in block)):
+        if is_table:
+            yield list(chain.from_iterable(blocks))
+        else:
+            yield from blocks
 
 
 def _lines(layer: TextLayer) -> Iterator[_Line]:
@@ -86,20 +100,29 @@ def _as_in_file(layer: TextLayer, places: "np.ndarray[tuple[int], np.dtype[np.in
 
 
 def _goes_on(line: _Line, piece: _Line) -> bool:
-    """Whether a piece is a line's next: such as an item's text behind its number."""
+    """Whether a piece is a line's next: such as an item's text behind its number, or a cell."""
     gap = piece.box[0] - line.box[2]
-    return abs(piece.box[1] - line.box[1]) < 3 and -2 <= gap < 60 and 0 <= piece.block - line.block <= 1
+    return (
+        abs(piece.box[1] - line.box[1]) < 3 and -2 <= gap < _LINE_GAP and 0 <= piece.block - line.block <= 1
+    )
 
 
 def _joined(line: _Line, piece: _Line) -> _Line:
-    (x1, y1, _, y2), (_, top, x2, bottom) = line.box, piece.box
+    (x1, y1, end, y2), (start, top, x2, bottom) = line.box, piece.box
+    is_cell = start - end >= _CELL_GAP and not _is_mark(line.text)
     return replace(
         line,
-        text=f"{line.text} {piece.text}",
+        text=line.text + (_CELL if is_cell else " ") + piece.text,
         box=(x1, min(y1, top), x2, max(y2, bottom)),
         block=piece.block,
         is_bold=line.is_bold and piece.is_bold,
+        has_cells=line.has_cells or is_cell,
     )
+
+
+def _is_mark(text: str) -> bool:
+    """Whether it is an item's mark or a section's number, which stand apart from what they mark."""
+    return bool(_LIST_ITEM.fullmatch(f"{text} ") or _NUMBER.fullmatch(text))
 
 
 def _body_size(lines: Sequence[_Line]) -> float:
@@ -129,6 +152,8 @@ def _plain(lines: Sequence[_Line], body_pt: float) -> str:
 def _kind(lines: Sequence[_Line], body_pt: float) -> tuple[str, str]:
     """A block's tag, and its text as it stands behind such a tag."""
     text = _running_text(lines)
+    if sum(line.has_cells for line in lines) > 1:
+        return "table", f"\n<table><tr><td>{text}</td></tr></table>"
     if (caption := _CAPTION.match(text)) and len(text) < _CAPTION_CHARS:
         kind = "table_caption" if caption[1] == "Table" else "image_caption"
         return kind, f"<center>{text} </center>"
@@ -140,14 +165,17 @@ def _kind(lines: Sequence[_Line], body_pt: float) -> tuple[str, str]:
 
 
 def _running_text(lines: Sequence[_Line]) -> str:
-    text = ""
+    text, was_row = "", False
     for line in lines:
         if not text:
             text = line.text
+        elif line.has_cells or was_row:
+            text += _ROW + line.text
         elif _LIST_ITEM.match(line.text):
             text += f"  \n{line.text}"
         elif _DIVIDED.search(text) and line.text[:1].islower():
             text = text[:-1] + line.text
         else:
             text += ("" if text.endswith(("-", "/")) else " ") + line.text
+        was_row = line.has_cells
     return text.translate(_TYPED)

@@ -75,3 +75,33 @@ def test_boxes_are_boxes_wherever_words_stand(lines: list[tuple[str, float, floa
 def test_every_phrase_of_the_book_is_ended() -> None:
     found = book(lambda text: [len(text)])
     assert found == [number for phrase in PHRASES for number in (len(phrase), END)]
+
+
+def test_what_stands_in_columns_is_a_table_of_its_rows() -> None:
+    rows = [("Code", 100, 200), ("Meaning", 300, 200), ("CT", 100, 220), ("Controller Role", 300, 220)]
+    layer = layer_of_lines([*rows, ("and then", 100, 300)])
+    blocks = layer.blocks.copy()
+    # Each row is a block of its own in the file, and what comes behind them another.
+    blocks[:] = [0 if y < 210 else 1 if y < 240 else 2 for y in layer.boxes[:, 1]]
+    layer = replace(layer, blocks=blocks)
+    table = (
+        "<table><tr><td>Code</td><td>Meaning</td></tr><tr><td>CT</td><td>Controller Role</td></tr></table>"
+    )
+    assert predicted_answer(layer, tagged=False) == f"\n{table}  \n\nand then"
+    found, behind = predicted_answer(layer, tagged=True).split("  \n\n")
+    assert found.startswith("<|ref|>table<|/ref|><|det|>[[97, 197, ") and found.endswith(
+        f"<|/det|>\n\n{table}"
+    )
+    assert behind.startswith("<|ref|>text<|/ref|>")
+
+
+@pytest.mark.parametrize("mark", ["1.", "-", "a)", "4.2.1", "12"])
+def test_what_marks_or_numbers_a_line_is_no_cell(mark: str) -> None:
+    layer = layer_of_lines([(mark, 100, 200), ("what it marks", 180, 200)])
+    assert predicted_answer(layer, tagged=False) == f"{mark} what it marks"
+
+
+def test_one_row_alone_has_its_cells_and_no_table_around_it() -> None:
+    """Beside cells of several lines it is often a table's: on real answers better foretold so."""
+    layer = layer_of_lines([("Name", 100, 200), ("Value", 300, 200)])
+    assert predicted_answer(layer, tagged=False) == "Name</td><td>Value"
