@@ -43,7 +43,7 @@ async def outcome(job: "Future[T]") -> T:
     """The result of the job, or what it raises. Where nobody waits any more, a job not begun never is."""
     loop = asyncio.get_running_loop()
     waiter: asyncio.Future[T] = loop.create_future()
-    mailbox = _mailboxes.setdefault(loop, _Mailbox())
+    mailbox = _mailboxes.get(loop) or _mailboxes.setdefault(loop, _Mailbox())
     job.add_done_callback(lambda done: mailbox.put(loop, waiter, done))
     try:
         return await waiter

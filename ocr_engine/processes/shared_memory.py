@@ -171,7 +171,8 @@ def send(connection: Connection, packed: Packed) -> None:
     fd = _shared(packed.buffers) if sum(sizes) >= LEAST_BYTES else None
     files = [*packed.parcels, *(() if fd is None else (fd,))]
     try:
-        connection.send((packed.data, sizes, fd is not None, len(packed.parcels)))
+        # Not `send`, which first makes itself a pickler that knows sockets and connections.
+        connection.send_bytes(pickle.dumps((packed.data, sizes, fd is not None, len(packed.parcels))))
         if files:
             with _socket(connection) as channel:
                 socket.send_fds(channel, [b"f"], files)
@@ -206,7 +207,7 @@ class Arrived:
 
 def arrival(connection: Connection) -> Arrived:
     """As `receive`, but not unpickled yet. Raises as it does."""
-    data, sizes, shared, parcels = connection.recv()
+    data, sizes, shared, parcels = pickle.loads(connection.recv_bytes())  # noqa: S301 - as above
     fds = _files(connection, parcels + shared) if parcels or shared else []
     try:
         buffers = _split(_map(fds[-1], sum(sizes)), sizes) if shared else _read(connection, sizes)
@@ -277,4 +278,4 @@ def _read(connection: Connection, sizes: list[int]) -> list[bytearray]:
 
 
 def _socket(connection: Connection) -> socket.socket:
-    return socket.socket(fileno=os.dup(connection.fileno()))
+    return socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, os.dup(connection.fileno()))

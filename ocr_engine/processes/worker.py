@@ -9,6 +9,7 @@ import ctypes
 import importlib
 import os
 import resource
+import select
 import signal
 import subprocess
 import sys
@@ -45,7 +46,7 @@ class WorkerDiedError(Exception):
     """The worker ended in the middle of a call; the message says how."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Reply:
     value: Any = None
     error: BaseException | None = None
@@ -62,6 +63,8 @@ class Worker:
         call, too (Linux); else what is being done is finished.
         """
         self._connection, theirs = Pipe()
+        self._answers = select.poll()
+        self._answers.register(self._connection, select.POLLIN)
         self._process = _started(theirs, memory_mb, preload, os.getpid() if dies_with_us else 0)
         theirs.close()
         self._ready = False
@@ -107,7 +110,7 @@ class Worker:
 
     def _receive(self, timeout_s: float) -> Any:
         try:
-            if self._connection.poll(timeout_s):
+            if self._answers.poll(1_000 * timeout_s):
                 return shared_memory.receive(self._connection)
         except (EOFError, OSError):
             raise WorkerDiedError(self._end()) from None
