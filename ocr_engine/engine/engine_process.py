@@ -14,10 +14,10 @@ import pickle
 import signal
 import threading
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
+from queue import SimpleQueue
 from typing import Any
 
 from ocr_engine.engine.base import Engine, EngineInfo, OnText
@@ -30,6 +30,8 @@ _STOP_TIMEOUT_S = 30.0
 """Less than what a supervisor gives a whole stop: a child that hangs is killed within it."""
 _KILL_TIMEOUT_S = 10.0
 _STEPS_EVERY_S = 1.0
+_Message = tuple[str, int, object, bool]
+"""What to do, the number of the call, its argument, and whether text is wanted as it appears."""
 
 
 @dataclass(eq=False, slots=True)
@@ -52,7 +54,7 @@ class EngineProcess:
         self._pipe: Connection | None = None
         self._waiting: dict[int, _Waiting] = {}
         self._numbers = itertools.count(1)
-        self._sender = ThreadPoolExecutor(max_workers=1, thread_name_prefix="to-engine")
+        self._outbox: SimpleQueue[_Message | None] = SimpleQueue()
         self._death = ""
         self._steps = 0
 
@@ -68,13 +70,14 @@ class EngineProcess:
     async def start(self) -> None:
         """Start the process and the engine in it. Raises what the engine's `start` raises."""
         self._pipe, theirs = multiprocessing.Pipe()
+        loop = asyncio.get_running_loop()
+        for work in (self._listen, self._speak):
+            threading.Thread(target=work, args=(self._pipe, loop), daemon=True).start()
         self._spawning = asyncio.ensure_future(
             asyncio.to_thread(_spawn, theirs, self._make, self._environment)
         )
         # A thread cannot be cancelled: what it starts meanwhile is left to `stop`.
         self._process = await asyncio.shield(self._spawning)
-        loop = asyncio.get_running_loop()
-        threading.Thread(target=self._listen, args=(self._pipe, loop), daemon=True).start()
         await self._call("start", None, None)
 
     async def generate(self, request: GenerationRequest, on_text: OnText | None = None) -> Generation:
@@ -90,23 +93,24 @@ class EngineProcess:
         waiting = _Waiting(asyncio.get_running_loop().create_future(), on_text)
         self._waiting[number] = waiting
         try:
-            await self._send((what, number, argument, on_text is not None))
+            self._outbox.put((what, number, argument, on_text is not None))
             return await waiting.answer
         except asyncio.CancelledError:
-            with contextlib.suppress(EngineError):
-                await self._send(("cancel", number, None, False))
+            self._outbox.put(("cancel", number, None, False))
             raise
         finally:
             self._waiting.pop(number, None)
 
-    async def _send(self, message: tuple[object, ...]) -> None:
-        pipe = self._pipe
-        if pipe is None:
-            raise EngineError("the engine is not running")
-        try:
-            await asyncio.get_running_loop().run_in_executor(self._sender, send, pipe, message)
-        except (OSError, RuntimeError) as error:
-            raise EngineError(self._death or f"the engine's process is gone ({error})") from None
+    def _speak(self, pipe: Connection, loop: asyncio.AbstractEventLoop) -> None:
+        """In a thread: everything the child is told. What cannot be sent ends its call."""
+        while (message := self._outbox.get()) is not None:
+            try:
+                send(pipe, message)
+            except Exception as error:  # noqa: BLE001 - whatever it is belongs to the one who waits
+                gone = EngineError(self._death or f"the engine's process is gone ({error})")
+                failed = gone if isinstance(error, OSError) else error
+                with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                    loop.call_soon_threadsafe(self._take, ("error", message[1], failed))
 
     def _listen(self, pipe: Connection, loop: asyncio.AbstractEventLoop) -> None:
         """In a thread: everything the child says, until it is gone."""
@@ -115,6 +119,7 @@ class EngineProcess:
                 while True:
                     loop.call_soon_threadsafe(self._take, shared_memory.receive(pipe))
             except (EOFError, OSError, pickle.UnpicklingError):
+                self._outbox.put(None)
                 loop.call_soon_threadsafe(self._died)
 
     def _take(self, message: tuple[str, int, Any]) -> None:
@@ -155,7 +160,6 @@ class EngineProcess:
             # However a stop ends, cancelled too: nobody else knows of the process.
             self._death = self._death or "the engine was stopped"
             _kill_session(process)
-            self._sender.shutdown(wait=False)
         await asyncio.to_thread(process.join, _KILL_TIMEOUT_S)
         pipe, self._pipe = self._pipe, None
         if pipe is not None:
@@ -170,9 +174,8 @@ class EngineProcess:
         return None if spawning.exception() else spawning.result()
 
     async def _ask_to_end(self, process: BaseProcess) -> None:
-        with contextlib.suppress(EngineError):
-            if not self._death:
-                await self._send(("stop", 0, None, False))
+        if not self._death:
+            self._outbox.put(("stop", 0, None, False))
         self._death = self._death or "the engine was stopped"
         await asyncio.to_thread(process.join, _STOP_TIMEOUT_S)
 

@@ -125,7 +125,7 @@ class ReplicaSet:
         text = TextOnce(on_text) if on_text is not None else None
         self._asked += 1
         self._start_another_if_worth_it()
-        while await self._any_live():
+        while self._live or await self._any_live():
             replica = min(self._live, key=lambda live: live.in_flight)
             replica.in_flight += 1
             try:
