@@ -22,7 +22,6 @@ import tempfile
 import time
 from concurrent.futures import Future
 from dataclasses import replace
-from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 from unittest import mock
@@ -42,9 +41,7 @@ from ocr_engine.outputs.names import OutputNames
 from ocr_engine.pages import sources
 from ocr_engine.pages.pool import RenderPool
 from ocr_engine.reading.attempts import first_task
-from ocr_engine.reading.draw import draw_sealed
 from ocr_engine.reading.finish import Finished, finished, frozen
-from ocr_engine.reading.prepare import NO_VIEWS
 from ocr_engine.reading.reader import ReadPage
 from ocr_engine.records import (
     Document,
@@ -73,7 +70,7 @@ class ReadBefore:
             self._opened = pool.open(found).result()
             refs = [self._opened.page(index) for index in range(each)]
             pages = [read_before(config, pool, ref, model_id) for ref in refs]
-            drawn = [page.drawing and pool.run(ref, partial(draw_sealed, task=page.drawing)).result()
+            drawn = [page.drawing and pool.run(ref, page.drawing).result()
                      for ref, page in zip(refs, pages, strict=True)]  # fmt: skip
         self._arriving, self._drawn = [pickle.dumps(page) for page in pages], drawn
 
@@ -99,10 +96,10 @@ class ReadBefore:
 
 def read_before(config: Config, pool: RenderPool, ref: PageRef, model_id: str) -> Finished:
     """A page as a render worker gives it, once it is answered."""
-    prepared = replace(pool.run(ref, first_task(config, FAMILY)).result(), views=NO_VIEWS)
+    prepared = pool.run(ref, first_task(config, FAMILY)).result()
     text = main_process.answer(ref.index)
     answer = Generation(text, FinishReason.STOP, 273, 273, len(text) // 4, 0.0)
-    page = finished(frozen(config), ref, page_fingerprint(config, ref, model_id), prepared, answer)
+    page = finished(frozen(config), ref, page_fingerprint(config, ref, model_id), prepared.sealed, answer)
     assert page is not None, "one answer is all that such a page needs"
     return page
 

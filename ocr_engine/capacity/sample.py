@@ -116,10 +116,10 @@ def output_tokens(page: SampledPage) -> float:
 
 def _facts(page: PageImage, mode: Mode | AutoMode) -> SampledPage:
     prepared = prepare(page, mode, ink=True, text_layer=True)
-    views, mode = prepared.views, prepared.mode
+    views, mode = prepared.views, prepared.seen.mode
     columns, rows = views.grid
     visual = view_tokens(mode.base_size_px, mode.tile_size_px, columns, rows, row_newline=mode.row_newline)
-    layer = prepared.text_layer
+    layer = prepared.seen.text_layer
     born_digital = layer.verdict is LayerVerdict.BORN_DIGITAL
     return SampledPage(mode, len(views.tiles), visual, len(layer.text), born_digital)
 

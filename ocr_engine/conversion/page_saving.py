@@ -26,7 +26,7 @@ _WRITERS_KEPT = 1_000
 """Documents whose folders need no second look when further pages come."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PageToSave:
     """A page that is to be written, and what its journal line says besides."""
 

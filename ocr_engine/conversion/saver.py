@@ -27,7 +27,7 @@ from ocr_engine.pages.pool import RenderPool
 from ocr_engine.processes.aside import aside
 from ocr_engine.processes.outcome import outcome
 from ocr_engine.processes.sealed import Sealed
-from ocr_engine.reading.draw import draw_sealed, draw_task
+from ocr_engine.reading.draw import draw_task
 from ocr_engine.reading.finish import Finished
 from ocr_engine.reading.reader import ReadPage
 from ocr_engine.reading.record import undrawn_record
@@ -123,7 +123,7 @@ class Saver:
         if page.drawing is None:
             return page.brief, page.ready, None
         try:
-            drawn = await outcome(self._pool.run(ref, partial(draw_sealed, task=page.drawing)))
+            drawn = await outcome(self._pool.run(ref, page.drawing))
         except InputError as error:
             ready = page.ready.opened()
             record = undrawn_record(ready.record, error)

@@ -44,7 +44,7 @@ _OTHER_COLORS = ((0, 120, 170), (160, 50, 90), (70, 100, 20), (90, 70, 180), (15
 _LIGHT, _DARK = (255, 255, 255), (0, 0, 0)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class DrawnPage:
     """What was cut and drawn of a page: figures as (name, JPEG), the page with its boxes as JPEG."""
 

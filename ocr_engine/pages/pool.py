@@ -16,6 +16,7 @@ from ocr_engine.errors import DocumentError, InputError, OcrError, PageError
 from ocr_engine.pages import render
 from ocr_engine.pages.image_folder import open_folder
 from ocr_engine.processes.pool import Call, PoolStoppedError, WorkerPool
+from ocr_engine.processes.sealed import Sealed
 from ocr_engine.processes.shared_memory import allow_many_files
 from ocr_engine.processes.worker import WorkerDiedError, WorkerTimeoutError, keep_heap_small
 from ocr_engine.records import Document, DocumentKind, OpenedDocument, PageImage, PageRef
@@ -43,7 +44,11 @@ class RenderPool(WorkerPool):
         count = config.workers or min(_cpu_count(), MAX_WORKERS)
         super().__init__(count, config.worker_memory_mb, PRELOAD, "render")
         self._config = config
+        second = (replace(config, backend="pdfium"),) if config.backend == "auto" else ()
+        self._configs = (config, *second)
+        """Of the renderers that try in turn."""
         self._password = password
+        self._drawing = self._drawing_at(config.dpi)
         self._max_document_pages = max_document_pages
         self._bookmarks = bookmarks
 
@@ -54,7 +59,7 @@ class RenderPool(WorkerPool):
         timeout_s = self._config.timeout_s + document.size_bytes / _HASH_BYTES_PER_S
         attempts = [
             partial(render.open_document, document, config, self._password, self._max_document_pages)
-            for config in self._configs(document)
+            for config in self._suiting(document, self._configs)
         ]
         if self._bookmarks:
             # An outline over which a worker dies costs the document its outline, not its pages.
@@ -71,10 +76,8 @@ class RenderPool(WorkerPool):
         if ref.file and ref.file.problem:
             return failed(PageError(ref.file.problem))
         ref = ref.in_file()
-        attempts = tuple(
-            partial(_render_and_run, ref, replace(config, dpi=dpi or config.dpi), self._password, task)
-            for config in self._configs(ref.document)
-        )
+        drawing = self._drawing_at(dpi) if dpi else self._drawing
+        attempts = [partial(_draw_and_run, ref, draw, task) for draw in self._suiting(ref.document, drawing)]
         return self._submit(attempts, self._config.timeout_s, PageError)
 
     def work(self, task: Callable[[], T]) -> "Future[T]":
@@ -84,10 +87,17 @@ class RenderPool(WorkerPool):
         """
         return self._submit((task,), self._config.timeout_s, PageError)
 
-    def _configs(self, document: Document) -> tuple[RenderConfig, ...]:
-        if self._config.backend == "auto" and document.kind is DocumentKind.PDF:
-            return (self._config, replace(self._config, backend="pdfium"))
-        return (self._config,)
+    def _drawing_at(self, dpi: int) -> "Sequence[Sealed[Callable[[PageRef], PageImage]]]":
+        """What draws a page in a worker, by each renderer; pickled once, not with every page."""
+        return [
+            Sealed(partial(render.render_page, config=replace(config, dpi=dpi), password=self._password))
+            for config in self._configs
+        ]
+
+    @staticmethod
+    def _suiting(document: Document, by_renderer: Sequence[T]) -> Sequence[T]:
+        """The renderers that a document has: only for PDFs there are two."""
+        return by_renderer if document.kind is DocumentKind.PDF else by_renderer[:1]
 
     def _submit(
         self, attempts: Sequence[Callable[[], T]], timeout_s: float, error: type[InputError]
@@ -132,8 +142,10 @@ def _reason(error: Exception, memory_mb: int) -> str:
     return f"the renderer {error}"
 
 
-def _render_and_run(ref: PageRef, config: RenderConfig, password: str, task: Callable[[PageImage], T]) -> T:
-    return task(render.render_page(ref, config, password))
+def _draw_and_run(
+    ref: PageRef, draw: "Sealed[Callable[[PageRef], PageImage]]", task: Callable[[PageImage], T]
+) -> T:
+    return task(draw(ref))
 
 
 def _cpu_count() -> int:

@@ -2,9 +2,11 @@
 
 import pickle
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, ParamSpec, TypeVar
 
 T = TypeVar("T")
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class Sealed(Generic[T]):
@@ -22,6 +24,10 @@ class Sealed(Generic[T]):
         if self._value is None and self._data is not None:
             self._value = pickle.loads(self._data)  # noqa: S301 - of this run's own processes
         return self._value  # type: ignore[return-value]
+
+    def __call__(self: "Sealed[Callable[P, R]]", *args: P.args, **kwargs: P.kwargs) -> R:
+        """What a function that was sealed returns."""
+        return self.opened()(*args, **kwargs)
 
     @property
     def nbytes(self) -> int:

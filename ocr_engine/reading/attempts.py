@@ -12,6 +12,7 @@ from ocr_engine.pages.look import WHOLE, Look
 from ocr_engine.pages.pool import RenderPool
 from ocr_engine.processes.aside import aside
 from ocr_engine.processes.outcome import outcome
+from ocr_engine.processes.sealed import Sealed
 from ocr_engine.reading import ladder, second
 from ocr_engine.reading.answer import PageAnswer, answer_to_halves, answer_to_page
 from ocr_engine.reading.auto_mode import AutoMode
@@ -74,11 +75,14 @@ class Attempts:
             prompt_of(ladder.config_of(config, step), family)
         self._modes = {step.mode: mode_of(ladder.config_of(config, step), family) for step in steps}
         self._draft = form_of(config, tokenizer)
+        self._first_task = partial(first_task, config, family, tokenizer)
+        self._first = Sealed(self._first_task())
         self._draft_ids = DraftIds(self._draft, pool, engine)
 
     async def prepare(self, ref: PageRef, said_before: str = "") -> PreparedPage:
         """A page's views for the first attempt, and what is known of it. Raises InputError."""
-        return await self._prepare(ref, self._modes[None], WHOLE, facts=True, said_before=said_before)
+        task = self._first_task(said_before) if said_before else self._first
+        return await outcome(self._pool.run(ref, task))
 
     def mode_of(self, page: AskedFor, step: RetryStep) -> Mode:
         """The mode of an attempt: a step names no mode that has to be chosen."""
@@ -86,18 +90,8 @@ class Attempts:
         assert isinstance(mode, Mode), "the config refuses `mode: auto` in a step"
         return mode
 
-    async def _prepare(
-        self,
-        ref: PageRef,
-        mode: Mode | AutoMode,
-        look: Look,
-        *,
-        facts: bool = False,
-        said_before: str = "",
-    ) -> PreparedPage:
-        draft = replace(self._draft, said_before=said_before) if facts and self._draft else None
-        task = _prepare_task(self._config, mode, look, facts=facts, draft=draft)
-        return await outcome(self._pool.run(ref, task))
+    async def _prepare(self, ref: PageRef, mode: Mode | AutoMode, look: Look) -> PreparedPage:
+        return await outcome(self._pool.run(ref, _prepare_task(self._config, mode, look, facts=False)))
 
     async def again(
         self,

@@ -6,7 +6,6 @@ from functools import partial
 from ocr_engine.config import Config
 from ocr_engine.formats import LAYOUTS, Overlay
 from ocr_engine.outputs.drawing import DrawnPage, draw_outputs
-from ocr_engine.processes.sealed import Sealed
 from ocr_engine.reading.figures import cards as figure_cards
 from ocr_engine.records import (
     PageImage,
@@ -26,11 +25,6 @@ def draw_task(config: Config, record: PageRecord) -> DrawTask | None:
     return partial(
         draw_outputs, blocks=record.blocks, figures=figures, overlay=overlay, image=image, cards=cards
     )
-
-
-def draw_sealed(page: PageImage, task: Sealed[DrawTask]) -> DrawnPage:
-    """Carry out a task that the main process has only handed on."""
-    return task.opened()(page)
 
 
 def drawings_wanted(config: Config, record: PageRecord) -> tuple[bool, bool, bool]:

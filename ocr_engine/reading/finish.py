@@ -15,14 +15,14 @@ from ocr_engine.reading.answer import answer_to_page
 from ocr_engine.reading.dense_tables import dense_tables
 from ocr_engine.reading.draw import DrawTask, draw_task
 from ocr_engine.reading.figures import chosen
-from ocr_engine.reading.prepare import PreparedPage
+from ocr_engine.reading.prepare import SeenPage
 from ocr_engine.reading.record import read_record
 from ocr_engine.reading.texts import texts_of
 from ocr_engine.reading.witness import is_witnessed, with_witness, witness_of
 from ocr_engine.records import Generation, PageRecord, PageRef, page_stem
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Finished:
     """A page of which nothing more is to be asked.
 
@@ -47,17 +47,17 @@ def finished(
     config_bytes: bytes,
     ref: PageRef,
     page_print: str,
-    prepared: PreparedPage,
+    sealed: Sealed[SeenPage],
     generation: Generation,
     freed: object = None,
 ) -> Finished | None:
     """The page as its first answer leaves it; None where another attempt, or a figure, is to be asked for.
 
-    `config_bytes` is what `frozen` gave; of `prepared` all but the views is used. `freed` is what
-    is freed by coming here.
+    `config_bytes` is what `frozen` gave. `freed` is what is freed by coming here.
     """
     config: Config = _thawed(config_bytes)
-    facts = ladder.PageFacts(prepared.ink, prepared.text_layer, prepared.ink_map)
+    seen = sealed.opened()
+    facts = ladder.PageFacts(seen.ink, seen.text_layer, seen.ink_map)
     answer = answer_to_page(generation, ladder.FIRST.turn, page_stem(ref.number))
     judged = ladder.judged(config, ladder.FIRST, answer, facts)
     if any(ladder.applies(step, judged, facts, config.quality) for step in config.quality.retries):
@@ -65,13 +65,13 @@ def finished(
     kept = ladder.kept([judged], facts, config.quality, page_stem(ref.number))
     if second.why(config, kept, facts):
         return None
-    if dense_tables(config, kept, prepared.text_layer, prepared.geometry, prepared.mode):
+    if dense_tables(config, kept, seen.text_layer, seen.geometry, seen.mode):
         return None
-    if chosen(config, kept.answer.parsed.blocks, prepared.geometry):
+    if chosen(config, kept.answer.parsed.blocks, seen.geometry):
         return None
-    record = read_record(config, ref, page_print, prepared, kept)
-    if is_witnessed(record, prepared.text_layer):
-        record = with_witness(config, record, witness_of(config, record, prepared.text_layer)())
+    record = read_record(config, ref, page_print, seen, kept)
+    if is_witnessed(record, seen.text_layer):
+        record = with_witness(config, record, witness_of(config, record, seen.text_layer)())
     task = draw_task(config, record)
     ready = ReadyPage(record, texts_of(config, record, kept.answer.generation.text))
     return Finished(_brief(config, record), Sealed(ready), None if task is None else Sealed(task))

@@ -8,8 +8,6 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from ocr_engine.families import Mode
 from ocr_engine.families.views import make_views
 from ocr_engine.outputs.drawing import crop_box
@@ -23,40 +21,48 @@ from ocr_engine.reading.held_views import held
 from ocr_engine.records import Box, Ink, PageGeometry, PageImage, PageViews, TextLayer, no_layer
 
 if TYPE_CHECKING:
+    import numpy as np
     import numpy.typing as npt
     from PIL.Image import Image
 
 
 @dataclass(frozen=True, slots=True)
+class SeenPage:
+    """What a render worker found out about a page, apart from its views."""
+
+    mode: Mode
+    """The mode of the views."""
+    geometry: PageGeometry
+    ink: Ink | None
+    text_layer: TextLayer
+    """The text that the file itself holds of the page."""
+    renderer: str
+    damage: str
+    """What is missing or doubtful about the page, as in `PageImage.damage`."""
+    mode_reason: str
+    """Why this mode, where it was chosen for the page."""
+    ink_map: "npt.NDArray[np.uint8] | None" = field(repr=False)
+    """Where its ink is, where that is asked for."""
+
+
+@dataclass(frozen=True)
 class PreparedPage:
     """A page ready for the engine, as it comes back from a render worker."""
 
     views: PageViews
-    mode: Mode
-    """The mode of the views."""
-    geometry: PageGeometry
+    draft: bytes | str
+    """What its answer probably is, as in `GenerationRequest`."""
     render_s: float
     views_s: float
-    ink: Ink | None = None
-    layer: Sealed[TextLayer] = field(default_factory=lambda: Sealed(no_layer()))
-    draft: bytes | str = b""
-    """What its answer probably is, as in `GenerationRequest`."""
-    renderer: str = ""
-    damage: str = ""
-    """What is missing or doubtful about the page, as in `PageImage.damage`."""
-    mode_reason: str = ""
-    """Why this mode, where it was chosen for the page."""
-    ink_map: "npt.NDArray[np.uint8] | None" = field(default=None, repr=False)
-    """Where its ink is, where that is asked for."""
+    ink_share: float | None
+    """As in `Ink`, where it was measured."""
+    sealed: Sealed[SeenPage]
+    """For the worker that goes on with the page."""
 
     @property
-    def text_layer(self) -> TextLayer:
-        """The text that the file itself holds of the page."""
-        return self.layer.opened()
-
-
-NO_VIEWS = PageViews(np.zeros((0, 0, 3), np.uint8), np.zeros((0, 0, 0, 3), np.uint8), (1, 1))
-"""Stands for views that are not needed any more."""
+    def seen(self) -> SeenPage:
+        """What else is known of the page."""
+        return self.sealed.opened()
 
 
 def prepare(
@@ -83,19 +89,24 @@ def prepare(
     views = make_views(image, choice.mode)
     if png:
         views = replace(views, page_png=_png(image))
-    return PreparedPage(
-        views=held(views),
+    views, views_s = held(views), time.perf_counter() - started
+    seen = SeenPage(
         mode=choice.mode,
         geometry=page.geometry,
-        render_s=page.seconds,
-        views_s=time.perf_counter() - started,
         ink=found,
-        layer=Sealed(layer if text_layer else no_layer()),
-        draft=draft_of(layer, draft) if draft else b"",
+        text_layer=layer if text_layer else no_layer(),
         renderer=page.backend,
         damage=page.damage,
         mode_reason=choice.reason,
         ink_map=ink_map(page.image) if where_ink else None,
+    )
+    return PreparedPage(
+        views=views,
+        draft=draft_of(layer, draft) if draft else b"",
+        render_s=page.seconds,
+        views_s=views_s,
+        ink_share=found.share if found else None,
+        sealed=Sealed(seen),
     )
 
 

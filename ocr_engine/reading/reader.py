@@ -23,7 +23,7 @@ from ocr_engine.reading.dense_tables import OFF, dense_tables
 from ocr_engine.reading.figures import FigureReader, chosen
 from ocr_engine.reading.finish import Finished, finished, frozen
 from ocr_engine.reading.held_views import let_go
-from ocr_engine.reading.prepare import NO_VIEWS, PreparedPage
+from ocr_engine.reading.prepare import PreparedPage
 from ocr_engine.reading.record import blank_record, failed_record, read_record
 from ocr_engine.reading.request import prompt_of
 from ocr_engine.reading.starting import EngineStart
@@ -148,8 +148,9 @@ class PageReader:
         generation = await self._attempts.ask(first, key.again(0), ladder.FIRST, on_text)
         if not tried and (done := await self.answered(ref, page_print, first, generation, started)):
             return done
-        facts = ladder.PageFacts(first.ink, first.text_layer, first.ink_map)
-        page = AskedFor(ref, key, facts, first.mode)
+        seen = first.seen
+        facts = ladder.PageFacts(seen.ink, seen.text_layer, seen.ink_map)
+        page = AskedFor(ref, key, facts, seen.mode)
         answer = await aside(answer_to_page, generation, ladder.FIRST.turn, page.key.stem)
         attempts = [*tried, await self._attempts.judged(ladder.FIRST, answer, page)]
         for number, step in enumerate(quality.retries, 1):
@@ -161,13 +162,13 @@ class PageReader:
         attempts = list(kept.attempts)
         seconds["engine"] = sum(one.answer.generation.seconds for one in attempts if one.answer)
         mode = self._attempts.mode_of(page, kept.best.step)
-        if dense := await aside(dense_tables, self._config, kept, first.text_layer, first.geometry, mode):
+        if dense := await aside(dense_tables, self._config, kept, seen.text_layer, seen.geometry, mode):
             kept, seconds["tables"] = await self._tables.read(page, kept, dense, mode)
         texts: tuple[FigureText, ...] = ()
-        if figures := chosen(self._config, kept.answer.parsed.blocks, first.geometry):
-            texts, seconds["figures"] = await self._figures.read(ref, key, figures, first.mode, on_text)
-        record = await aside(read_record, self._config, ref, page_print, first, kept, texts)
-        record = await self._witnessed(record, first.text_layer)
+        if figures := chosen(self._config, kept.answer.parsed.blocks, seen.geometry):
+            texts, seconds["figures"] = await self._figures.read(ref, key, figures, seen.mode, on_text)
+        record = await aside(read_record, self._config, ref, page_print, seen, kept, texts)
+        record = await self._witnessed(record, seen.text_layer)
         pace = _tokens_a_step([one.answer.generation for one in attempts if one.answer])
         return ReadPage(record, kept.answer.generation.text, seconds | _total(started), tokens_a_step=pace)
 
@@ -186,9 +187,9 @@ class PageReader:
 
     def blank(self, ref: PageRef, page_print: str, first: PreparedPage) -> ReadPage | None:
         """The result for a page without ink, which no engine is asked about; None for others."""
-        if first.ink is None or first.ink.share >= self._config.quality.blank_ink:
+        if first.ink_share is None or first.ink_share >= self._config.quality.blank_ink:
             return None
-        return ReadPage(blank_record(self._config, ref, page_print, first), "", _stages(first))
+        return ReadPage(blank_record(self._config, ref, page_print, first.seen), "", _stages(first))
 
     async def answered(
         self, ref: PageRef, page_print: str, first: PreparedPage, generation: Generation, started: float
@@ -211,9 +212,8 @@ class PageReader:
 
         None where it is not, and where a worker could not make it: then it is gone through step by step.
         """
-        seen = replace(prepared, views=NO_VIEWS, draft=b"")
         freed = let_go(prepared.views)
-        task = partial(finished, self._frozen, ref, page_print, seen, generation, freed)
+        task = partial(finished, self._frozen, ref, page_print, prepared.sealed, generation, freed)
         try:
             return await outcome(self._pool.work(task))
         except InputError as error:

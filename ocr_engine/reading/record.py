@@ -7,7 +7,7 @@ from ocr_engine.config import Config
 from ocr_engine.errors import InputError
 from ocr_engine.reading.heading_types import heading_types
 from ocr_engine.reading.ladder import Kept, config_of
-from ocr_engine.reading.prepare import PreparedPage
+from ocr_engine.reading.prepare import SeenPage
 from ocr_engine.records import FigureText, PageRecord, PageRef, PageStatus, page_stem
 from ocr_engine.text.grounding import parse
 
@@ -19,23 +19,23 @@ def read_record(
     config: Config,
     ref: PageRef,
     page_print: str,
-    prepared: PreparedPage,
+    seen: SeenPage,
     kept: Kept,
     figure_texts: Iterable[FigureText] = (),
 ) -> PageRecord:
-    """The record of a page that was read. `prepared` is the page as rendered for the first attempt."""
+    """The record of a page that was read. `seen` is the page as rendered for the first attempt."""
     best, generation, parsed = kept.best, kept.answer.generation, kept.answer.parsed
     asked = config_of(config, best.step)
     return PageRecord(
         page=ref.number,
         status=best.status,
-        reason=_joined(kept.reason, prepared.damage),
+        reason=_joined(kept.reason, seen.damage),
         fingerprint=page_print,
-        mode=best.step.mode or prepared.mode.name,
-        mode_reason="" if best.step.mode else prepared.mode_reason,
+        mode=best.step.mode or seen.mode.name,
+        mode_reason="" if best.step.mode else seen.mode_reason,
         prompt=asked.prompt,
         blocks=parsed.blocks,
-        geometry=prepared.geometry,
+        geometry=seen.geometry,
         finish_reason=generation.finish_reason,
         vision_tokens=generation.vision_tokens,
         text_tokens=generation.output_tokens,
@@ -46,11 +46,11 @@ def read_record(
         figure_texts=tuple(figure_texts),
         tried=tuple(one.summary for one in kept.attempts) if len(kept.attempts) > 1 else (),
         recall=None if kept.from_text_layer else best.recall,
-        suspect=(best.suspect and not kept.from_text_layer) or bool(prepared.damage),
+        suspect=(best.suspect and not kept.from_text_layer) or bool(seen.damage),
         turned_deg=best.step.turn,
         from_text_layer=kept.from_text_layer,
-        renderer=prepared.renderer,
-        heading_types=heading_types(parsed.blocks, prepared.text_layer),
+        renderer=seen.renderer,
+        heading_types=heading_types(parsed.blocks, seen.text_layer),
         bookmarks=ref.bookmarks,
         confidence=kept.answer.confidence,
         second=kept.second,
@@ -58,21 +58,21 @@ def read_record(
     )
 
 
-def blank_record(config: Config, ref: PageRef, page_print: str, prepared: PreparedPage) -> PageRecord:
+def blank_record(config: Config, ref: PageRef, page_print: str, seen: SeenPage) -> PageRecord:
     """The record of a page without ink, which no engine was asked about."""
     return PageRecord(
         page=ref.number,
         status=PageStatus.BLANK,
-        reason=_joined("no ink on the page (quality.blank_ink)", prepared.damage),
+        reason=_joined("no ink on the page (quality.blank_ink)", seen.damage),
         fingerprint=page_print,
-        mode=prepared.mode.name,
-        mode_reason=prepared.mode_reason,
+        mode=seen.mode.name,
+        mode_reason=seen.mode_reason,
         prompt=config.prompt,
-        geometry=prepared.geometry,
+        geometry=seen.geometry,
         content_id=ref.content_id,
         file=ref.file_name,
-        suspect=bool(prepared.damage),
-        renderer=prepared.renderer,
+        suspect=bool(seen.damage),
+        renderer=seen.renderer,
         bookmarks=ref.bookmarks,
     )
 

@@ -130,7 +130,7 @@ class TogetherReader:
 
 def _divided(generation: Generation, shown: Sequence[_Shown], family: str) -> list[_Part]:
     """The answer by page."""
-    layers = [one.prepared.text_layer.text for one in shown]
+    layers = [one.prepared.seen.text_layer.text for one in shown]
     is_whole = generation.finish_reason is FinishReason.STOP
     pieces = page_pieces(generation.text, layers, is_whole=is_whole)
     return [

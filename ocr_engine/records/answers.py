@@ -15,7 +15,7 @@ class FurtherPage:
     views: PageViews
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class GenerationRequest:
     """What the engine is asked for one page, or for consecutive pages of a document.
 
@@ -75,7 +75,7 @@ class TokenScores:
     where drafts are verified."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Generation:
     """What the engine answered: raw text with grounding tags, end-of-sequence text removed.
 

@@ -30,7 +30,7 @@ class Bookmark:
     title: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Document:
     """One input: how the user named it, where it is, and its place below the output folder."""
 
@@ -102,7 +102,7 @@ class OpenedDocument:
         return self.files[number - 1].content_id if 0 < number <= len(self.files) else ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PageRef:
     """One page of one document, before any pixel is read."""
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PageGeometry:
     """The rendered page's size, and the size of the page in points (pixels for images)."""
 

@@ -108,7 +108,7 @@ class PageTexts:
     """The page's tables as CSV, if `output.tables_csv` is on."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Attempt:
     """One try at reading a page: the settings that differ from the config, and how it ended."""
 
@@ -135,7 +135,7 @@ class TextRepair:
     boxes: tuple[Box, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PageRecord:
     """One line of `pages.jsonl`. It follows from input, config and model alone, so it holds no times."""
 
