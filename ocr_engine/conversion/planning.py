@@ -40,9 +40,12 @@ class Redo:
     statuses: frozenset[PageStatus] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class PlannedPage:
-    """A page to convert: what it is, its place below the output folder, and the fingerprint it will have."""
+    """A page to convert: what it is, its place below the output folder, and the fingerprint it will have.
+
+    Equal to itself alone: to hash all that it is takes longer than what it is looked up for.
+    """
 
     ref: PageRef
     key: PageKey

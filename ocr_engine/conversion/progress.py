@@ -41,7 +41,8 @@ class Progress:
         self.ended += 1
         self.tokens += tokens
         self.counts[status] += 1
-        self._bar.set_postfix_str(self._details(), refresh=False)
+        if not self._bar.disable:
+            self._bar.set_postfix_str(self._details(), refresh=False)
         self._bar.update(1)
         self._line_without_terminal()
 

@@ -15,7 +15,7 @@ import resource
 import socket
 import threading
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any
@@ -137,25 +137,18 @@ def allow_many_files() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, most), hard))
 
 
-@contextlib.contextmanager
-def _with_parcels(fds: list[int]) -> Iterator[list[int]]:
-    """Parcels of a message on its way."""
-    before, _travelling.fds = _travelling.fds, fds
-    try:
-        yield fds
-    finally:
-        _travelling.fds = before
-
-
 def pack(value: object) -> Packed:
     """Pickle a value without copying its arrays. Raises what pickling raises. What it gives must be sent."""
     buffers: list[pickle.PickleBuffer] = []
-    with _with_parcels([]) as fds:
-        try:
-            data = pickle.dumps(value, protocol=5, buffer_callback=buffers.append)
-        except BaseException:
-            _close_all(fds)
-            raise
+    fds: list[int] = []
+    before, _travelling.fds = _travelling.fds, fds
+    try:
+        data = pickle.dumps(value, protocol=5, buffer_callback=buffers.append)
+    except BaseException:
+        _close_all(fds)
+        raise
+    finally:
+        _travelling.fds = before
     return Packed(data, tuple(buffer.raw() for buffer in buffers), tuple(fds))
 
 
@@ -198,11 +191,12 @@ class Arrived:
 
     def value(self) -> Any:
         """What was sent; to be called once. Raises what unpickling raises."""
-        with _with_parcels(self._fds):
-            try:
-                return pickle.loads(self._data, buffers=self._buffers)  # noqa: S301 - between processes of ours
-            finally:
-                _close_all(self._fds)
+        before, _travelling.fds = _travelling.fds, self._fds
+        try:
+            return pickle.loads(self._data, buffers=self._buffers)  # noqa: S301 - between processes of ours
+        finally:
+            _travelling.fds = before
+            _close_all(self._fds)
 
 
 def arrival(connection: Connection) -> Arrived:
