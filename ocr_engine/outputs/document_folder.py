@@ -44,7 +44,7 @@ Files = Mapping[str, bytes | str | None]
 """Files by their names below a document's folder; None where one has to go."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ReadyPage:
     """A page whose texts are made and whose figures are cut."""
 
@@ -97,7 +97,7 @@ class DocumentFolder:
 
     def below_root(self, name: str) -> str:
         """The path of a file of this folder, below the root, with `/`."""
-        return str(self._folder / name)
+        return f"{self._folder}/{name}"
 
     def remove(self, name: str) -> None:
         """Take a file away, if it is there; on disk when this returns."""
@@ -123,9 +123,8 @@ class DocumentFolder:
     def _names_in(self, subfolder: str) -> frozenset[str]:
         if (names := self._names.get(subfolder)) is None:
             above, _, last = subfolder.rpartition("/")
-            if subfolder and last not in self._names_in(above):
-                return _NO_NAMES
-            names = self._names[subfolder] = _names_in(self.path / subfolder)
+            is_there = not subfolder or last in self._names_in(above)
+            names = self._names[subfolder] = _names_in(self.path / subfolder) if is_there else _NO_NAMES
         return names
 
     def remove_numbered(self, pattern: str, first: int) -> None:
@@ -227,8 +226,7 @@ def write_together(work: Sequence[tuple[DocumentFolder, Files]]) -> None:
     files = [(folder, name, data) for folder, some in work for name, data in some.items()]
     _begin([folder for folder, _ in work])
     written = [(folder.path / name, data) for folder, name, data in files if data is not None]
-    write_all_atomic(written)
-    changed = {path.parent for path, _ in written}
+    changed = write_all_atomic(written)
     for folder, name, data in files:
         if data is None and folder.holds(name) and folder.unlink(name):
             changed.add((folder.path / name).parent)

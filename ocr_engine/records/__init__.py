@@ -3,6 +3,9 @@
 `inputs` (Document -> PageRef) -> `pixels` (PageImage -> PageViews) and `layer` (TextLayer) -> `answers`
 (Generation) -> `results` (ParsedText -> PageRecord -> JournalRow). Page indexes are 0-based; 1-based page
 numbers exist only in file names, records on disk and messages.
+
+What the main process takes and gives with every page has no slots: frozen dataclasses with slots are pickled
+by Python code, others by C alone (`tests/records/test_travelling.py`).
 """
 
 from ocr_engine.records.again import SecondReading, TableReading

@@ -92,7 +92,7 @@ class HeadingType:
     bold: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PageTexts:
     """The texts of one page, ready to be written. The layout decides which of them are filled.
 

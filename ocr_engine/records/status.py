@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +54,6 @@ class PageStatus(StrEnum):
         return self.facts.has_text
 
     @classmethod
-    @cache
     def poor(cls) -> "tuple[PageStatus, ...]":
         """The statuses of pages that ended badly, the worst first."""
         return tuple(status for status in reversed(cls) if status.is_poor)

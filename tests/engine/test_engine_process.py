@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -59,6 +60,16 @@ async def test_pixels_and_environment_arrive_and_text_streams() -> None:
     assert len({answer.text for answer in answers}) == 6
     await engine.stop()
     assert not psutil.pid_exists(int(child))
+
+
+async def test_a_request_that_cannot_be_sent_ends_itself_alone() -> None:
+    engine = process()
+    await engine.start()
+    with pytest.raises(Exception, match="pickle"):
+        async with asyncio.timeout(20):
+            await engine.generate(replace(request(), prompt=lambda: "no text"))  # type: ignore[arg-type]
+    assert (await engine.generate(request())).text
+    await engine.stop()
 
 
 async def test_errors_keep_their_kind() -> None:

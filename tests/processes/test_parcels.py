@@ -5,6 +5,7 @@ import os
 import pickle
 import resource
 from collections.abc import Iterator
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -153,3 +154,10 @@ def test_a_sealed_value_is_pickled_once_and_opened_where_it_is_needed() -> None:
     further = copied(there)
     assert there._value is None, "handed on as it came"
     assert further.opened() == {"a": 1} and further.opened() is further.opened()
+
+
+def test_a_sealed_function_is_called_as_it_is_wherever_it_arrives() -> None:
+    sealed = Sealed(partial(max, 3))
+    assert sealed(2, 5) == 5
+    there = copied(sealed)
+    assert there(2) == 3 and copied(there)(4) == 4
