@@ -9,11 +9,13 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ocr_engine.families import OCR
+from ocr_engine.families import FAMILIES, OCR
 from proofs.draft_pages import NANO, WIDER, Answered, Kind, answers_in, sent, todo
 
 DRAFTS = 8
 IN_FLIGHT, CHUNK_TOK, CANCEL_TOK = 16, 192, 12
+WINDOW_TOK = 8
+"""Of a model with a window over its answer: less than its own, so that answers go past it."""
 ENVIRONMENT = {
     "VLLM_USE_V2_MODEL_RUNNER": "1",
     "TRITON_INTERPRET": "1",
@@ -49,7 +51,10 @@ class Reading:
         self._prompts = PromptEncoder(model, ["<td>", "</td>"])
         self._loop_ids = self._prompts.encode("<image> the page")[2:4]
         self._open: dict[str, _Open] = {}
-        self._engine = _engine(model, self._prompts, DRAFTS if stored else 0)
+        windowed = bool(FAMILIES[args.family].window_tok)
+        if windowed:
+            _attend_as_a_gpu()
+        self._engine = _engine(model, self._prompts, DRAFTS if stored else 0, windowed=windowed)
         self._counts = _counted(self._engine.engine_core.engine_core.scheduler)
         _keep_features(written.parent / "features")
 
@@ -113,10 +118,27 @@ def _checkpoint(family: str) -> Path:
         return NANO
     from fixtures.checkpoints import write_checkpoint
 
-    return write_checkpoint(Path(tempfile.mkdtemp(prefix="proof-")), family)
+    folder = write_checkpoint(Path(tempfile.mkdtemp(prefix="proof-")), family)
+    config = json.loads((folder / "config.json").read_text())
+    if "rswa_window" in config:
+        (folder / "config.json").write_text(json.dumps(config | {"rswa_window": WINDOW_TOK}))
+    return folder
 
 
-def _engine(model: Path, prompts: Any, drafts: int) -> Any:
+def _attend_as_a_gpu() -> None:
+    """Have vLLM's Triton kernel attend, where a model has a window over its answer."""
+    import torch
+    from vllm.v1.attention.backends.registry import AttentionBackendEnum, register_backend
+
+    from ocr_engine.engine.vllm import unlimited_ocr
+
+    # Asked for the size of a kernel's tiles.
+    torch.cuda.get_device_capability = lambda *_: (9, 0)
+    path = "vllm.v1.attention.backends.triton_attn.TritonAttentionBackend"
+    unlimited_ocr._stand_in = lambda _: register_backend(AttentionBackendEnum.CPU_ATTN, path)
+
+
+def _engine(model: Path, prompts: Any, drafts: int, *, windowed: bool) -> Any:
     from vllm import LLM
 
     from ocr_engine.config import EngineConfig
@@ -126,6 +148,9 @@ def _engine(model: Path, prompts: Any, drafts: int) -> Any:
     sizes = EngineSizes("float32", 2048, IN_FLIGHT, CHUNK_TOK, 1 << 29, 1, drafts=drafts)
     words = engine_args(EngineConfig(), model, sizes, gpu=True, phrases=prompts.phrases())
     words |= {"distributed_executor_backend": "uni", "enforce_eager": True, "async_scheduling": True}
+    if windowed:
+        # As on a GPU, so that blocks behind a window are freed.
+        words["block_size"] = 16
     return LLM(**words).llm_engine
 
 

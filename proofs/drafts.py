@@ -8,7 +8,8 @@ asked again, with a stored answer full of errors for a draft. Exit code 1 where 
 With `--keep FOLDER` a reading that was killed goes on, and both read the encoder's features from there.
 
 `--family` takes a small checkpoint with random weights in nano's place. Its answers are noise, so all drafts
-are stored answers with errors.
+are stored answers with errors. A window over the answer is made as narrow as 8 tokens, and vLLM's Triton
+kernel attends behind it, as on a GPU.
 """
 
 import argparse

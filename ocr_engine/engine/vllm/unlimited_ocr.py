@@ -19,6 +19,13 @@ from ocr_engine.engine.vllm.processor import PageDummyInputs, PageProcessor, Unl
 _CPU_BACKEND = "ocr_engine.engine.vllm.window_cpu.WindowBackend"
 
 
+def _stand_in(vllm_config: VllmConfig) -> None:
+    """Have a CPU's attention know the window."""
+    register_backend(AttentionBackendEnum.CPU_ATTN, _CPU_BACKEND)
+    # Plain layers: vLLM's own would have blocks freed that our window still uses.
+    vllm_config.model_config.hf_config.text_config.rswa_window = None
+
+
 @MULTIMODAL_REGISTRY.register_processor(PageProcessor, info=UnlimitedPageInfo, dummy_inputs=PageDummyInputs)
 class UnlimitedOCRForCausalLM(DeepseekOCRForCausalLM):
     """The whole model as vLLM sees it."""
@@ -26,9 +33,7 @@ class UnlimitedOCRForCausalLM(DeepseekOCRForCausalLM):
     def __init__(self, *, vllm_config: VllmConfig, prefix: str = "") -> None:
         """Raises what `DeepseekOCRForCausalLM` raises."""
         if vllm_config.device_config.device_type == "cpu":
-            register_backend(AttentionBackendEnum.CPU_ATTN, _CPU_BACKEND)
-            # Plain layers: vLLM's own would have blocks freed that our window still uses.
-            vllm_config.model_config.hf_config.text_config.rswa_window = None
+            _stand_in(vllm_config)
         super().__init__(vllm_config=vllm_config, prefix=prefix)
 
     def get_model_state_cls(self) -> type[Any]:

@@ -4,6 +4,9 @@ Positions are in the keys already (RoPE), so their order in the cache means noth
 takes the place of token `n - window`, and every key there is one that the token may see. A step of decoding
 is then an ordinary one over at most prompt + window keys. Only tokens past the window that come several at
 once, as when a preempted page is taken up again, go one after the other.
+
+Drafts are not for it, and none are verified on a CPU: one that is refused would have taken the place of a key
+that is still seen.
 """
 
 from collections.abc import Iterator, Sequence
