@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from ocr_engine.log import logger
 from tests import forked_workers
@@ -20,6 +21,10 @@ What only other machines have is never a failure: `OPTIONAL`.
 OPTIONAL = ("corpora", "x86", "libreoffice", "emulator")
 CORPORA = "needs the shared test corpora"
 SHARED_DATA = Path(__file__).parent.parent / "../shared/data"
+
+# How long an example takes is how busy the machine is.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 # A shell that starts the tests in the background has them, and all they start, ignore Ctrl-C.
 signal.signal(signal.SIGINT, signal.default_int_handler)

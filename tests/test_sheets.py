@@ -51,7 +51,7 @@ def test_cells(value: object, written: object) -> None:
     assert sheets.cell(value) == written
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.lists(
         st.lists(st.lists(PIECES, max_size=6).map("".join), min_size=3, max_size=3), min_size=1, max_size=4
@@ -76,7 +76,7 @@ def test_rows_come_back_as_they_were_and_none_runs(rows: list[list[str]]) -> Non
     assert not any(starts_formula(piece) for row in read for cell in row for piece in cell.split(";"))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.text(alphabet="ab =+-@;,.", max_size=20))
 def test_no_word_is_lost(text: str) -> None:
     assert str(sheets.cell(text)).replace("'", "") == text

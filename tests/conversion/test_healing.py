@@ -24,7 +24,7 @@ from tests.conversion.test_pipeline import make_pdf, rows, run_pdf, tree
 
 LAYOUTS = ("tree", "page-folders", "official", "official-image", "official-eval")
 EXPORTS = ("review", "html", "searchable_pdf", "jsonl", "parquet", "zip")
-QUICK = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+QUICK = settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 GENERATE = ReplayEngine.generate
 PAGES = {("a.pdf", 1), ("a.pdf", 2), ("b.pdf", 1)}
 

@@ -36,7 +36,7 @@ requests = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(requests | values)
 def test_a_request_is_refused_or_means_what_it_says(extra_args):
     try:

@@ -60,13 +60,13 @@ def _official(ids, size, window, whitelist):
     return found - whitelist
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(IDS, st.integers(2, 6), st.integers(0, 30), st.sets(st.integers(0, 3), max_size=2))
 def test_plain_rule_is_the_official_one(ids, size, window, whitelist):
     assert banned_tokens(ids, size, window, whitelist) == _official(ids, size, window, whitelist)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(IDS, st.integers(0, 6), st.integers(0, 30), st.sets(st.integers(0, 3), max_size=2))
 def test_index_equals_the_plain_rule_at_every_step(ids, size, window, whitelist):
     index = NgramIndex(size, window, whitelist)

@@ -372,7 +372,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(JSON.map(lambda value: json.dumps(value).encode()) | st.binary(max_size=60))
 def test_whatever_json_says_is_a_record_or_rubbish(data: bytes) -> None:
     for kind in (Completion, Cards, Tokenized, Detokenized):

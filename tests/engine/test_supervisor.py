@@ -348,7 +348,7 @@ def test_nothing_is_generated_before_the_start() -> None:
         run(SupervisedEngine(World().engine, RULES).generate(asked("p")))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.sets(st.integers(0, 39), max_size=3), st.sets(st.integers(0, 39), max_size=3), st.integers(1, 20))
 def test_whatever_dies_every_page_ends_rightly(killers: set[int], chances: set[int], window: int) -> None:
     """All killers are refused, and no other page, save one that was alone when the engine died by chance."""

@@ -10,7 +10,7 @@ from ocr_engine.evaluation import metrics
 WORDS = st.text(alphabet="abc", max_size=30)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(WORDS, st.text(alphabet="abc", max_size=8), st.sampled_from([0.4, 0.6]), st.booleans())
 def test_windows_that_are_stepped_over_are_never_near(
     text: str, pattern: str, limit: float, strict: bool

@@ -71,7 +71,7 @@ def test_views_are_bit_identical_to_the_official_ones(size: tuple[int, int], nam
         np.testing.assert_array_equal(ours, np.asarray(theirs))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(1, 1500), st.integers(1, 1500), st.sampled_from(sorted(MODES)), st.integers(2, 9))
 def test_placeholders_equal_the_features_of_the_views(w: int, h: int, name: str, max_tiles: int) -> None:
     """Counted feature by feature: a line end after each row of patches, a separator after the global view."""
@@ -132,7 +132,7 @@ SIDES = st.one_of(st.integers(1, 1_000_000), st.integers(1, 2_000), st.sampled_f
 LARGEST_PX = 9 * 1280**2
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(SIDES, SIDES, st.sampled_from(sorted(MODES)))
 def test_no_resize_costs_more_than_a_few_times_the_image(width: int, height: int, name: str) -> None:
     costs: list[tuple[int, int]] = []

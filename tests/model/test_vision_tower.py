@@ -58,7 +58,7 @@ class CellEncoder:
         return torch.cat([cells, torch.zeros(*cells.shape[:3], 13)], -1)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     st.lists(
         st.sampled_from(

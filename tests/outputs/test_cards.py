@@ -47,7 +47,7 @@ def test_other_scripts_have_their_glyphs() -> None:
     assert cards._font(False) is not cards._font(True)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     st.text(max_size=300),
     st.tuples(*[st.integers(0, 999)] * 4),

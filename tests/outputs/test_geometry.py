@@ -74,7 +74,7 @@ def test_far_points_and_many_items_are_bounded() -> None:
     assert found is not None and len(found.lines) == 500 and found.labels == ()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text(alphabet="{}[]()'\",: -.0123456789LineCrcltyp_\\N", max_size=200))
 def test_no_text_breaks_the_parser(text: str) -> None:
     parse_geometry(text + "line_type")

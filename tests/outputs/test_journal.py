@@ -134,7 +134,7 @@ def test_a_folder_in_its_place_is_refused(tmp_path: Path) -> None:
         Journal(tmp_path)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cut=st.integers(0, 400), junk=st.binary(max_size=20))
 def test_a_torn_tail_costs_at_most_the_torn_line(tmp_path: Path, row: MakeRow, cut: int, junk: bytes) -> None:
     path = tmp_path / "journal.jsonl"
@@ -215,7 +215,7 @@ def test_names_that_no_file_can_have_are_no_rows(tmp_path: Path, row: MakeRow) -
     assert [found.document for found in Journal(path).rows()] == ["bad byte \udcff.pdf"]
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_an_edited_line_is_no_row(tmp_path: Path, row: MakeRow, data: st.DataObject) -> None:
     """Of a journal with some bytes changed every row that is left is one that was written.

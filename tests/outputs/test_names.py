@@ -211,7 +211,7 @@ given_names = paths.map(lambda parts: "/".join(part.replace("/", "_") or "x" for
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(given_names, unique=True, min_size=1, max_size=8), st.randoms(use_true_random=False))
 @example(["a.pdf", "a/review/b.pdf", "a/review.pdf"], None)
 @example(["journal.pdf", "run.lock.pdf", "report.html/a.pdf"], None)

@@ -137,7 +137,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_an_edited_line_is_a_record_or_none(record: MakeRecord, data: st.DataObject) -> None:
     """What is one survives being written and read again; nothing raises."""

@@ -71,7 +71,7 @@ def test_the_part_and_nothing_else_is_shown_turned_as_the_page_was(turn: int) ->
     assert (shape[0] > shape[1]) == bool(turn % 180) and max(shape) >= 635 and rows.min() == 0
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(boxes, st.tuples(st.integers(1, 60), st.integers(1, 60)), st.sampled_from(["tiny", "small", "base"]))
 def test_any_part_of_any_page_can_be_shown(box: Box, side: tuple[int, int], name: str) -> None:
     page = PageImage(Image.new("RGB", side), PageGeometry(*side, *map(float, side), 72.0), "pillow")

@@ -231,20 +231,20 @@ FRAGMENTS = st.sampled_from(
 HOSTILE = st.lists(FRAGMENTS, max_size=14).map("".join)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(HOSTILE)
 def test_nothing_hostile_survives(text: str) -> None:
     assert dangers(clean(text)) == []
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(st.one_of(HOSTILE, st.text(max_size=40)))
 def test_cleaning_twice_is_cleaning_once(text: str) -> None:
     once = clean(text)
     assert clean(once) == once
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     st.lists(st.one_of(FRAGMENTS.filter(lambda f: "<" not in f), st.from_regex(r"w[0-9]{4}", fullmatch=True)))
 )

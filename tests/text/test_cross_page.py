@@ -152,7 +152,7 @@ _BLOCK = st.tuples(st.sampled_from(["text", "table", "title", "footer", "", "ima
 _PAGES = st.lists(st.lists(_BLOCK, max_size=3), max_size=6)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(_PAGES)
 def test_no_text_is_lost_and_no_page(pages: list[list[tuple[str, str]]]) -> None:
     records = [page(n, *(f"{label}:{text}" for label, text in blocks)) for n, blocks in enumerate(pages, 1)]

@@ -29,7 +29,7 @@ def in_pieces(raw: str, cuts: list[int]) -> tuple[str, list[str]]:
     return "".join(shown) + folder.end(), shown
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.lists(st.sampled_from(PARTS), max_size=16).map("".join), st.lists(st.integers(0, 200), max_size=12))
 def test_streamed_is_the_whole_folded(raw: str, cuts: list[int]) -> None:
     whole = fold(raw)
@@ -37,7 +37,7 @@ def test_streamed_is_the_whole_folded(raw: str, cuts: list[int]) -> None:
     assert in_pieces(raw, list(range(len(raw))))[0] == whole
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(st.sampled_from(PARTS), max_size=16).map("".join))
 def test_no_words_are_lost_and_no_tag_is_left(raw: str) -> None:
     shown = fold(raw)
@@ -56,7 +56,7 @@ _BLOCKS = st.lists(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.sampled_from(["", "Before.\n"]), _BLOCKS)
 def test_well_formed_text_is_what_the_parser_finds(start: str, blocks: list[tuple[str, str]]) -> None:
     raw = start + "".join(f"<|ref|>{label}<|/ref|>{DET}{text}" for label, text in blocks)

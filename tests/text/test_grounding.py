@@ -149,7 +149,7 @@ broken_tags = st.sampled_from(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.tuples(text_pieces, good_tags), max_size=6), text_pieces)
 def test_contents_joined_are_the_text_between_good_tags(parts: list[tuple[str, str]], last: str) -> None:
     raw = "".join(text + grounding for text, grounding in parts) + last
@@ -164,7 +164,7 @@ fragments = st.sampled_from(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.lists(st.one_of(fragments, good_tags, broken_tags, st.text(max_size=3)), max_size=25))
 def test_words_are_never_lost_whatever_the_tags(pieces: list[str]) -> None:
     marked: list[str] = []
@@ -179,7 +179,7 @@ def test_words_are_never_lost_whatever_the_tags(pieces: list[str]) -> None:
     assert all(first < second for first, second in pairwise(positions))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.one_of(fragments, good_tags, st.text(max_size=5)), max_size=30).map("".join))
 def test_any_input_gives_ordered_boxes_within_the_page(raw: str) -> None:
     parsed = parse(raw)
@@ -193,7 +193,7 @@ def test_any_input_gives_ordered_boxes_within_the_page(raw: str) -> None:
 RAW = st.lists(st.one_of(fragments, good_tags, broken_tags, st.text(max_size=5)), max_size=30).map("".join)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(RAW)
 def test_what_is_written_is_read_as_the_same_blocks(raw: str) -> None:
     blocks = parse(raw).blocks
@@ -215,7 +215,7 @@ def test_odd_blocks_are_written_too(raw: str) -> None:
     assert parse(write(blocks)).blocks == blocks
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.tuples(text_pieces, good_tags), max_size=6), text_pieces)
 def test_a_clean_answer_is_written_as_it_was(parts: list[tuple[str, str]], last: str) -> None:
     raw = "".join(text + grounding for text, grounding in parts) + last

@@ -75,7 +75,7 @@ def test_what_one_block_leaves_open_ends_with_it() -> None:
     assert markdown(raw) == "```\ncode\n```\n\nBody <u>here</u>\n\nMore\n"
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.lists(
         st.sampled_from([ref("text"), ref("image"), "\n", "\n\n", "word", " ", "```\n", "# "]), max_size=12

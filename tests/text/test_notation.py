@@ -42,7 +42,7 @@ _MATH = st.lists(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(_MATH.map("".join))
 def test_only_delimiters_and_space_at_them_change(text: str) -> None:
     def bare(shown: str) -> str:
@@ -51,7 +51,7 @@ def test_only_delimiters_and_space_at_them_change(text: str) -> None:
     assert bare(dollar_math(text)) == bare(text)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(_MATH.map("".join))
 def test_what_is_written_stays_so(text: str) -> None:
     once = dollar_math(text, markdown=False)
@@ -78,7 +78,7 @@ def test_list_items(text: str, lines: list[str]) -> None:
     assert repair_list(text).split("\n") == lines
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.lists(
         st.sampled_from(["- ", "* ", "• ", "1. ", "2. ", "3) ", "Word", "word", ".", "\n", " "]), max_size=14

@@ -104,7 +104,7 @@ FRAGMENTS = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.lists(FRAGMENTS, max_size=25).map("".join))
 def test_all_variants_equal_the_restated_scripts(raw: str) -> None:
     plain = {"images": True, "symbols": True, "center": False}
@@ -116,7 +116,7 @@ def test_all_variants_equal_the_restated_scripts(raw: str) -> None:
         assert eval_md(raw, remove_center=center) == expected
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(
         st.tuples(

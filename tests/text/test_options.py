@@ -76,7 +76,7 @@ _LABELS = st.sampled_from(["text", "table", "list", "title", "equation", ""])
 _PAGE = st.lists(st.tuples(_LABELS, st.lists(_PARTS, max_size=8).map("".join)), max_size=4)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     _PAGE,
     st.builds(

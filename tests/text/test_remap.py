@@ -1,7 +1,7 @@
 """Boxes of a turned page or of half a page end where they are on the page itself; no text is lost."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ocr_engine.records import Box, ParsedText
@@ -39,7 +39,6 @@ def test_a_box_comes_back_to_its_place(box: Box, turn: int) -> None:
     assert turned_back(parse(block(turned(box, turn), "t")), turn) == parse(block(box, "t"))
 
 
-@settings(deadline=None)
 @given(raw=RAW, turn=TURNS)
 def test_turned_there_and_back_is_the_same(raw: str, turn: int) -> None:
     parsed = parse(raw)
@@ -48,7 +47,6 @@ def test_turned_there_and_back_is_the_same(raw: str, turn: int) -> None:
     assert parse(write(there.blocks)).blocks == there.blocks
 
 
-@settings(deadline=None)
 @given(top=RAW, bottom=RAW, cut=CUTS)
 def test_what_is_joined_is_read_back_as_it_was_written(
     top: str, bottom: str, cut: tuple[float, float]

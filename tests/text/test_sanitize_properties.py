@@ -14,7 +14,7 @@ from ocr_engine.text.clean import clean, harmless
 from ocr_engine.text.markdown import to_markdown
 from tests.text.routes import LEADS, OUTSIDE, PICTURE, ROUTES, SCRIPT
 
-EXAMPLES = settings(max_examples=80, deadline=None)
+EXAMPLES = settings(max_examples=80)
 NESTED = "<scr<｜a<｜b｜>｜>ipt>"
 ATOMS = st.sampled_from([
     *ROUTES.values(), SCRIPT, PICTURE, NESTED, LEADS, OUTSIDE, "<", ">", "</", "<p ", "<b x=", "<x,y ",
@@ -90,7 +90,7 @@ def test_nothing_acts_in_a_merged_file(answers: list[str], separator: str) -> No
     assert_nothing_acts(separator.join(harmless(clean(answer)).strip("\n") for answer in answers))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(ANSWERS)
 def test_once_is_enough(answer: str) -> None:
     once = clean(answer)
@@ -99,7 +99,7 @@ def test_once_is_enough(answer: str) -> None:
     assert harmless(page) == page == clean(page)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.lists(st.one_of(ANSWERS.filter(lambda a: "<" not in a and "｜" not in a), st.just("\n")), max_size=4)
 )

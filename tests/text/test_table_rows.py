@@ -77,7 +77,7 @@ def test_a_link_that_html_did_not_follow_is_not_followed_by_markdown_either() ->
 _CELL = st.text(st.sampled_from(list("ab1|\\ \n*é漢$<>&")), max_size=8)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(st.lists(_CELL, min_size=2, max_size=2), min_size=1, max_size=4))
 def test_no_text_is_lost_and_every_row_has_its_cells(rows: list[list[str]]) -> None:
     html = sanitize_table("<table>" + "".join(

@@ -91,7 +91,7 @@ CELLS = st.sampled_from(
 TAGS = st.sampled_from(["<tr>", "</tr>", "<td>", "</td>", "<th colspan=2>", "<table>", "</table>", "<tbody>"])
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(st.one_of(CELLS, TAGS), max_size=15).map(lambda parts: "<table>" + "".join(parts)))
 def test_any_table_ends_up_balanced_with_its_words(table: str) -> None:
     mended = sanitize_table(table)

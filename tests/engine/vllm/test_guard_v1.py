@@ -80,7 +80,7 @@ class Batch:
             output.append(draw(st.integers(0, 2)))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.data())
 def test_every_request_keeps_its_own_guard(data):
     batch = Batch(data.draw)
@@ -132,7 +132,7 @@ def expected_bans(args, output):
     return banned_tokens(output, found.size, found.window, found.whitelist) if found else set()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.randoms(use_true_random=False).map(random_xargs), min_size=1, max_size=4))
 def test_no_settings_stop_the_engine_on_the_cpu(asked):
     """Also those that `validate_params` refuses, had they slipped through."""
@@ -198,7 +198,7 @@ def device_guard(monkeypatch):
     return DeviceNgramGuard(config, states), output
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.randoms(use_true_random=False).map(random_xargs), min_size=4, max_size=4))
 def test_no_settings_stop_the_engine_on_a_gpu(device_guard, asked):
     """The same for the V2 runner; its slots are used again, so every example follows another's settings."""

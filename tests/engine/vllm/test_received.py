@@ -93,7 +93,7 @@ def test_size_and_alphabet_are_checked_first():
         array_of("§")
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.text(max_size=120) | st.binary(max_size=60).map(lambda rest: with_header("", rest)[:-2] + rest))
 def test_noise_is_refused(data):
     text = data if isinstance(data, str) else encoded(b"\x93NUMPY\x01\x00" + data)

@@ -83,7 +83,7 @@ def test_anything_else_is_refused_by_name(problem):
         check_views(REFUSED[problem])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, 1500), st.integers(0, 1100), st.integers(-1, 4), st.integers(-1, 4))
 def test_no_size_passes_that_no_mode_makes(base_px, tile_px, columns, rows):
     count = max(0, columns * rows) if tile_px else 0

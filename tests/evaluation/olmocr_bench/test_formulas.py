@@ -85,7 +85,7 @@ def test_a_search_without_end_is_given_up(monkeypatch) -> None:  # type: ignore[
     assert not shows(rendered(*far, ("y", 9000, 0)), rendered(*far, mathml="<math>other</math>"))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.tuples(st.sampled_from("xyz"), st.integers(0, 60), st.integers(0, 60)), max_size=12))
 def test_every_rendering_shows_itself_wherever_it_stands(places: list[tuple[str, int, int]]) -> None:
     here = rendered(*places, mathml="<math>here</math>")

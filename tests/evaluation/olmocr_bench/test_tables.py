@@ -60,7 +60,7 @@ SPANS = st.sampled_from(["", " colspan=2", " rowspan=2", " rowspan=3", " colspan
 ROWS = st.lists(st.lists(SPANS, max_size=4), min_size=1, max_size=4)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(ROWS)
 def test_neighbours_are_never_the_cell_itself(rows: list[list[str]]) -> None:
     html = "".join("<tr>" + "".join(f"<td{span}>x</td>" for span in row) + "</tr>" for row in rows)

@@ -151,7 +151,7 @@ MARKDOWN = st.lists(
 ).map("".join)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(MARKDOWN)
 def test_any_text_splits_into_blocks_with_content(markdown: str) -> None:
     for protocol in (V1_0, V1_5):
@@ -159,7 +159,7 @@ def test_any_text_splits_into_blocks_with_content(markdown: str) -> None:
             assert all(block.category == category and block.position >= 0 for block in blocks)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(MARKDOWN)
 def test_table_spans_are_ordered_disjoint_and_blanked_in_place(markdown: str) -> None:
     edges = [edge for span in spans.html_tables(markdown) for edge in span]

@@ -89,7 +89,7 @@ def test_cells_that_hold_one_string() -> None:
     assert normalise.cell_texts(html) == ["a"]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.text(alphabet="ab$\\_^{}()[]%&\n \t/<>table", max_size=60))
 def test_any_text_normalises_to_word_characters(raw: str) -> None:
     assert all(c == "_" or c.isalnum() or not c.isascii() for c in normalise.text(raw))

@@ -8,14 +8,14 @@ from ocr_engine.evaluation.omnidocbench.truncation import merged_spans
 LINES = st.lists(st.text(alphabet="abcd", min_size=1, max_size=12), min_size=1, max_size=7)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(LINES, LINES)
 def test_spans_tile_the_lines(targets: list[str], lines: list[str]) -> None:
     spans = merged_spans(cost_matrix(targets, lines), targets, lines)
     assert [i for span in spans for i in span] == list(range(len(lines)))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(LINES, LINES, st.booleans())
 def test_every_target_is_linked_and_no_line_forgotten(
     targets: list[str], lines: list[str], hybrid: bool
@@ -28,7 +28,7 @@ def test_every_target_is_linked_and_no_line_forgotten(
     assert all(0 <= link.edit <= 1 for link in links)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(LINES, LINES)
 def test_a_plain_assignment_links_each_side_once(targets: list[str], lines: list[str]) -> None:
     links = simple_links(targets, lines)

@@ -109,8 +109,10 @@ def test_a_program_in_a_page_reads_no_file(archived: Archive, tmp_path: Path) ->
 
 
 @needs_ghostscript
-def test_pages_that_would_change_are_pictures(archived: Archive) -> None:
-    """A Japanese font that is not in the file: Ghostscript has none."""
+def test_pages_that_would_change_are_pictures(archived: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Japanese font that is not in the file, and Ghostscript has none, also where the machine has."""
+    nowhere = ("-sCIDFSubstPath=/nowhere/", "-sCIDFSubstFont=none.ttf")
+    monkeypatch.setattr(ghostscript, "_OPTIONS", (*ghostscript._OPTIONS, *nowhere))
     source = scan()
     source[0].insert_text(
         (40, 200), "\u7b2c\u4e00\u7ae0 \u3053\u3093\u306b\u3061\u306f" * 4, fontname="japan", fontsize=20

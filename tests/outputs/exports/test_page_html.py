@@ -95,7 +95,7 @@ PIECES = st.sampled_from([
 ])  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(PIECES, max_size=40).map("".join))
 def test_no_mixture_of_pieces_acts(text: str) -> None:
     assert acting(to_html(text)) == []

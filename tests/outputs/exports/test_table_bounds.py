@@ -94,7 +94,7 @@ GRIDS = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(GRIDS, st.integers(0, 60))
 def test_no_page_has_more_slots_than_there_is_room(markup: str, slots: int) -> None:
     written = Room(slots).bounded(markup)
