@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bench import run as bench
-from bench.parts import agreement, recipe, steps
+from bench.parts import agreement, rates, recipe, steps
 from ocr_engine import config as config_module
 
 
@@ -23,7 +23,7 @@ def test_every_mode_and_model_has_its_recipe():
     assert found[:4] == ["recipe gundam", "recipe base", "recipe gundam OCR-2", "recipe base OCR-2"]
     ours = ["ours gundam", "ours base", "ours gundam OCR-2", "ours base OCR-2"]
     assert found[4:] == [*ours, "ours gundam, fp8", "ours base, fp8"]
-    recipes = [bench._recipe_of(name) for name in found[4:]]
+    recipes = [rates.recipe_of(name) for name in found[4:]]
     assert recipes == [*found[:4], "recipe gundam", "recipe base"]
 
 
@@ -58,7 +58,7 @@ def test_the_table_has_a_line_a_kind_of_reading():
         {"reading": kind, "pages_per_s": rate}
         for kind, rate in (("plain", 20), ("stored", 30), ("stored", 50))
     ]
-    table = bench._table({"recipe gundam": {"runs": [{"pages_per_s": 5}]}, "ours gundam": {"runs": runs}})
+    table = rates.table({"recipe gundam": {"runs": [{"pages_per_s": 5}]}, "ours gundam": {"runs": runs}})
     lines = [line.split(" | ") for line in table.splitlines()[2:]]
     rows = [(line[0].strip("| "), line[1], line[-1].strip("| ")) for line in lines]
     assert rows == [
