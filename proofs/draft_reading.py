@@ -4,11 +4,11 @@ import argparse
 import hashlib
 import json
 import tempfile
-import types
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from fixtures import interpreter
 from ocr_engine.families import FAMILIES, OCR
 from proofs.draft_pages import NANO, WIDER, Answered, Kind, answers_in, sent, todo
 
@@ -179,10 +179,7 @@ def _keep_features(folder: Path) -> None:
 
 def _interpret() -> None:
     """Have vLLM take Triton's interpreter for a CPU backend, and schedule ahead on a CPU too."""
-    import triton.backends
-
-    driver = type("Driver", (), {"is_active": staticmethod(lambda: True)})
-    triton.backends.backends["cpu"] = types.SimpleNamespace(driver=driver, compiler=None)
+    interpreter.allow()
     from vllm.platforms import current_platform
 
     kind = type(current_platform)

@@ -1,12 +1,11 @@
 """vLLM's Triton kernel over the blocks that a step sees, beside the mask of the whole answer written out."""
 
-import types
-
 import pytest
 import torch
 
 pytest.importorskip("vllm", reason="needs vllm")
 
+from fixtures import interpreter
 from tests.kernels import run_interpreted
 
 BLOCK, HEADS, CHANNELS, WINDOW = 16, 1, 16, 10
@@ -17,11 +16,7 @@ def test_kernel_sees_the_prompt_and_the_window():
 
 
 def checks():
-    # vLLM switches Triton off where it has no backend for the machine; the interpreter needs none.
-    import triton.backends
-
-    driver = type("Driver", (), {"is_active": staticmethod(lambda: True)})
-    triton.backends.backends["cpu"] = types.SimpleNamespace(driver=driver, compiler=None)
+    interpreter.allow()
     # Prompt, answer so far, tokens of the step: with drafts, without, inside the window, a prompt's end.
     check([(19, 45, 4), (32, 33, 1), (5, 3, 2), (7, 0, 1)])
     # One token each takes the kernel's other way, in segments.
