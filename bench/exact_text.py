@@ -17,10 +17,11 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 
+from bench.parts.documents import document_of
 from ocr_engine.config import Config, OutputConfig, RenderConfig
 from ocr_engine.layer.comparison import compared
 from ocr_engine.layer.missed import LABEL
@@ -30,7 +31,6 @@ from ocr_engine.reading.texts import block_texts_of
 from ocr_engine.records import (
     Block,
     Document,
-    DocumentKind,
     PageRecord,
     PageStatus,
     TextLayer,
@@ -84,10 +84,7 @@ class Score:
 def pages(folder: Path, most: int, cache: Path | None = None, only: str = "") -> Iterator[Page]:
     """The pages of all documents in the folder."""
     for pdf in sorted(folder.glob(f"{only}*.pdf")):
-        status = pdf.stat()
-        document = Document(
-            pdf.name, pdf, PurePosixPath(pdf.name), DocumentKind.PDF, status.st_size, status.st_mtime_ns
-        )
+        document = document_of(pdf)
         for answer in sorted((folder / pdf.stem / "pages").glob("*.raw.md"))[:most]:
             number = int(answer.name.split(".")[0])
             layers = _layers(document, number, cache)

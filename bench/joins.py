@@ -11,11 +11,12 @@ import argparse
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby, pairwise
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 
 from bench.exact_text import Page, layer_by, pages
+from bench.parts.documents import document_of
 from ocr_engine.config import RenderConfig, TextConfig
 from ocr_engine.errors import OcrError
 from ocr_engine.pages.render import open_document
@@ -23,8 +24,6 @@ from ocr_engine.reading.witness import LayerUse, witness
 from ocr_engine.records import (
     Block,
     Box,
-    Document,
-    DocumentKind,
     LayerVerdict,
     PageRecord,
     PageStatus,
@@ -43,9 +42,7 @@ _JOIN = TextConfig(join_paragraphs=True)
 def layer_pages(folder: Path, most: int) -> Iterator[Page]:
     """Pages whose answer is their own layer, a block a block."""
     for pdf in sorted(folder.glob("*.pdf")):
-        status = pdf.stat()
-        facts = (status.st_size, status.st_mtime_ns)
-        document = Document(pdf.name, pdf, PurePosixPath(pdf.name), DocumentKind.PDF, *facts)
+        document = document_of(pdf)
         try:
             count = open_document(document, RenderConfig(), "", 10_000).page_count
         except OcrError:

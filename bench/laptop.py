@@ -17,7 +17,7 @@ import sys
 import time
 from collections import Counter
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from statistics import fmean, median
 
 import psutil
@@ -25,7 +25,7 @@ from rapidfuzz.distance import Levenshtein
 
 from bench.auto_mode import CORES, ROOT, cpu_of_tree, cut_out, lines, plain, spread
 from bench.exact_text import Page, Score, layer_by, mended, read_words, written_words
-from ocr_engine.records import Document, DocumentKind
+from bench.parts.documents import document_of
 from ocr_engine.text.grounding import parse
 from research.nano.tools.real import normal
 
@@ -95,10 +95,7 @@ def pss_of_tree(process: psutil.Process) -> int:
 
 def result(pdf: Path, folder: Path, judged: Path) -> Result:
     """How one page was read and written."""
-    facts = pdf.stat()
-    document = Document(
-        pdf.name, pdf, PurePosixPath(pdf.name), DocumentKind.PDF, facts.st_size, facts.st_mtime_ns
-    )
+    document = document_of(pdf)
     blocks = parse((folder / "pages/0001.raw.md").read_text(encoding="utf-8")).blocks
     page = Page(pdf.stem, blocks, layer_by(document, 1, "pymupdf"), layer_by(document, 1, "pdfium"))
     record = json.loads((judged / "pages.jsonl").read_text(encoding="utf-8"))

@@ -13,17 +13,18 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 
+from bench.parts.documents import document_of
 from ocr_engine.config import Config, RenderConfig
 from ocr_engine.outputs.jsonl import encode
 from ocr_engine.outputs.record_lines import to_values
 from ocr_engine.pages.render import open_document, render_page
 from ocr_engine.reading.witness import layer_use, with_agreement, with_repairs, witness
-from ocr_engine.records import Block, Document, DocumentKind, PageImage, PageRecord, PageStatus
+from ocr_engine.records import Block, PageImage, PageRecord, PageStatus
 from ocr_engine.text.grounding import parse
 
 T = TypeVar("T")
@@ -42,9 +43,7 @@ def drawn(folder: Path, most: int) -> Iterator[tuple[PageImage, tuple[Block, ...
     """The pages of all documents with the blocks of their answers."""
     config = RenderConfig()
     for pdf in sorted(folder.glob("*.pdf")):
-        status = pdf.stat()
-        facts = (status.st_size, status.st_mtime_ns)
-        document = Document(pdf.name, pdf, PurePosixPath(pdf.name), DocumentKind.PDF, *facts)
+        document = document_of(pdf)
         opened = open_document(document, config, "", 10_000)
         for answer in sorted((folder / pdf.stem / "pages").glob("*.raw.md"))[:most]:
             ref = opened.page(int(answer.name.split(".")[0]) - 1)

@@ -10,18 +10,19 @@ out, single blanks. Running heads and page numbers stay in the truth.
 import argparse
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from statistics import fmean, median
 
 from rapidfuzz.distance import Levenshtein
 
 from bench.auto_mode import cut_out, run
 from bench.exact_text import LEVELS, layer_by
+from bench.parts.documents import document_of
 from ocr_engine.config import Config, OutputConfig, TextConfig
 from ocr_engine.layer.comparison import compared
 from ocr_engine.layer.repair import repaired
 from ocr_engine.reading.texts import markdown_of
-from ocr_engine.records import Document, DocumentKind, PageRecord, PageStatus
+from ocr_engine.records import PageRecord, PageStatus
 from ocr_engine.text.grounding import parse
 from research.nano.tools.real import choose, find_pages, normal
 
@@ -44,9 +45,7 @@ def errors(out: Path) -> Iterator[Errors]:
         answer = out / MODE / pdf.stem / "pages/0001.raw.md"
         if not answer.exists():
             continue
-        status = pdf.stat()
-        facts = (status.st_size, status.st_mtime_ns)
-        document = Document(pdf.name, pdf, PurePosixPath(pdf.name), DocumentKind.PDF, *facts)
+        document = document_of(pdf)
         truth = normal(layer_by(document, 1, "pdfium").text)
         found = compared(parse(answer.read_text(encoding="utf-8")).blocks, layer_by(document, 1, "pymupdf"))
         rates, changes = [], 0

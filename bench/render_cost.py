@@ -15,13 +15,14 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
 import pymupdf
 
 from bench.main_process import NANO, PAGES_A_DOCUMENT, ROOT, answer, make_corpus
+from bench.parts.documents import document_of
 from ocr_engine import config as config_module
 from ocr_engine.config import Config, for_family
 from ocr_engine.engine.prompts import TOKENIZER
@@ -31,7 +32,7 @@ from ocr_engine.pages.render import open_document, render_page
 from ocr_engine.reading import draft, prepare
 from ocr_engine.reading.attempts import first_task
 from ocr_engine.reading.finish import finished, frozen
-from ocr_engine.records import Document, DocumentKind, FinishReason, Generation, PageRef
+from ocr_engine.records import FinishReason, Generation, PageRef
 
 STAGES: tuple[tuple[str, Any, str], ...] = (
     ("page read", pymupdf.Document, "__getitem__"),
@@ -62,11 +63,7 @@ def timed(spent: Spent, name: str, call: Callable[..., Any]) -> Callable[..., An
 
 
 def pages_of(pdf: Path, most: int, config: Config) -> Iterator[PageRef]:
-    status = pdf.stat()
-    facts = (status.st_size, status.st_mtime_ns)
-    opened = open_document(
-        Document(pdf.name, pdf, PurePosixPath(pdf.name), DocumentKind.PDF, *facts), config.render, "", most
-    )
+    opened = open_document(document_of(pdf), config.render, "", most)
     return (opened.page(index) for index in range(opened.page_count))
 
 
