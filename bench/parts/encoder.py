@@ -55,7 +55,7 @@ def memory(family: str, tower: Any) -> dict[str, float]:
     for side in sorted({side for (known, _), views in VIEWS.items() if known == family for _, side in views}):
         views = torch.randint(0, 256, (32, side, side, 3), dtype=torch.uint8, device="cuda")
         for millions in (2, 8, 16):
-            tower.chunk_px = millions << 20
+            tower.batch_px = millions << 20
             torch.cuda.empty_cache()
             torch.cuda.reset_peak_memory_stats()
             before = torch.cuda.memory_allocated()
@@ -63,7 +63,7 @@ def memory(family: str, tower: Any) -> dict[str, float]:
             key = f"{family} {side} px, {millions} << 20 pixels at once, MiB"
             result[key] = (torch.cuda.max_memory_allocated() - before) / 2**20
             print("encoder", key, round(result[key]), flush=True)
-    tower.chunk_px = 0
+    tower.batch_px = 0
     return result
 
 

@@ -69,6 +69,8 @@ class Resizable:
         self._image, self._grey, self.size = image, image, image.size
         self.paper = 0
         """The grey of what no part covers, 0 to 255."""
+        self.channels = 1 if image.mode == "L" else 3
+        """1 where nothing is known to have colour: all parts are grey then."""
         self._ink = self._colour = np.ones((0, 0), np.bool_)
         short, long = sorted(image.size)
         if short * long <= _USUAL_PX and long <= _USUAL_RATIO * short:
@@ -86,12 +88,13 @@ class Resizable:
             self._colour = self._colour | differs if self._colour.size else differs
         if self._colour.size:
             self._ink |= self._colour
+            self.channels = 3 if self._colour.any() else 1
 
     def parts(self, size: tuple[int, int]) -> Iterator[Piece]:
         """What `image.resize(size, BICUBIC)` gives, without paper; later parts lie on earlier ones."""
         step = _row_step(*self.size, *size) if self._ink.size else 0
         if not step:
-            yield Piece(0, 0, np.asarray(resized(self._image, size)))
+            yield Piece(0, 0, np.asarray(resized(self._grey if self.channels == 1 else self._image, size)))
             return
         for rows, is_coloured in self._bands(size[1], step):
             source = _source(self.size[1], size[1], rows)

@@ -19,10 +19,11 @@ Pixels = npt.NDArray[np.uint8]
 
 
 def make_views(image: Image.Image, mode: Mode | str) -> PageViews:
-    """The views of a page: `global_view` uint8 (S, S, 3), `tiles` uint8 (n, T, T, 3) row by row, the grid.
+    """The views of a page: `global_view` uint8 (S, S, C), `tiles` uint8 (n, T, T, C) row by row, the grid.
 
-    Images that are neither RGB nor grey (L) are converted. Tiles are cut from the page stretched to the grid,
-    the global view is the whole page padded with grey (stretched in `tiny` and `small`).
+    C is 3, or 1 for a page without colour, whose channels are equal: a third of the bytes on their way to
+    the model. Images that are neither RGB nor grey (L) are converted. Tiles are cut from the page stretched
+    to the grid, the global view is the whole page padded with grey (stretched in `tiny` and `small`).
     """
     mode = resolve_mode(mode)
     page = Resizable(image if image.mode in ("RGB", "L") else image.convert("RGB"))
@@ -33,7 +34,7 @@ def make_views(image: Image.Image, mode: Mode | str) -> PageViews:
 def _global_view(page: Resizable, mode: Mode) -> Pixels:
     side = mode.base_size_px
     width, height = (side, side) if mode.stretch else _contained(page.size, side)
-    view = np.full((side, side, 3), PAD_COLOR[0], np.uint8)
+    view = np.full((side, side, page.channels), PAD_COLOR[0], np.uint8)
     left, top = round((side - width) / 2), round((side - height) / 2)
     within = view[top : top + height, left : left + width]
     within[:] = page.paper
@@ -52,15 +53,15 @@ def _contained(size: tuple[int, int], side: int) -> tuple[int, int]:
 def _tiles(page: Resizable, grid: Grid, size_px: int) -> Pixels:
     columns, rows = grid
     if grid == (1, 1):
-        return np.empty((0, size_px, size_px, 3), dtype=np.uint8)
-    tiles = np.full((rows * columns, size_px, size_px, 3), page.paper, np.uint8)
-    places = tiles.reshape(rows, columns, size_px, size_px, 3).swapaxes(1, 2)
+        return np.empty((0, size_px, size_px, page.channels), dtype=np.uint8)
+    tiles = np.full((rows * columns, size_px, size_px, page.channels), page.paper, np.uint8)
+    places = tiles.reshape(rows, columns, size_px, size_px, page.channels).swapaxes(1, 2)
     _draw(page, (columns * size_px, rows * size_px), places)
     return tiles
 
 
 def _draw(page: Resizable, size: tuple[int, int], places: Pixels) -> None:
-    """Draw a page, resized, into a grid: `places` is (rows, tile height, columns, tile width, 3)."""
+    """Draw a page, resized, into a grid: `places` is (rows, tile height, columns, tile width, C)."""
     for part in page.parts(size):
         for row, down, at_row in _cut(part.top, part.pixels.shape[0], places.shape[1]):
             for column, across, at_column in _cut(part.left, part.pixels.shape[1], places.shape[3]):
@@ -84,6 +85,6 @@ def _cut(start: int, length: int, side: int) -> Iterator[tuple[int, slice, slice
 
 
 def _spread(grey: Pixels, colours: Pixels) -> None:
-    """Write a channel into all three: one by one, which is ten times as fast as broadcasting."""
-    for channel in range(3):
+    """Write a channel into each: one by one, which is ten times as fast as broadcasting."""
+    for channel in range(colours.shape[-1]):
         colours[..., channel] = grey

@@ -26,8 +26,6 @@ UNUSED_WEIGHTS = ("embeddings.patch_embedding.weight", "embeddings.position_ids"
 """Names in official checkpoints, below `vision_model.`, that no forward pass reads."""
 
 _SAM_EPS, _CLIP_EPS = 1e-6, 1e-5
-_CHUNK_PX = {"cpu": 5 << 19, "cuda": 16 << 20}
-"""Pixels encoded at once by default, to bound memory: 16 base views on a GPU, 2 on a CPU."""
 
 
 def run_layer(layer: nn.Module, x: Tensor, added: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -38,11 +36,9 @@ def run_layer(layer: nn.Module, x: Tensor, added: Tensor | None) -> tuple[Tensor
 class DeepEncoder:
     """Both stages run together. Not a module itself, so that their parameters keep the official names."""
 
-    def __init__(self, sam_model: "SamEncoder", vision_model: nn.Module, chunk_px: int = 0) -> None:
-        """chunk_px: pixels encoded at once, to bound memory; 0 for the device's default."""
+    def __init__(self, sam_model: "SamEncoder", vision_model: nn.Module) -> None:
         self.sam_model = sam_model
         self.vision_model = vision_model
-        self.chunk_px = chunk_px
 
     def __call__(self, views: Tensor) -> Tensor:
         """Features of square views.
@@ -53,13 +49,7 @@ class DeepEncoder:
         Returns:
             (n, S / 64, S / 64, C): CLIP features, then SAM features, in the parameters' dtype.
         """
-        chunk_px = self.chunk_px or _CHUNK_PX.get(views.device.type, 1 << 21)
-        chunk = max(1, chunk_px // (views.shape[1] * views.shape[2]))
-        return torch.cat([self._encode(part) for part in views.split(chunk)])
-
-    def _encode(self, views: Tensor) -> Tensor:
-        dtype = self.sam_model.pos_embed.dtype
-        sam = self.sam_model(normalize(views, dtype))
+        sam = self.sam_model(normalize(views, self.sam_model.pos_embed.dtype))
         clip = self.vision_model(sam)
         return torch.cat([clip, sam.permute(0, 2, 3, 1)], dim=-1)
 

@@ -46,9 +46,9 @@ class QueryEncoder(nn.Module):
 
 
 class QueryDeepEncoder(DeepEncoder):
-    """Both stages run together, in batches that bound memory."""
+    """Both stages run together."""
 
-    def _encode(self, views: Tensor) -> Tensor:
+    def __call__(self, views: Tensor) -> Tensor:
         """uint8 (n, S, S, 3) -> (n, queries, C)."""
         return self.vision_model(self.sam_model(normalize(views, self.sam_model.pos_embed.dtype)))
 

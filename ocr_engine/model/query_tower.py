@@ -18,7 +18,7 @@ from ocr_engine.model.vision_tower import Projector
 class QueryVisionTower(nn.Module):
     """All parameters of a checkpoint that are not the decoder's."""
 
-    chunk_px = 0
+    batch_px = 0
     """Pixels encoded at once; 0 for the device's default."""
 
     def __init__(self, config: QueryDeepEncoderConfig, decoder_width: int) -> None:
@@ -34,14 +34,17 @@ class QueryVisionTower(nn.Module):
         """Features of every page of a step, one (257 or 145 + 144 n, D) tensor a page.
 
         Args:
-            global_views: uint8, (S, S, 3) a page, S 768 or 1024; or one stacked tensor.
-            tiles: uint8, (n, 768, 768, 3) a page.
+            global_views: uint8, (S, S, C) a page, S 768 or 1024; or one stacked tensor. C is 3, or 1 where
+                all channels are equal. On the device, or in the host's memory.
+            tiles: uint8, (n, 768, 768, C) a page, likewise.
             grids: not read: tiles stand one after another, row by row.
         """
-        encoder = QueryDeepEncoder(self.sam_model, self.qwen2_model, self.chunk_px)
+        encoder = QueryDeepEncoder(self.sam_model, self.qwen2_model)
         features = encode_by_size(
             [view.unsqueeze(0) for view in global_views] + list(tiles),
             lambda views: self.projector(encoder(views)),
+            self.view_seperator.device,
+            self.batch_px,
         )
         count = len(features) // 2
         return tuple(

@@ -30,7 +30,7 @@ class Projector(nn.Module):
 class VisionTower(nn.Module):
     """All parameters of a checkpoint that are not the decoder's."""
 
-    chunk_px = 0
+    batch_px = 0
     """Pixels encoded at once; 0 for the device's default."""
 
     def __init__(self, config: DeepEncoderConfig, decoder_width: int) -> None:
@@ -47,8 +47,9 @@ class VisionTower(nn.Module):
         """Features of every page of a step, one (tokens, D) tensor a page.
 
         Args:
-            global_views: uint8, (S, S, 3) a page; or one stacked tensor where all pages agree.
-            tiles: uint8, (n, T, T, 3) a page.
+            global_views: uint8, (S, S, C) a page; or one stacked tensor where all pages agree. C is 3, or 1
+                where all channels are equal. On the device, or in the host's memory.
+            tiles: uint8, (n, T, T, C) a page, likewise.
             grids: int64 (2,) a page, on the CPU: columns and rows.
         """
         views = [view.unsqueeze(0) for view in global_views] + list(tiles)
@@ -60,16 +61,17 @@ class VisionTower(nn.Module):
         )
 
     def encode_views(self, views: Sequence[Tensor]) -> list[Tensor]:
-        """Project groups of views, all views of one size in one batch.
+        """Project groups of views, those of one size together.
 
         Args:
-            views: uint8 (k, S, S, 3) each, k >= 0, sizes may differ between groups.
+            views: uint8 (k, S, S, C) each, k >= 0, C 1 or 3; sizes may differ between groups.
 
         Returns:
             (k, q, q, D) for each group, in the same order; q = 0 for an empty group.
         """
-        encoder = DeepEncoder(self.sam_model, self.vision_model, self.chunk_px)
-        features = encode_by_size(views, lambda batch: self.projector(encoder(batch)))
+        encoder = DeepEncoder(self.sam_model, self.vision_model)
+        device = self.image_newline.device
+        features = encode_by_size(views, lambda batch: self.projector(encoder(batch)), device, self.batch_px)
         empty = self.image_newline.new_empty(0, 0, 0, self.image_newline.shape[0])
         return [empty if part is None else part for part in features]
 

@@ -73,9 +73,10 @@ class TypeSize:
 class PageViews:
     """What the model sees of a page, before normalisation.
 
-    `global_view` is uint8 (S, S, 3), `tiles` uint8 (n, T, T, 3) in row-major order, n = 0 where the
-    page is not tiled; `grid` is (columns, rows), (1, 1) where not tiled. `page_png` is the page itself,
-    only where a server is to cut it (`engine.server.images: png`).
+    `global_view` is uint8 (S, S, C), `tiles` uint8 (n, T, T, C) in row-major order, n = 0 where the page is
+    not tiled; C is 3, or 1 where nothing of the page has colour and all channels are that one. `grid` is
+    (columns, rows), (1, 1) where not tiled. `page_png` is the page itself, only where a server is to cut it
+    (`engine.server.images: png`).
     """
 
     global_view: "npt.NDArray[np.uint8]"

@@ -137,7 +137,7 @@ LARGEST_PX = 9 * 1280**2
 def test_no_resize_costs_more_than_a_few_times_the_image(width: int, height: int, name: str) -> None:
     costs: list[tuple[int, int]] = []
     views = make_views(cast(Image.Image, Counted((width, height), costs)), name)
-    assert views.global_view.shape == (MODES[name].base_size_px,) * 2 + (3,)
+    assert views.global_view.shape[:2] == (MODES[name].base_size_px,) * 2
     for between, made in costs:
         assert between <= max(16_000_000, 4 * width * height)
         assert made <= max(LARGEST_PX, width * height)
@@ -177,3 +177,38 @@ def test_other_modes_are_converted() -> None:
     np.testing.assert_array_equal(
         make_views(grey, "gundam").global_view, make_views(grey.convert("RGB"), "gundam").global_view
     )
+
+
+def grey_picture(width: int, height: int, kind: str) -> Image.Image:
+    """Lines on paper, or noise; RGB with equal channels, or L."""
+    grey = np.full((height, width), 240, np.uint8)
+    if kind == "noise":
+        grey = np.random.default_rng(width).integers(0, 256, (height, width), dtype=np.uint8)
+    grey[height // 3 : height // 2, width // 4 : width // 2] = 12
+    image = Image.fromarray(grey)
+    return image if kind == "L" else image.convert("RGB")
+
+
+@pytest.mark.parametrize("kind", ["lines", "noise", "L"])
+@pytest.mark.parametrize("name", MODES)
+@pytest.mark.parametrize("size", [(1190, 1684), (641, 300), (97, 1301), (10, 2000), (1280, 1920)])
+def test_a_page_without_colour_has_one_channel(size: tuple[int, int], name: str, kind: str) -> None:
+    image = grey_picture(*size, kind)
+    views = make_views(image, name)
+    global_view, tiles = official_views(image.convert("RGB"), MODES[name])
+    assert views.global_view.shape[2] == views.tiles.shape[3] == 1
+    np.testing.assert_array_equal(np.repeat(views.global_view, 3, 2), np.asarray(global_view))
+    assert len(views.tiles) == len(tiles)
+    for ours, theirs in zip(views.tiles, tiles, strict=True):
+        np.testing.assert_array_equal(np.repeat(ours, 3, 2), np.asarray(theirs))
+
+
+@pytest.mark.parametrize("place", [(0, 0), (1683, 1189), (700, 800)])
+def test_a_single_pixel_of_colour_is_kept(place: tuple[int, int]) -> None:
+    pixels = np.asarray(grey_picture(1190, 1684, "lines")).copy()
+    pixels[place] = (200, 10, 10)
+    image = Image.fromarray(pixels)
+    views = make_views(image, "gundam")
+    global_view, tiles = official_views(image, MODES["gundam"])
+    np.testing.assert_array_equal(views.global_view, np.asarray(global_view))
+    np.testing.assert_array_equal(views.tiles, np.stack([np.asarray(tile) for tile in tiles]))

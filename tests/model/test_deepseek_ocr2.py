@@ -171,7 +171,7 @@ def test_all_views_of_a_size_are_one_batch(tower, monkeypatch):
         "forward",
         lambda x, real=tower.sam_model.patch_embed.forward: batches.append(tuple(x.shape[:2])) or real(x),
     )
-    monkeypatch.setattr("ocr_engine.model.deep_encoder._CHUNK_PX", {"cpu": 1 << 30})
+    monkeypatch.setattr("ocr_engine.model.view_batches._BATCH_PX", {"cpu": 1 << 30})
     features(tower, page(1024, 2, 1), page(1024, 0, 3), page(768, 0, 4))
     assert sorted(batches) == [(2, 1024), (3, 768)]
 

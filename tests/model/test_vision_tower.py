@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from safetensors import safe_open
 
 from ocr_engine.engine.vllm.view_tensors import FIELDS, count_tokens
-from ocr_engine.model import deep_encoder
-from ocr_engine.model.deep_encoder import UNUSED_WEIGHTS
+from ocr_engine.model import view_batches
+from ocr_engine.model.deep_encoder import UNUSED_WEIGHTS, DeepEncoder
 from ocr_engine.model.encoder_config import DeepEncoderConfig
 from ocr_engine.model.fused import normalize
 from ocr_engine.model.vision_tower import VisionTower
@@ -122,20 +122,29 @@ def test_a_page_alone_and_among_others_has_the_same_features(page):
 def test_batches_larger_than_a_chunk_equal_single_views(page, monkeypatch):
     views = torch.cat([page(512, seed=seed)["global_views"] for seed in range(5)])
     together = SMALL.encode_views([views])[0]
-    monkeypatch.setattr(deep_encoder, "_CHUNK_PX", {"cpu": 512 * 512})
+    monkeypatch.setattr(view_batches, "_BATCH_PX", {"cpu": 512 * 512})
     one_by_one = SMALL.encode_views([views])[0]
     assert relative_error(together, one_by_one) < 1e-5
 
 
 def test_a_tower_encodes_no_more_at_once_than_it_is_told(page, monkeypatch):
     views = torch.cat([page(512, seed=seed)["global_views"] for seed in range(5)])
-    together, seen, encode = SMALL.encode_views([views])[0], [], deep_encoder.DeepEncoder._encode
+    together, seen, encode = SMALL.encode_views([views])[0], [], DeepEncoder.__call__
     monkeypatch.setattr(
-        deep_encoder.DeepEncoder, "_encode", lambda self, part: seen.append(len(part)) or encode(self, part)
+        DeepEncoder, "__call__", lambda self, part: seen.append(len(part)) or encode(self, part)
     )
-    monkeypatch.setattr(SMALL, "chunk_px", 2 * 512 * 512, raising=False)
+    monkeypatch.setattr(SMALL, "batch_px", 2 * 512 * 512, raising=False)
     parted = SMALL.encode_views([views])[0]
     assert seen == [2, 2, 1] and relative_error(together, parted) < 1e-5
+
+
+def test_a_page_of_one_channel_has_the_features_of_three_equal_ones(page):
+    grey, colour = page(1024, 640, (2, 1), seed=1), page(1024, 640, (2, 1), seed=2)
+    for name in ("global_views", "tiles"):
+        grey[name] = grey[name][..., :1]
+    spread = grey | {name: grey[name].repeat_interleave(3, -1) for name in ("global_views", "tiles")}
+    found, expected = features(SMALL, grey, colour, grey), features(SMALL, spread, colour, spread)
+    assert all(torch.equal(one, other) for one, other in zip(found, expected, strict=True))
 
 
 def test_stacked_and_listed_pages_are_the_same(page):

@@ -222,10 +222,11 @@ def _blank_page(mode_name: str, family: str) -> PageViews:
 
     modes = FAMILIES[family].modes
     mode = modes.get(mode_name) or next(iter(modes.values()))
-    view = np.full((mode.base_size_px, mode.base_size_px, 3), 255, np.uint8)
+    # Of one channel, so that a server whose plug-in knows but three is found out at the start.
+    view = np.full((mode.base_size_px, mode.base_size_px, 1), 255, np.uint8)
     png = io.BytesIO()
     Image.new("RGB", (_TRY_OUT_PX, _TRY_OUT_PX), "white").save(png, "PNG")
-    tiles = np.empty((0, mode.tile_size_px, mode.tile_size_px, 3), np.uint8)
+    tiles = np.empty((0, mode.tile_size_px, mode.tile_size_px, 1), np.uint8)
     return PageViews(view, tiles, (1, 1), png.getvalue())
 
 

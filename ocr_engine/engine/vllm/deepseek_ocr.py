@@ -25,6 +25,7 @@ from ocr_engine.engine.vllm.internals import (
     maybe_prefix,
 )
 from ocr_engine.engine.vllm.processor import PageDummyInputs, PageInfo, PageProcessor
+from ocr_engine.engine.vllm.view_tensors import joined
 from ocr_engine.families import TOKENS
 from ocr_engine.model.deep_encoder import UNUSED_WEIGHTS
 from ocr_engine.model.encoder_config import DeepEncoderConfig, QueryDeepEncoderConfig
@@ -66,7 +67,7 @@ class DeepseekOCRForCausalLM(nn.Module, SupportsMultiModal, SupportsPP):
             self.vision_tower = self.tower(encoder, projector.n_embed)
         adapter = vllm_config.additional_config.get(LORA_KEY, "")
         self._adapter = (Path(vllm_config.model_config.model), Path(adapter)) if adapter else None
-        self.vision_tower.chunk_px = vllm_config.additional_config.get(ENCODER_PX_KEY, 0)
+        self.vision_tower.batch_px = vllm_config.additional_config.get(ENCODER_PX_KEY, 0)
         with self._mark_language_model(vllm_config):
             self.language_model = init_vllm_registered_model(
                 vllm_config=vllm_config,
@@ -91,13 +92,13 @@ class DeepseekOCRForCausalLM(nn.Module, SupportsMultiModal, SupportsPP):
     def embed_multimodal(
         self,
         *,
-        global_views: Tensor | Sequence[Tensor],
-        tiles: Tensor | Sequence[Tensor],
-        grids: Tensor | Sequence[Tensor],
+        global_views: Sequence[Sequence[Tensor]],
+        tiles: Sequence[Sequence[Tensor]],
+        grids: Sequence[Sequence[Tensor]],
         **_: object,
     ) -> MultiModalEmbeddings:
-        """Features of every page of a step; see `VisionTower.forward`."""
-        return self.vision_tower(global_views, tiles, grids)
+        """Features of every page of a step; see `VisionTower.forward`. Takes `one_by_one`'s lists."""
+        return self.vision_tower(*map(joined, (global_views, tiles, grids)))
 
     def forward(
         self,

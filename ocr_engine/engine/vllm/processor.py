@@ -37,20 +37,18 @@ from ocr_engine.engine.vllm.view_tensors import (
     blank_pages,
     check_views,
     count_tokens,
+    joined,
     largest_page,
+    one_by_one,
     tensors_of,
 )
 from ocr_engine.errors import RequestError
 from ocr_engine.families import FAMILIES, OCR, OCR2, TOKENS, UNLIMITED
 
 
-def _fields(_: Mapping[str, Tensor]) -> Mapping[str, MultiModalFieldConfig]:
+def _fields(_: Mapping[str, Any]) -> Mapping[str, MultiModalFieldConfig]:
     # Not vLLM's flat layout for tiles: it pads tiles of different sizes to the largest of the step.
-    return {
-        "global_views": MultiModalFieldConfig.batched("image"),
-        "tiles": MultiModalFieldConfig.batched("image"),
-        "grids": MultiModalFieldConfig.batched("image", keep_on_cpu=True),
-    }
+    return {name: MultiModalFieldConfig.batched("image", keep_on_cpu=True) for name in FIELDS}
 
 
 class PageViewsParser(MultiModalDataParser):
@@ -70,7 +68,7 @@ class PageViewsParser(MultiModalDataParser):
         _check_dense(data)
         with _refusals():
             check_views(data, self._family)
-        return DictEmbeddingItems(data, "image", set(FIELDS), _fields)
+        return DictEmbeddingItems(one_by_one(data), "image", set(FIELDS), _fields)
 
 
 def _check_dense(data: Mapping[str, object]) -> None:
@@ -165,7 +163,8 @@ class PageProcessor(BaseMultiModalProcessor[PageInfo]):
         images = hf_data["images"]
         assert isinstance(images, list)
         with _refusals():
-            return BatchFeature(tensors_of(*views_of_images(images, hf_kwargs, self.info.family)))
+            data = tensors_of(*views_of_images(images, hf_kwargs, self.info.family))
+            return BatchFeature(one_by_one(data))
 
     def _get_prompt_updates(
         self,
@@ -177,7 +176,7 @@ class PageProcessor(BaseMultiModalProcessor[PageInfo]):
 
         def placeholders(index: int) -> list[int]:
             page = out_mm_kwargs["image"][index].get_data()
-            count = count_tokens(page["global_views"], page["tiles"], page["grids"], self.info.family)
-            return [image_token_id] * count
+            view, tiles, grid = joined([page[name] for name in FIELDS])
+            return [image_token_id] * count_tokens(view, tiles, grid, self.info.family)
 
         return [PromptReplacement("image", [image_token_id], placeholders)]

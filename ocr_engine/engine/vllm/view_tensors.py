@@ -1,6 +1,6 @@
 """The uint8 views of pages as they travel to the model, checked. Knows sizes, not pixels' meaning."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,7 @@ def tensors_of(views: PageViews, *more: PageViews) -> dict[str, Tensor]:
         RequestError: pages of different sizes.
     """
     pages = (views, *more)
-    if len({(page.global_view.shape, page.tiles.shape) for page in pages}) > 1:
+    if len({(page.global_view.shape[:-1], page.tiles.shape[:-1]) for page in pages}) > 1:
         raise RequestError("pages of one request: their views have different sizes; take one mode for all")
     return {
         "global_views": _batch([page.global_view for page in pages]),
@@ -31,7 +31,23 @@ def tensors_of(views: PageViews, *more: PageViews) -> dict[str, Tensor]:
 
 
 def _batch(arrays: "list[np.ndarray[Any, np.dtype[np.uint8]]]") -> Tensor:
-    return torch.from_numpy(arrays[0][None] if len(arrays) == 1 else np.stack(arrays))
+    if len(arrays) == 1:
+        return torch.from_numpy(arrays[0][None])
+    channels = max(array.shape[-1] for array in arrays)
+    return torch.from_numpy(np.stack([np.broadcast_to(one, (*one.shape[:-1], channels)) for one in arrays]))
+
+
+def one_by_one(data: Mapping[str, Tensor]) -> dict[str, list[list[Tensor]]]:
+    """The fields of `check_views` with each page's in a list of its own, which vLLM does not join to a batch.
+
+    The model sends them to the device itself, while it encodes (`model/view_batches.py`).
+    """
+    return {name: [[page] for page in pages] for name, pages in data.items()}
+
+
+def joined(field: Sequence[Tensor | Sequence[Tensor]]) -> list[Tensor]:
+    """A field of several pages as the model gets it from vLLM, without these lists."""
+    return [page if isinstance(page, Tensor) else page[0] for page in field]
 
 
 def global_sizes_px(family: str) -> frozenset[int]:
@@ -49,8 +65,9 @@ def check_views(data: Mapping[str, Any], family: str = OCR) -> None:
     """Refuse anything but the views of a page, or of as many as it may read together, of a model family.
 
     Args:
-        data: for p pages `global_views` uint8 (p, S, S, 3); `tiles` uint8 (p, n, T, T, 3), n = 0 for untiled
-            pages; `grids` int64 (p, 2), columns and rows, 1 x 1 for an untiled page. Several are untiled.
+        data: for p pages `global_views` uint8 (p, S, S, C), C = 3, or 1 where all channels are equal; `tiles`
+            uint8 (p, n, T, T, C), n = 0 for untiled pages; `grids` int64 (p, 2), columns and rows, 1 x 1 for
+            an untiled page. Several are untiled.
 
     Raises:
         RequestError: names what is wrong.
@@ -82,9 +99,9 @@ def _check_pixels(name: str, pixels: object, pages: int, ndim: int) -> None:
     if pixels.dtype != torch.uint8:
         raise RequestError(f"{name}: expected uint8 pixels, got {str(pixels.dtype).removeprefix('torch.')}")
     shape = tuple(pixels.shape)
-    if len(shape) != ndim or shape[0] != pages or shape[-1] != 3 or shape[-2] != shape[-3]:
+    if len(shape) != ndim or shape[0] != pages or shape[-1] not in (1, 3) or shape[-2] != shape[-3]:
         expected = f"({pages}, S, S, 3)" if ndim == 4 else f"({pages}, n, T, T, 3)"
-        raise RequestError(f"{name}: expected shape {expected}, got {shape}")
+        raise RequestError(f"{name}: expected shape {expected} or with 1 channel, got {shape}")
 
 
 def _check_sizes(family: str, base_px: int, count: int, tile_px: int, columns: int, rows: int) -> None:
@@ -107,7 +124,7 @@ def _check_sizes(family: str, base_px: int, count: int, tile_px: int, columns: i
 
 
 def count_tokens(global_view: Tensor, tiles: Tensor, grid: Tensor, family: str = OCR) -> int:
-    """Visual tokens of one checked page: (S, S, 3), (n, T, T, 3) and (2,)."""
+    """Visual tokens of one checked page: (S, S, C), (n, T, T, C) and (2,)."""
     columns, rows = grid.tolist()
     return FAMILIES[family].view_tokens(global_view.shape[0], tiles.shape[1], columns, rows)
 

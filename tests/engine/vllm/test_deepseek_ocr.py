@@ -37,4 +37,4 @@ def test_the_engine_says_how_many_pixels_are_encoded_at_once(
         text_config=None,
     )
     vllm_config = SimpleNamespace(model_config=SimpleNamespace(hf_config=hf_config), additional_config=told)
-    assert kind(vllm_config=vllm_config).vision_tower.chunk_px == expected
+    assert kind(vllm_config=vllm_config).vision_tower.batch_px == expected

@@ -9,7 +9,9 @@ from ocr_engine.engine.vllm.view_tensors import (
     blank_pages,
     check_views,
     count_tokens,
+    joined,
     largest_page,
+    one_by_one,
     tensors_of,
 )
 from ocr_engine.errors import RequestError
@@ -53,7 +55,14 @@ def test_the_largest_page_is_the_largest():
     assert max(counts) == most
 
 
+def test_a_page_without_colour_has_one_channel_and_as_many_tokens():
+    grey = {name: value[..., :1] for name, value in fields(1024, 640, (2, 3)).items() if name != "grids"}
+    assert tokens(fields(1024, 640, (2, 3)) | grey) == 903
+
+
 REFUSED = {
+    "two channels": fields(1024) | {"global_views": torch.zeros(1, 1024, 1024, 2, dtype=torch.uint8)},
+    "four channels": fields(1024) | {"tiles": torch.zeros(1, 0, 640, 640, 4, dtype=torch.uint8)},
     "a size no mode has": fields(768),
     "a tile size no mode has": fields(1024, 768, (2, 1)),
     "tiles of another mode": fields(1280, 640, (2, 1)),
@@ -95,10 +104,25 @@ def test_no_size_passes_that_no_mode_makes(base_px, tile_px, columns, rows):
     assert (base_px, tile_px if count else 0) in pairs and found > 0
 
 
-def untiled(side_px=1024):
-    return PageViews(
-        np.zeros((side_px, side_px, 3), np.uint8), np.zeros((0, side_px, side_px, 3), np.uint8), (1, 1)
-    )
+def untiled(side_px=1024, channels=3):
+    view = np.full((side_px, side_px, channels), 7, np.uint8)
+    return PageViews(view, np.zeros((0, side_px, side_px, channels), np.uint8), (1, 1))
+
+
+def test_pages_with_and_without_colour_are_read_together():
+    data = tensors_of(untiled(channels=1), untiled(), untiled(channels=1))
+    assert data["global_views"].shape == (3, 1024, 1024, 3) and (data["global_views"] == 7).all()
+    assert data["tiles"].shape == (3, 0, 1024, 1024, 3)
+    check_views(data, UNLIMITED)
+    assert tensors_of(untiled(channels=1), untiled(channels=1))["global_views"].shape == (2, 1024, 1024, 1)
+
+
+def test_pages_stay_apart_on_their_way_through_vllm_and_none_is_copied():
+    data = tensors_of(untiled())
+    apart = one_by_one(data)
+    assert [len(pages) for pages in apart.values()] == [1, 1, 1]
+    (page,) = joined(apart["global_views"])
+    assert page.shape == (1024, 1024, 3) and page.data_ptr() == data["global_views"].data_ptr()
 
 
 def test_several_pages_of_one_request_are_a_batch_for_the_family_that_reads_them():
