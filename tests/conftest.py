@@ -1,5 +1,6 @@
 """Fixtures shared by all tests, and what a skipped test counts as."""
 
+import gc
 import logging
 import os
 import signal
@@ -78,6 +79,17 @@ def _judged(report: Any) -> Any:
     if report.skipped and not hasattr(report, "wasxfail") and is_required(reason):
         report.outcome, report.longrepr = "failed", f"{reason} (OCR_TESTS_REQUIRE={REQUIRED})"
     return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, Any, Any]:
+    """What tests import lives as long as they do: looking for garbage in it would double the time."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.hookimpl(wrapper=True)
