@@ -75,6 +75,7 @@ def test_what_the_worker_is_told_to_import_is_there(monkeypatch):
     from ocr_engine.engine.vllm.internals import (
         NgramGPUSpeculator,
         Sampler,
+        gpu_model_runner,
         ngram_speculator,
         rejection_sampler,
         topk_topp_sampler,
@@ -84,6 +85,7 @@ def test_what_the_worker_is_told_to_import_is_there(monkeypatch):
         (Sampler, "apply_sampling_params"),
         (DeviceNgramGuard, "bans_in_model_logits"),
         (rejection_sampler, "MAX_CHUNK_BYTES"),
+        (gpu_model_runner, "ModelCudaGraphManager"),
     ):
         monkeypatch.setattr(*changed, getattr(*changed))
     found = engine_args(EngineConfig(), Path("m"), replace(SIZES, drafts=8), gpu=True)
@@ -98,33 +100,6 @@ def test_what_the_worker_is_told_to_import_is_there(monkeypatch):
     finally:
         importlib.reload(ngram_speculator)
     assert drafter.DraftStore.validate_params(SimpleNamespace(extra_args=None)) is None
-
-
-def test_the_guard_bans_before_vllm_copies_the_logits(monkeypatch):
-    pytest.importorskip("vllm", reason="needs vllm")
-    from ocr_engine.engine.vllm import verification
-    from ocr_engine.engine.vllm.guard_v2 import DeviceNgramGuard
-    from ocr_engine.engine.vllm.internals import Sampler, rejection_sampler
-
-    calls = []
-    monkeypatch.setattr(rejection_sampler, "MAX_CHUNK_BYTES", rejection_sampler.MAX_CHUNK_BYTES)
-    monkeypatch.setattr(DeviceNgramGuard, "bans_in_model_logits", False)
-    monkeypatch.setattr(DeviceNgramGuard, "ban", lambda _, *args: calls.append(("ban", args)))
-    monkeypatch.setattr(
-        Sampler, "apply_sampling_params", lambda _, logits, *args, **more: calls.append(("vllm", args, more))
-    )
-    verification.install()
-    verification.install()
-    guard = DeviceNgramGuard.__new__(DeviceNgramGuard)
-    sampler = SimpleNamespace(logits_processors=[object(), guard])
-    args = ("rows", "requests", "requests_np", "pos", "ids", "drafts before", "lengths")
-    Sampler.apply_sampling_params(sampler, "logits", *args, skip_top_k_top_p=True)
-    assert calls == [
-        ("ban", ("logits", "rows", "requests_np", "ids", "drafts before")),
-        ("vllm", args, {"skip_top_k_top_p": True}),
-    ]
-    assert guard.apply("logits", None) == "logits", "and not again in the copy"
-    assert rejection_sampler.get_max_chunk_logits(129_280) > 768 * 9
 
 
 @pytest.mark.parametrize(("share", "held"), [(0.85, 0.96), (0.95, 0.99), (0.99, 1.0)])

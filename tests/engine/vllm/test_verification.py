@@ -99,6 +99,27 @@ def test_another_vllm_keeps_its_own_graphs(monkeypatch):
     assert gpu_model_runner.ModelCudaGraphManager is usual
 
 
+def test_the_guard_bans_before_vllm_copies_the_logits(monkeypatch):
+    calls = []
+    monkeypatch.setattr(DeviceNgramGuard, "bans_in_model_logits", False)
+    monkeypatch.setattr(DeviceNgramGuard, "ban", lambda _, *args: calls.append(("ban", args)))
+    monkeypatch.setattr(
+        Sampler, "apply_sampling_params", lambda _, logits, *args, **more: calls.append(("vllm", args, more))
+    )
+    verification.install()
+    verification.install()
+    guard = DeviceNgramGuard.__new__(DeviceNgramGuard)
+    sampler = SimpleNamespace(logits_processors=[object(), guard])
+    args = ("rows", "requests", "requests_np", "pos", "ids", "drafts before", "lengths")
+    Sampler.apply_sampling_params(sampler, "logits", *args, skip_top_k_top_p=True)
+    assert calls == [
+        ("ban", ("logits", "rows", "requests_np", "ids", "drafts before")),
+        ("vllm", args, {"skip_top_k_top_p": True}),
+    ]
+    assert guard.apply("logits", None) == "logits", "and not again in the copy"
+    assert rejection_sampler.get_max_chunk_logits(129_280) > 768 * 9
+
+
 @pytest.mark.parametrize(("requests", "drafts"), [(768, 0), (768, 8), (90, 0), (16, 8), (1, 0)])
 def test_graphs_reach_a_full_step_and_waste_little_of_it(requests, drafts):
     sizes = graph_sizes(requests, drafts)
