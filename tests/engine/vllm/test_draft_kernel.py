@@ -56,7 +56,7 @@ def check_answers(rng):
         slot for slot in rng.sample(range(REQUESTS), REQUESTS) if written[slot] < len(answers[slot])
     ]:
         sampled = [
-            min(rng.randrange(1, 5) if written[slot] else 1, len(answers[slot]) - written[slot])
+            min(rng.randrange(1, MOST + 2) if written[slot] else 1, len(answers[slot]) - written[slot])
             for slot in rows
         ]
         for slot, count in zip(rows, sampled, strict=True):
