@@ -12,7 +12,7 @@ import pytest
 from hypothesis import settings
 
 from ocr_engine.log import logger
-from tests import forked_workers
+from tests import forked_runs, forked_workers
 
 REQUIRED = os.environ.get("OCR_TESTS_REQUIRE", "")
 """Which skips are failures: words of reasons, with commas between; `all` is any, `-chromium` all but that.
@@ -79,6 +79,12 @@ def _judged(report: Any) -> Any:
     if report.skipped and not hasattr(report, "wasxfail") and is_required(reason):
         report.outcome, report.longrepr = "failed", f"{reason} (OCR_TESTS_REQUIRE={REQUIRED})"
     return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_cmdline_main() -> Generator[None, Any, Any]:
+    with forked_runs.server():
+        return (yield)
 
 
 @pytest.hookimpl(wrapper=True)

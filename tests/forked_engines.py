@@ -6,24 +6,24 @@ spawn it, as the product does.
 
 import importlib
 import signal
-import subprocess
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing.context import ForkContext, ForkProcess
-from pathlib import Path
 
 import psutil
 import pytest
-
-from tests.places import ROOT
 
 
 class _Forked(ForkProcess):
     """A child that is as a spawned one where it matters: vLLM goes through all modules when it starts."""
 
     def run(self) -> None:
+        import torch
+
+        # vLLM compiles what ranks tokens when it is first asked for scores: 6 s of CPU an engine.
+        torch.compiler.set_stance("force_eager")
         warnings.simplefilter("ignore")  # pytest's make errors of them
         # A signal to this process is not the parent's, whose event loop reads the other end.
         signal.set_wakeup_fd(-1)
@@ -81,36 +81,3 @@ def _is_engine(child: psutil.Process, forked: list[str]) -> bool:
         return child.name().startswith("VLLM") or child.cmdline() == forked
     except psutil.NoSuchProcess:
         return False
-
-
-_BATCH_PDF = """
-import sys
-from ocr_engine.cli.entries import batch_pdf
-from tests.forked_engines import forked_engines
-
-with forked_engines():
-    code = batch_pdf(sys.argv[1:])
-sys.exit(code)
-"""
-
-
-class ForkedRun:
-    """batch_pdf in a process of its own that forks its engines: vLLM is imported once for all.
-
-    It is not forked itself: pytest's process has threads that write files, which a child would wait for.
-    """
-
-    def __init__(self, words: Sequence[str | Path], stderr: Path) -> None:
-        """Start it; what it says goes into the file `stderr`."""
-        command = [sys.executable, "-c", _BATCH_PDF, *map(str, words)]
-        with stderr.open("wb") as file:
-            self._process = subprocess.Popen(command, cwd=ROOT, stdout=file, stderr=file)
-        self.pid, self.stderr, self.poll = self._process.pid, stderr, self._process.poll
-
-    def wait(self, timeout_s: float) -> int:
-        """The exit code. Kills it, and raises TimeoutError, where it does not end in time."""
-        try:
-            return self._process.wait(timeout_s)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            raise TimeoutError(self.stderr.read_text()) from None

@@ -9,10 +9,12 @@ import pytest
 from ocr_engine.cli.entries import batch_pdf
 from ocr_engine.errors import ExitCode
 from tests.conversion.test_pipeline import REPLAY, ROOT, rows
+from tests.forked_runs import ForkedRun
 from tests.text.test_better_table import GRID, html
 
 AUTO = ("--mode", "base", "--set", "quality.dense_tables=auto", "--set", "quality.retries=[]")
 BOX = [100, 100, 420, 180]
+RUN_S = 240
 
 
 def dense_pdf(path: Path) -> Path:
@@ -58,12 +60,13 @@ def test_the_better_table_is_written_counted_shown_and_kept(tmp_path: Path) -> N
 def test_nano_reads_a_dense_table_alone_on_vllm(tmp_path: Path) -> None:
     pytest.importorskip("vllm", reason="needs vllm")
     handbook = str(ROOT / "samples/handbook.pdf")
-    command = [handbook, "--config", str(ROOT / "config.yaml"), "--output", str(tmp_path), "--quiet"]
+    output = tmp_path / "out"
+    command = [handbook, "--config", str(ROOT / "config.yaml"), "--output", output, "--quiet"]
     options = ("--pages", "3", "--model", "nano", "--mode", "small", "--set", "quality.dense_tables=auto")
-    assert batch_pdf([*command, *options]) == ExitCode.OK
-    record = json.loads((tmp_path / "handbook/pages.jsonl").read_text())
+    assert ForkedRun([*command, *options], tmp_path / "stderr").wait(RUN_S) == ExitCode.OK
+    record = json.loads((output / "handbook/pages.jsonl").read_text())
     [done] = record["table_readings"]
     assert done["why"] == "type of 14.0 pt by the text layer: 11 px in small, 24 px alone"
     assert record["status"] == done["status"] == "done" and "words of the text layer" in done["reason"]
     assert done["text_tokens"] > 0 and done["vision_tokens"] == 111
-    assert "<table>" in (tmp_path / "handbook/pages/0003.md").read_text()
+    assert "<table>" in (output / "handbook/pages/0003.md").read_text()

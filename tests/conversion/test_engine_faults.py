@@ -9,7 +9,8 @@ import psutil
 import pytest
 
 from tests.conversion.test_pipeline import ROOT, rows
-from tests.forked_engines import ForkedRun, engines_of
+from tests.forked_engines import engines_of
+from tests.forked_runs import ForkedRun
 
 pytest.importorskip("vllm", reason="needs vllm")
 NANO = (

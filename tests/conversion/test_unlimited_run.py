@@ -9,7 +9,7 @@ from fixtures.checkpoints import write_checkpoint
 from ocr_engine.cli.entries import batch_images, batch_pdf
 from ocr_engine.errors import ExitCode
 from ocr_engine.families import UNLIMITED
-from tests.forked_engines import ForkedRun
+from tests.forked_runs import ForkedRun
 from tests.text.test_det_form import PAGE
 
 ROOT = Path(__file__).parents[2]
