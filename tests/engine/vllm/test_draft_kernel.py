@@ -9,6 +9,8 @@ from ocr_engine.drafts.rule import END, Place, propose
 from tests.kernels import run_interpreted
 
 REQUESTS, MOST = 5, 6
+SEEDS = (72, 267, 416)
+"""Their answers differ under each rule that was tried with one constant, comparison or tie changed: 22."""
 
 
 def test_kernel_proposes_what_the_rule_does():
@@ -16,7 +18,7 @@ def test_kernel_proposes_what_the_rule_does():
 
 
 def checks():
-    for seed in range(3):
+    for seed in SEEDS:
         check_answers(random.Random(seed))
     check_prompts_that_are_taken_in()
 
@@ -43,6 +45,9 @@ def check_answers(rng):
         predictions[slot, : len(ids)] = torch.tensor(ids, dtype=torch.int32)
         lengths.append(len(ids))
         answers.append(near(rng, ids or [1] * 90, rng.choice([0.02, 0.3]), vocabulary)[:60])
+    answers[-1] = answers[-1][:5] + list(
+        range(vocabulary, vocabulary + 40)
+    )  # says nothing predicted any more
     phrases = [[rng.randrange(vocabulary) for _ in range(rng.randrange(1, 5))] for _ in range(6)]
     book = torch.tensor([token for phrase in phrases for token in (*phrase, END)], dtype=torch.int32)
     prompt = [rng.randrange(1, 9) for _ in answers]
