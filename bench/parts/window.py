@@ -61,7 +61,7 @@ class _Step:
     @cached_property
     def _seen(self) -> dict[str, Tensor]:
         """The shorter table and lengths, which a step makes once for all layers."""
-        from ocr_engine.engine.vllm.window_gpu import seen_blocks
+        from ocr_engine.engine.vllm.window_blocks import seen_blocks
 
         ones, prompts = self._lengths(1), self._lengths(self.prompt)
         table, lengths = seen_blocks(self.table, self._lengths(self.length), ones, prompts, WINDOW, BLOCK)

@@ -4,35 +4,16 @@ vLLM's V2 runner (0.32, 0.33) tells its attention where prompts end, one number 
 padded to the size of a graph has more rows, which ended the engine; and where a graph is captured no number
 is given, so that the graph would have no window at all.
 
-Its kernel also reads every key of the answer and then masks those behind the window. Here the blocks that no
-token of the step sees are left out of the table it reads, so that a step costs prompt and window, however
-long the answer. The mask stays true: keys within the window keep their distance to the query, and what is
-left of the answer before the gap is still farther than the window.
+Its kernel also reads every key of the answer and then masks those behind the window. Here it is given a table
+without the blocks that no token of the step sees (`window_blocks`).
 """
 
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from ocr_engine.engine.vllm.internals import DefaultModelState, TritonAttentionMetadata
-
-
-def seen_blocks(
-    table: Tensor, lengths: Tensor, counts: Tensor, prompts: Tensor, window: int, block: int
-) -> tuple[Tensor, Tensor]:
-    """A step's block table without the blocks that none of its tokens sees, and the lengths to go with it.
-
-    `table` int32 (rows, blocks) names each request's blocks of `block` tokens. `lengths` int32 (rows,) are
-    its tokens, `counts` (rows,) those of them in this step, `prompts` (rows,) those of its prompt. Returns
-    tensors shaped as `table` and `lengths`, of their dtypes. What stands behind a row's length means nothing.
-    """
-    behind_prompt = (prompts + block - 1) // block
-    first_seen = (lengths - counts + 1 - window) // block
-    gone = (first_seen - behind_prompt).clamp(min=0)
-    columns = torch.arange(table.shape[1], device=table.device, dtype=torch.int32)
-    moved = columns + gone[:, None] * (columns >= behind_prompt[:, None])
-    return table.gather(1, moved.clamp(max=table.shape[1] - 1).long()), lengths - gone * block
+from ocr_engine.engine.vllm.window_blocks import seen_blocks
 
 
 class WindowState(DefaultModelState):

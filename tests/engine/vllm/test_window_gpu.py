@@ -11,7 +11,8 @@ pytest.importorskip("vllm", reason="needs vllm")
 
 from ocr_engine.engine.vllm.internals import DefaultModelState, TritonAttentionMetadata
 from ocr_engine.engine.vllm.unlimited_ocr import UnlimitedOCRForCausalLM
-from ocr_engine.engine.vllm.window_gpu import WindowState, seen_blocks
+from ocr_engine.engine.vllm.window_blocks import seen_blocks
+from ocr_engine.engine.vllm.window_gpu import WindowState
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ def checks():
 def check(rows):
     from vllm.v1.attention.ops.triton_unified_attention import unified_attention
 
-    from ocr_engine.engine.vllm.window_gpu import seen_blocks
+    from ocr_engine.engine.vllm.window_blocks import seen_blocks
 
     torch.manual_seed(0)
     prompts, before, counts = (torch.tensor(one, dtype=torch.int32) for one in zip(*rows, strict=True))
