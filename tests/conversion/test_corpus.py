@@ -32,7 +32,7 @@ def run_watched(command: list[str], stderr: Path) -> tuple[int, int, int]:
     return process.returncode, largest_main >> 20, largest_worker >> 20
 
 
-@pytest.mark.parametrize(("folder", "timeout_s", "code"), [("pdf_real", 15, 0), ("pdf_bad", 5, 5)])
+@pytest.mark.parametrize(("folder", "timeout_s", "code"), [("pdf_real", 15, 0), ("pdf_bad", 2, 5)])
 def test_every_document_is_accounted_for(
     shared_data: Path, tmp_path: Path, folder: str, timeout_s: int, code: int
 ) -> None:

@@ -13,7 +13,7 @@ from tests import hostile
 from tests.conversion.test_corpus import run_watched
 from tests.conversion.test_pipeline import REPLAY, ROOT, make_pdf, rows, run_pdf, tree
 
-BOUNDS = ("--set", "render.timeout_s=5", "--set", "render.workers=2", "--set", "input.max_document_pages=30")
+BOUNDS = ("--set", "render.timeout_s=2", "--set", "render.workers=2", "--set", "input.max_document_pages=30")
 MAIN_LIMIT_MB, WORKER_LIMIT_MB, TIME_LIMIT_S = 400, 1600, 240
 ACTS = re.compile(
     r"<\s*(script|img|iframe|object|svg)\b|\]\(\s*(javascript|data|file):|!\[[^\]]*\]\((?!\.\./figures/)",
