@@ -3,6 +3,7 @@
 import os
 import statistics
 import threading
+import time
 from types import TracebackType
 from typing import Self
 
@@ -10,11 +11,15 @@ _EVERY_S = 0.1
 
 
 class GpuWatch:
-    """A context manager; read `busy_share` and `peak_gb` afterwards. Zero where there is no NVML."""
+    """A context manager; read `busy_share` and `peak_gb` afterwards. Zero where there is no NVML.
+
+    `cpu_s` is what watching has cost this process so far.
+    """
 
     def __init__(self) -> None:
         self._busy: list[float] = []
         self._used: list[int] = []
+        self.cpu_s = 0.0
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._sample, daemon=True)
 
@@ -55,3 +60,4 @@ class GpuWatch:
         while not self._end.wait(_EVERY_S):
             self._busy.append(pynvml.nvmlDeviceGetUtilizationRates(handle).gpu / 100)
             self._used.append(pynvml.nvmlDeviceGetMemoryInfo(handle).used)
+            self.cpu_s = time.thread_time()

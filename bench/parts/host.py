@@ -53,21 +53,22 @@ def run(model: Path, pages: int, profile: Path | None = None) -> dict[str, Any]:
 async def _engine_costs(model: Path, pages: int, profile: Path | None) -> dict[str, Any]:
     drawn = lengths(pages, MEAN_TOKENS)
     mean = sum(drawn) / pages
-    kinds: dict[str, tuple[str, Callable[[int], int], bool, float]] = {
-        "token, answers checked for loops": ("tiny", drawn.__getitem__, True, mean),
-        "token, only the whole answer": ("tiny", drawn.__getitem__, False, mean),
-        "page of one token": ("gundam", lambda _: 1, True, 1.0),
+    kinds: dict[str, tuple[PageViews, Callable[[int], int], bool, float]] = {
+        "token, answers checked for loops": (blank("tiny"), drawn.__getitem__, True, mean),
+        "token, only the whole answer": (blank("tiny"), drawn.__getitem__, False, mean),
+        "page of one token, in colour": (blank("gundam"), lambda _: 1, True, 1.0),
+        "page of one token, without colour": (blank("gundam", 1), lambda _: 1, True, 1.0),
     }
     result: dict[str, Any] = {}
     async with _engine(model, profile) as (engine, core):
-        await _ask_all(engine, "tiny", 16, lambda _: 8, True)
+        await _ask_all(engine, blank("tiny"), 16, lambda _: 8, True)
         watch = cProfile.Profile() if profile else None
-        for name, (mode, length, checked, tokens) in kinds.items():
+        for name, (views, length, checked, tokens) in kinds.items():
             count = pages if tokens > 1 else min(pages, 192)
             before = time.process_time(), _cpu_s(core), time.perf_counter()
             if watch:
                 watch.enable()
-            await _ask_all(engine, mode, count, length, checked)
+            await _ask_all(engine, views, count, length, checked)
             if watch:
                 watch.disable()
             after = time.process_time(), _cpu_s(core), time.perf_counter()
@@ -134,11 +135,10 @@ async def _engine(model: Path, profile: Path | None) -> AsyncIterator[tuple[Vllm
 
 
 async def _ask_all(
-    engine: VllmEngine, mode: str, pages: int, length: Callable[[int], int], checked: bool
+    engine: VllmEngine, views: PageViews, pages: int, length: Callable[[int], int], checked: bool
 ) -> None:
     """Ask for `pages` pages, as many at one time as a run has in flight."""
     window = asyncio.Semaphore(IN_FLIGHT + IN_FLIGHT // 8)
-    views = blank(mode)
 
     async def one(number: int) -> None:
         request = GenerationRequest(
@@ -161,15 +161,15 @@ async def _ask_all(
             group.create_task(one(number))
 
 
-def blank(mode_name: str) -> PageViews:
-    """A page of random pixels: 10.5 MB at Gundam with six tiles."""
+def blank(mode_name: str, channels: int = 3) -> PageViews:
+    """A page of random pixels: 10.5 MB at Gundam with six tiles, 3.5 of one channel."""
     mode = MODES[mode_name]
     columns, rows = (2, 3) if mode.crop else (1, 1)
     chance = np.random.default_rng(0)
     count = columns * rows if mode.crop else 0
-    tiles = chance.integers(0, 255, (count, mode.tile_size_px, mode.tile_size_px, 3), np.uint8)
+    tiles = chance.integers(0, 255, (count, mode.tile_size_px, mode.tile_size_px, channels), np.uint8)
     side = mode.base_size_px
-    return PageViews(chance.integers(0, 255, (side, side, 3), np.uint8), tiles, (columns, rows))
+    return PageViews(chance.integers(0, 255, (side, side, channels), np.uint8), tiles, (columns, rows))
 
 
 def pixels_from_worker(pages: int) -> dict[str, float]:

@@ -88,9 +88,8 @@ class InstantExecutor(Executor):
     def _hold_back(self, step: SchedulerOutput, names: list[str], tokens: list[list[int]]) -> None:
         """No token for a part of a prompt that is not its end."""
         for place, name in enumerate(names):
-            count = step.num_scheduled_tokens[name]
-            if count > 1:
-                self._prefilled[name] -= count
+            if self._prefilled[name] > 0:
+                self._prefilled[name] -= step.num_scheduled_tokens[name]
                 if self._prefilled[name] > 0:
                     tokens[place] = []
 

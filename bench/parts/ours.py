@@ -195,7 +195,7 @@ async def convert(
         conversion = Conversion(config, tools, Redo(everything=True))
         started, cpu, others = time.perf_counter(), time.process_time(), engine_cpu_s()
         await conversion.run(sources.find([str(path) for path in paths], {DocumentKind.PDF}))
-        seconds, cpu = time.perf_counter() - started, time.process_time() - cpu
+        seconds, cpu = time.perf_counter() - started, time.process_time() - cpu - watch.cpu_s
     others = engine_cpu_s() - others
     journal.close()
     lines = (root / "journal.jsonl").read_text().splitlines()[begun:]
