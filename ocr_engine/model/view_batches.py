@@ -55,10 +55,17 @@ def _on_device(views: Sequence[Tensor], device: torch.device) -> Tensor:
 
 
 def _sent(views: Sequence[Tensor], device: torch.device) -> Sequence[Tensor]:
-    """The same views, through one block of pinned memory."""
+    """The same views, through one block of the host's memory, pinned where the host allows it."""
     sizes = [view.numel() for view in views]
-    block = torch.empty(sum(sizes), dtype=torch.uint8, pin_memory=True)
+    block = _pinned(sum(sizes))
     torch.cat([view.reshape(-1) for view in views], out=block)
     # torch does not give the block away before it was copied.
     parts = block.to(device, non_blocking=True).split(sizes)
     return [part.view(view.shape) for part, view in zip(parts, views, strict=True)]
+
+
+def _pinned(size: int) -> Tensor:
+    try:
+        return torch.empty(size, dtype=torch.uint8, pin_memory=True)
+    except RuntimeError:  # as in Windows' Linux, which pins little or nothing
+        return torch.empty(size, dtype=torch.uint8)

@@ -41,18 +41,20 @@ def test_each_group_gets_what_its_views_are_encoded_to(shapes, batch_px):
         assert sum(one == side for _, one in batches) == -(-total // max(1, batch_px // side**2))
 
 
-def test_views_are_sent_through_one_block_each_as_it_was(monkeypatch):
+@pytest.mark.parametrize("allowed", [True, False])
+def test_views_are_sent_through_one_block_each_as_it_was(monkeypatch, allowed):
     blocks, empty = [], torch.empty
 
-    def pinned(size, *, dtype, pin_memory):
-        assert pin_memory
-        blocks.append(size)
+    def pinned(size, *, dtype, pin_memory=False):
+        blocks.append((size, pin_memory))
+        if pin_memory and not allowed:
+            raise RuntimeError("no more memory can be pinned")
         return empty(size, dtype=dtype)
 
     monkeypatch.setattr(torch, "empty", pinned)
     views = [view for shape in [(2, 4, 3), (1, 4, 1)] for view in group(*shape, first=shape[0])]
     found = view_batches._sent(views, CPU)
-    assert blocks == [2 * 48 + 16]
+    assert blocks == [(2 * 48 + 16, True)] + [(2 * 48 + 16, False)] * (not allowed)
     assert all(torch.equal(one, other) for one, other in zip(found, views, strict=True))
 
 

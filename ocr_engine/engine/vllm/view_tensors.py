@@ -45,9 +45,9 @@ def one_by_one(data: Mapping[str, Tensor]) -> dict[str, list[list[Tensor]]]:
     return {name: [[page] for page in pages] for name, pages in data.items()}
 
 
-def joined(field: Sequence[Tensor | Sequence[Tensor]]) -> list[Tensor]:
+def joined(field: Sequence[Sequence[Tensor]]) -> list[Tensor]:
     """A field of several pages as the model gets it from vLLM, without these lists."""
-    return [page if isinstance(page, Tensor) else page[0] for page in field]
+    return [page for (page,) in field]
 
 
 def global_sizes_px(family: str) -> frozenset[int]:
