@@ -7,6 +7,7 @@ Headings, tables, figures and formulas are never taken.
 """
 
 import re
+from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -96,6 +97,8 @@ def _collect(record: PageRecord, texts: "defaultdict[_Key, _Text]") -> None:
         return
     top = min(block.boxes[0].y1 for _, block in body) + _SLACK
     bottom = max(block.boxes[0].y2 for _, block in body) - _SLACK
+    begins = sorted(block.boxes[0].y1 for _, block in body)
+    ends = sorted(block.boxes[0].y2 for _, block in body)
     for at, block in body:
         words = _words(block)
         if words is None:
@@ -108,7 +111,7 @@ def _collect(record: PageRecord, texts: "defaultdict[_Key, _Text]") -> None:
                 if known in texts:
                     texts[known].elsewhere += 1
         elif key in texts or len(texts) < MAX_TEXTS:
-            texts[key].lines.append(_Line(record.page, at, box, numbers, _is_apart(box, edge, body)))
+            texts[key].lines.append(_Line(record.page, at, box, numbers, _is_apart(box, edge, begins, ends)))
 
 
 def _counts(block: Block) -> bool:
@@ -126,12 +129,12 @@ def _words(block: Block) -> str | None:
     return " ".join(_NUMBER.sub("#", _MARKS.sub("", text)).casefold().split())
 
 
-def _is_apart(box: Box, edge: str, body: Sequence[tuple[int, Block]]) -> bool:
+def _is_apart(box: Box, edge: str, begins: Sequence[int], ends: Sequence[int]) -> bool:
+    """Whether none of the page's sorted begins and ends is as near as the line is high."""
     height = box.y2 - box.y1
-    others = [block.boxes[0] for _, block in body]
     if edge == HEAD:
-        return all(other.y1 >= box.y2 + height or other.y1 <= box.y1 + _SLACK for other in others)
-    return all(other.y2 <= box.y1 - height or other.y2 >= box.y2 - _SLACK for other in others)
+        return bisect_left(begins, box.y2 + height) <= bisect_right(begins, box.y1 + _SLACK)
+    return bisect_left(ends, box.y2 - _SLACK) <= bisect_right(ends, box.y1 - height)
 
 
 def _running(text: _Text, has_words: bool, pages: Counter[int]) -> Sequence[_Line]:

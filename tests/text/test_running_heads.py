@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 from ocr_engine.config import Config, TextConfig
 from ocr_engine.reading.texts import page_joiner
 from ocr_engine.records import Block, Box, PageRecord, PageStatus
-from ocr_engine.text.running_heads import MAX_BLOCKS, running_heads, with_running_heads
+from ocr_engine.text.running_heads import (
+    _SLACK,
+    FOOT,
+    HEAD,
+    MAX_BLOCKS,
+    _is_apart,
+    running_heads,
+    with_running_heads,
+)
 
 Line = Callable[[int], Block | None]
 
@@ -136,3 +144,14 @@ def test_any_pages_can_be_looked_through(found: list[list[tuple[str, int]]]) -> 
     ]
     for number, here in running_heads(made).items():
         assert all(made[number - 1].blocks[at].content.strip() for at in here)
+
+
+@given(st.lists(st.tuples(st.integers(0, 20), st.integers(0, 9)), min_size=1, max_size=8))
+def test_a_line_is_apart_where_nothing_is_as_near_as_it_is_high(places: list[tuple[int, int]]) -> None:
+    boxes = [Box(100, top, 900, top + height) for top, height in places]
+    begins, ends = sorted(box.y1 for box in boxes), sorted(box.y2 for box in boxes)
+    line, height = boxes[0], boxes[0].y2 - boxes[0].y1
+    below = [one for one in begins if one > line.y1 + _SLACK]
+    above = [one for one in ends if one < line.y2 - _SLACK]
+    assert _is_apart(line, HEAD, begins, ends) is all(one >= line.y2 + height for one in below)
+    assert _is_apart(line, FOOT, begins, ends) is all(one <= line.y1 - height for one in above)
