@@ -33,7 +33,8 @@ def server() -> Iterator[None]:
         yield
         return
     with (
-        tempfile.TemporaryDirectory(prefix="forked-runs-") as folder,
+        # Not below TMPDIR: a socket's path has at most 107 bytes.
+        tempfile.TemporaryDirectory(prefix="forked-runs-", dir="/tmp") as folder,
         socket.socket(socket.AF_UNIX) as listening,
     ):
         os.environ[VARIABLE] = str(Path(folder) / "socket")

@@ -18,6 +18,11 @@ SAMPLE = ROOT / "samples/handbook.pdf"
 OPTIONS = (str(SAMPLE), "--pages", "1-2", "--config", str(ROOT / "config.yaml"), "--output")
 
 
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_checkpoint(tmp_path_factory.mktemp("model") / "uocr", UNLIMITED)
+
+
 def records(output: Path) -> list[dict[str, object]]:
     return [json.loads(line) for line in next(output.rglob("pages.jsonl")).read_text().splitlines()]
 
@@ -29,13 +34,11 @@ def run_batch(output: Path, *options: str) -> list[dict[str, object]]:
     return records(output)
 
 
-def test_pages_go_through_vllm_together_and_alone_and_replay_reads_their_form(tmp_path: Path) -> None:
+def test_pages_go_through_vllm_together_and_alone_and_replay_reads_their_form(
+    checkpoint: Path, tmp_path: Path
+) -> None:
     pytest.importorskip("vllm", reason="needs vllm")
-    checkpoint, first, again = (
-        write_checkpoint(tmp_path / "uocr", UNLIMITED),
-        tmp_path / "first",
-        tmp_path / "again",
-    )
+    first, again = tmp_path / "first", tmp_path / "again"
     few = ("--set", "engine.dtype=float32", "--set", "engine.max_tokens=12", "--set", "quality.retries=[]")
     small = ("--model", str(checkpoint), *few, "--set", "engine.max_model_len=2048")
     found = run_batch(first, "--mode", "base", *small, "--set", "pages_per_request=2")
@@ -92,6 +95,7 @@ def test_its_answers_stream_into_a_pipe(tmp_path: Path, capsys: pytest.CaptureFi
     ],
 )
 def test_what_it_does_not_have_is_refused_by_name_before_anything_starts(
+    checkpoint: Path,
     tmp_path: Path,
     options: list[str],
     words: list[str],
@@ -99,7 +103,6 @@ def test_what_it_does_not_have_is_refused_by_name_before_anything_starts(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("ocr_engine.engine.vllm.engine.VllmEngine.start", None)
-    checkpoint = write_checkpoint(tmp_path / "uocr", UNLIMITED)
     fixed = ["--config", str(ROOT / "config.yaml"), "--model", str(checkpoint), "--quiet"]
     code = batch_images([str(ROOT / "samples"), *fixed, "--output", str(tmp_path / "out"), *options])
     assert code == ExitCode.USAGE
