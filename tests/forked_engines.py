@@ -4,6 +4,7 @@ For tests of what an engine computes and what a run makes of it. Those of an eng
 spawn it, as the product does.
 """
 
+import gc
 import importlib
 import signal
 import sys
@@ -62,9 +63,13 @@ def forked_engines() -> Iterator[None]:
 
 def import_engine() -> None:
     """Import what an engine imports: each process that is forked later is spared that."""
-    for module in ("engine.async_llm", "worker.gpu_model_runner"):
-        importlib.import_module(f"vllm.v1.{module}")
-    importlib.import_module("vllm.model_executor.models.deepseek_v2")
+    gc.disable()
+    try:
+        for module in ("engine.async_llm", "worker.gpu_model_runner"):
+            importlib.import_module(f"vllm.v1.{module}")
+        importlib.import_module("vllm.model_executor.models.deepseek_v2")
+    finally:
+        gc.enable()
 
 
 def engines_of(pid: int) -> list[psutil.Process]:

@@ -102,10 +102,8 @@ def _reap() -> None:
 def _import() -> None:
     from tests.forked_engines import import_engine
 
-    gc.disable()
     import_engine()
     gc.freeze()
-    gc.enable()
 
 
 def _watched_run(connection: socket.socket) -> int:
