@@ -2,8 +2,9 @@
 
 FOLDER holds `NAME.pdf` and, of an earlier run, `NAME/pages/0001.raw.md`. A page's answer is foretold from its
 text layer as a run does it, and the drafts that its stored answer would have accepted are counted: for each
-document, for each kind of page (`kind_of`), and for all. The last column has as many drafts a step as the
-engine takes: at most eight, and fewer where few were accepted of late.
+document, for each kind of page (`kind_of`), and for all. The last columns have as many drafts a step as the
+engine takes: at most eight, and fewer where few were accepted of late; in the very last the pages are read
+--in-flight at a time, and drafts come from what the others said too (`drafts/memory.py`), as in the engine.
 """
 
 import argparse
@@ -18,9 +19,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ocr_engine.config import RenderConfig
+from ocr_engine.drafts.memory import Memory
 from ocr_engine.drafts.phrases import book
 from ocr_engine.drafts.prediction import predicted_answer
-from ocr_engine.drafts.replayed import Acceptance, replayed
+from ocr_engine.drafts.replayed import Acceptance, Replay, replayed, replayed_together
 from ocr_engine.engine.draft_args import DRAFT_TOK
 from ocr_engine.families import TOKENS
 from ocr_engine.pages import render
@@ -101,20 +103,26 @@ def main() -> int:
         "--drafts", type=int, nargs="+", default=[4, 5, 8, 16], help="drafts a step (4 5 8 16)"
     )
     parser.add_argument("--every", type=int, default=1, help="take every so many pages")
+    parser.add_argument("--in-flight", type=int, default=64, help="pages at one time (64)")
+    parser.add_argument("--scans", action="store_true", help="as if no page had a text layer")
     args = parser.parse_args()
     encoder = Encoder(args.tokenizer)
     phrases = np.array(book(encoder.ids), np.int32)
     pages = list(stored(args.folder))[:: args.every]
     started = time.process_time()
-    foretold = [encoder.ended(predicted_answer(page.layer, tagged=True)) for page in pages]
+    foretold = [
+        encoder.ended("" if args.scans else predicted_answer(page.layer, tagged=True)) for page in pages
+    ]
     took_ms = 1000 * (time.process_time() - started) / max(len(pages), 1)
     print(f"{len(pages)} pages; predicting and tokenising take {took_ms:.1f} ms of CPU a page")
-    columns = [*(f"{most} drafts" for most in args.drafts), "as the engine"]
+    columns = [*(f"{most} drafts" for most in args.drafts), "alone", "as the engine"]
     print(f"{'':30} {'':4} {'tokens':>7}" + "".join(f"{column:>19}" for column in columns))
     totals: dict[str, list[Acceptance]] = {}
     counts = Counter(name for page in pages for name in page.groups)
-    for page, prediction in zip(pages, foretold, strict=True):
-        found = _of_page(encoder.ended(page.answer), prediction, phrases, args.drafts)
+    answers = [encoder.ended(page.answer) for page in pages]
+    together = _together(answers, foretold, phrases, args.in_flight)
+    for page, answer, prediction, whole in zip(pages, answers, foretold, together, strict=True):
+        found = [*_of_page(answer, prediction, phrases, args.drafts), whole]
         for name in page.groups:
             before = totals.get(name, [Acceptance(0, 0, 0)] * len(found))
             totals[name] = [a + b for a, b in zip(before, found, strict=True)]
@@ -130,6 +138,18 @@ def _of_page(
     """Of one page with each number of drafts, and with as many as the engine takes."""
     fixed = [replayed(answer, prediction, book, most) for most in drafts]
     return [*fixed, replayed(answer, prediction, book, DRAFT_TOK, adaptive=True)]
+
+
+def _together(
+    answers: "Sequence[Tokens]", predictions: "Sequence[Tokens]", book: "Tokens", in_flight: int
+) -> list[Acceptance]:
+    """Of each page among the others, as the engine reads them."""
+    memory = Memory()
+    replays = [
+        Replay(answer, prediction, book, DRAFT_TOK, adaptive=True, memory=memory)
+        for answer, prediction in zip(answers, predictions, strict=True)
+    ]
+    return replayed_together(replays, in_flight)
 
 
 def stored(folder: Path) -> Iterator[StoredPage]:

@@ -1,8 +1,11 @@
 """How many steps an answer that is known would have taken with drafts: acceptance without a model."""
 
+from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ocr_engine.drafts.memory import Memory
 from ocr_engine.drafts.rule import Place, propose
 from ocr_engine.drafts.worth import Worth
 
@@ -32,23 +35,71 @@ class Acceptance:
         return Acceptance(self.tokens + other.tokens, self.steps + other.steps, self.drafted + other.drafted)
 
 
+class Replay:
+    """An answer that is known, written again step by step."""
+
+    def __init__(
+        self,
+        answer: "Tokens",
+        prediction: "Tokens",
+        book: "Tokens",
+        most: int,
+        *,
+        adaptive: bool = False,
+        memory: Memory | None = None,
+    ) -> None:
+        """`answer` is int32 (n,), its end among them, `most` the drafts of a step.
+
+        With `adaptive` a step verifies as many of them as `Worth` says. The first token comes with the
+        prompt's step, without drafts. `memory` is shared with other answers.
+        """
+        self._answer, self._prediction, self._book, self._most = answer, prediction, book, most
+        self._memory, self._worth, self._place = memory, Worth(most) if adaptive else None, Place()
+        self._written = self._sampled = 1
+        self._steps = self._drafted = 0
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether tokens are left."""
+        return self._written < len(self._answer)
+
+    def step(self) -> None:
+        """Write the next tokens."""
+        wanted = self._worth.wanted() if self._worth else self._most
+        so_far = self._answer[: self._written]
+        drafts = propose(
+            *(self._prediction, self._book, so_far, self._sampled, self._place, self._most, self._memory)
+        )[:wanted]
+        left = self._answer[self._written : self._written + len(drafts)]
+        refused = drafts[: len(left)] != left
+        accepted = int(refused.argmax()) if refused.any() else len(left)
+        if self._worth and wanted:
+            self._worth.saw(wanted, accepted)
+        self._sampled = min(accepted + 1, len(self._answer) - self._written)
+        self._written += self._sampled
+        self._steps, self._drafted = self._steps + 1, self._drafted + len(drafts)
+
+    @property
+    def acceptance(self) -> Acceptance:
+        """What it took so far."""
+        return Acceptance(max(0, self._written - 1), self._steps, self._drafted)
+
+
 def replayed(
     answer: "Tokens", prediction: "Tokens", book: "Tokens", most: int, *, adaptive: bool = False
 ) -> Acceptance:
-    """Of an answer of int32 (n,) tokens, its end among them, with `most` drafts a step.
+    """Of one whole answer, alone; see `Replay`."""
+    return replayed_together([Replay(answer, prediction, book, most, adaptive=adaptive)], 1)[0]
 
-    With `adaptive` a step verifies as many of them as `Worth` says. The first token comes with the prompt's
-    step, without drafts.
-    """
-    place, worth, written, sampled, steps, drafted = Place(), Worth(most), 1, 1, 0, 0
-    while written < len(answer):
-        wanted = worth.wanted() if adaptive else most
-        drafts = propose(prediction, book, answer[:written], sampled, place, most)[:wanted]
-        left = answer[written : written + len(drafts)]
-        refused = drafts[: len(left)] != left
-        accepted = int(refused.argmax()) if refused.any() else len(left)
-        if wanted:
-            worth.saw(wanted, accepted)
-        sampled = min(accepted + 1, len(answer) - written)
-        written, steps, drafted = written + sampled, steps + 1, drafted + len(drafts)
-    return Acceptance(max(0, len(answer) - 1), steps, drafted)
+
+def replayed_together(replays: Sequence[Replay], in_flight: int) -> list[Acceptance]:
+    """Of many answers, so many at one time, each taking its next step in turn."""
+    waiting, running = deque(replays), list[Replay]()
+    while waiting or running:
+        while waiting and len(running) < in_flight:
+            running.append(waiting.popleft())
+        for one in running:
+            if one.goes_on:
+                one.step()
+        running = [one for one in running if one.goes_on]
+    return [one.acceptance for one in replays]

@@ -1,8 +1,9 @@
 """Which tokens are proposed after an answer so far: the rule in numpy, which the device's kernel must equal.
 
-Three sources are looked through for the last tokens of the answer: the page's prediction, the answer itself,
-and a book of phrases, each ended by -1. What stands behind the longest piece found is proposed: of pieces as
-long in prediction and answer, the prediction's; of the book only where the prediction has none.
+Four sources are looked through for the last tokens of the answer: the page's prediction, the answer itself,
+the memory of what other answers said, and a book of phrases, each ended by -1. What stands behind the longest
+piece found is proposed: of pieces as long the prediction's, then the answer's; of the book only where the
+prediction has none.
 
 A cursor keeps the place in the prediction. It goes on as fast as the answer, so that after a token that was
 predicted otherwise, such as a box's number, what follows is still proposed.
@@ -12,6 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from ocr_engine.drafts.memory import PIECE, Memory
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -24,6 +27,8 @@ NEAR = 32
 """How far from the cursor one token alone is believed."""
 DRIFT = 24
 """Tokens after which the cursor waits, where nothing of the answer was found in the prediction."""
+_ALONE = 3
+"""Tokens of the answer itself that go before a phrase, where the prediction has none."""
 END = -1
 """Ends a phrase of the book."""
 
@@ -38,26 +43,51 @@ class Place:
 
 
 def propose(
-    prediction: "Tokens", book: "Tokens", answer: "Tokens", sampled: int, place: Place, most: int
+    prediction: "Tokens",
+    book: "Tokens",
+    answer: "Tokens",
+    sampled: int,
+    place: Place,
+    most: int,
+    memory: Memory | None = None,
 ) -> "Tokens":
-    """The drafts, int32 (`most` or fewer,); `place` goes on.
+    """The drafts, int32 (`most` or fewer,); `place` goes on, and `memory` takes the new tokens in.
 
     `answer` is int32 (n,), n >= 1, of which the last `sampled` were written in the step before.
     """
+    said = None
+    if memory is not None:
+        # Read before it is written to, so that an answer does not find itself in it.
+        said = memory.behind(answer)
+        said = None if said is None else said.copy()
+        memory.add(answer, sampled)
     expected = place.cursor + (sampled if place.lost < DRIFT else 0)
     found, length = _in_prediction(prediction, answer, expected)
     own = _that_go_on(answer, answer)
+    known = 0 if said is None else PIECE
     if found >= 0:
         place.cursor, place.lost = found, 0
-        # An answer that says something again, as in a table or a loop, knows more of it than one word does.
-        at = _last_longest(own, length + 1)
-        return prediction[found : found + most] if at < 0 else answer[at : at + most]
-    place.cursor, place.lost = min(expected, len(prediction)), place.lost + sampled
+    else:
+        place.cursor, place.lost = min(expected, len(prediction)), place.lost + sampled
+    # An answer that says something again, as in a table or a loop, knows more of it than one word does.
+    if (at := _last_longest(own, max(length + 1, known, 0 if found >= 0 else _ALONE))) >= 0:
+        return answer[at : at + most]
+    if said is not None and known > length:
+        return said[:most]
+    if found >= 0:
+        return prediction[found : found + most]
+    return _of_little(prediction[place.cursor : place.cursor + most], book, answer, own, most)
+
+
+def _of_little(
+    predicted: "Tokens", book: "Tokens", answer: "Tokens", own: "npt.NDArray[np.int32]", most: int
+) -> "Tokens":
+    """The drafts where no source knows three tokens and the prediction none."""
     phrases = _that_go_on(book, answer)
-    for source, common, least in ((answer, own, 3), (book, phrases, 2), (answer, own, 2), (book, phrases, 1)):
+    for source, common, least in ((book, phrases, 2), (answer, own, 2), (book, phrases, 1)):
         if (at := _last_longest(common, least)) >= 0:
             return _to_end(source[at : at + most])
-    return prediction[place.cursor : place.cursor + most]
+    return predicted
 
 
 def lengths(source: "Tokens", answer: "Tokens") -> "npt.NDArray[np.int32]":

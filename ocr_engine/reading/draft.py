@@ -22,6 +22,8 @@ _TAGGED = {"markdown": True, "free": False}
 
 BY_ENGINE = ""
 """In place of the tokenizer's file: a page's draft is text, of which the engine makes tokens."""
+_NOTHING_FORETOLD = "\n"
+"""The draft of a scan: what its own answer and others said is drafted from (`drafts/memory.py`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +49,10 @@ def form_of(config: Config, tokenizer: str | None, said_before: str = "") -> Dra
 
 
 def draft_of(layer: TextLayer, form: DraftForm) -> bytes | str:
-    """A page's draft: int32 token ids in bytes, or text that the engine makes tokens of; empty for none."""
+    """A page's draft: int32 token ids in bytes, or text that the engine makes tokens of."""
     text = form.said_before[:MAX_CHARS] or predicted_answer(layer, tagged=form.is_tagged)
-    return text and (ids_of(form.tokenizer, text) if form.tokenizer else text)
+    text = text or _NOTHING_FORETOLD
+    return ids_of(form.tokenizer, text) if form.tokenizer else text
 
 
 def ids_of(tokenizer: str, text: str) -> bytes:

@@ -4,7 +4,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ocr_engine.drafts.replayed import replayed
+from ocr_engine.drafts.memory import Memory
+from ocr_engine.drafts.replayed import Replay, replayed, replayed_together
 from ocr_engine.drafts.rule import DRIFT, END, NEAR, Place, propose
 
 token_ids = st.lists(st.integers(0, 5), max_size=60)
@@ -16,10 +17,16 @@ def tokens(*ids: int) -> "np.ndarray[tuple[int], np.dtype[np.int32]]":
 
 
 def proposed(
-    prediction: list[int], answer: list[int], book: list[int] | None = None, **place: int
+    prediction: list[int],
+    answer: list[int],
+    book: list[int] | None = None,
+    said: list[int] | None = None,
+    **place: int,
 ) -> list[int]:
-    at = Place(**place)
-    return propose(tokens(*prediction), tokens(*(book or [])), tokens(*answer), 1, at, 4).tolist()
+    """With what another answer `said` in the memory."""
+    at, memory = Place(**place), Memory(1 << 10)
+    memory.add(tokens(*(said or [])), len(said or []))
+    return propose(tokens(*prediction), tokens(*(book or [])), tokens(*answer), 1, at, 4, memory).tolist()
 
 
 def test_the_longest_piece_of_the_prediction_is_gone_on_from() -> None:
@@ -108,3 +115,51 @@ def test_where_nothing_is_accepted_the_engine_verifies_few() -> None:
     assert always.steps == as_engine.steps == 999 and as_engine.drafted < 0.3 * always.drafted
     right = replayed(answer, answer, NONE, 8, adaptive=True)
     assert right.tokens_a_step > 7
+
+
+SAID = [1, 2, 3, *range(20, 28)]
+"""What another answer said: three tokens, and eight behind them."""
+
+
+def test_what_others_said_behind_three_tokens_is_proposed() -> None:
+    assert proposed([], [9, 1, 2, 3], said=SAID) == [20, 21, 22, 23]
+    assert proposed([], [2, 3], said=SAID) == [], "two tokens are too few"
+    assert proposed([], [1, 2, 3], said=[*SAID[:-1]]) == [], "what stood behind it is not whole yet"
+
+
+def test_what_others_said_goes_behind_a_piece_as_long_and_before_a_shorter_one() -> None:
+    assert proposed([1, 2, 3, 50, 51], [9, 1, 2, 3], said=SAID) == [50, 51], "the prediction knows three"
+    assert proposed([8, 2, 3, 50, 51], [9, 1, 2, 3], said=SAID) == [20, 21, 22, 23], "it knows two"
+    again = [1, 2, 3, 60, 61, 9, 1, 2, 3]
+    assert proposed([], again, said=SAID)[:2] == [60, 61], "the answer itself knows as much"
+    assert proposed([], [9, 1, 2, 3], [2, 3, 70, END], said=SAID) == [20, 21, 22, 23], "before a phrase"
+
+
+@given(st.lists(token_ids, min_size=1, max_size=6), st.integers(1, 3))
+def test_memory_holds_the_last_of_each_piece_however_the_answer_came(
+    said: list[list[int]], step: int
+) -> None:
+    stepwise, whole = Memory(1 << 10), Memory(1 << 10)
+    for ids in said:
+        answer = tokens(*ids)
+        for end in range(step, len(ids) + step, step):
+            written = min(end, len(ids))
+            stepwise.add(answer[:written], written - (end - step))
+        whole.add(answer, len(ids))
+    assert np.array_equal(stepwise.table, whole.table)
+    expected = {
+        tuple(ids[at : at + 3]): ids[at + 3 : at + 11] for ids in said for at in range(max(0, len(ids) - 10))
+    }
+    for piece, behind in expected.items():
+        found = whole.behind(tokens(*piece))
+        assert found is None or found.tolist() == behind
+
+
+def test_answers_that_are_read_together_learn_from_one_another() -> None:
+    chance = np.random.default_rng(0)
+    said = chance.integers(0, 5_000, 300).astype(np.int32)
+    alone = replayed(said, NONE, NONE, 8)
+    memory = Memory()
+    first, second = replayed_together([Replay(said, NONE, NONE, 8, memory=memory) for _ in range(2)], 1)
+    assert first == alone and first.tokens_a_step < 1.1
+    assert second.tokens_a_step > 6

@@ -17,7 +17,7 @@ from ocr_engine.engine.prompts import PromptEncoder
 from ocr_engine.errors import PageError
 from ocr_engine.families import OCR
 from ocr_engine.pages.pool import RenderPool
-from ocr_engine.reading.draft import BY_ENGINE, DraftForm, DraftIds, draft_of, form_of
+from ocr_engine.reading.draft import BY_ENGINE, DraftForm, DraftIds, draft_of, form_of, ids_of
 from ocr_engine.reading.reader import PageReader, _tokens_a_step
 from ocr_engine.records import FinishReason, Generation, GenerationRequest, LayerVerdict, PageKey
 from tests.reading.test_reader import REF, Pool, Script, written
@@ -36,13 +36,13 @@ def test_a_draft_is_the_ids_of_the_answer_that_the_layer_foretells() -> None:
     assert np.frombuffer(found, "<i4")[-1] == prompts.eos_id
 
 
-def test_without_a_tokenizer_it_is_text_and_without_a_layer_nothing() -> None:
+def test_without_a_tokenizer_it_is_text_and_without_a_layer_an_empty_line() -> None:
     text = draft_of(layer_of(LAYER), DraftForm("", is_tagged=True))
     assert isinstance(text, str) and text.startswith("<|ref|>text<|/ref|>")
     scan = replace(layer_of(LAYER), verdict=LayerVerdict.OCR)
-    assert not draft_of(scan, DraftForm(TOKENIZER, is_tagged=True)) and not draft_of(
-        scan, DraftForm("", is_tagged=True)
-    )
+    assert draft_of(scan, DraftForm("", is_tagged=True)) == "\n"
+    assert draft_of(scan, DraftForm(TOKENIZER, is_tagged=True)) == ids_of(TOKENIZER, "\n")
+    assert len(ids_of(TOKENIZER, "\n")) == 8, "a line's end and the answer's: so it takes drafts all the same"
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,10 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from ocr_engine.drafts.memory import BEHIND, FACTORS, PIECE, ROWS, SHIFT, WIDTH
 from ocr_engine.drafts.rule import DRIFT, LONGEST, NEAR
 
-_BLOCK = 256
+_BLOCK, _WARPS = 256, 4
 _PLACES = 1 << 20
 """More than a source has tokens: what is found is packed as length, rank and place, 20 bits each."""
 
@@ -45,6 +46,45 @@ def _last_longest(
 
 
 @triton.jit
+def _rows(first, second, third, rows, A: tl.constexpr, B: tl.constexpr, C: tl.constexpr, SHIFT: tl.constexpr):
+    """The memory's row of pieces of three tokens."""
+    mixed = first.to(tl.int64) * A + second.to(tl.int64) * B + third.to(tl.int64) * C
+    return (mixed ^ (mixed >> SHIFT)) & (rows - 1)
+
+
+@triton.jit
+def _recall(
+    memory, rows, last, answered,
+    A: tl.constexpr, B: tl.constexpr, C: tl.constexpr, SHIFT: tl.constexpr, WIDTH: tl.constexpr,
+):  # fmt: skip
+    """Where in the memory the answer's last three tokens stand, and whether they do."""
+    known = answered >= 3
+    first = tl.load(last - 2, mask=known, other=0)
+    second = tl.load(last - 1, mask=known, other=0)
+    third = tl.load(last)
+    row = memory + _rows(first, second, third, rows, A, B, C, SHIFT) * WIDTH
+    known = known & (tl.load(row) == first) & (tl.load(row + 1) == second) & (tl.load(row + 2) == third)
+    return row, known
+
+
+@triton.jit
+def _remember(
+    memory, rows, last, answered, sampled,
+    NEW: tl.constexpr, A: tl.constexpr, B: tl.constexpr, C: tl.constexpr, SHIFT: tl.constexpr,
+    WIDTH: tl.constexpr,
+):  # fmt: skip
+    """Take in the pieces of which the last token to be kept was sampled in this step."""
+    new = tl.arange(0, NEW)
+    first = last - (sampled - 1 + WIDTH - 1) + new
+    whole = (new < sampled) & (answered - sampled + new >= WIDTH - 1)
+    one, two = tl.load(first, mask=whole, other=0), tl.load(first + 1, mask=whole, other=0)
+    three = tl.load(first + 2, mask=whole, other=0)
+    row = memory + _rows(one, two, three, rows, A, B, C, SHIFT) * WIDTH
+    for at in tl.static_range(WIDTH):
+        tl.store(row + at, tl.load(first + at, mask=whole, other=0), mask=whole)
+
+
+@triton.jit
 def _propose(
     drafts,
     predictions,
@@ -52,6 +92,8 @@ def _propose(
     prediction_len,
     book,
     book_len,
+    memory,
+    memory_rows,
     tokens,
     tokens_stride,
     prompt_len,
@@ -62,6 +104,13 @@ def _propose(
     lost,
     MOST: tl.constexpr,
     MOST_PADDED: tl.constexpr,
+    NEW: tl.constexpr,
+    A: tl.constexpr,
+    B: tl.constexpr,
+    C: tl.constexpr,
+    SHIFT: tl.constexpr,
+    PIECE: tl.constexpr,
+    BEHIND: tl.constexpr,
     LONGEST: tl.constexpr,
     NEAR: tl.constexpr,
     DRIFT: tl.constexpr,
@@ -80,6 +129,10 @@ def _propose(
     if (sampled <= 0) | (answered <= 0):
         tl.store(out, tl.zeros([MOST_PADDED], tl.int64), mask=at < MOST)
         return
+    said, recalled = _recall(memory, memory_rows, last, answered, A, B, C, SHIFT, PIECE + BEHIND)
+    said_drafts = tl.load(said + PIECE + at, mask=(at < MOST) & (at < BEHIND), other=-1)
+    # Read before it is written to, so that an answer does not find itself in it.
+    _remember(memory, memory_rows, last, answered, sampled, NEW, A, B, C, SHIFT, PIECE + BEHIND)
     begins = answered <= sampled
     cursor = tl.where(begins, 0, tl.load(cursors + slot))
     missing = tl.where(begins, 0, tl.load(lost + slot))
@@ -99,18 +152,21 @@ def _propose(
     tl.store(cursors + slot, begin)
     tl.store(lost + slot, tl.where(best > 0, 0, missing + sampled))
     piece = (best // PLACES // PLACES).to(tl.int32)
+    known = tl.where(recalled, PIECE, 0)
+    remembers = (known > piece) & (known > 0)
     if piece < LONGEST:
         own, own_place = _last_longest(answer, answered, last, answered, LONGEST, PLACES, BLOCK)
-        if piece > 0:
-            if own > piece:
-                source, begin, end = answer, own_place, answered
-        else:
+        if (own > piece) & (own >= known) & ((piece > 0) | (own >= 3)):
+            source, begin, end = answer, own_place, answered
+            remembers = known < 0
+        elif (piece == 0) & (known == 0):
             phrase, phrase_place = _last_longest(book, book_len, last, answered, LONGEST, PLACES, BLOCK)
-            if (own >= 3) | ((own == 2) & (phrase < 2)):
+            if (own == 2) & (phrase < 2):
                 source, begin, end = answer, own_place, answered
             elif phrase >= 1:
                 source, begin, end = book, phrase_place, answered * 0 + book_len
     found_drafts = tl.load(source + begin + at, mask=(at < MOST) & (begin + at < end), other=-1)
+    found_drafts = tl.where(remembers, said_drafts, found_drafts)
     # -1 ends a phrase, and what stands behind it is another.
     ended = tl.cumsum((found_drafts < 0).to(tl.int32), axis=0) > 0
     # A draft must be some token: this one is verified and refused, as any.
@@ -123,6 +179,7 @@ def propose(
     predictions: Tensor,
     prediction_len: Tensor,
     book: Tensor,
+    memory: Tensor,
     tokens: Tensor,
     prompt_len: Tensor,
     total_len: Tensor,
@@ -137,13 +194,13 @@ def propose(
         drafts: int64 (rows, most), written; a row without drafts repeats the last token.
         predictions, prediction_len: int32 (requests, longest) and (requests,), ids of the predicted answers.
         book: int32 (n,), ids of phrases, each ended by -1.
+        memory: int32 (rows, WIDTH) of `new_memory`, shared by all requests, read and written to.
         tokens: int32 (requests, length), prompt and output ids, valid up to `total_len`.
         prompt_len, total_len: int32 (requests,), ids of the prompt, and of prompt and output together.
         slots: int (rows,), the request of each row; indexes `predictions` to `total_len`, `cursors`, `lost`.
         num_sampled: int32 (rows,), tokens written in this step; 0 while a prompt is taken in.
         cursors, lost: int32 (requests,), the state of `rule.Place`.
     """
-    most = drafts.shape[1]
     _propose[(len(slots),)](
         drafts,
         predictions,
@@ -151,6 +208,8 @@ def propose(
         prediction_len,
         book,
         len(book),
+        memory,
+        len(memory),
         tokens,
         tokens.stride(0),
         prompt_len,
@@ -159,15 +218,32 @@ def propose(
         num_sampled,
         cursors,
         lost,
-        MOST=most,
-        MOST_PADDED=triton.next_power_of_2(most),
-        LONGEST=LONGEST,
-        NEAR=NEAR,
-        DRIFT=DRIFT,
-        PLACES=_PLACES,
-        BLOCK=_BLOCK,
-        num_warps=4,
+        **_constants(drafts.shape[1]),
+        num_warps=_WARPS,
     )
+
+
+def _constants(most: int) -> dict[str, int]:
+    """What the kernel is compiled for."""
+    return {
+        "MOST": most,
+        "MOST_PADDED": triton.next_power_of_2(most),
+        "NEW": triton.next_power_of_2(most + 1),
+        **dict(zip("ABC", FACTORS, strict=True)),
+        "SHIFT": SHIFT,
+        "PIECE": PIECE,
+        "BEHIND": BEHIND,
+        "LONGEST": LONGEST,
+        "NEAR": NEAR,
+        "DRIFT": DRIFT,
+        "PLACES": _PLACES,
+        "BLOCK": _BLOCK,
+    }
+
+
+def new_memory(device: torch.device, rows: int = ROWS) -> Tensor:
+    """`memory` for `propose`, in which nothing is yet."""
+    return torch.full((rows, WIDTH), -1, dtype=torch.int32, device=device)
 
 
 def states(requests: int, device: torch.device) -> tuple[Tensor, Tensor]:

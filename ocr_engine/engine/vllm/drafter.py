@@ -103,6 +103,7 @@ def _speculator_class() -> type:
             super().__init__(vllm_config, device, req_states)
             _leave_memory(vllm_config, device)
             self._cursors, self._lost = draft_kernel.states(self.max_num_reqs, device)
+            self._memory = draft_kernel.new_memory(device)
 
         @torch.inference_mode()
         def propose(
@@ -128,6 +129,7 @@ def _speculator_class() -> type:
                 store.ids.gpu,
                 store.lengths.gpu,
                 store.book,
+                self._memory,
                 states.all_token_ids.gpu,
                 states.prompt_len.gpu,
                 states.total_len.gpu,
