@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ocr_engine.config import RenderConfig
-from ocr_engine.drafts.memory import Memory
+from ocr_engine.drafts.memory import PieceTable
 from ocr_engine.drafts.phrases import book
 from ocr_engine.drafts.prediction import predicted_answer
 from ocr_engine.drafts.replayed import Acceptance, Replay, replayed, replayed_together
@@ -144,7 +144,7 @@ def _together(
     answers: "Sequence[Tokens]", predictions: "Sequence[Tokens]", book: "Tokens", in_flight: int
 ) -> list[Acceptance]:
     """Of each page among the others, as the engine reads them."""
-    memory = Memory()
+    memory = PieceTable()
     replays = [
         Replay(answer, prediction, book, DRAFT_TOK, adaptive=True, memory=memory)
         for answer, prediction in zip(answers, predictions, strict=True)

@@ -26,7 +26,7 @@ SHIFT = 15
 """A piece's row is its tokens times the factors, added, and folded once by so many bits."""
 
 
-class Memory:
+class PieceTable:
     """A table of int32 (rows, WIDTH): a piece and what stood behind it; -1 where nothing is yet."""
 
     def __init__(self, rows: int = ROWS) -> None:

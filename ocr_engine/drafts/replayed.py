@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ocr_engine.drafts.memory import Memory
+from ocr_engine.drafts.memory import PieceTable
 from ocr_engine.drafts.rule import Place, propose
 from ocr_engine.drafts.worth import Worth
 
@@ -46,7 +46,7 @@ class Replay:
         most: int,
         *,
         adaptive: bool = False,
-        memory: Memory | None = None,
+        memory: PieceTable | None = None,
     ) -> None:
         """`answer` is int32 (n,), its end among them, `most` the drafts of a step.
 

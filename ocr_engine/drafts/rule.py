@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ocr_engine.drafts.memory import PIECE, Memory
+from ocr_engine.drafts.memory import PIECE, PieceTable
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -49,7 +49,7 @@ def propose(
     sampled: int,
     place: Place,
     most: int,
-    memory: Memory | None = None,
+    memory: PieceTable | None = None,
 ) -> "Tokens":
     """The drafts, int32 (`most` or fewer,); `place` goes on, and `memory` takes the new tokens in.
 

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ocr_engine.drafts.memory import Memory
+from ocr_engine.drafts.memory import PieceTable
 from ocr_engine.drafts.replayed import Replay, replayed, replayed_together
 from ocr_engine.drafts.rule import DRIFT, END, NEAR, Place, propose
 
@@ -24,7 +24,7 @@ def proposed(
     **place: int,
 ) -> list[int]:
     """With what another answer `said` in the memory."""
-    at, memory = Place(**place), Memory(1 << 10)
+    at, memory = Place(**place), PieceTable(1 << 10)
     memory.add(tokens(*(said or [])), len(said or []))
     return propose(tokens(*prediction), tokens(*(book or [])), tokens(*answer), 1, at, 4, memory).tolist()
 
@@ -135,31 +135,11 @@ def test_what_others_said_goes_behind_a_piece_as_long_and_before_a_shorter_one()
     assert proposed([], [9, 1, 2, 3], [2, 3, 70, END], said=SAID) == [20, 21, 22, 23], "before a phrase"
 
 
-@given(st.lists(token_ids, min_size=1, max_size=6), st.integers(1, 3))
-def test_memory_holds_the_last_of_each_piece_however_the_answer_came(
-    said: list[list[int]], step: int
-) -> None:
-    stepwise, whole = Memory(1 << 10), Memory(1 << 10)
-    for ids in said:
-        answer = tokens(*ids)
-        for end in range(step, len(ids) + step, step):
-            written = min(end, len(ids))
-            stepwise.add(answer[:written], written - (end - step))
-        whole.add(answer, len(ids))
-    assert np.array_equal(stepwise.table, whole.table)
-    expected = {
-        tuple(ids[at : at + 3]): ids[at + 3 : at + 11] for ids in said for at in range(max(0, len(ids) - 10))
-    }
-    for piece, behind in expected.items():
-        found = whole.behind(tokens(*piece))
-        assert found is None or found.tolist() == behind
-
-
 def test_answers_that_are_read_together_learn_from_one_another() -> None:
     chance = np.random.default_rng(0)
     said = chance.integers(0, 5_000, 300).astype(np.int32)
     alone = replayed(said, NONE, NONE, 8)
-    memory = Memory()
+    memory = PieceTable()
     first, second = replayed_together([Replay(said, NONE, NONE, 8, memory=memory) for _ in range(2)], 1)
     assert first == alone and first.tokens_a_step < 1.1
     assert second.tokens_a_step > 6

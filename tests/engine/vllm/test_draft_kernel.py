@@ -6,7 +6,7 @@ import numpy as np
 import torch
 import triton
 
-from ocr_engine.drafts.memory import Memory
+from ocr_engine.drafts.memory import PieceTable
 from ocr_engine.drafts.rule import END, Place, propose
 from ocr_engine.engine.draft_args import DRAFT_TOK
 from tests.kernels import run_interpreted
@@ -94,7 +94,7 @@ def check_answers(rng):
     prompt = [rng.randrange(1, 9) for _ in answers]
     tokens = torch.full((REQUESTS, 100), 3, dtype=torch.int32)
     # So few rows that pieces share them.
-    memory, said = kernel.new_memory(torch.device("cpu"), ROWS), Memory(ROWS)
+    memory, said = kernel.new_memory(torch.device("cpu"), ROWS), PieceTable(ROWS)
     cursors, lost = kernel.states(REQUESTS, torch.device("cpu"))
     cursors += 77  # of the requests that had these slots before
     lost += 5
