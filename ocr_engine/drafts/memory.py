@@ -33,12 +33,18 @@ class PieceTable:
         """`rows` is a power of two."""
         self.table = np.full((rows, WIDTH), -1, np.int32)
 
+    def exchange(self, answer: "Tokens", sampled: int) -> "Tokens | None":
+        """`behind`, and then `add`: so that an answer does not find what it has just said."""
+        found = self.behind(answer)
+        self.add(answer, sampled)
+        return found
+
     def behind(self, answer: "Tokens") -> "Tokens | None":
         """What stood behind the last three tokens of an answer, int32 (BEHIND,); None where nobody knows."""
         if len(answer) < PIECE:
             return None
         row = self.table[self._rows(answer[None, -PIECE:])[0]]
-        return row[PIECE:] if (row[:PIECE] == answer[-PIECE:]).all() else None
+        return row[PIECE:].copy() if (row[:PIECE] == answer[-PIECE:]).all() else None
 
     def add(self, answer: "Tokens", sampled: int) -> None:
         """Take in the pieces of which the last token to be kept is among the last `sampled` of the answer."""

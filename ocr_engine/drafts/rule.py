@@ -55,12 +55,7 @@ def propose(
 
     `answer` is int32 (n,), n >= 1, of which the last `sampled` were written in the step before.
     """
-    said = None
-    if memory is not None:
-        # Read before it is written to, so that an answer does not find itself in it.
-        said = memory.behind(answer)
-        said = None if said is None else said.copy()
-        memory.add(answer, sampled)
+    said = None if memory is None else memory.exchange(answer, sampled)
     expected = place.cursor + (sampled if place.lost < DRIFT else 0)
     found, length = _in_prediction(prediction, answer, expected)
     own = _that_go_on(answer, answer)

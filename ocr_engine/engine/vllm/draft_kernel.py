@@ -131,7 +131,7 @@ def _propose(
         return
     said, recalled = _recall(memory, memory_rows, last, answered, A, B, C, SHIFT, PIECE + BEHIND)
     said_drafts = tl.load(said + PIECE + at, mask=(at < MOST) & (at < BEHIND), other=-1)
-    # Read before it is written to, so that an answer does not find itself in it.
+    # Behind the look-up, so that an answer does not find what it has just said.
     _remember(memory, memory_rows, last, answered, sampled, NEW, A, B, C, SHIFT, PIECE + BEHIND)
     begins = answered <= sampled
     cursor = tl.where(begins, 0, tl.load(cursors + slot))
