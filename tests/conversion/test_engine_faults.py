@@ -17,6 +17,8 @@ NANO = (
     "--mode", "small", "--set", "engine.model=nano", "--set", "engine.max_num_seqs=2",
     "--set", "render.workers=1", "--set", "engine.hang_timeout_s=15", "--set", "engine.max_tokens=60",
     "--set", "output.figures=false", "--set", "engine.replicas=1", "--set", "quality.retries=[]",
+    # So that the last pages are not lost with both engines, which would be held against them.
+    "--set", "engine.in_flight=2",
 )  # fmt: skip
 
 

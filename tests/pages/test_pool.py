@@ -57,7 +57,7 @@ def test_documents_and_pages(pool: RenderPool, tmp_path: Path) -> None:
     assert (opened.page_count, opened.backend) == (3, "pymupdf")
     assert pool.run(ref, bad_tasks.size).result(LIMIT_S) == (400, 200)
     views = pool.run(ref, partial(views_of, mode="base")).result(LIMIT_S)
-    assert views.global_view.shape == (1024, 1024, 3)
+    assert views.global_view.shape == (1024, 1024, 1)
 
 
 def test_errors_are_ours_and_one_line(pool: RenderPool, tmp_path: Path) -> None:
