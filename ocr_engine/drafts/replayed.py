@@ -82,7 +82,7 @@ class Replay:
     @property
     def acceptance(self) -> Acceptance:
         """What it took so far."""
-        return Acceptance(max(0, self._written - 1), self._steps, self._drafted)
+        return Acceptance(self._written - 1, self._steps, self._drafted)
 
 
 def replayed(

@@ -95,10 +95,9 @@ def _collect(record: PageRecord, texts: "defaultdict[_Key, _Text]") -> None:
     body = [(at, block) for at, block in enumerate(record.blocks) if _counts(block)]
     if not body or len(body) > MAX_BLOCKS:
         return
-    top = min(block.boxes[0].y1 for _, block in body) + _SLACK
-    bottom = max(block.boxes[0].y2 for _, block in body) - _SLACK
     begins = sorted(block.boxes[0].y1 for _, block in body)
     ends = sorted(block.boxes[0].y2 for _, block in body)
+    top, bottom = begins[0] + _SLACK, ends[-1] - _SLACK
     for at, block in body:
         words = _words(block)
         if words is None:

@@ -6,9 +6,8 @@ import io
 import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Literal
-
-import numpy as np
 
 from ocr_engine.config import EngineConfig, guard_of
 from ocr_engine.engine.answer import LoopWatch, answer_room, copy_ends
@@ -217,17 +216,19 @@ def _nowhere(_: str) -> None:
 
 
 def _blank_page(mode_name: str, family: str) -> PageViews:
-    """A small white page in a mode of the family, as views and as PNG."""
+    """A small white page in a mode of the family, as views and as PNG.
+
+    It has no colour, so that a server whose plug-in knows pages of three channels alone is found out.
+    """
     from PIL import Image
 
+    from ocr_engine.families.views import make_views
+
     modes = FAMILIES[family].modes
-    mode = modes.get(mode_name) or next(iter(modes.values()))
-    # Of one channel, so that a server whose plug-in knows but three is found out at the start.
-    view = np.full((mode.base_size_px, mode.base_size_px, 1), 255, np.uint8)
-    png = io.BytesIO()
-    Image.new("RGB", (_TRY_OUT_PX, _TRY_OUT_PX), "white").save(png, "PNG")
-    tiles = np.empty((0, mode.tile_size_px, mode.tile_size_px, 1), np.uint8)
-    return PageViews(view, tiles, (1, 1), png.getvalue())
+    page, png = Image.new("RGB", (_TRY_OUT_PX, _TRY_OUT_PX), "white"), io.BytesIO()
+    page.save(png, "PNG")
+    views = make_views(page, modes.get(mode_name) or next(iter(modes.values())))
+    return replace(views, page_png=png.getvalue())
 
 
 def _check_whole(answer: wire.Answer, prompt_tokens: int) -> None:

@@ -153,7 +153,7 @@ def _propose(
     tl.store(lost + slot, tl.where(best > 0, 0, missing + sampled))
     piece = (best // PLACES // PLACES).to(tl.int32)
     known = tl.where(recalled, PIECE, 0)
-    remembers = (known > piece) & (known > 0)
+    remembers = known > piece
     if piece < LONGEST:
         own, own_place = _last_longest(answer, answered, last, answered, LONGEST, PLACES, BLOCK)
         if (own > piece) & (own >= known) & ((piece > 0) | (own >= 3)):
