@@ -27,6 +27,7 @@ from ocr_engine.engine.draft_args import DRAFT_TOK
 from ocr_engine.families import TOKENS
 from ocr_engine.pages import render
 from ocr_engine.pages.sources import find
+from ocr_engine.reading.draft import NOTHING_FORETOLD
 from ocr_engine.records import DocumentKind, TextLayer
 
 if TYPE_CHECKING:
@@ -110,9 +111,7 @@ def main() -> int:
     phrases = np.array(book(encoder.ids), np.int32)
     pages = list(stored(args.folder))[:: args.every]
     started = time.process_time()
-    foretold = [
-        encoder.ended("" if args.scans else predicted_answer(page.layer, tagged=True)) for page in pages
-    ]
+    foretold = [encoder.ended(_foretold(page.layer, scans=args.scans)) for page in pages]
     took_ms = 1000 * (time.process_time() - started) / max(len(pages), 1)
     print(f"{len(pages)} pages; predicting and tokenising take {took_ms:.1f} ms of CPU a page")
     columns = [*(f"{most} drafts" for most in args.drafts), "alone", "as the engine"]
@@ -130,6 +129,11 @@ def main() -> int:
         cells = "".join(f"{one.tokens_a_step:10.2f} ({one.wasted:4.0%} w)" for one in sums)
         print(f"{name[:30]:30} {counts[name]:4} {sums[0].tokens:7}{cells}")
     return 0
+
+
+def _foretold(layer: TextLayer, *, scans: bool) -> str:
+    """A page's draft, as a run makes it."""
+    return ("" if scans else predicted_answer(layer, tagged=True)) or NOTHING_FORETOLD
 
 
 def _of_page(

@@ -22,7 +22,7 @@ _TAGGED = {"markdown": True, "free": False}
 
 BY_ENGINE = ""
 """In place of the tokenizer's file: a page's draft is text, of which the engine makes tokens."""
-_NOTHING_FORETOLD = "\n"
+NOTHING_FORETOLD = "\n"
 """The draft of a scan: what its own answer and others said is drafted from (`drafts/memory.py`)."""
 
 
@@ -51,7 +51,7 @@ def form_of(config: Config, tokenizer: str | None, said_before: str = "") -> Dra
 def draft_of(layer: TextLayer, form: DraftForm) -> bytes | str:
     """A page's draft: int32 token ids in bytes, or text that the engine makes tokens of."""
     text = form.said_before[:MAX_CHARS] or predicted_answer(layer, tagged=form.is_tagged)
-    text = text or _NOTHING_FORETOLD
+    text = text or NOTHING_FORETOLD
     return ids_of(form.tokenizer, text) if form.tokenizer else text
 
 
