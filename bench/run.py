@@ -95,7 +95,7 @@ def _parser() -> argparse.ArgumentParser:
         type=readings.parsed,
         metavar="[MODE:]KIND[@PAGES]",
         help="ours so, with drafts, instead of --repeats, in one engine: "
-        "plain, layer, stored, base:stored, plain@16 with 16 pages in flight",
+        "plain, layer, stored, scan, base:stored, plain@16 with 16 pages in flight",
     )
     add("--errors", type=float, default=0.175, help="share of wrong words planted in stored text (0.175)")
     add("--set", action="append", default=[], metavar="KEY=VALUE", help="config keys of ours")

@@ -9,6 +9,9 @@ from typing import Any
 
 from bench.drafts import planted
 
+_SCAN_ERRORS = 0.42
+"""Wrong words of text that is accepted as little as drafts without a text layer are."""
+
 
 class Made:
     """The folders of one benchmark; the first without drafts is kept."""
@@ -19,9 +22,10 @@ class Made:
         self._plain: Path | None = None
 
     def root_for(self, reading: str, documents: Collection[str]) -> Path:
-        """An output folder: new, or for `stored` one that holds the plain reading's pages with errors."""
+        """An output folder: new, or for `stored` and `scan` with the plain reading's pages with errors."""
         root = Path(tempfile.mkdtemp(prefix="bench-out-"))
-        if reading == "stored" and self._plain is not None:
+        errors = {"stored": self._errors, "scan": _SCAN_ERRORS}.get(reading)
+        if errors is not None and self._plain is not None:
             shutil.copy(self._plain / "journal.jsonl", root)
             for name in documents:
                 shutil.copytree(self._plain / name, root / name)
@@ -29,7 +33,7 @@ class Made:
             for path in _raw_texts(root):
                 words = path.read_text().split()
                 known = dict(enumerate(words))
-                wrong = planted(list(known), self._errors, chance)
+                wrong = planted(list(known), errors, chance)
                 path.write_text(" " + " ".join(known[word] for word in wrong))
         return root
 

@@ -22,6 +22,7 @@ from ocr_engine.conversion.planning import Redo
 from ocr_engine.conversion.progress import Progress
 from ocr_engine.conversion.tools import Tools
 from ocr_engine.engine.base import Engine, EngineInfo, OnText
+from ocr_engine.engine.draft_args import MEMORY_KEY
 from ocr_engine.engine.factory import create_engine
 from ocr_engine.engine.vllm import engine as vllm_engine
 from ocr_engine.engine.vllm.engine import VllmEngine
@@ -32,6 +33,10 @@ from ocr_engine.pages.pool import RenderPool
 from ocr_engine.records import DocumentKind, Generation, GenerationRequest
 
 _PROFILE_AFTER_S, _PROFILE_S = 15, 3
+_MEMORY_ROWS = 4096
+"""Of the memory of drafts (`ocr_engine.drafts.memory`), where drafts are given: too few to find anything.
+These answers walk one ring, which a memory of the usual size would know by heart.
+"""
 
 
 class FixedLengths:
@@ -85,9 +90,15 @@ def _page_number(request_id: str) -> int:
 
 
 def _try(extra: dict[str, Any]) -> None:
-    """Give vLLM further arguments, for experiments."""
+    """Give vLLM further arguments, for experiments; `additional_config` is added to."""
     usual = vllm_engine.engine_args
-    vllm_engine.engine_args = lambda *args, **kwargs: usual(*args, **kwargs) | extra
+
+    def tried(*args: Any, **kwargs: Any) -> dict[str, Any]:
+        found = usual(*args, **kwargs)
+        more = found.get("additional_config", {}) | extra.get("additional_config", {})
+        return found | extra | ({"additional_config": more} if more else {})
+
+    vllm_engine.engine_args = tried
 
 
 def run(
@@ -112,6 +123,8 @@ def run(
         "quality.retries": [],
         **settings,
     }
+    if readings:
+        extra = {"additional_config": {MEMORY_KEY: _MEMORY_ROWS}} | extra
     _try(extra)
     config = config_module.load(None, values)
     profiled = "profiler_config" in extra

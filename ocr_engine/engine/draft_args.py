@@ -11,6 +11,7 @@ from ocr_engine.families import TOKENS
 DRAFT_KEY = "ocr_engine_draft"
 """The predicted answer's token ids, int32 in bytes."""
 BOOK_KEY = "ocr_engine_phrases"
+MEMORY_KEY = "ocr_engine_memory_rows"
 """Where the worker finds, in `additional_config`, the book of phrases."""
 LONGEST_TOK = 4096
 """Tokens of a prediction that are kept: half of what an answer may have."""

@@ -54,6 +54,25 @@ def quick_gelu(x: Tensor) -> Tensor:
     return x * torch.sigmoid(QUICK * x)
 
 
+def gelu(x: Tensor) -> Tensor:
+    """Exact GELU; x itself may be overwritten."""
+    if not has_kernels(x):
+        return F.gelu(x)
+    from ocr_engine.model.fused_kernels import gelu_
+
+    return gelu_(x)
+
+
+def rotate(x: Tensor, cosines: Tensor, sines: Tensor) -> Tensor:
+    """Rotary positions as in Qwen2: x (n, tokens, heads, c), cosines and sines (tokens, c)."""
+    if has_kernels(x):
+        from ocr_engine.model.fused_kernels import rotate as rotated
+
+        return rotated(x, cosines, sines)
+    first, second = x.chunk(2, -1)
+    return x * cosines[:, None] + torch.cat([-second, first], -1) * sines[:, None]
+
+
 def silu_mul(x: Tensor, y: Tensor) -> Tensor:
     """silu(x) * y."""
     if has_kernels(x):

@@ -11,6 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ocr_engine.model import fused
+
 _X86 = platform.machine() in ("x86_64", "AMD64")
 
 
@@ -34,7 +36,7 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None, *, gelu: bool = False
     """
     if not applies(x):
         product = F.linear(x, weight, bias)
-        return F.gelu(product) if gelu else product
+        return fused.gelu(product) if gelu else product
     # Rows that do not lie side by side would send oneDNN to its reference code, a thousand times slower.
     activation = ("gelu", "none") if gelu else ("none", "")
     product = torch.ops.mkldnn._linear_pointwise(

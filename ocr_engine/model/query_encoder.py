@@ -12,7 +12,7 @@ from torch.nn.attention.bias import causal_lower_right
 
 from ocr_engine.model.deep_encoder import DeepEncoder
 from ocr_engine.model.encoder_config import QUERIES, QueryConfig
-from ocr_engine.model.fused import add_rms_norm, normalize, silu_mul
+from ocr_engine.model.fused import add_rms_norm, normalize, rotate, silu_mul
 from ocr_engine.model.onednn import Linear
 
 Rotation = tuple[Tensor, Tensor]
@@ -96,11 +96,10 @@ class _Attention(nn.Module):
 
     def forward(self, x: Tensor, rotation: Rotation, cells: int) -> Tensor:
         query, key, value = (
-            project(x).unflatten(-1, (-1, self.channels)).transpose(1, 2)
+            project(x).unflatten(-1, (-1, self.channels))
             for project in (self.q_proj, self.k_proj, self.v_proj)
         )
-        attended = _attend(_rotate(query, rotation), _rotate(key, rotation), value, cells)
-        return self.o_proj(attended.transpose(1, 2).flatten(2))
+        return self.o_proj(_attend(rotate(query, *rotation), rotate(key, *rotation), value, cells).flatten(2))
 
 
 class _GatedMlp(nn.Module):
@@ -127,15 +126,17 @@ class _RmsNorm(nn.Module):
 def _attend(query: Tensor, key: Tensor, value: Tensor, cells: int) -> Tensor:
     """Attention under the official mask, in two parts, none of which needs a mask tensor on a GPU.
 
-    Cells come first: they see all cells. The queries see all cells and, causally, the queries.
+    Cells come first: they see all cells. The queries see all cells and, causally, the queries. All tensors
+    are (n, tokens, heads, c).
     """
+    query, key, value = (x.transpose(1, 2) for x in (query, key, value))
     seen = F.scaled_dot_product_attention(
         query[:, :, :cells], key[:, :, :cells], value[:, :, :cells], enable_gqa=True
     )
     asked = query[:, :, cells:]
     mask = causal_lower_right(asked.shape[2], key.shape[2])
     answered = F.scaled_dot_product_attention(asked, key, value, attn_mask=mask, enable_gqa=True)
-    return torch.cat([seen, answered], 2)
+    return torch.cat([seen.transpose(1, 2), answered.transpose(1, 2)], 1)
 
 
 def _rotation(x: Tensor, channels: int, base: float) -> Rotation:
@@ -144,8 +145,3 @@ def _rotation(x: Tensor, channels: int, base: float) -> Rotation:
     places = torch.arange(x.shape[1], device=x.device, dtype=torch.float32)
     angles = torch.outer(places, base**-steps).repeat(1, 2)
     return angles.cos().to(x.dtype), angles.sin().to(x.dtype)
-
-
-def _rotate(x: Tensor, rotation: Rotation) -> Tensor:
-    first, second = x.chunk(2, -1)
-    return x * rotation[0] + torch.cat([-second, first], -1) * rotation[1]

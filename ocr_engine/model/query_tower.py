@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ocr_engine.model.deep_encoder import SamEncoder
 from ocr_engine.model.encoder_config import QueryDeepEncoderConfig
+from ocr_engine.model.encoder_graphs import EncoderGraphs
 from ocr_engine.model.query_encoder import QueryDeepEncoder, QueryEncoder
 from ocr_engine.model.view_batches import encode_by_size
 from ocr_engine.model.vision_tower import Projector
@@ -20,6 +21,8 @@ class QueryVisionTower(nn.Module):
 
     batch_px = 0
     """Pixels encoded at once; 0 for the device's default."""
+    graphs: EncoderGraphs | None = None
+    """Replays passes on a GPU; None: every kernel is launched by itself."""
 
     def __init__(self, config: QueryDeepEncoderConfig, decoder_width: int) -> None:
         super().__init__()
@@ -45,6 +48,7 @@ class QueryVisionTower(nn.Module):
             lambda views: self.projector(encoder(views)),
             self.view_seperator.device,
             self.batch_px,
+            self.graphs,
         )
         count = len(features) // 2
         return tuple(

@@ -149,9 +149,7 @@ def attend_grid(
     """
     count, grid = qkv.shape[:2]
     width = rows.shape[1]
-    tables = torch.cat([rows, columns])
-    query = qkv.view(-1, 3, heads, width)[:, 0]
-    terms = query.reshape(-1, width) @ torch.nn.functional.pad(tables, (0, 0, 0, -len(tables) % 8)).t()
+    terms = _terms(qkv.view(-1, 3, heads, width)[:, 0], torch.cat([rows, columns]))
     out = torch.empty(count, grid, grid, heads * width, dtype=qkv.dtype, device=qkv.device)
     shape = SHAPES.get(side) or _shape(side)
     columns_padded = max(16, triton.next_power_of_2(side))
@@ -167,7 +165,7 @@ def attend_grid(
         SIDE=side,
         HEADS=heads,
         WIDTH=width,
-        TERMS=terms.shape[1],
+        TERMS=terms.shape[2],
         QUERIES=shape.queries,
         ROWS=shape.rows,
         COLUMNS=columns_padded,
@@ -177,6 +175,17 @@ def attend_grid(
         num_stages=shape.stages,
     )
     return out
+
+
+def _terms(query: Tensor, tables: Tensor) -> Tensor:
+    """(tokens, heads, c) and (m, c) -> (tokens, heads, m and up to 7 more): each query with each position.
+
+    Queries are read where they lie, between keys and values.
+    """
+    tables = torch.nn.functional.pad(tables, (0, 0, 0, -len(tables) % 8))
+    terms = query.new_empty(*query.shape[:2], len(tables))
+    torch.bmm(query.transpose(0, 1), tables.t().expand(query.shape[1], -1, -1), out=terms.transpose(0, 1))
+    return terms
 
 
 def _shape(side: int) -> Blocks:

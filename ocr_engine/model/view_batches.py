@@ -6,9 +6,12 @@ while the host copies the next: a group of 16 Gundam pages in colour is 168 MB, 
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
+
+from ocr_engine.model.encoder_graphs import EncoderGraphs
 
 _BATCH_PX = {"cpu": 5 << 19, "cuda": 16 << 20}
 """Pixels encoded at once by default, to bound memory: 16 base views on a GPU, 2 on a CPU."""
@@ -16,7 +19,11 @@ _CHANNELS = 3
 
 
 def encode_by_size(
-    views: Sequence[Tensor], encode: Callable[[Tensor], Tensor], device: torch.device, batch_px: int = 0
+    views: Sequence[Tensor],
+    encode: Callable[[Tensor], Tensor],
+    device: torch.device,
+    batch_px: int = 0,
+    graphs: EncoderGraphs | None = None,
 ) -> list[Tensor | None]:
     """Encode groups of views, those of one size together.
 
@@ -26,10 +33,12 @@ def encode_by_size(
         encode: (n, S, S, 3) on the device -> (n, ...).
         device: where to encode.
         batch_px: pixels encoded at once; 0 for the device's default.
+        graphs: replay batches of sizes that come often; None: launch all kernels of every batch.
 
     Returns:
         (k, ...) for each group, in the same order; None for an empty group.
     """
+    run = encode if graphs is None else partial(graphs.run, encode)
     batch_px = batch_px or _BATCH_PX.get(device.type, 1 << 21)
     sizes: dict[int, list[int]] = {}
     for index, view in enumerate(views):
@@ -40,7 +49,7 @@ def encode_by_size(
         flat = [view for index in indexes for view in views[index]]
         count = max(1, batch_px // side**2)
         batches = (flat[first : first + count] for first in range(0, len(flat), count))
-        encoded = torch.cat([encode(_on_device(batch, device)) for batch in batches])
+        encoded = torch.cat([run(_on_device(batch, device)) for batch in batches])
         parts = encoded.split([len(views[index]) for index in indexes])
         for index, part in zip(indexes, parts, strict=True):
             features[index] = part

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from ocr_engine.model.deep_encoder import ClipEncoder, DeepEncoder, SamEncoder
 from ocr_engine.model.encoder_config import DeepEncoderConfig
+from ocr_engine.model.encoder_graphs import EncoderGraphs
 from ocr_engine.model.onednn import Linear
 from ocr_engine.model.view_batches import encode_by_size
 
@@ -32,6 +33,8 @@ class VisionTower(nn.Module):
 
     batch_px = 0
     """Pixels encoded at once; 0 for the device's default."""
+    graphs: EncoderGraphs | None = None
+    """Replays passes on a GPU; None: every kernel is launched by itself."""
 
     def __init__(self, config: DeepEncoderConfig, decoder_width: int) -> None:
         super().__init__()
@@ -71,7 +74,9 @@ class VisionTower(nn.Module):
         """
         encoder = DeepEncoder(self.sam_model, self.vision_model)
         device = self.image_newline.device
-        features = encode_by_size(views, lambda batch: self.projector(encoder(batch)), device, self.batch_px)
+        features = encode_by_size(
+            views, lambda batch: self.projector(encoder(batch)), device, self.batch_px, self.graphs
+        )
         empty = self.image_newline.new_empty(0, 0, 0, self.image_newline.shape[0])
         return [empty if part is None else part for part in features]
 

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from ocr_engine.engine.vllm.view_tensors import FIELDS
+from ocr_engine.model.encoder_graphs import EncoderGraphs
 from tests.model.conftest import page, tower
 
 pytestmark = [
@@ -33,3 +34,14 @@ def test_every_mode_in_one_batch_equals_the_cpu(tower, page, dtype, bound, monke
     found = features(copy.deepcopy(tower).to("cuda", dtype), pages)
     for one, other in zip(found, expected, strict=True):
         assert ((one - other).norm() / other.norm()).item() < bound
+
+
+def test_passes_replayed_from_graphs_give_the_same_features(tower, page):
+    model = copy.deepcopy(tower).to("cuda", torch.bfloat16)
+    pages = [[page(1024, 640, (2, 3), seed=seed), page(1024, seed=seed + 50)] for seed in range(7)]
+    expected = [features(model, one) for one in pages]
+    model.graphs = EncoderGraphs()
+    found = [features(model, one) for one in pages]
+    assert model.graphs._graphs
+    for one, other in zip(found, expected, strict=True):
+        assert all(torch.equal(*pair) for pair in zip(one, other, strict=True))

@@ -23,7 +23,7 @@ They take in vLLM's own layers, which are the decoder's; the vision tower has no
 
 
 _WORKERS = {
-    (False, False): "",
+    (False, False): "page_worker.PageWorker",
     (True, False): "draft_worker.DraftWorker",
     (False, True): "score_worker.ScoreWorker",
     (True, True): "draft_score_worker.DraftScoreWorker",
@@ -127,8 +127,8 @@ def engine_args(
         args["per_request_spec_decode_metrics"] = "summary"
         args["logits_processors"].append("ocr_engine.engine.vllm.drafter:DraftStore")
         args["additional_config"][BOOK_KEY] = list(phrases)
-    if extension := _WORKERS["speculative_config" in args, scores and SCORES in shortcuts]:
-        args["worker_extension_cls"] = f"ocr_engine.engine.vllm.{extension}"
+    extension = _WORKERS["speculative_config" in args, scores and SCORES in shortcuts]
+    args["worker_extension_cls"] = f"ocr_engine.engine.vllm.{extension}"
     if shortcuts:
         args["scheduler_cls"] = "ocr_engine.engine.vllm.scheduler.GroupScheduler"
     if config.quantization:

@@ -19,6 +19,7 @@ SHORTCUTS_KEY = "ocr_engine_shortcuts"
 """Where the scheduler in vLLM's process finds, in `additional_config`, which shortcuts it may take."""
 GROUPS, DECODE_STEPS, HELD_TOKENS, DRAFTS = "page groups", "decode steps", "held tokens", "drafts"
 SCORES, DRAFT_GRAPHS = "token probabilities", "whole graphs with drafts"
+BANS, ENCODE_FIRST = "bans without a copy of the logits", "pages encoded first"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,16 @@ class Needs:
 
 
 _SCHEDULER = "AsyncScheduler"
+_SAMPLING = (
+    Needs("LogitsContext", "expanded_idx_mapping expanded_local_pos input_ids idx_mapping_np"),
+    Needs(
+        "Sampler",
+        method="apply_sampling_params",
+        parameters="self logits expanded_idx_mapping idx_mapping idx_mapping_np pos input_ids"
+        " expanded_local_pos",
+    ),
+    Needs("Sampler", "logits_processors"),
+)
 _SCHEDULE = Needs(_SCHEDULER, method="schedule", parameters="self throttle_prefills")
 SHORTCUTS: dict[str, tuple[Needs, ...]] = {
     GROUPS: (
@@ -107,18 +118,19 @@ SHORTCUTS: dict[str, tuple[Needs, ...]] = {
         ),
         Needs("NgramGPUSpeculator", method="__init__", parameters="self vllm_config device req_states"),
         Needs("NgramGPUSpeculator", "drafts max_num_reqs req_states"),
-        Needs("LogitsContext", "expanded_idx_mapping expanded_local_pos input_ids idx_mapping_np"),
-        Needs(
-            "Sampler",
-            method="apply_sampling_params",
-            parameters="self logits expanded_idx_mapping idx_mapping idx_mapping_np pos input_ids"
-            " expanded_local_pos",
-        ),
-        Needs("Sampler", "logits_processors"),
+        *_SAMPLING,
         Needs("AsyncEngineArgs", "per_request_spec_decode_metrics"),
         Needs(_SCHEDULER, method="_update_after_schedule", parameters="self scheduler_output"),
         Needs(_SCHEDULER, method="_free_request", parameters="self request"),
         Needs("Request", "spec_token_ids is_prefill_chunk sampling_params spec_decode_metrics"),
+    ),
+    BANS: _SAMPLING,
+    ENCODE_FIRST: (
+        Needs("GPUModelRunner", "encoder_cache"),
+        Needs("GPUModelRunner", method="add_requests", parameters="self scheduler_output"),
+        Needs("EncoderCache", method="add_request", parameters="self req_id mm_features"),
+        Needs("DefaultModelState", method="execute_mm_encoder", parameters="self scheduled_encoder_inputs"),
+        Needs("SchedulerOutput", "scheduled_new_reqs scheduled_encoder_inputs"),
     ),
     DRAFT_GRAPHS: (
         Needs("gpu_model_runner", "ModelCudaGraphManager"),

@@ -29,6 +29,7 @@ from ocr_engine.engine.vllm.view_tensors import joined
 from ocr_engine.families import TOKENS
 from ocr_engine.model.deep_encoder import UNUSED_WEIGHTS
 from ocr_engine.model.encoder_config import DeepEncoderConfig, QueryDeepEncoderConfig
+from ocr_engine.model.encoder_graphs import EncoderGraphs
 from ocr_engine.model.vision_tower import VisionTower
 
 
@@ -68,6 +69,8 @@ class DeepseekOCRForCausalLM(nn.Module, SupportsMultiModal, SupportsPP):
         adapter = vllm_config.additional_config.get(LORA_KEY, "")
         self._adapter = (Path(vllm_config.model_config.model), Path(adapter)) if adapter else None
         self.vision_tower.batch_px = vllm_config.additional_config.get(ENCODER_PX_KEY, 0)
+        if not vllm_config.model_config.enforce_eager:
+            self.vision_tower.graphs = EncoderGraphs()
         with self._mark_language_model(vllm_config):
             self.language_model = init_vllm_registered_model(
                 vllm_config=vllm_config,

@@ -8,7 +8,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from ocr_engine.drafts.memory import BEHIND, FACTORS, PIECE, ROWS, SHIFT, WIDTH
+from ocr_engine.drafts.memory import BEHIND, FACTORS, PIECE, SHIFT, WIDTH
 from ocr_engine.drafts.rule import DRIFT, LONGEST, NEAR
 
 _BLOCK, _WARPS = 256, 4
@@ -241,7 +241,7 @@ def _constants(most: int) -> dict[str, int]:
     }
 
 
-def new_memory(device: torch.device, rows: int = ROWS) -> Tensor:
+def new_memory(device: torch.device, rows: int) -> Tensor:
     """`memory` for `propose`, in which nothing is yet."""
     return torch.full((rows, WIDTH), -1, dtype=torch.int32, device=device)
 

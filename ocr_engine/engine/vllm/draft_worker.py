@@ -4,10 +4,11 @@ vLLM imports it in the worker's process before it makes the runner: then our spe
 """
 
 from ocr_engine.engine.vllm import drafter, verification
+from ocr_engine.engine.vllm.page_worker import PageWorker
 
 drafter.install()
 verification.install()
 
 
-class DraftWorker:
+class DraftWorker(PageWorker):
     """Adds nothing to the worker."""

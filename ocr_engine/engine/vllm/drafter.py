@@ -11,7 +11,8 @@ from __future__ import annotations
 import weakref
 from typing import TYPE_CHECKING, Any
 
-from ocr_engine.engine.draft_args import BOOK_KEY, LONGEST_TOK, check_draft, predicted_ids
+from ocr_engine.drafts.memory import ROWS
+from ocr_engine.engine.draft_args import BOOK_KEY, LONGEST_TOK, MEMORY_KEY, check_draft, predicted_ids
 from ocr_engine.engine.vllm.internals import DeviceLogitsProcessor
 
 if TYPE_CHECKING:
@@ -103,7 +104,8 @@ def _speculator_class() -> type:
             super().__init__(vllm_config, device, req_states)
             _leave_memory(vllm_config, device)
             self._cursors, self._lost = draft_kernel.states(self.max_num_reqs, device)
-            self._memory = draft_kernel.new_memory(device)
+            rows = vllm_config.additional_config.get(MEMORY_KEY, ROWS)
+            self._memory = draft_kernel.new_memory(device, rows)
 
         @torch.inference_mode()
         def propose(

@@ -178,6 +178,12 @@ _BY_MODULE: dict[str, dict[str, str]] = {
     "vllm.v1.worker.gpu": {
         "model_runner": "the module whose keeper of CUDA graphs ours replaces (drafts)",
     },
+    "vllm.v1.worker.gpu.model_runner": {
+        "GPUModelRunner": "its `add_requests` encodes first",
+    },
+    "vllm.v1.worker.gpu.mm.encoder_cache": {
+        "EncoderCache": "knows the pixels of a request before the runner does",
+    },
     "vllm.v1.worker.gpu.cudagraph_utils": {
         "ModelCudaGraphManager": "base of ours; `_init_candidates`, `capture` (drafts)",
     },

@@ -16,13 +16,23 @@ _MOST_BYTES = 1 << 32
 
 
 def install() -> None:
-    """Change vLLM's sampler. For the worker's process, before its runner is made."""
-    from ocr_engine.engine.vllm.guard_v2 import DeviceNgramGuard
-    from ocr_engine.engine.vllm.internals import Sampler, rejection_sampler
+    """Change vLLM's sampler and its graphs. For the worker's process, before its runner is made."""
+    from ocr_engine.engine.vllm.internals import rejection_sampler
 
     if not first_difference(DRAFT_GRAPHS):
         _take_graphs_for_any_mix()
     rejection_sampler.MAX_CHUNK_BYTES = _MOST_BYTES
+    ban_in_model_logits()
+
+
+def ban_in_model_logits() -> None:
+    """Have the guard ban before vLLM copies the logits, so that no request asks for the copy.
+
+    For the worker's process, before its runner is made.
+    """
+    from ocr_engine.engine.vllm.guard_v2 import DeviceNgramGuard
+    from ocr_engine.engine.vllm.internals import Sampler
+
     usual = Sampler.apply_sampling_params
     if DeviceNgramGuard.bans_in_model_logits:
         return

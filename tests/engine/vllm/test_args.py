@@ -86,6 +86,7 @@ def test_what_the_worker_is_told_to_import_is_there(monkeypatch):
         (DeviceNgramGuard, "bans_in_model_logits"),
         (rejection_sampler, "MAX_CHUNK_BYTES"),
         (gpu_model_runner, "ModelCudaGraphManager"),
+        (gpu_model_runner.GPUModelRunner, "add_requests"),
     ):
         monkeypatch.setattr(*changed, getattr(*changed))
     found = engine_args(EngineConfig(), Path("m"), replace(SIZES, drafts=8), gpu=True)
@@ -136,15 +137,16 @@ def test_quantization_and_cache_type_mean_reading_again():
 @pytest.mark.parametrize(
     ("drafts", "scores", "shortcuts", "worker"),
     [
-        (0, False, SHORTCUTS, None), (8, False, SHORTCUTS, "DraftWorker"),
+        (0, False, SHORTCUTS, "PageWorker"), (8, False, SHORTCUTS, "DraftWorker"),
         (0, True, SHORTCUTS, "ScoreWorker"), (8, True, SHORTCUTS, "DraftScoreWorker"),
-        (8, True, (DRAFTS,), "DraftWorker"), (0, True, (DRAFTS,), None), (8, True, (SCORES,), "ScoreWorker"),
+        (8, True, (DRAFTS,), "DraftWorker"), (0, True, (DRAFTS,), "PageWorker"),
+        (8, True, (SCORES,), "ScoreWorker"),
     ],
 )  # fmt: skip
 def test_the_worker_is_extended_by_what_is_wanted_and_fits(drafts, scores, shortcuts, worker):
     sizes = replace(SIZES, drafts=drafts)
     found = engine_args(EngineConfig(), Path("m"), sizes, gpu=True, shortcuts=shortcuts, scores=scores)
-    assert found.get("worker_extension_cls", "").rpartition(".")[2] == (worker or "")
+    assert found.get("worker_extension_cls", "").rpartition(".")[2] == worker
     assert "worker_extension_cls" not in engine_args(
         EngineConfig(), Path("m"), sizes, gpu=False, scores=scores
     )

@@ -36,5 +36,6 @@ def test_the_engine_says_how_many_pixels_are_encoded_at_once(
         global_view_pos="head",
         text_config=None,
     )
-    vllm_config = SimpleNamespace(model_config=SimpleNamespace(hf_config=hf_config), additional_config=told)
+    model_config = SimpleNamespace(hf_config=hf_config, enforce_eager=False)
+    vllm_config = SimpleNamespace(model_config=model_config, additional_config=told)
     assert kind(vllm_config=vllm_config).vision_tower.batch_px == expected

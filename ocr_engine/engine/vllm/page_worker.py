@@ -1,0 +1,16 @@
+"""The extension that vLLM's worker is started with on a GPU: what all pages gain from.
+
+vLLM imports it in the worker's process before it makes the runner.
+"""
+
+from ocr_engine.engine.vllm import encode_first, verification
+from ocr_engine.engine.vllm.contract import BANS, ENCODE_FIRST, first_difference
+
+if not first_difference(BANS):
+    verification.ban_in_model_logits()
+if not first_difference(ENCODE_FIRST):
+    encode_first.install()
+
+
+class PageWorker:
+    """Adds nothing to the worker."""
