@@ -33,7 +33,7 @@ from ocr_engine.pages.pool import RenderPool
 from ocr_engine.records import DocumentKind, Generation, GenerationRequest
 
 _PROFILE_AFTER_S, _PROFILE_S = 15, 3
-_MEMORY_ROWS = 4096
+_MEMORY_ROWS = 2
 """Of the memory of drafts (`ocr_engine.drafts.memory`), where drafts are given: too few to find anything.
 These answers walk one ring, which a memory of the usual size would know by heart.
 """

@@ -43,7 +43,10 @@ class Costs:
     """Of a token that is proposed and verified, whether accepted or not."""
     drafts_a_step: float
     tokens_a_step: float
-    """Decoded at once of a page with drafts, the model's own among them."""
+    """Decoded at once of a page with drafts of its own text, the model's own among them."""
+    scan_drafts_a_step: float
+    scan_tokens_a_step: float
+    """The same of a page without a text layer, with drafts of its own answer and of what others said."""
     weights_gb: float
     workspace_gb: float
     kv_bytes_per_tok: int
@@ -77,6 +80,8 @@ class Work:
     output_tok: float
     drafted: float = 0.0
     """The share of pages that are decoded with drafts of their own text."""
+    recalled: float = 0.0
+    """The share that are decoded with drafts of their own answer and of what others said."""
     window_tok: int = 0
     """Tokens of the answer that the decoder looks back at; 0 where it sees all."""
     together: float = 1.0
@@ -171,8 +176,12 @@ def page_costs(costs: Costs, work: Work, speed: float) -> PageCosts:
 def decode_s_per_tok(costs: Costs, work: Work) -> float:
     """What a token of such a page's answer takes of the GPU that was measured, in a full batch."""
     alone_s = costs.decode_s_per_tok + work.context_tok * costs.decode_s_per_context_tok
-    with_drafts_s = (alone_s + costs.drafts_a_step * costs.draft_s_per_tok) / costs.tokens_a_step
-    return work.drafted * with_drafts_s + (1 - work.drafted) * alone_s
+    kinds = (
+        (work.drafted, costs.drafts_a_step, costs.tokens_a_step),
+        (work.recalled, costs.scan_drafts_a_step, costs.scan_tokens_a_step),
+        (1 - work.drafted - work.recalled, 0.0, 1.0),
+    )
+    return sum(share * (alone_s + drafts * costs.draft_s_per_tok) / tokens for share, drafts, tokens in kinds)
 
 
 def mpx(side_px: int) -> float:

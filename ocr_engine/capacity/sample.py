@@ -63,7 +63,7 @@ def take(
 ) -> CorpusSample:
     """Open and render at most `most` documents, chosen evenly at random, and as many of their pages.
 
-    With `drafts` born-digital pages are decoded with drafts.
+    With `drafts` born-digital pages are decoded with drafts of their text, others with what was said before.
 
     Raises:
         UsageError: nothing can be read.
@@ -80,6 +80,7 @@ def take(
     facts = _results([pool.run(one.page(index), task) for one, index in _some(pages, most, chance)])
     if not facts:
         raise UsageError("none of the sampled pages can be rendered, so nothing can be predicted")
+    born_digital = sum(one.born_digital for one in facts)
     in_all = round(fmean(one.page_count for one in opened) * len(documents) * len(opened) / len(chosen))
     modes = Counter(one.mode.name for one in facts)
     layered = [one for one in facts if one.text_chars >= _MIN_LAYER_CHARS]
@@ -90,7 +91,7 @@ def take(
         pages=in_all,
         sampled_pages=len(facts),
         with_text_layer=len(layered),
-        born_digital=sum(one.born_digital for one in facts),
+        born_digital=born_digital,
         work=Work(
             modes={name: count / len(facts) for name, count in modes.most_common()},
             global_mpx=fmean(mpx(one.mode.base_size_px) for one in facts),
@@ -99,7 +100,8 @@ def take(
             visual_tok=fmean(one.visual_tok for one in facts),
             output_tok=fmean(map(output_tokens, layered)) if layered else DEFAULT_OUTPUT_TOK,
             pages_per_document=max(1.0, in_all / len(documents)),
-            drafted=fmean(one.born_digital for one in facts) if drafts else 0.0,
+            drafted=born_digital / len(facts) if drafts else 0.0,
+            recalled=1 - born_digital / len(facts) if drafts else 0.0,
             bytes_per_page=sum(one.document.size_bytes for one in opened) / len(pages),
         ),
     )

@@ -56,6 +56,16 @@ def test_drafts_save_decoding_of_the_pages_that_have_them() -> None:
     assert half.encoder_s == plain.encoder_s
 
 
+def test_pages_without_a_layer_gain_less_from_what_was_said_before() -> None:
+    plain, scan, digital = (
+        cost_table.page_costs(COSTS, replace(work(), **shares), 1.0).decode_s
+        for shares in ({}, {"recalled": 1.0}, {"drafted": 1.0})
+    )
+    assert digital < 0.8 * scan < 0.6 * plain
+    both = cost_table.page_costs(COSTS, replace(work(), drafted=0.25, recalled=0.75), 1.0)
+    assert both.decode_s == pytest.approx(0.25 * digital + 0.75 * scan)
+
+
 @pytest.mark.parametrize(
     ("page", "measured"), [(work(), 28.8), (work("base", tiles=0, visual=273), 48.0)], ids=["gundam", "base"]
 )
@@ -212,6 +222,7 @@ def test_a_sampled_corpus_gets_a_prediction(tmp_path: Path, capsys: pytest.Captu
     assert found["gpu_hours"] == pytest.approx(2 * found["hours"], abs=2e-4)
     code, words, _ = run(capsys, tmp_path, "--mode", "base", "--json")
     assert json.loads(words)["work"]["drafted"] == 1.0, "every page is born digital"
+    assert json.loads(words)["work"]["recalled"] == 0.0
     code, words, _ = run(capsys, tmp_path, "--mode", "base", "--gpu", "l4")
     assert "100% of the pages are born digital: 3.8 tokens a step" in words
     assert code == ExitCode.OK and "bottleneck  engines" in words and "not measured" in words
@@ -230,6 +241,22 @@ def test_a_part_of_a_large_corpus_stands_for_it(tmp_path: Path, capsys: pytest.C
 def test_scans_without_a_text_layer_count_as_full_pages(capsys: pytest.CaptureFixture[str]) -> None:
     code, words, _ = run(capsys, ROOT / "samples/images", "--mode", "tiny")
     assert code == ExitCode.OK and "answer of about 880 tokens" in words
+
+
+def test_pages_without_a_text_layer_draft_from_what_was_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_pdf(tmp_path / "text.pdf", 1, "a page with some words on it that a text layer holds")
+    corpus = (tmp_path, ROOT / "samples/images/letter.jpg")
+    found = []
+    for more in ((), ("--set", "engine.drafts=off")):
+        _, words, _ = run(capsys, *corpus, "--mode", "base", "--json", *more)
+        work = json.loads(words)["work"]
+        found.append((work["drafted"], work["recalled"]))
+    assert found == [(0.5, 0.5), (0, 0)]
+    _, words, _ = run(capsys, *corpus, "--mode", "base")
+    assert "50% of the pages are born digital: 3.8 tokens a step with drafts" in words
+    assert "others 1.8 with what was said before" in words
 
 
 def test_the_scaling_table_and_its_plot(
