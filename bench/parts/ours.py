@@ -217,8 +217,7 @@ async def convert(
         "engine_process_cpu_ms_a_page": 1000 * others / len(rows),
         "engine_process_cpu_share": others / seconds,
         "steady_pages_per_s": fixed.steady_pages_per_s,
-        "gpu_busy": watch.busy_share,
-        "gpu_gb": watch.peak_gb,
+        **watch.figures(len(rows)),
     }
 
 

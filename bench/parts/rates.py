@@ -9,19 +9,20 @@ def table(results: dict[str, Any]) -> str:
     results = _by_reading(results)
     rates = {name: _rate(result) for name, result in results.items()}
     lines = [
-        "| what | pages/s | steady pages/s | tokens/s | GPU busy | GPU GB | times the recipe |",
-        "|---|---|---|---|---|---|",
+        "| what | pages/s | steady pages/s | tokens/s | GPU busy | GPU GB | GPU W, MHz | times the recipe |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for name, rate in rates.items():
         median = {
             key: statistics.median(run.get(key, 0.0) for run in results[name]["runs"])
-            for key in ("steady_pages_per_s", "tokens_per_s", "gpu_busy", "gpu_gb")
+            for key in ("steady_pages_per_s", "tokens_per_s", "gpu_busy", "gpu_gb", "gpu_w", "gpu_mhz")
         }
         recipe = rates.get(recipe_of(name))
         ratio = f"{rate / recipe:.2f}" if recipe else ""
         lines.append(
             f"| {name} | {rate:.2f} | {median['steady_pages_per_s']:.2f} | {median['tokens_per_s']:.0f} |"
-            f" {median['gpu_busy']:.0%} | {median['gpu_gb']:.0f} | {ratio} |"
+            f" {median['gpu_busy']:.0%} | {median['gpu_gb']:.0f} |"
+            f" {median['gpu_w']:.0f}, {median['gpu_mhz']:.0f} | {ratio} |"
         )
     return "\n".join(lines)
 

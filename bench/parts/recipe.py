@@ -92,8 +92,7 @@ def rates(
                 "tokens_per_s": tokens / seconds,
                 "output_tokens": tokens / pages,
                 "prompt_tokens": len(answers[0].prompt_token_ids),
-                "gpu_busy": watch.busy_share,
-                "gpu_gb": watch.peak_gb,
+                **watch.figures(pages),
             }
         )
         print("recipe", mode, runs[-1], flush=True)

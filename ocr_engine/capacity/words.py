@@ -86,10 +86,13 @@ def _seen(sample: CorpusSample) -> str:
 
 def _draft_words(sample: CorpusSample, costs: Costs) -> str:
     share = f"{sample.born_digital / sample.sampled_pages:.0%} of the pages are born digital"
-    if not sample.work.drafted + sample.work.recalled:
-        return f"{share}; none are verified here (engine.drafts)"
-    of_text = f"{costs.tokens_a_step:.1f} tokens a step with drafts of their own text"
-    return f"{share}: {of_text}, others {costs.scan_tokens_a_step:.1f} with what was said before"
+    work = sample.work
+    kinds = (
+        (work.drafted, f"{costs.tokens_a_step:.1f} tokens a step with drafts of their own text"),
+        (work.recalled, f"{costs.scan_tokens_a_step:.1f} where there is none, with what was said before"),
+    )
+    gains = ", ".join(words for part, words in kinds if part)
+    return f"{share}: {gains}" if gains else f"{share}; none are verified here (engine.drafts)"
 
 
 def _mode_words(work: Work) -> str:

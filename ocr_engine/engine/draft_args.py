@@ -11,8 +11,9 @@ from ocr_engine.families import TOKENS
 DRAFT_KEY = "ocr_engine_draft"
 """The predicted answer's token ids, int32 in bytes."""
 BOOK_KEY = "ocr_engine_phrases"
-MEMORY_KEY = "ocr_engine_memory_rows"
 """Where the worker finds, in `additional_config`, the book of phrases."""
+MEMORY_KEY = "ocr_engine_memory_rows"
+"""Where it finds the size of the memory (`drafts.memory`), for benchmarks; without, it has its usual size."""
 LONGEST_TOK = 4096
 """Tokens of a prediction that are kept: half of what an answer may have."""
 DRAFT_TOK = 8

@@ -29,7 +29,7 @@ class EncoderGraphs:
         self._pool: tuple[int, int] | None = None
 
     def run(self, encode: Encode, views: Tensor) -> Tensor:
-        """encode(views), with the same `encode` at every call."""
+        """encode(views); `encode` computes the same at every call."""
         if not views.is_cuda:
             return encode(views)
         shape = tuple(views.shape)

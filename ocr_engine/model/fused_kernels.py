@@ -98,8 +98,8 @@ def _gelu(x, count, BLOCK: tl.constexpr):
     # erf within 1.5e-7 (Abramowitz and Stegun, 7.1.26): a third of the instructions of the library's.
     far = tl.abs(wide) * 0.7071067811865476
     t = 1.0 / (1.0 + 0.3275911 * far)
-    sum_ = t * (0.254829592 + t * (-0.284496736 + t * (1.421413741 + t * (-1.453152027 + t * 1.061405429))))
-    tail = 0.5 * sum_ * tl.exp(-far * far)
+    series = t * (0.254829592 + t * (-0.284496736 + t * (1.421413741 + t * (-1.453152027 + t * 1.061405429))))
+    tail = 0.5 * series * tl.exp(-far * far)
     tl.store(x + lane, (wide * tl.where(wide < 0, tail, 1.0 - tail)).to(value.dtype), mask=lane < count)
 
 

@@ -224,7 +224,7 @@ def test_a_sampled_corpus_gets_a_prediction(tmp_path: Path, capsys: pytest.Captu
     assert json.loads(words)["work"]["drafted"] == 1.0, "every page is born digital"
     assert json.loads(words)["work"]["recalled"] == 0.0
     code, words, _ = run(capsys, tmp_path, "--mode", "base", "--gpu", "l4")
-    assert "100% of the pages are born digital: 3.8 tokens a step" in words
+    assert "100% of the pages are born digital: 3.8 tokens a step with drafts of their own text\n" in words
     assert code == ExitCode.OK and "bottleneck  engines" in words and "not measured" in words
     model = ("--set", "engine.model=baidu/Unlimited-OCR")
     code, words, _ = run(capsys, tmp_path, "--mode", "base", *model)
@@ -256,7 +256,7 @@ def test_pages_without_a_text_layer_draft_from_what_was_said(
     assert found == [(0.5, 0.5), (0, 0)]
     _, words, _ = run(capsys, *corpus, "--mode", "base")
     assert "50% of the pages are born digital: 3.8 tokens a step with drafts" in words
-    assert "others 1.8 with what was said before" in words
+    assert "own text, 1.8 where there is none, with what was said before" in words
 
 
 def test_the_scaling_table_and_its_plot(
