@@ -10,6 +10,7 @@ from itertools import chain, groupby, pairwise
 
 import numpy as np
 
+from ocr_engine.drafts.formulas import as_written
 from ocr_engine.families import BOX_SCALE, TOKENS
 from ocr_engine.records.layer import LayerVerdict, TextLayer, WordFlag
 
@@ -53,7 +54,8 @@ def predicted_answer(layer: TextLayer, *, tagged: bool) -> str:
     lines = [line for line in _lines(layer) if line.box[3] > _MARGIN and line.box[1] < BOX_SCALE - _MARGIN]
     body_pt = _body_size(lines)
     write = _tagged if tagged else _plain
-    return "  \n\n".join(write(block, body_pt) for block in _blocks(lines))[:MAX_CHARS]
+    answer = "  \n\n".join(write(block, body_pt) for block in _blocks(lines))[:MAX_CHARS]
+    return as_written(answer)[:MAX_CHARS]
 
 
 def _blocks(lines: Sequence[_Line]) -> Iterator[list[_Line]]:
