@@ -96,7 +96,7 @@ def _try(extra: dict[str, Any]) -> None:
     def tried(*args: Any, **kwargs: Any) -> dict[str, Any]:
         found = usual(*args, **kwargs)
         more = found.get("additional_config", {}) | extra.get("additional_config", {})
-        return found | extra | ({"additional_config": more} if more else {})
+        return found | extra | {"additional_config": more}
 
     vllm_engine.engine_args = tried
 
@@ -124,7 +124,8 @@ def run(
         **settings,
     }
     if readings:
-        extra = {"additional_config": {MEMORY_KEY: _MEMORY_ROWS}} | extra
+        memory = {MEMORY_KEY: _MEMORY_ROWS} | extra.get("additional_config", {})
+        extra = extra | {"additional_config": memory}
     _try(extra)
     config = config_module.load(None, values)
     profiled = "profiler_config" in extra

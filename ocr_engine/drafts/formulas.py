@@ -25,12 +25,12 @@ _LEAST = 4
 _LETTERS = re.compile("[\U0001d400-\U0001d7ff]+")
 """Letters of formulas: italic, bold, double-struck ..."""
 _SYMBOL = re.compile(f"[{''.join(map(re.escape, [*COMMANDS, *_SIGNS]))}]")
-_PART = re.compile(rf"[=<>^_+|]|{_SYMBOL.pattern}|{_LETTERS.pattern}|^[a-zA-Z]\(.{{0,12}}$|^[b-zB-Z]['0-9]*$")
+_PART = re.compile(rf"[=>^_+|]|{_SYMBOL.pattern}|{_LETTERS.pattern}|^[a-zA-Z]\(.{{0,12}}$|^[b-zB-Z]['0-9]*$")
 """What a word of a formula has, or is: a symbol, a function of something, a letter by itself."""
 _NUMBER = re.compile(r"[\d.,/()]+")
 _MINUS = re.compile(r"(?:(?<=[)\]\d])|(?<=\b\w)) −(?=[\w(√])")
 """A minus between two terms, which layers set off on its left alone."""
-_ENDS, _OPERATORS = ".,;:", "=<>+·∙−≤≥"
+_ENDS, _OPERATORS = ".,;:", "=>+·∙−≤≥"
 
 
 def as_written(answer: str) -> str:

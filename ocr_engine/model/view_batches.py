@@ -5,13 +5,13 @@ while the host copies the next: a group of 16 Gundam pages in colour is 168 MB, 
 80 ms, four times as long as the decode step takes that the device has to do meanwhile.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 import torch
 from torch import Tensor
 
-from ocr_engine.model.encoder_graphs import EncoderGraphs
+from ocr_engine.model.encoder_graphs import Encode, EncoderGraphs
 
 _BATCH_PX = {"cpu": 5 << 19, "cuda": 16 << 20}
 """Pixels encoded at once by default, to bound memory: 16 base views on a GPU, 2 on a CPU."""
@@ -20,7 +20,7 @@ _CHANNELS = 3
 
 def encode_by_size(
     views: Sequence[Tensor],
-    encode: Callable[[Tensor], Tensor],
+    encode: Encode,
     device: torch.device,
     batch_px: int = 0,
     graphs: EncoderGraphs | None = None,

@@ -24,7 +24,7 @@ class DeviceNgramGuard(DeviceLogitsProcessor):
     """Bans before sampling, greedy sampling included; settings live in vLLM's request slots."""
 
     bans_in_model_logits = False
-    """Whether `ban` is called before vLLM copies the logits (`verification`), so that none is asked for."""
+    """Whether `ban` is called before vLLM copies the logits, so that no copy is asked for."""
 
     def __init__(self, vllm_config: Any, req_states: LogitsProcRequestState) -> None:
         import torch
@@ -95,3 +95,48 @@ class DeviceNgramGuard(DeviceLogitsProcessor):
                 self._whitelist_len.gpu,
                 self._recent,
             )
+
+
+def ban_in_model_logits() -> None:
+    """Have the guard ban before vLLM copies the logits, so that no request asks for the copy.
+
+    vLLM copies those of a step to float32 as soon as one request has a logits processor. For the worker's
+    process, before its runner is made.
+    """
+    from ocr_engine.engine.vllm.internals import Sampler
+
+    usual = Sampler.apply_sampling_params
+    if DeviceNgramGuard.bans_in_model_logits:
+        return
+
+    # Named as in vLLM, which `contract` looks at.
+    def banned_first(
+        self: Any,
+        logits: Any,
+        expanded_idx_mapping: Any,
+        idx_mapping: Any,
+        idx_mapping_np: Any,
+        pos: Any,
+        input_ids: Any,
+        expanded_local_pos: Any,
+        *args: Any,
+        **more: Any,
+    ) -> Any:
+        for guard in self.logits_processors:
+            if isinstance(guard, DeviceNgramGuard):
+                guard.ban(logits, expanded_idx_mapping, idx_mapping_np, input_ids, expanded_local_pos)
+        return usual(
+            self,
+            logits,
+            expanded_idx_mapping,
+            idx_mapping,
+            idx_mapping_np,
+            pos,
+            input_ids,
+            expanded_local_pos,
+            *args,
+            **more,
+        )
+
+    Sampler.apply_sampling_params = banned_first
+    DeviceNgramGuard.bans_in_model_logits = True

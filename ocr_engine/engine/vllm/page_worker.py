@@ -3,11 +3,11 @@
 vLLM imports it in the worker's process before it makes the runner.
 """
 
-from ocr_engine.engine.vllm import encode_first, verification
+from ocr_engine.engine.vllm import encode_first, guard_v2
 from ocr_engine.engine.vllm.contract import BANS, ENCODE_FIRST, first_difference
 
 if not first_difference(BANS):
-    verification.ban_in_model_logits()
+    guard_v2.ban_in_model_logits()
 if not first_difference(ENCODE_FIRST):
     encode_first.install()
 

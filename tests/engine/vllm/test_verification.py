@@ -9,7 +9,7 @@ pytest.importorskip("vllm", reason="needs vllm")
 from ocr_engine.engine.vllm import internals, verification
 from ocr_engine.engine.vllm.args import graph_sizes
 from ocr_engine.engine.vllm.contract import DRAFT_GRAPHS, SHORTCUTS, Needs
-from ocr_engine.engine.vllm.guard_v2 import DeviceNgramGuard
+from ocr_engine.engine.vllm.guard_v2 import DeviceNgramGuard, ban_in_model_logits
 from ocr_engine.engine.vllm.internals import Sampler, gpu_model_runner, rejection_sampler
 
 REQUESTS, DRAFTS = 8, 8
@@ -107,7 +107,8 @@ def test_the_guard_bans_before_vllm_copies_the_logits(monkeypatch):
         Sampler, "apply_sampling_params", lambda _, logits, *args, **more: calls.append(("vllm", args, more))
     )
     verification.install()
-    verification.install()
+    ban_in_model_logits()
+    ban_in_model_logits()
     guard = DeviceNgramGuard.__new__(DeviceNgramGuard)
     sampler = SimpleNamespace(logits_processors=[object(), guard])
     args = ("rows", "requests", "requests_np", "pos", "ids", "drafts before", "lengths")
