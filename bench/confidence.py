@@ -31,6 +31,7 @@ from ocr_engine.config import EngineConfig
 from ocr_engine.engine.devices import cuda_gpu_visible
 from ocr_engine.engine.vllm import contract
 from ocr_engine.engine.vllm.engine import VllmEngine
+from ocr_engine.engine.vllm.shortcuts import SCORES
 from ocr_engine.families import MODES, PROMPTS
 from ocr_engine.families.views import make_views
 from ocr_engine.records import Generation, GenerationRequest
@@ -162,7 +163,7 @@ def _engine(config: EngineConfig, *, short: bool) -> VllmEngine:
 
     class Own(VllmEngine):
         def _load(self, plan: Any) -> None:
-            contract.safe_shortcuts = lambda: tuple(one for one in usual() if one != contract.SCORES)
+            contract.safe_shortcuts = lambda: tuple(one for one in usual() if one != SCORES)
             try:
                 super()._load(plan)
             finally:

@@ -70,11 +70,13 @@ def answers_in(path: Path) -> dict[str, Answered]:
 
 
 def todo(
-    args: argparse.Namespace, stored: dict[str, Answered], done: Collection[str]
+    args: argparse.Namespace, stored: dict[str, Answered], done: Collection[str], *, loops: bool
 ) -> Iterator[tuple[str, Kind, Any]]:
-    """The requests that are not done, each rendered when it is asked for."""
+    """The requests that are not done, those in a loop or all others, each rendered when it is asked for."""
     for number, (pdf, index) in zip(range(args.pages), _pages(args.pdf), strict=False):
         kind, name = kind_of(number), f"{number}-{pdf.stem}-{index + 1}"
+        if (kind is Kind.LOOP) is not loops:
+            continue
         if name in done:
             continue
         page = _request(args, pdf, index, NARROW if kind is Kind.NARROW else GUARD)

@@ -4,6 +4,8 @@ import argparse
 import hashlib
 import json
 import tempfile
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,8 @@ ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
 }
 """What a reading's process is started with."""
+SMALL: Counter[Any] = Counter()
+"""Steps that `small_steps` took, by their shape."""
 
 
 @dataclass(slots=True)
@@ -54,13 +58,22 @@ class Reading:
         windowed = bool(FAMILIES[args.family].window_tok)
         if windowed:
             _attend_as_a_gpu()
+        if not stored:
+            _leave_all_steps_to_vllm()
         self._engine = _engine(model, self._prompts, DRAFTS if stored else 0, windowed=windowed)
         self._counts = _counted(self._engine.engine_core.engine_core.scheduler)
         _keep_features(written.parent / "features")
 
     def read(self) -> None:
-        """Read what is not there yet, and write each answer down when it ends."""
-        pages = todo(self._args, self._stored, answers_in(self._written))
+        """Read what is not there yet, and write each answer down when it ends.
+
+        Loops come last: a step with one of them has restricted logits, so it is none of `small_steps`.
+        """
+        for loops in (False, True):
+            self._read(todo(self._args, self._stored, answers_in(self._written), loops=loops))
+        print(f"{self._written.stem}: {SMALL.total()} small steps of {len(SMALL)} shapes", flush=True)
+
+    def _read(self, pages: Iterator[tuple[str, Kind, Any]]) -> None:
         while True:
             while len(self._open) < IN_FLIGHT + 2 and (new := next(pages, None)):
                 self._ask(*new)
@@ -194,6 +207,41 @@ def _interpret() -> None:
 
     # The same for greedy requests; interpreted, vLLM's kernel takes a tenth of a second for each token.
     sampler.gumbel_sample = lambda logits, *_, **__: logits.argmax(dim=-1)
+    _take_small_steps()
+
+
+def _leave_all_steps_to_vllm() -> None:
+    from ocr_engine.engine.vllm import small_steps
+
+    small_steps.is_possible = lambda _: False
+
+
+def _take_small_steps() -> None:
+    """Have small steps computed as on a GPU before they are captured; the model has no graphs here."""
+    from vllm.config import CUDAGraphMode
+    from vllm.forward_context import set_forward_context
+    from vllm.v1.worker.gpu.attn_utils import build_slot_mappings_by_layer
+    from vllm.v1.worker.gpu.cudagraph_utils import BatchExecutionDescriptor
+
+    from ocr_engine.engine.vllm.small_steps import SmallSteps
+    from ocr_engine.engine.vllm.step_plans import Planner, Shape
+
+    def no_graph(_: Planner, shape: Shape) -> Any:
+        return BatchExecutionDescriptor(CUDAGraphMode.NONE, shape.rows, shape.requests)
+
+    def called(steps: SmallSteps, plan: Any, batch: Any, attention: Any) -> Any:
+        SMALL[plan.shape] += 1
+        runner, (metadata, places) = steps._runner, attention
+        layers = build_slot_mappings_by_layer(places, runner.kv_cache_config)
+        with set_forward_context(metadata, runner.vllm_config, plan.shape.rows, slot_mapping=layers):
+            return runner.model(
+                input_ids=None,
+                positions=batch.positions,
+                intermediate_tensors=None,
+                inputs_embeds=runner.model_state.dummy_inputs_embeds(plan.shape.rows),
+            )
+
+    Planner.model_graph, SmallSteps.compute = no_graph, called
 
 
 def _counted(scheduler: Any) -> dict[str, list[int]]:

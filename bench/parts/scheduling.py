@@ -22,7 +22,7 @@ from vllm.v1.structured_output import StructuredOutputManager
 from ocr_engine.engine.draft_args import draft_args, packed
 from ocr_engine.engine.sizes import GROUP_KEY
 from ocr_engine.engine.vllm.args import speculation
-from ocr_engine.engine.vllm.contract import SHORTCUTS, SHORTCUTS_KEY
+from ocr_engine.engine.vllm.shortcuts import SHORTCUTS, SHORTCUTS_KEY
 
 BLOCK = 16
 SCORE_OF_ID = -1 / 1024

@@ -12,7 +12,7 @@ from torch import Tensor
 from ocr_engine.log import logger
 
 Encode = Callable[[Tensor], Tensor]
-_OFTEN, _MOST = 4, 8
+_OFTEN, _MOST = 4, 16
 """Batches of one size before it is captured, which takes a third of a second; sizes that are kept."""
 
 

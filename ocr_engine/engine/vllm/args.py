@@ -7,8 +7,8 @@ from typing import Any
 from ocr_engine.config import EngineConfig
 from ocr_engine.engine.draft_args import BOOK_KEY
 from ocr_engine.engine.sizes import ENCODER_PX_KEY, GROUP_KEY, EngineSizes
-from ocr_engine.engine.vllm.contract import DRAFTS, SCORES, SHORTCUTS, SHORTCUTS_KEY
 from ocr_engine.engine.vllm.serve_plugin import GUARDS
+from ocr_engine.engine.vllm.shortcuts import DRAFTS, SCORES, SHORTCUTS, SHORTCUTS_KEY
 from ocr_engine.errors import UsageError
 
 _QUANTIZATIONS = {

@@ -20,6 +20,9 @@ def install() -> None:
 
     # Named as in vLLM, which `contract` looks at.
     def encoded_first(self: Any, scheduler_output: Any) -> None:
+        if not scheduler_output.scheduled_new_reqs:
+            # vLLM would send all requests' settings to the device once more, half a millisecond a step.
+            return
         encode(self, scheduler_output)
         usual(self, scheduler_output)
 

@@ -26,6 +26,7 @@ from ocr_engine.engine.sizes import EngineSizes, choose_sizes, slow_start_warnin
 from ocr_engine.engine.vllm import contract, process, scores
 from ocr_engine.engine.vllm.args import check_platform, engine_args
 from ocr_engine.engine.vllm.outputs import collect, our_errors
+from ocr_engine.engine.vllm.shortcuts import SCORES
 from ocr_engine.errors import EngineError, RequestError
 from ocr_engine.families import FAMILIES
 from ocr_engine.log import logger
@@ -172,7 +173,7 @@ class VllmEngine:
             phrases=self._prompts.phrases() if plan.sizes.drafts else (),
             scores=self._scores,
         )
-        if self._scores and contract.SCORES in shortcuts:
+        if self._scores and SCORES in shortcuts:
             scores.install_in_front_end()
         if plan.checkpoint.lora:
             args["additional_config"] = args.get("additional_config", {}) | {LORA_KEY: plan.checkpoint.lora}

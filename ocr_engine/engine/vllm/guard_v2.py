@@ -69,6 +69,10 @@ class DeviceNgramGuard(DeviceLogitsProcessor):
             )
         return logits
 
+    def has_bans(self, slots: npt.NDArray[np.intp]) -> bool:
+        """Whether any request in these slots has a guard."""
+        return bool(self._sizes.np[slots].any())
+
     def ban(
         self,
         logits: torch.Tensor,
@@ -80,7 +84,7 @@ class DeviceNgramGuard(DeviceLogitsProcessor):
         """Ban in place, in logits of any dtype; the rows as `guard_kernel.ban_repeats` has them."""
         from ocr_engine.engine.vllm.guard_kernel import ban_repeats
 
-        if self._sizes.np[slots_np].any():
+        if self.has_bans(slots_np):
             ban_repeats(
                 logits,
                 slots,

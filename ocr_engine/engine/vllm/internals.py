@@ -52,6 +52,10 @@ _BY_MODULE: dict[str, dict[str, str]] = {
     },
     "vllm.config": {
         "VllmConfig": "what a model class is made from",
+        "CUDAGraphMode": "whether a step is one whole graph (small steps)",
+    },
+    "vllm.utils.torch_utils": {
+        "async_tensor_h2d": "copies to the device without waiting",
     },
     "vllm.config.multimodal": {
         "MultiModalDummyOptions": "signature of the profiling hook",
@@ -176,10 +180,12 @@ _BY_MODULE: dict[str, dict[str, str]] = {
         "Sampler": "its logits are banned before it copies them",
     },
     "vllm.v1.worker.gpu": {
-        "model_runner": "the module whose keeper of CUDA graphs ours replaces (drafts)",
+        "model_runner": "the module whose keeper of CUDA graphs ours replaces (drafts), and its copies to the"
+        " device while small steps are prepared",
     },
     "vllm.v1.worker.gpu.model_runner": {
-        "GPUModelRunner": "its `add_requests` encodes first",
+        "GPUModelRunner": "its `add_requests` encodes first, its steps are ours where they are small",
+        "BatchReqState": "a batch as the host knows it (small steps)",
     },
     "vllm.v1.worker.gpu.mm.encoder_cache": {
         "EncoderCache": "knows the pixels of a request before the runner does",

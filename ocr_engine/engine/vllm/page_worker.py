@@ -3,13 +3,16 @@
 vLLM imports it in the worker's process before it makes the runner.
 """
 
-from ocr_engine.engine.vllm import encode_first, guard_v2
-from ocr_engine.engine.vllm.contract import BANS, ENCODE_FIRST, first_difference
+from ocr_engine.engine.vllm import encode_first, guard_v2, small_steps
+from ocr_engine.engine.vllm.contract import first_difference
+from ocr_engine.engine.vllm.shortcuts import BANS, ENCODE_FIRST, SMALL_STEPS
 
 if not first_difference(BANS):
     guard_v2.ban_in_model_logits()
 if not first_difference(ENCODE_FIRST):
     encode_first.install()
+if not first_difference(SMALL_STEPS):
+    small_steps.install()
 
 
 class PageWorker:

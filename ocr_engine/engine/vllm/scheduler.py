@@ -7,10 +7,10 @@ page's encoder pass, which costs a third more a page than in a batch. `bench/log
 from typing import Any
 
 from ocr_engine.engine.sizes import GROUP_KEY
-from ocr_engine.engine.vllm.contract import GROUPS, SHORTCUTS, SHORTCUTS_KEY
 from ocr_engine.engine.vllm.internals import PauseState, SchedulerOutput
 from ocr_engine.engine.vllm.scheduler_decode import DecodeScheduler
 from ocr_engine.engine.vllm.scheduler_tokens import TokenScheduler
+from ocr_engine.engine.vllm.shortcuts import GROUPS, SHORTCUTS, SHORTCUTS_KEY
 
 _PATIENCE_STEPS = 64
 """Steps that fewer pages than a group may wait for more: about a second of decoding."""

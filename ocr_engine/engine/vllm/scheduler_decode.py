@@ -9,7 +9,6 @@ decide. Here these are made in a few passes over the requests; whatever else a s
 from collections.abc import Sequence
 from typing import Any
 
-from ocr_engine.engine.vllm.contract import DECODE_STEPS, SHORTCUTS, SHORTCUTS_KEY
 from ocr_engine.engine.vllm.internals import (
     AsyncScheduler,
     CachedRequestData,
@@ -21,6 +20,7 @@ from ocr_engine.engine.vllm.internals import (
     SchedulerOutput,
 )
 from ocr_engine.engine.vllm.scheduler_drafts import DraftScheduler
+from ocr_engine.engine.vllm.shortcuts import DECODE_STEPS, SHORTCUTS, SHORTCUTS_KEY
 
 NewBlocks = tuple[list[int], ...] | None
 

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ocr_engine.engine.vllm.contract import HELD_TOKENS, SCORES, SHORTCUTS, SHORTCUTS_KEY
 from ocr_engine.engine.vllm.internals import (
     EngineCoreOutput,
     EngineCoreOutputs,
@@ -20,6 +19,7 @@ from ocr_engine.engine.vllm.internals import (
 )
 from ocr_engine.engine.vllm.scheduler_drafts import DraftScheduler
 from ocr_engine.engine.vllm.scores import StepScores, as_message
+from ocr_engine.engine.vllm.shortcuts import HELD_TOKENS, SCORES, SHORTCUTS, SHORTCUTS_KEY
 
 
 @dataclass(slots=True)

@@ -8,7 +8,8 @@ And decode steps are whole CUDA graphs, however many drafts each request has.
 
 from typing import Any
 
-from ocr_engine.engine.vllm.contract import DRAFT_GRAPHS, first_difference
+from ocr_engine.engine.vllm.contract import first_difference
+from ocr_engine.engine.vllm.shortcuts import DRAFT_GRAPHS
 
 _MOST_BYTES = 1 << 32
 """Of the float32 copy that one request with a temperature still asks for: 900 pages with eight drafts."""

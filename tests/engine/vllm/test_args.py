@@ -14,7 +14,7 @@ from ocr_engine.config import EngineConfig
 from ocr_engine.engine.draft_args import BOOK_KEY
 from ocr_engine.engine.sizes import ENCODER_PX_KEY, EngineSizes
 from ocr_engine.engine.vllm.args import check_platform, engine_args
-from ocr_engine.engine.vllm.contract import DRAFTS, SCORES, SHORTCUTS
+from ocr_engine.engine.vllm.shortcuts import DRAFTS, SCORES, SHORTCUTS
 from ocr_engine.errors import ExitCode, UsageError
 
 SIZES = EngineSizes("bfloat16", 8192, 8, 4096, None, 1)

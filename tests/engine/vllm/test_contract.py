@@ -13,6 +13,14 @@ from ocr_engine.engine.sizes import EngineSizes
 from ocr_engine.engine.vllm import contract, internals
 from ocr_engine.engine.vllm.args import engine_args
 from ocr_engine.engine.vllm.scheduler import GroupScheduler
+from ocr_engine.engine.vllm.shortcuts import (
+    DECODE_STEPS,
+    GROUPS,
+    HELD_TOKENS,
+    SHORTCUTS,
+    SHORTCUTS_KEY,
+    Needs,
+)
 from tests.places import ROOT
 
 GPU_ALONE = "vllm.v1.worker.gpu"
@@ -41,7 +49,7 @@ def test_every_name_is_used() -> None:
     text = "".join(
         path.read_text()
         for path in Path(internals.__file__).parent.glob("*.py")
-        if path.name not in ("internals.py", "contract.py")
+        if path.name not in ("internals.py", "shortcuts.py")
     )
     assert [name for name in internals.SYMBOLS if name not in text] == []
 
@@ -51,22 +59,22 @@ def test_a_name_that_is_not_listed_is_refused() -> None:
         from ocr_engine.engine.vllm.internals import Scheduler  # noqa: F401
 
 
-@pytest.mark.parametrize("shortcut", contract.SHORTCUTS)
+@pytest.mark.parametrize("shortcut", SHORTCUTS)
 def test_the_installed_vllm_fits(shortcut: str) -> None:
     assert contract.first_difference(shortcut) == ""
 
 
 BROKEN = [
-    (contract.GROUPS, "PauseState", {"names": "UNPAUSED PAUSED_SOME"}, "PauseState has no PAUSED_SOME"),
+    (GROUPS, "PauseState", {"names": "UNPAUSED PAUSED_SOME"}, "PauseState has no PAUSED_SOME"),
     (
-        contract.DECODE_STEPS,
+        DECODE_STEPS,
         "Request",
         {"names": "num_tokens_with_luck"},
         "Request has no num_tokens_with_luck",
     ),
-    (contract.DECODE_STEPS, "CachedRequestData", {"fields": "req_ids"}, "has other fields: all_token_ids"),
-    (contract.HELD_TOKENS, "AsyncScheduler", {"method": "schedule", "parameters": "self steps"}, "expected"),
-    (contract.HELD_TOKENS, "Reqeust", {}, "Reqeust is missing"),
+    (DECODE_STEPS, "CachedRequestData", {"fields": "req_ids"}, "has other fields: all_token_ids"),
+    (HELD_TOKENS, "AsyncScheduler", {"method": "schedule", "parameters": "self steps"}, "expected"),
+    (HELD_TOKENS, "Reqeust", {}, "Reqeust is missing"),
 ]
 
 
@@ -79,11 +87,11 @@ def test_another_vllm_loses_that_shortcut_alone(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    changed = contract.SHORTCUTS | {shortcut: (contract.Needs(symbol, **needs),)}
+    changed = SHORTCUTS | {shortcut: (Needs(symbol, **needs),)}
     monkeypatch.setattr(contract, "SHORTCUTS", changed)
     with caplog.at_level(logging.WARNING):
         safe = contract.safe_shortcuts()
-    assert set(safe) == set(contract.SHORTCUTS) - {shortcut}
+    assert set(safe) == set(SHORTCUTS) - {shortcut}
     (line,) = caplog.messages
     assert shortcut in line and words in line and "vLLM's own code" in line
 
@@ -91,17 +99,17 @@ def test_another_vllm_loses_that_shortcut_alone(
 def test_without_shortcuts_the_scheduler_is_vllms() -> None:
     args = engine_args(EngineConfig(), Path("m"), SIZES, gpu=True, shortcuts=())
     assert "scheduler_cls" not in args
-    args = engine_args(EngineConfig(), Path("m"), SIZES, gpu=True, shortcuts=(contract.GROUPS,))
+    args = engine_args(EngineConfig(), Path("m"), SIZES, gpu=True, shortcuts=(GROUPS,))
     assert args["scheduler_cls"].endswith("GroupScheduler")
-    assert args["additional_config"][contract.SHORTCUTS_KEY] == [contract.GROUPS]
+    assert args["additional_config"][SHORTCUTS_KEY] == [GROUPS]
 
 
-@pytest.mark.parametrize("left_out", contract.SHORTCUTS)
+@pytest.mark.parametrize("left_out", SHORTCUTS)
 def test_each_shortcut_can_be_left_out_and_every_answer_has_its_length(left_out: str) -> None:
     from bench.parts.scheduling import make
 
     runs = []
-    for allowed in (list(contract.SHORTCUTS), [one for one in contract.SHORTCUTS if one != left_out]):
+    for allowed in (list(SHORTCUTS), [one for one in SHORTCUTS if one != left_out]):
         run = make(GroupScheduler, 16, 16 * 300, 4, batched=512, shortcuts=allowed)
         for number in range(24):
             run.add(f"page-{number}", 5 + number * 3, 100)
@@ -109,9 +117,9 @@ def test_each_shortcut_can_be_left_out_and_every_answer_has_its_length(left_out:
         runs.append(run)
     lengths = [{name: len(tokens) for name, tokens in run.tokens.items()} for run in runs]
     assert lengths[0] == lengths[1] and runs[0].finished == runs[1].finished
-    assert runs[1].scheduler._has_short_way is (left_out != contract.DECODE_STEPS)
-    assert runs[1].scheduler._may_hold is (left_out != contract.HELD_TOKENS)
-    assert runs[1].scheduler._group == (1 if left_out == contract.GROUPS else 4)
+    assert runs[1].scheduler._has_short_way is (left_out != DECODE_STEPS)
+    assert runs[1].scheduler._may_hold is (left_out != HELD_TOKENS)
+    assert runs[1].scheduler._group == (1 if left_out == GROUPS else 4)
 
 
 def test_an_untested_version_is_said_once(

@@ -8,7 +8,7 @@ import pytest
 pytest.importorskip("vllm", reason="needs vllm")
 
 from ocr_engine.engine.vllm import encode_first, guard_v2
-from ocr_engine.engine.vllm.contract import BANS, ENCODE_FIRST, SHORTCUTS, Needs
+from ocr_engine.engine.vllm.shortcuts import BANS, ENCODE_FIRST, SHORTCUTS, Needs
 
 EXTENSION = "ocr_engine.engine.vllm.page_worker"
 

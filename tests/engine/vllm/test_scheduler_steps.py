@@ -14,9 +14,9 @@ from vllm.v1.core.single_type_kv_cache_manager import SlidingWindowManager
 from vllm.v1.request import RequestStatus
 
 from bench.parts.scheduling import SCORE_OF_ID, make
-from ocr_engine.engine.vllm import contract
 from ocr_engine.engine.vllm.scheduler import GroupScheduler
 from ocr_engine.engine.vllm.scheduler_drafts import DraftScheduler
+from ocr_engine.engine.vllm.shortcuts import HELD_TOKENS, SHORTCUTS
 
 PROMPT, WINDOW = 100, 128
 
@@ -424,7 +424,7 @@ def test_probabilities_that_a_step_lacks_are_given_for_none_of_a_message(monkeyp
     assert run.scores["a"] == scored(run.tokens)["a"][64:]
 
 
-@pytest.mark.parametrize(("logprobs", "shortcuts"), [(1, contract.SHORTCUTS), (0, (contract.HELD_TOKENS,))])
+@pytest.mark.parametrize(("logprobs", "shortcuts"), [(1, SHORTCUTS), (0, (HELD_TOKENS,))])
 def test_more_than_the_sampled_tokens_probability_and_any_without_the_shortcut_is_vllms(logprobs, shortcuts):
     run = make(GroupScheduler, 16, 16 * 300, 1, batched=512, shortcuts=shortcuts)
     run.add("a", 60, PROMPT, logprobs=logprobs)

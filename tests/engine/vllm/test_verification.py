@@ -8,9 +8,9 @@ pytest.importorskip("vllm", reason="needs vllm")
 
 from ocr_engine.engine.vllm import internals, verification
 from ocr_engine.engine.vllm.args import graph_sizes
-from ocr_engine.engine.vllm.contract import DRAFT_GRAPHS, SHORTCUTS, Needs
 from ocr_engine.engine.vllm.guard_v2 import DeviceNgramGuard, ban_in_model_logits
 from ocr_engine.engine.vllm.internals import Sampler, gpu_model_runner, rejection_sampler
+from ocr_engine.engine.vllm.shortcuts import DRAFT_GRAPHS, SHORTCUTS, Needs
 
 REQUESTS, DRAFTS = 8, 8
 QUERY_TOK = 1 + DRAFTS
