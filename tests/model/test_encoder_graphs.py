@@ -53,10 +53,10 @@ def test_a_size_that_comes_often_is_captured_once_and_replayed(captured):
 
 def test_no_more_sizes_than_are_kept(captured):
     graphs = EncoderGraphs()
-    counts = list(range(1, 12)) * 6
+    counts = list(range(1, 20)) * 6
     ways(graphs, *counts)
-    assert captured == list(range(1, 9))
-    assert ways(graphs, 8, 9) == ["replayed", "encoded"]
+    assert captured == list(range(1, 17))
+    assert ways(graphs, 16, 17) == ["replayed", "encoded"]
 
 
 def test_on_a_cpu_nothing_is_captured(captured):

@@ -56,8 +56,12 @@ def test_a_page_that_was_taken_in_before_is_encoded_in_its_step(runner):
     assert runner.done == [2, "taken in"]
 
 
-def test_a_step_of_answers_alone_and_a_part_without_an_encoder_do_nothing_first(runner):
-    runner.add_requests(step())
+def test_a_part_without_an_encoder_does_nothing_first(runner):
     runner.encoder_cache = None
     runner.add_requests(step("a"))
-    assert runner.done == ["taken in", "taken in"]
+    assert runner.done == ["taken in"]
+
+
+def test_a_step_of_answers_alone_sends_no_settings_anew(runner):
+    runner.add_requests(step())
+    assert runner.done == []

@@ -7,8 +7,8 @@ import pytest
 
 pytest.importorskip("vllm", reason="needs vllm")
 
-from ocr_engine.engine.vllm import encode_first, guard_v2
-from ocr_engine.engine.vllm.shortcuts import BANS, ENCODE_FIRST, SHORTCUTS, Needs
+from ocr_engine.engine.vllm import encode_first, guard_v2, small_steps
+from ocr_engine.engine.vllm.shortcuts import BANS, ENCODE_FIRST, SHORTCUTS, SMALL_STEPS, Needs
 
 EXTENSION = "ocr_engine.engine.vllm.page_worker"
 
@@ -19,6 +19,7 @@ def imported(monkeypatch):
     made = []
     monkeypatch.setattr(guard_v2, "ban_in_model_logits", lambda: made.append(BANS))
     monkeypatch.setattr(encode_first, "install", lambda: made.append(ENCODE_FIRST))
+    monkeypatch.setattr(small_steps, "install", lambda: made.append(SMALL_STEPS))
     monkeypatch.delitem(sys.modules, EXTENSION, raising=False)
 
     def changes():
@@ -29,11 +30,11 @@ def imported(monkeypatch):
     sys.modules.pop(EXTENSION, None)
 
 
-def test_the_worker_bans_early_and_encodes_first(imported):
-    assert imported() == [BANS, ENCODE_FIRST]
+def test_the_worker_bans_early_encodes_first_and_has_small_steps(imported):
+    assert imported() == [BANS, ENCODE_FIRST, SMALL_STEPS]
 
 
-@pytest.mark.parametrize(("missing", "left"), [(BANS, ENCODE_FIRST), (ENCODE_FIRST, BANS)])
-def test_another_vllm_keeps_its_own_way(imported, monkeypatch, missing, left):
+@pytest.mark.parametrize("missing", [BANS, ENCODE_FIRST, SMALL_STEPS])
+def test_another_vllm_keeps_its_own_way(imported, monkeypatch, missing):
     monkeypatch.setitem(SHORTCUTS, missing, (Needs("GPUModelRunner", "no_such_name"),))
-    assert imported() == [left]
+    assert imported() == [one for one in (BANS, ENCODE_FIRST, SMALL_STEPS) if one != missing]
