@@ -159,7 +159,7 @@ def _engine(model: Path, prompts: Any, drafts: int, *, windowed: bool) -> Any:
     from ocr_engine.engine.vllm.args import engine_args
 
     sizes = EngineSizes("float32", 2048, IN_FLIGHT, CHUNK_TOK, 1 << 29, 1, drafts=drafts)
-    words = engine_args(EngineConfig(), model, sizes, gpu=True, phrases=prompts.phrases())
+    words = engine_args(EngineConfig(drafts="always"), model, sizes, gpu=True, phrases=prompts.phrases())
     words |= {"distributed_executor_backend": "uni", "enforce_eager": True, "async_scheduling": True}
     if windowed:
         # As on a GPU, so that blocks behind a window are freed.
@@ -231,6 +231,7 @@ def _take_small_steps() -> None:
 
     def called(steps: SmallSteps, plan: Any, batch: Any, attention: Any) -> Any:
         SMALL[plan.shape] += 1
+        _check_nobody(steps._inputs._nobody, steps._runner.req_states, plan)
         runner, (metadata, places) = steps._runner, attention
         layers = build_slot_mappings_by_layer(places, runner.kv_cache_config)
         with set_forward_context(metadata, runner.vllm_config, plan.shape.rows, slot_mapping=layers):
@@ -242,6 +243,14 @@ def _take_small_steps() -> None:
             )
 
     Planner.model_graph, SmallSteps.compute = no_graph, called
+
+
+def _check_nobody(slot: int, states: Any, plan: Any) -> None:
+    """That nothing was ever written for the slot that nobody has."""
+    if plan.shape.requests > len(plan.ids):
+        assert slot in states.free_indices, slot
+        assert not states.total_len.gpu[slot], slot
+        assert not states.num_computed_tokens.gpu[slot], slot
 
 
 def _counted(scheduler: Any) -> dict[str, list[int]]:

@@ -294,12 +294,8 @@ class Conversion:
         self, page: PlannedPage, writer: PageWriter, needs: PageNeeds, source: Other | Reading
     ) -> None:
         self._pages_in_hand += 1
-        leave: Callable[[], None] = self._window.leave
         try:
-            read = await self._supply.get(page, writer, needs, source)
-            await self._window.read()
-            leave = self._window.saved
-            await self._save(page, read)
+            await self._save(page, await self._supply.get(page, writer, needs, source))
         except (EngineError, OutputError):
             raise
         except Exception as error:  # noqa: BLE001 - a bug of ours that one page meets must not end the night
@@ -308,7 +304,7 @@ class Conversion:
             await self._save(page, failed_page(self._config, page.ref, page.fingerprint, reason))
         finally:
             self._pages_in_hand -= 1
-            leave()
+            self._window.leave()
 
     async def _save(self, page: PlannedPage, read: ReadPage) -> None:
         record = await self._saver.save_page(page.ref, read)

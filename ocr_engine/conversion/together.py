@@ -20,19 +20,11 @@ Reading = asyncio.Task[ReadTogether] | None
 """The same on its way; None for a page that is a request of its own."""
 
 
-MOST_UNSAVED = 128
-"""Pages that were read and wait for the disk, beyond which pages that are read keep their room."""
-
-
 class PageWindow:
-    """Room for so many pages that are rendered or read at one time, and for some that wait to be saved.
-
-    A page waits for the disk for a third of a second, as many are written at once; the engine would miss it.
-    """
+    """Room for so many pages on their way at one time."""
 
     def __init__(self, pages: int) -> None:
         self._room = asyncio.Semaphore(pages)
-        self._unsaved = asyncio.Semaphore(MOST_UNSAVED)
         self._entering = asyncio.Lock()
 
     async def enter(self, count: int) -> None:
@@ -42,18 +34,9 @@ class PageWindow:
                 await self._room.acquire()
 
     def leave(self, count: int = 1) -> None:
-        """Give back the room of pages that were not read."""
+        """Give the room of pages back."""
         for _ in range(count):
             self._room.release()
-
-    async def read(self) -> None:
-        """Give back the room of a page that was read, once there is some among those to be saved."""
-        await self._unsaved.acquire()
-        self._room.release()
-
-    def saved(self) -> None:
-        """Give back the room of a page that was read before."""
-        self._unsaved.release()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from ocr_engine.config import EngineConfig
-from ocr_engine.engine.draft_args import BOOK_KEY
+from ocr_engine.engine.draft_args import BOOK_KEY, SMALL_STEPS_KEY
 from ocr_engine.engine.sizes import ENCODER_PX_KEY, GROUP_KEY, EngineSizes
 from ocr_engine.engine.vllm.serve_plugin import GUARDS
 from ocr_engine.engine.vllm.shortcuts import DRAFTS, SCORES, SHORTCUTS, SHORTCUTS_KEY
@@ -126,7 +126,8 @@ def engine_args(
         args["speculative_config"] = speculation(drafts)
         args["per_request_spec_decode_metrics"] = "summary"
         args["logits_processors"].append("ocr_engine.engine.vllm.drafter:DraftStore")
-        args["additional_config"][BOOK_KEY] = list(phrases)
+        # By itself not: answers with them were not compared on a GPU.
+        args["additional_config"] |= {BOOK_KEY: list(phrases), SMALL_STEPS_KEY: config.drafts == "always"}
     extension = _WORKERS["speculative_config" in args, scores and SCORES in shortcuts]
     args["worker_extension_cls"] = f"ocr_engine.engine.vllm.{extension}"
     if shortcuts:

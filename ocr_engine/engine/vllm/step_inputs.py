@@ -52,7 +52,8 @@ class StepInputs:
     def _slot_of_nobody(self) -> int:
         """A free slot, made such that kernels write nothing for it."""
         states = self._runner.req_states
-        if self._nobody < 0 or self._nobody in states.index_to_req_id:
+        # A request that has had the slot since has left its own numbers there, also if it has ended.
+        if self._nobody < 0 or states.prefill_len.np[self._nobody] != _NEVER_TOK:
             # Not the first slot: kernels may look one place before a request's tokens.
             self._nobody = max(states.free_indices)
             states.prompt_len.np[self._nobody] = 0

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ocr_engine.engine.draft_args import SMALL_STEPS_KEY
 from ocr_engine.engine.vllm.guard_v2 import DeviceNgramGuard
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ class Planner:
 
     def __init__(self, runner: Any) -> None:
         self._runner = runner
+        self._takes_drafts = runner.vllm_config.additional_config.get(SMALL_STEPS_KEY, False)
         self._guards = [one for one in runner.sampler.logits_processors if isinstance(one, DeviceNgramGuard)]
 
     def plan(self, step: Any) -> Plan | None:
@@ -80,6 +82,7 @@ class Planner:
             and not step.scheduled_new_reqs
             and len(step.scheduled_cached_reqs.req_ids) == len(step.num_scheduled_tokens)
             and not step.has_structured_output_requests
+            and (self._takes_drafts or not step.scheduled_spec_decode_tokens)
             and step.num_spec_tokens_to_schedule == self._runner.num_speculative_steps
         )
 

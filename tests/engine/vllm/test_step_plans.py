@@ -11,6 +11,7 @@ pytest.importorskip("vllm", reason="needs vllm")
 
 from vllm.config import CUDAGraphMode
 
+from ocr_engine.engine.draft_args import SMALL_STEPS_KEY
 from ocr_engine.engine.vllm.guard_v2 import DeviceNgramGuard
 from ocr_engine.engine.vllm.step_plans import MOST_REQUESTS, MOST_TOK, Planner, Shape
 
@@ -21,12 +22,13 @@ def numbers(value):
     return SimpleNamespace(np=np.full(SLOTS, value))
 
 
-def runner(*, drafts=DRAFTS, free=range(300, 400), graph=CUDAGraphMode.FULL):
+def runner(*, takes_drafts=True, drafts=DRAFTS, free=range(300, 400), graph=CUDAGraphMode.FULL):
     """vLLM's runner as far as a plan looks at it."""
     guard = DeviceNgramGuard.__new__(DeviceNgramGuard)
     guard._sizes = numbers(0)
     sampling = SimpleNamespace(temperature=numbers(0.0), top_k=numbers(99), vocab_size=99, top_p=numbers(1.0))
     return SimpleNamespace(
+        vllm_config=SimpleNamespace(additional_config={SMALL_STEPS_KEY: takes_drafts}),
         num_speculative_steps=drafts,
         req_states=SimpleNamespace(
             req_id_to_index={str(slot): slot for slot in range(SLOTS)},
@@ -97,6 +99,12 @@ def test_every_shape_holds_its_step(counts):
         assert shape.rows > shape.requests  # what vLLM tells a step with drafts by
         # Kernels look two rows further for a slot that nobody has.
         assert shape.rows >= tokens + (2 if shape.requests > len(counts) else 0)
+
+
+def test_steps_with_drafts_are_small_where_they_are_asked_for():
+    made = Planner(runner(takes_drafts=False))
+    assert made.plan(step([1, 3])) is None
+    assert made.plan(step([1, 1])).shape == Shape(2, 2, has_drafts=False, guarded=False)
 
 
 def test_a_batch_that_fills_the_engine_needs_no_other_slot():
