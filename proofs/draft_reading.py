@@ -16,6 +16,8 @@ from proofs.draft_pages import NANO, WIDER, Answered, Kind, answers_in, sent, to
 
 DRAFTS = 8
 IN_FLIGHT, CHUNK_TOK, CANCEL_TOK = 16, 192, 12
+LEFT, WHOLE_TOK = 3, 2048
+"""In waves: pages of one that are left when the next comes, and tokens that a step may take in."""
 WINDOW_TOK = 8
 """Of a model with a window over its answer: less than its own, so that answers go past it."""
 ENVIRONMENT = {
@@ -60,7 +62,8 @@ class Reading:
             _attend_as_a_gpu()
         if not stored:
             _leave_all_steps_to_vllm()
-        self._engine = _engine(model, self._prompts, DRAFTS if stored else 0, windowed=windowed)
+        step_tok = WHOLE_TOK if args.waves else CHUNK_TOK
+        self._engine = _engine(model, self._prompts, DRAFTS if stored else 0, step_tok, windowed=windowed)
         self._counts = _counted(self._engine.engine_core.engine_core.scheduler)
         _keep_features(written.parent / "features")
 
@@ -75,8 +78,9 @@ class Reading:
 
     def _read(self, pages: Iterator[tuple[str, Kind, Any]]) -> None:
         while True:
-            while len(self._open) < IN_FLIGHT + 2 and (new := next(pages, None)):
-                self._ask(*new)
+            if not self._args.waves or len(self._open) <= LEFT:
+                while len(self._open) < IN_FLIGHT + 2 and (new := next(pages, None)):
+                    self._ask(*new)
             if not self._open:
                 return
             for output in self._engine.step():
@@ -151,14 +155,14 @@ def _attend_as_a_gpu() -> None:
     unlimited_ocr._stand_in = lambda _: register_backend(AttentionBackendEnum.CPU_ATTN, path)
 
 
-def _engine(model: Path, prompts: Any, drafts: int, *, windowed: bool) -> Any:
+def _engine(model: Path, prompts: Any, drafts: int, step_tok: int, *, windowed: bool) -> Any:
     from vllm import LLM
 
     from ocr_engine.config import EngineConfig
     from ocr_engine.engine.sizes import EngineSizes
     from ocr_engine.engine.vllm.args import engine_args
 
-    sizes = EngineSizes("float32", 2048, IN_FLIGHT, CHUNK_TOK, 1 << 29, 1, drafts=drafts)
+    sizes = EngineSizes("float32", 2048, IN_FLIGHT, step_tok, 1 << 29, 1, drafts=drafts)
     words = engine_args(EngineConfig(drafts="always"), model, sizes, gpu=True, phrases=prompts.phrases())
     words |= {"distributed_executor_backend": "uni", "enforce_eager": True, "async_scheduling": True}
     if windowed:

@@ -7,6 +7,9 @@ a draft beside others, under a narrow guard, which changes some answers, cancell
 asked again, with a stored answer full of errors for a draft. Exit code 1 where an answer differs.
 With `--keep FOLDER` a reading that was killed goes on, and both read the encoder's features from there.
 
+With `--waves` the engine runs almost empty again and again: most steps decode alone, with more and less
+pages, so most are small ones (`ocr_engine.engine.vllm.small_steps`), in slots that others had before.
+
 `--family` takes a small checkpoint with random weights in nano's place. Its answers are noise, so all drafts
 are stored answers with errors. A window over the answer is made as narrow as 8 tokens, and vLLM's Triton
 kernel attends behind it, as on a GPU.
@@ -37,6 +40,7 @@ def main() -> int:
     parser.add_argument("--tokens", type=int, default=60, help="tokens of an answer at most (60)")
     parser.add_argument("--mode", default="base")
     parser.add_argument("--family", choices=sorted(FAMILIES), default=OCR)
+    parser.add_argument("--waves", action="store_true", help="ask for pages in waves, prompts in one piece")
     parser.add_argument("--keep", type=Path, help="where answers are kept")
     parser.add_argument("--run", nargs=2, type=Path, help=argparse.SUPPRESS)
     args = parser.parse_args()

@@ -130,7 +130,9 @@ def run(
     config = config_module.load(None, values)
     profiled = "profiler_config" in extra
     plan = list(readings) or [Reading("plain")] * repeats
-    return asyncio.run(_run(config, corpus, pages, plan, errors, save, profiled=profiled))
+    # Weights made for readings give answers that no rounding changes (`stable_answers`).
+    so = {"profiled": profiled, "compared": bool(readings)}
+    return asyncio.run(_run(config, corpus, pages, plan, errors, save, **so))
 
 
 async def _run(
@@ -142,11 +144,11 @@ async def _run(
     save: Save,
     *,
     profiled: bool,
+    compared: bool,
 ) -> dict[str, Any]:
     several = config.engine.replicas not in ("auto", 1)
     engine: Engine = create_engine(config) if several else VllmEngine(config.engine)
-    has_drafts = config.engine.drafts != "off"
-    fixed = FixedLengths(engine, pages, beginnings(Path(config.engine.model)) if has_drafts else ())
+    fixed = FixedLengths(engine, pages, beginnings(Path(config.engine.model)) if compared else ())
     made = Made(errors)
     started = time.perf_counter()
     await engine.start()
@@ -169,7 +171,7 @@ async def _run(
             one = await convert(so, fixed, pool, found, root) | {"reading": str(reading)}
             if watch is not None:
                 await watch
-            if has_drafts:
+            if compared:
                 one |= made.compared(root, names)
             made.keep(root, reading.kind)
             print("ours", mode_words(so), one, flush=True)

@@ -2,14 +2,15 @@
 
     python -m bench.parts.ramp
 
-Measured at Gundam: encoder 9.3 ms a page in groups, 16.3 alone; prefill at its bound; decode steps such that
-a page takes 34.7 ms once running (middle half of 2,048 pages), of which 3.3 ms a step are taken not to grow
-with the batch.
+Measured at Gundam, December 2026: encoder 8.7 ms a page in groups, 10.7 alone; decode steps of 2.0 ms and
+22.8 us a page, and of no less than the host takes for one; the rest of the 35.7 ms that a page takes once
+running (middle half of 3,072 pages, 28 pages/s) is put down to prefill and the steps with new pages.
 """
 
 import heapq
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import product
 
 from bench.parts.workload import lengths
 
@@ -18,11 +19,13 @@ from bench.parts.workload import lengths
 class Times:
     """Milliseconds of one GPU: a page encoded in a group, encoded alone, prefilled; a decode step."""
 
-    encoder_ms: float = 9.3
-    alone_ms: float = 16.3
-    prefill_ms: float = 1.5
-    step_ms: float = 3.3
+    encoder_ms: float = 8.7
+    alone_ms: float = 10.7
+    prefill_ms: float = 4.6
+    step_ms: float = 2.0
     step_ms_a_page: float = 0.0228
+    host_ms: float = 0.8
+    """What a step takes at least. Before small steps were graphs (`engine.vllm.small_steps`) 4.5, or more."""
 
 
 GUNDAM = Times()
@@ -44,7 +47,7 @@ def simulate(
             for length in tokens[taken : taken + count]:
                 heapq.heappush(ends_at, step + length)
             taken += count
-        now_ms += times.step_ms + times.step_ms_a_page * len(ends_at)
+        now_ms += max(times.host_ms, times.step_ms + times.step_ms_a_page * len(ends_at))
         step += 1
         while ends_at and ends_at[0] <= step:
             heapq.heappop(ends_at)
@@ -54,13 +57,12 @@ def simulate(
 
 def main() -> None:
     """Pages a second of runs of several sizes."""
-    for pages in (2048, 4096, 8192):
+    for pages in (2048, 3072, 4096, 8192):
         drawn = lengths(pages)
         orders = {"as they come": drawn, "longest first": sorted(drawn, reverse=True)}
-        for name, tokens in orders.items():
-            for group in (8, 16, 32):
-                ends = simulate(tokens, group)
-                print(f"{pages} pages, {name}, groups of {group}: {pages / ends[-1]:.1f} pages/s")
+        for (name, tokens), host_ms in product(orders.items(), (GUNDAM.host_ms, 4.5)):
+            ends = simulate(tokens, times=replace(GUNDAM, host_ms=host_ms))
+            print(f"{pages} pages, {name}, host {host_ms} ms a step: {pages / ends[-1]:.1f} pages/s")
 
 
 if __name__ == "__main__":
