@@ -16,8 +16,10 @@ from proofs.draft_pages import NANO, WIDER, Answered, Kind, answers_in, sent, to
 
 DRAFTS = 8
 IN_FLIGHT, CHUNK_TOK, CANCEL_TOK = 16, 192, 12
-LEFT, WHOLE_TOK = 3, 2048
-"""In waves: pages of one that are left when the next comes, and tokens that a step may take in."""
+LEFT, WHOLE_TOK, SMALL_REQUESTS = 3, 2048, 6
+"""In waves: pages of one that are left when the next comes, tokens that a step may take in, and pages of a
+small step: so few that all slots are given away in between, also the one that nobody has in a small step.
+"""
 WINDOW_TOK = 8
 """Of a model with a window over its answer: less than its own, so that answers go past it."""
 ENVIRONMENT = {
@@ -62,6 +64,8 @@ class Reading:
             _attend_as_a_gpu()
         if not stored:
             _leave_all_steps_to_vllm()
+        if args.waves:
+            _take_few_pages()
         step_tok = WHOLE_TOK if args.waves else CHUNK_TOK
         self._engine = _engine(model, self._prompts, DRAFTS if stored else 0, step_tok, windowed=windowed)
         self._counts = _counted(self._engine.engine_core.engine_core.scheduler)
@@ -218,6 +222,12 @@ def _leave_all_steps_to_vllm() -> None:
     from ocr_engine.engine.vllm import small_steps
 
     small_steps.is_possible = lambda _: False
+
+
+def _take_few_pages() -> None:
+    from ocr_engine.engine.vllm import step_plans
+
+    step_plans.MOST_REQUESTS = SMALL_REQUESTS
 
 
 def _take_small_steps() -> None:
