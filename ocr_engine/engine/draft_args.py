@@ -15,7 +15,7 @@ BOOK_KEY = "ocr_engine_phrases"
 MEMORY_KEY = "ocr_engine_memory_rows"
 """Where it finds the size of the memory (`drafts.memory`), for benchmarks; without, it has its usual size."""
 SMALL_STEPS_KEY = "ocr_engine_small_steps_with_drafts"
-"""Where the runner finds whether steps with drafts may be among its small ones (`engine.vllm.small_steps`)."""
+"""Where the runner finds whether steps with drafts may be small ones (`engine.vllm.small_steps`)."""
 LONGEST_TOK = 4096
 """Tokens of a prediction that are kept: half of what an answer may have."""
 DRAFT_TOK = 8

@@ -3,8 +3,8 @@
     from ocr_engine.engine.vllm.internals import AsyncScheduler
 
 imports a name when it is asked for, so that each process loads what it needs. Most are private or unstable;
-`contract` checks what shortcuts ride on. To move to another vLLM: run the tests of this room on it, mend what
-this table points to, and add its number to `contract.TESTED`.
+`contract` checks what shortcuts ride on (`shortcuts`). To move to another vLLM: run the tests of this room on
+it, mend what this table points to, and add its number to `contract.TESTED`.
 """
 
 import importlib
