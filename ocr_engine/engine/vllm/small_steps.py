@@ -45,18 +45,25 @@ class SmallSteps:
 
     def begin(self, step: Any, plan: Plan) -> Begun:
         """The first half of a step: its inputs, then the model."""
-        runner = self._runner
-        runner.finish_requests(step)
-        runner.free_states(step)
-        runner.update_requests(step)
-        if any(blocks is not None for blocks in step.scheduled_cached_reqs.new_block_ids):
-            runner.block_tables.apply_staged_writes()
+        self._take_in(step)
         if self._copied is not None:
             torch.cuda.current_stream().wait_event(self._copied)  # the next graph overwrites what is copied
         self._inputs.send(plan)
         inputs, _ = self._halves.setdefault(plan.shape, (Replayed(), Replayed()))
         batch, attention = inputs(lambda: self._inputs.prepare(step, plan))
         return Begun(plan, self.compute(plan, batch, attention), batch)
+
+    def _take_in(self, step: Any) -> None:
+        """What vLLM's own step begins with, but for new requests, of which there are none."""
+        runner = self._runner
+        runner.finish_requests(step)
+        runner.free_states(step)
+        runner.update_requests(step)
+        # From vLLM 0.33 on a step says whose pixels may be forgotten.
+        for name, updates in getattr(step, "encoder_input_updates", {}).items():
+            runner.encoder_cache.update_encoder_inputs(name, updates)
+        if any(blocks is not None for blocks in step.scheduled_cached_reqs.new_block_ids):
+            runner.block_tables.apply_staged_writes()
 
     def compute(self, plan: Plan, batch: Any, attention: Any) -> torch.Tensor:
         """The model's hidden states: (rows or more, width)."""

@@ -84,6 +84,8 @@ class Planner:
             and not step.has_structured_output_requests
             and (self._takes_drafts or not step.scheduled_spec_decode_tokens)
             and step.num_spec_tokens_to_schedule == self._runner.num_speculative_steps
+            # From vLLM 0.33 on a step may ask for no drafts at all.
+            and not getattr(step, "skip_drafts", False)
         )
 
     def _is_greedy(self, slots: npt.NDArray[np.intp]) -> bool:

@@ -59,6 +59,25 @@ def test_both_halves_of_a_small_step_are_ours_and_of_no_other(runner, monkeypatc
     assert runner.sample_tokens("grammar") == ("vLLM", "grammar")
 
 
+@pytest.mark.parametrize(("blocks", "sent"), [([None, None], []), ([None, ([7],)], ["blocks"])])
+def test_a_step_begins_as_vllms_without_new_requests(blocks, sent):
+    done = []
+    steps = small_steps.SmallSteps.__new__(small_steps.SmallSteps)
+    steps._runner = SimpleNamespace(
+        finish_requests=lambda step: done.append("finish"),
+        free_states=lambda step: done.append("free"),
+        update_requests=lambda step: done.append("update"),
+        encoder_cache=SimpleNamespace(update_encoder_inputs=lambda *pixels: done.append(pixels)),
+        block_tables=SimpleNamespace(apply_staged_writes=lambda: done.append("blocks")),
+    )
+    step = SimpleNamespace(scheduled_cached_reqs=SimpleNamespace(new_block_ids=blocks))
+    steps._take_in(step)
+    assert done == ["finish", "free", "update", *sent]
+    done.clear()
+    steps._take_in(SimpleNamespace(**vars(step), encoder_input_updates={"a": [0]}))
+    assert done == ["finish", "free", "update", ("a", [0]), *sent]
+
+
 def usual_runner():
     nothing = dict.fromkeys(
         [

@@ -130,6 +130,7 @@ OTHERS = {
     "more tokens than drafts": {"scheduled_spec_decode_tokens": {}},
     "grammar": {"has_structured_output_requests": True},
     "fewer drafts than usual": {"num_spec_tokens_to_schedule": 3},
+    "no drafts, says vLLM 0.33": {"skip_drafts": True},
     "nothing": {"counts": []},
 }
 
