@@ -5,12 +5,15 @@ import subprocess
 import sys
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
+import torch
 
 pytest.importorskip("vllm", reason="needs vllm")
 
 from ocr_engine.engine.vllm import small_steps
-from ocr_engine.engine.vllm.internals import GPUModelRunner
+from ocr_engine.engine.vllm.fixed_places import FixedPool
+from ocr_engine.engine.vllm.internals import GPUModelRunner, UvaBackedTensor
 from tests.places import ROOT
 
 
@@ -76,6 +79,29 @@ def test_a_step_begins_as_vllms_without_new_requests(blocks, sent):
     done.clear()
     steps._take_in(SimpleNamespace(**vars(step), encoder_input_updates={"a": [0]}))
     assert done == ["finish", "free", "update", ("a", [0]), *sent]
+
+
+def test_all_that_graphs_read_of_requests_is_fixed():
+    def shown():
+        return SimpleNamespace(one=UvaBackedTensor.__new__(UvaBackedTensor), other=5)
+
+    owners = [shown() for _ in range(4)]
+    for owner in owners:
+        owner.one.np = np.zeros(3, np.int32)
+        owner.one.pool = SimpleNamespace(copy_to_uva=torch.from_numpy)
+        owner.one.gpu = torch.zeros(3, dtype=torch.int32)
+    states, tables, sampling, processor = owners
+    small_steps.SmallSteps(
+        SimpleNamespace(
+            req_states=states,
+            block_tables=tables,
+            sampler=SimpleNamespace(sampling_states=sampling, logits_processors=[processor]),
+            vllm_config=SimpleNamespace(additional_config={}),
+            max_num_reqs=3,
+            device="cpu",
+        )
+    )
+    assert all(isinstance(owner.one.pool, FixedPool) for owner in owners)
 
 
 def usual_runner():
