@@ -237,6 +237,7 @@ def _take_small_steps() -> None:
     from vllm.v1.worker.gpu.attn_utils import build_slot_mappings_by_layer
     from vllm.v1.worker.gpu.cudagraph_utils import BatchExecutionDescriptor
 
+    from ocr_engine.engine.vllm import small_steps
     from ocr_engine.engine.vllm.small_steps import SmallSteps
     from ocr_engine.engine.vllm.step_plans import Planner, Shape
 
@@ -257,6 +258,7 @@ def _take_small_steps() -> None:
             )
 
     Planner.model_graph, SmallSteps.compute = no_graph, called
+    small_steps.BACKENDS.add("CPU_ATTN")
 
 
 def _check_nobody(slot: int, states: Any, plan: Any) -> None:

@@ -22,6 +22,10 @@ from ocr_engine.engine.vllm.step_inputs import StepInputs
 from ocr_engine.engine.vllm.step_plans import Plan, Planner, Shape
 
 
+BACKENDS = {"FLASH_ATTN"}
+"""vLLM's attention that prepares a step on the device alone; FlashInfer, for one, plans it on the host."""
+
+
 @dataclass(frozen=True, slots=True)
 class Begun:
     """In the place of vLLM's state between the two halves of a step."""
@@ -163,8 +167,10 @@ def _steps_of(runner: Any) -> SmallSteps | None:
 def is_possible(runner: Any) -> bool:
     """Whether the engine is started such that its steps are as these know them: pages on one GPU."""
     config, sampler = runner.vllm_config, runner.sampler
+    backends = {group.backend.get_name() for groups in runner.attn_groups for group in groups}
     return not (
-        config.parallel_config.world_size > 1
+        backends - BACKENDS
+        or config.parallel_config.world_size > 1
         or config.parallel_config.data_parallel_size > 1
         or config.kv_transfer_config
         or config.ec_transfer_config

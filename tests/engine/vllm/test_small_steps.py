@@ -104,6 +104,10 @@ def test_all_that_graphs_read_of_requests_is_fixed():
     assert all(isinstance(owner.one.pool, FixedPool) for owner in owners)
 
 
+def attention(*names):
+    return [[SimpleNamespace(backend=SimpleNamespace(get_name=lambda name=name: name))] for name in names]
+
+
 def usual_runner():
     nothing = dict.fromkeys(
         [
@@ -124,6 +128,7 @@ def usual_runner():
         ),
         model_config=SimpleNamespace(rswa_window=None, enable_prompt_embeds=False),
         sampler=SimpleNamespace(compute_nans=False, return_sampling_mask=False, trace_replay_state=None),
+        attn_groups=attention("FLASH_ATTN"),
         **nothing,
     )
 
@@ -138,6 +143,8 @@ def usual_runner():
         (lambda made: made.model_config, "rswa_window", 128),
         (lambda made: made.sampler, "compute_nans", True),
         (lambda made: made, "adaptive_verification", object()),
+        (lambda made: made, "attn_groups", attention("FLASH_ATTN", "FLASHINFER")),
+        (lambda made: made, "attn_groups", attention("TRITON_ATTN")),
     ],
 )
 def test_an_engine_of_another_kind_has_no_small_steps(place, name, value):
