@@ -21,7 +21,6 @@ from ocr_engine.engine.vllm.replayed import Replayed
 from ocr_engine.engine.vllm.step_inputs import StepInputs
 from ocr_engine.engine.vllm.step_plans import Plan, Planner, Shape
 
-
 BACKENDS = {"FLASH_ATTN"}
 """vLLM's attention that prepares a step on the device alone; FlashInfer, for one, plans it on the host."""
 
