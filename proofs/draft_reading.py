@@ -238,13 +238,12 @@ def _take_small_steps() -> None:
     from vllm.v1.worker.gpu.cudagraph_utils import BatchExecutionDescriptor
 
     from ocr_engine.engine.vllm import small_steps
-    from ocr_engine.engine.vllm.small_steps import SmallSteps
     from ocr_engine.engine.vllm.step_plans import Planner, Shape
 
     def no_graph(_: Planner, shape: Shape) -> Any:
         return BatchExecutionDescriptor(CUDAGraphMode.NONE, shape.rows, shape.requests)
 
-    def called(steps: SmallSteps, plan: Any, batch: Any, attention: Any) -> Any:
+    def called(steps: Any, plan: Any, batch: Any, attention: Any) -> Any:
         SMALL[plan.shape] += 1
         _check_nobody(steps._inputs._nobody, steps._runner.req_states, plan)
         runner, (metadata, places) = steps._runner, attention
@@ -257,7 +256,7 @@ def _take_small_steps() -> None:
                 inputs_embeds=runner.model_state.dummy_inputs_embeds(plan.shape.rows),
             )
 
-    Planner.model_graph, SmallSteps.compute = no_graph, called
+    Planner.model_graph, small_steps.SmallSteps.compute = no_graph, called
     small_steps.BACKENDS.add("CPU_ATTN")
 
 

@@ -131,8 +131,9 @@ def run(
     profiled = "profiler_config" in extra
     plan = list(readings) or [Reading("plain")] * repeats
     # Weights made for readings give answers that no rounding changes (`stable_answers`).
-    so = {"profiled": profiled, "compared": bool(readings)}
-    return asyncio.run(_run(config, corpus, pages, plan, errors, save, **so))
+    compared = bool(readings)
+    run_all = _run(config, corpus, pages, plan, errors, save, profiled=profiled, compared=compared)
+    return asyncio.run(run_all)
 
 
 async def _run(

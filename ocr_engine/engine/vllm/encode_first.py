@@ -1,7 +1,8 @@
 """Has vLLM's V2 runner encode the new pages of a step before it takes them in.
 
 It would do so last, when it has written 16 pages' prompts, blocks and settings to the device: the GPU has
-nothing to do for 10 ms then. So it encodes for 140 ms while the runner does all that.
+nothing to do for 10 ms then. So it encodes for 140 ms while the runner does all that. A step without new
+pages has nothing to take in.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ def install() -> None:
     # Named as in vLLM, which `contract` looks at.
     def encoded_first(self: Any, scheduler_output: Any) -> None:
         if not scheduler_output.scheduled_new_reqs:
-            # vLLM would send all requests' settings to the device once more, half a millisecond a step.
+            # vLLM would send the settings of all requests once more, half a millisecond a step.
             return
         encode(self, scheduler_output)
         usual(self, scheduler_output)

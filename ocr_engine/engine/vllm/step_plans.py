@@ -15,11 +15,11 @@ from ocr_engine.engine.vllm.guard_v2 import DeviceNgramGuard
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-MOST_REQUESTS, MOST_TOK = 256, 512
-"""Of a small step. Larger ones take the card longer than the host, and their graphs much memory."""
 _REQUESTS = (1, 2, 4, 6, 8, 12, 16, 20, 24, 32, 40, 48, 64, 80, 96, 112, 128, 160, 192, 224, 256)
 _ROWS = (*_REQUESTS, 320, 384, 448, 512)
 """Sizes that have graphs: of requests, and of tokens where there are drafts."""
+MOST_REQUESTS, MOST_TOK = _REQUESTS[-1], _ROWS[-1]
+"""Of a small step. Larger ones take the card longer than the host, and their graphs much memory."""
 _BEYOND = 2
 """Rows behind those of the requests which kernels may look at for the slot that nobody has."""
 
@@ -31,8 +31,12 @@ class Shape:
     requests: int
     rows: int
     """Tokens, each with its row of logits."""
-    has_drafts: bool
     guarded: bool
+
+    @property
+    def has_drafts(self) -> bool:
+        """Whether some requests have more tokens than one, which is how vLLM tells such a step."""
+        return self.rows > self.requests
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,11 +115,11 @@ class Planner:
             return None
         guarded = any(guard.has_bans(slots) for guard in self._guards)
         if tokens == count:
-            return Shape(requests, requests, has_drafts=False, guarded=guarded)
-        # A row more than requests: else vLLM would take it for a step without drafts.
+            return Shape(requests, requests, guarded)
+        # A row more than requests at least: `has_drafts`.
         rows = _at_least(_ROWS, max(tokens + _BEYOND * is_padded, requests + 1))
         most = requests * (1 + self._runner.num_speculative_steps)
-        return Shape(requests, min(rows, most), has_drafts=True, guarded=guarded)
+        return Shape(requests, min(rows, most), guarded)
 
     def model_graph(self, shape: Shape) -> Any | None:
         """vLLM's graph of the model for so many requests and tokens, if it has one."""

@@ -67,7 +67,7 @@ def inputs(monkeypatch):
 
 
 def plan(slots, counts, requests):
-    shape = Shape(requests, 20, has_drafts=True, guarded=False)
+    shape = Shape(requests, 20, guarded=False)
     names = [str(slot) for slot in slots]
     return Plan(names, np.array(slots), np.array(counts, np.int32), shape, None)
 
